@@ -1,0 +1,69 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// One set of sources, two builds. With ARGYLE_EMBEDDED set, every Swift target is compiled as Embedded
+// Swift: that is the library and the sandbox that `bindings/install` lays out. Without it, the package is
+// ordinary Swift, for `swift test` and for packages that depend on `Argyle`.
+let swiftSettings: [SwiftSetting] =
+  Context.environment["ARGYLE_EMBEDDED"] == nil ? [] : [.enableExperimentalFeature("Embedded")]
+
+let package = Package(
+  name: "libargyle",
+  products: [
+    .library(name: "Argyle", targets: ["Argyle"]),
+    .library(name: "argyle-c", type: .dynamic, targets: ["ArgyleABI"]),
+    .executable(name: "argyle-sandbox", targets: ["argyle-sandbox"]),
+  ],
+  targets: [
+    // C libraries and headers.
+    .systemLibrary(name: "CArgyle", path: "include"),
+    .systemLibrary(
+      name: "CCurl",
+      pkgConfig: "libcurl",
+      providers: [.apt(["libcurl4-openssl-dev"])]
+    ),
+    .systemLibrary(
+      name: "CJansson",
+      pkgConfig: "jansson",
+      providers: [.apt(["libjansson-dev"])]
+    ),
+    .systemLibrary(
+      name: "CMicrohttpd",
+      pkgConfig: "libmicrohttpd",
+      providers: [.apt(["libmicrohttpd-dev"])]
+    ),
+    .systemLibrary(
+      name: "CSQLite",
+      pkgConfig: "sqlite3",
+      providers: [.apt(["libsqlite3-dev"])]
+    ),
+    .systemLibrary(name: "CJWT", pkgConfig: "libjwt", providers: [.apt(["libjwt-dev"])]),
+    .target(name: "CPlatform"),
+
+    // The client and its C ABI.
+    .target(
+      name: "Argyle",
+      dependencies: ["CCurl", "CJansson", "CPlatform"],
+      swiftSettings: swiftSettings
+    ),
+    .target(
+      name: "ArgyleABI",
+      dependencies: ["Argyle", "CArgyle", "CJansson"],
+      swiftSettings: swiftSettings
+    ),
+
+    // The sandbox server.
+    .target(
+      name: "ArgyleSandbox",
+      dependencies: ["CJWT", "CJansson", "CMicrohttpd", "CPlatform", "CSQLite"],
+      swiftSettings: swiftSettings
+    ),
+    .executableTarget(
+      name: "argyle-sandbox",
+      dependencies: ["ArgyleSandbox", "CPlatform"],
+      swiftSettings: swiftSettings
+    ),
+
+    .testTarget(name: "ArgyleTests", dependencies: ["Argyle", "ArgyleSandbox", "CJansson"]),
+  ]
+)

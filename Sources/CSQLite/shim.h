@@ -1,0 +1,13 @@
+#ifndef ARGYLE_CSQLITE_SHIM_H
+#define ARGYLE_CSQLITE_SHIM_H
+
+#include <sqlite3.h>
+
+// Necessary because SQLITE_TRANSIENT is a number cast to a function pointer, which Swift does not import.
+static inline int argyle_sqlite_bind_text(
+    sqlite3_stmt *statement, int index, const unsigned char *text, sqlite3_uint64 count) {
+  return sqlite3_bind_text64(
+      statement, index, (const char *)text, count, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+#endif
