@@ -1,0 +1,47 @@
+/// One of the service's operations with its arguments.
+package enum Operation: Sendable {
+  /// "Create a user".
+  case createUser(externalMetadata: Metadata?)
+  /// "Retrieve a user and their metadata".
+  case getUser(UserID)
+  /// "Update a user's metadata".
+  case updateUser(UserID, externalMetadata: Metadata)
+  /// "List users", with the query part of the URL.
+  case listUsers(query: String)
+  /// "Delete a user".
+  case deleteUser(UserID)
+  /// "Create a user token".
+  case createUserToken(UserID)
+}
+
+// MARK: - Request
+
+extension Operation {
+  private static let users = "/v1/users"
+
+  /// The request that asks the service for this operation.
+  func request() throws(ArgyleError) -> Request {
+    switch self {
+    case .createUser(let metadata):
+      Request(.post, Operation.users, body: metadata?.document)
+    case .getUser(let id):
+      Request(.get, Operation.path(of: id))
+    case .updateUser(let id, let metadata):
+      Request(.patch, Operation.path(of: id), body: metadata.document)
+    case .listUsers(let query):
+      Request(.get, Operation.users, query: query)
+    case .deleteUser(let id):
+      Request(.delete, Operation.path(of: id))
+    case .createUserToken(let id):
+      Request(.post, "/v1/user-tokens", body: try Operation.tokenDocument(for: id))
+    }
+  }
+
+  private static func path(of id: UserID) -> String { "\(users)/\(id.pathSegment)" }
+
+  private static func tokenDocument(for id: UserID) throws(ArgyleError) -> [UInt8] {
+    let document = try JSON.object(["user": .string(id.text)]).makeReference(argument: "user_id")
+    guard let text = document.encoded() else { throw .outOfMemory }
+    return text
+  }
+}

@@ -1,0 +1,43 @@
+/// One HTTP request as the service is to see it, without host and key.
+package struct Request: Sendable {
+  /// The HTTP methods in use.
+  package enum Method: Sendable {
+    case get
+    case post
+    case patch
+    case delete
+
+    /// The method's name on the wire.
+    var name: String {
+      switch self {
+      case .get: "GET"
+      case .post: "POST"
+      case .patch: "PATCH"
+      case .delete: "DELETE"
+      }
+    }
+  }
+
+  let method: Method
+  /// The path from `/v1` on, percent-encoded.
+  let path: String
+  /// The part after the question mark; empty where there is none.
+  let query: String
+  /// The JSON document to send; nil where the body is empty.
+  let body: [UInt8]?
+
+  init(_ method: Method, _ path: String, query: String = "", body: [UInt8]? = nil) {
+    self.method = method
+    self.path = path
+    self.query = query
+    self.body = body
+  }
+
+  /// Whether the request may be sent twice to the same effect as once.
+  var isIdempotent: Bool {
+    switch method {
+    case .get, .patch, .delete: true
+    case .post: false
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/// Why one attempt brought no answer.
+package struct TransferFailure: Sendable {
+  /// One of `connection`, `tls`, `timeout`, `protocolViolation`, `tooLarge` and `internal`.
+  let code: ArgyleError.Code
+
+  /// What was wrong, for people.
+  let reason: String
+
+  /// Whether the request may have reached the service.
+  let mayHaveBeenReceived: Bool
+
+  /// Whether a connection kept from an earlier request turned out dead before the first byte of the answer.
+  let keptConnectionWasDead: Bool
+
+  init(
+    _ code: ArgyleError.Code,
+    _ reason: String,
+    mayHaveBeenReceived: Bool,
+    keptConnectionWasDead: Bool = false
+  ) {
+    self.code = code
+    self.reason = reason
+    self.mayHaveBeenReceived = mayHaveBeenReceived
+    self.keptConnectionWasDead = keptConnectionWasDead
+  }
+}

@@ -1,0 +1,89 @@
+import CCurl
+import CPlatform
+
+/// The part of every URL before `/v1`, known to be good.
+struct BaseURL: Sendable {
+  /// Scheme, host, port and path, without a slash at the end.
+  let text: String
+
+  /// Host and port, for errors.
+  let authority: String
+
+  /// Whether the host is this machine itself.
+  let isLoopback: Bool
+
+  /// Checks a URL; an error names the rule that it breaks, but does not show it, for it may hold a password.
+  init(_ url: String, allowInsecureHTTP: Bool) throws(ArgyleError) {
+    guard let handle = curl_url() else { throw .outOfMemory }
+    let parts = URLParts(handle)
+    guard !url.utf8.contains(0), curl_url_set(handle, CURLUPART_URL, url, 0) == CURLUE_OK,
+      let scheme = parts[CURLUPART_SCHEME], let host = parts[CURLUPART_HOST], !host.isEmpty
+    else { throw BaseURL.error("must be a URL such as https://api.argyle.com") }
+
+    let isSecure = scheme.utf8.elementsEqual("https".utf8)
+    guard isSecure || scheme.utf8.elementsEqual("http".utf8) else {
+      throw BaseURL.error("must begin with https:// or http://")
+    }
+    guard parts[CURLUPART_USER] == nil, parts[CURLUPART_PASSWORD] == nil else {
+      throw BaseURL.error("must not contain a user name or password")
+    }
+    // libcurl does not report an empty query or fragment, hence the look at the text.
+    let delimiters = [UInt8(ascii: "?"), UInt8(ascii: "#")]
+    guard !url.utf8.contains(where: { delimiters.contains($0) }) else {
+      throw BaseURL.error("must not contain a query or a fragment")
+    }
+    isLoopback = BaseURL.isLoopback(host)
+    guard isSecure || isLoopback || allowInsecureHTTP else {
+      throw BaseURL.error(
+        "must begin with https:// unless the host is a loopback address or allow_insecure_http is true"
+      )
+    }
+
+    authority = parts[CURLUPART_PORT].map { "\(host):\($0)" } ?? host
+    let path = BaseURL.withoutSlashesAtEnd(parts[CURLUPART_PATH] ?? "")
+    guard !path.utf8.reversed().starts(with: "/v1".utf8.reversed()) else {
+      throw BaseURL.error("must not end with /v1, which is added to it")
+    }
+    text = "\(scheme)://\(authority)\(path)"
+  }
+
+  private static func error(_ rule: String) -> ArgyleError {
+    ArgyleError(.argument, "base_url \(rule)")
+  }
+
+  private static func withoutSlashesAtEnd(_ path: String) -> String {
+    var bytes = Array(path.utf8)
+    while bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Tells whether a host, as libcurl writes it, is localhost, in 127.0.0.0/8 or ::1.
+  private static func isLoopback(_ host: String) -> Bool {
+    if host.utf8.elementsEqual("localhost".utf8) || host.utf8.elementsEqual("[::1]".utf8) {
+      return true
+    }
+    var address = in_addr()
+    guard inet_pton(AF_INET, host, &address) == 1 else { return false }
+    return withUnsafeBytes(of: &address) { $0.first == 127 }
+  }
+}
+
+/// The parts of a URL that libcurl has parsed; it frees the handle.
+private final class URLParts {
+  private let handle: OpaquePointer
+
+  init(_ handle: OpaquePointer) {
+    self.handle = handle
+  }
+
+  deinit {
+    curl_url_cleanup(handle)
+  }
+
+  subscript(part: CURLUPart) -> String? {
+    var text: UnsafeMutablePointer<CChar>?
+    guard curl_url_get(handle, part, &text, 0) == CURLUE_OK, let text else { return nil }
+    defer { curl_free(text) }
+    return String(cString: text)
+  }
+}

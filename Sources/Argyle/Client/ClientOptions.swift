@@ -1,0 +1,52 @@
+/// What a client is made of.
+///
+/// Errors name each option as the C API does.
+public struct ClientOptions: Sendable {
+  /// The API key's id (`key_id`): no ":" and no control characters.
+  public var keyID: String
+
+  /// The API key's secret (`key_secret`): no control characters.
+  public var keySecret: String
+
+  /// The server (`environment` or `base_url`).
+  public var environment: Environment
+
+  /// The time of one request, connecting included (`timeout_ms`): 1 to 2147483647 ms.
+  public var timeout: Duration = .seconds(30)
+
+  /// The time to resolve, connect and secure (`connect_timeout_ms`): 1 to 2147483647 ms.
+  public var connectTimeout: Duration = .seconds(10)
+
+  /// The largest answer after decompression (`max_response_bytes`): 1 to 2147483647 bytes.
+  public var maxResponseBytes = 16 * 1024 * 1024
+
+  /// A PEM file of the certificate authorities to trust instead of the system's (`ca_file`).
+  public var caFile: String?
+
+  /// What is added to the User-Agent header (`application`): 1 to 128 printable ASCII characters.
+  public var application: String?
+
+  /// Allows http to any host, which shows the key to the network (`allow_insecure_http`).
+  public var allowInsecureHTTP = false
+
+  /// Makes options with the defaults for all that is not given.
+  public init(keyID: String, keySecret: String, environment: Environment = .production) {
+    self.keyID = keyID
+    self.keySecret = keySecret
+    self.environment = environment
+  }
+}
+
+// MARK: - Description
+
+extension ClientOptions: CustomStringConvertible {
+  /// The type's name alone: never the key.
+  public var description: String { "ClientOptions" }
+}
+
+#if !hasFeature(Embedded)
+  extension ClientOptions: CustomReflectable {
+    /// Nothing, so that no dump shows the key.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+  }
+#endif

@@ -1,0 +1,77 @@
+/// A failure of the library or of the service, with all that is known about it.
+public struct ArgyleError: Error, Sendable {
+  /// Why the call failed.
+  public let code: Code
+
+  /// One sentence for people, whose wording may change between versions.
+  ///
+  /// It never holds the API key's secret, user tokens or metadata that the caller passed.
+  public let message: String
+
+  /// The HTTP status of the answer, or nil where no answer came.
+  public let httpStatus: Int?
+
+  /// The answer's `X-Trace-Id`, by which Argyle's support can find the request.
+  public let traceID: String?
+
+  /// Whether the same call may succeed later and can be repeated without doing anything twice.
+  public let isRetryable: Bool
+
+  /// How long the service asked to wait, in milliseconds, or nil where it said nothing.
+  public let retryAfterMilliseconds: Int64?
+
+  /// The attempts that were made: 0 where the call ended before the first.
+  public let attempts: Int
+
+  /// The body of the answer as it was received, or nil where no answer came.
+  ///
+  /// It may hold personal data: do not log it.
+  public let bodyBytes: [UInt8]?
+
+  package init(
+    _ code: Code,
+    _ message: String,
+    isRetryable: Bool = false,
+    attempts: Int = 0,
+    response: Response? = nil
+  ) {
+    self.code = code
+    self.message = message
+    self.isRetryable = isRetryable
+    self.attempts = attempts
+    self.httpStatus = response?.status
+    self.traceID = response?.traceID
+    self.retryAfterMilliseconds = response?.retryAfterMilliseconds
+    self.bodyBytes = response?.body
+  }
+
+  /// The body of the answer as JSON, or nil where no answer came or its body is not JSON.
+  public var body: JSON? {
+    guard let bodyBytes, let document = try? JSONReference(parsing: bodyBytes) else { return nil }
+    return JSON(document)
+  }
+}
+
+// MARK: - Description
+
+extension ArgyleError: CustomStringConvertible, CustomDebugStringConvertible {
+  /// The code's name and the message; never the body.
+  public var description: String { "\(code.name): \(message)" }
+
+  /// The same as ``description``.
+  public var debugDescription: String { description }
+}
+
+#if !hasFeature(Embedded)
+  extension ArgyleError: CustomReflectable {
+    /// The code and the message alone, so that no dump shows the body.
+    public var customMirror: Mirror {
+      Mirror(self, children: ["code": code, "message": message])
+    }
+  }
+#endif
+
+extension ArgyleError {
+  /// An allocation of libcurl's or jansson's failed.
+  package static let outOfMemory = ArgyleError(.internal, "memory ran out")
+}

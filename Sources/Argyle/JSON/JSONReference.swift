@@ -1,0 +1,135 @@
+import CJansson
+
+/// One counted reference to a jansson value: released with the last Swift reference to it.
+package final class JSONReference {
+  /// Only for use by `withValue`: Swift may release an object after its last use, with a pointer still in hand.
+  private let value: UnsafeMutablePointer<json_t>
+
+  /// Takes over a new reference.
+  package init(owning value: UnsafeMutablePointer<json_t>) {
+    self.value = value
+  }
+
+  /// Adds a reference to a borrowed value.
+  package init(retaining value: UnsafeMutablePointer<json_t>) {
+    self.value = argyle_json_retain(value)
+  }
+
+  deinit {
+    argyle_json_release(value)
+  }
+
+  /// Lends the value, which lives at least until the body ends.
+  package func withValue<Result, Failure: Error>(
+    _ body: (UnsafeMutablePointer<json_t>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    defer { withExtendedLifetime(self) {} }
+    return try body(value)
+  }
+
+  /// Hands out a new reference, for a caller in C to release.
+  package func newReference() -> UnsafeMutablePointer<json_t> {
+    withValue { argyle_json_retain($0) }
+  }
+}
+
+// MARK: - Text
+
+extension JSONReference {
+  /// Parses one JSON document.
+  package convenience init(parsing text: [UInt8]) throws(JSONSyntaxError) {
+    var failure = json_error_t()
+    let flags = Int(JSON_DECODE_ANY | JSON_ALLOW_NUL)
+    let value = text.withUnsafeBytes { bytes in
+      // An empty array may have no address, and jansson takes NULL for a mistake rather than for empty text.
+      bytes.isEmpty
+        ? json_loadb("", 0, flags, &failure)
+        : json_loadb(bytes.baseAddress, bytes.count, flags, &failure)
+    }
+    guard let value else { throw JSONSyntaxError(&failure) }
+    self.init(owning: value)
+  }
+
+  /// Writes the value as compact JSON text; nil where jansson cannot.
+  func encoded() -> [UInt8]? {
+    withValue { JSONReference.text(of: $0) }
+  }
+
+  /// Writes a value as compact JSON text; nil where jansson cannot, as with text that is not UTF-8.
+  ///
+  /// The text is collected by a callback, not taken from `json_dumps`: a host may have replaced jansson's
+  /// allocator, and so nothing of jansson's has to be freed here.
+  static func text(of value: UnsafePointer<json_t>) -> [UInt8]? {
+    var text: [UInt8] = []
+    let status = withUnsafeMutablePointer(to: &text) { text in
+      json_dump_callback(
+        value,
+        { piece, count, context in
+          guard let piece, let context else { return -1 }
+          context.assumingMemoryBound(to: [UInt8].self).pointee
+            .append(contentsOf: UnsafeRawBufferPointer(start: piece, count: count))
+          return 0
+        },
+        text,
+        Int(JSON_COMPACT | JSON_ENCODE_ANY)
+      )
+    }
+    return status == 0 ? text : nil
+  }
+}
+
+// MARK: - Reading
+
+extension JSONReference {
+  /// The kind of the value.
+  var type: json_type { withValue { argyle_json_type($0) } }
+
+  /// Whether the value is an object.
+  package var isObject: Bool { type == JSON_OBJECT }
+
+  /// The member of an object, or nil where there is none or this is no object.
+  func member(_ key: StaticString) -> JSONReference? {
+    withValue { json_object_get($0, key.cString).map { JSONReference(retaining: $0) } }
+  }
+
+  /// The first member of an object with its name, or nil where there is none.
+  var firstMember: (key: String, value: JSONReference)? {
+    withValue { object in
+      guard let first = argyle_json_object_first(object), let key = json_object_iter_key(first),
+        let value = json_object_iter_value(first)
+      else { return nil }
+      return (String(cString: key), JSONReference(retaining: value))
+    }
+  }
+
+  /// How many items an array has.
+  var count: Int { withValue { json_array_size($0) } }
+
+  /// The item of an array, or nil where there is none or this is no array.
+  func item(_ index: Int) -> JSONReference? {
+    withValue { json_array_get($0, index).map { JSONReference(retaining: $0) } }
+  }
+
+  /// The text of a string that is not empty, otherwise nil.
+  var text: String? {
+    withValue { value in
+      guard let text = json_string_value(value) else { return nil }
+      let bytes = UnsafeRawBufferPointer(start: text, count: json_string_length(value))
+      return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+    }
+  }
+
+  /// The number of an integer, otherwise nil.
+  var integer: Int64? {
+    withValue { argyle_json_type($0) == JSON_INTEGER ? Int64(json_integer_value($0)) : nil }
+  }
+}
+
+extension StaticString {
+  /// The text as C reads it.
+  ///
+  /// Literals end with a NUL and live as long as the library is loaded.
+  package var cString: UnsafePointer<CChar> {
+    UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
+  }
+}

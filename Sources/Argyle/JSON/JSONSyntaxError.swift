@@ -1,0 +1,29 @@
+import CJansson
+
+/// What keeps a text from being JSON that jansson can hold, and where.
+package struct JSONSyntaxError: Error {
+  /// The reason and the position; never a piece of the text, which may be personal data.
+  package let reason: String
+
+  /// Whether jansson ran out of memory, so that nothing is said of the text.
+  let isOutOfMemory: Bool
+
+  init(_ failure: inout json_error_t) {
+    isOutOfMemory = json_error_code(&failure) == json_error_out_of_memory
+    let text = withUnsafeBytes(of: &failure.text) { bytes in
+      String(decoding: JSONSyntaxError.reason(in: bytes), as: UTF8.self)
+    }
+    reason = "\(text) at line \(failure.line), column \(failure.column), byte \(failure.position)"
+  }
+
+  /// The part of jansson's message before ` near '…'`, where it quotes the text.
+  private static func reason(in message: UnsafeRawBufferPointer) -> Slice<UnsafeRawBufferPointer> {
+    let end = message.firstIndex(of: 0) ?? message.endIndex
+    var start = message.startIndex
+    while start < end {
+      if message[start..<end].starts(with: " near ".utf8) { return message[..<start] }
+      start += 1
+    }
+    return message[..<end]
+  }
+}

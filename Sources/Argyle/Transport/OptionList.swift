@@ -1,0 +1,62 @@
+import CCurl
+
+/// Sets one option of an easy handle after the other, up to the first that fails.
+struct OptionList {
+  private let handle: UnsafeMutableRawPointer
+  /// The result of all options together.
+  private(set) var result = CURLE_OK
+
+  init(_ handle: UnsafeMutableRawPointer) {
+    self.handle = handle
+  }
+
+  private mutating func attempt(_ set: (UnsafeMutableRawPointer) -> CURLcode) {
+    if result == CURLE_OK { result = set(handle) }
+  }
+
+  mutating func set(_ option: CURLoption, _ value: Int) {
+    attempt { argyle_curl_set_long($0, option, value) }
+  }
+
+  /// libcurl keeps a copy of the text.
+  mutating func set(_ option: CURLoption, _ value: String) {
+    attempt { argyle_curl_set_string($0, option, value) }
+  }
+
+  mutating func set(_ option: CURLoption, list: UnsafeMutablePointer<curl_slist>) {
+    attempt { argyle_curl_set_list($0, option, list) }
+  }
+
+  mutating func set(_ option: CURLoption, pointer: UnsafeMutableRawPointer) {
+    attempt { argyle_curl_set_pointer($0, option, pointer) }
+  }
+
+  mutating func set(write function: curl_write_callback) {
+    attempt { argyle_curl_set_write_function($0, function) }
+  }
+
+  mutating func set(prereq function: curl_prereq_callback) {
+    attempt { argyle_curl_set_prereq_function($0, function) }
+  }
+
+  /// The method and the body, of which libcurl keeps a copy.
+  mutating func set(method request: Request) {
+    switch request.method {
+    case .get: set(CURLOPT_HTTPGET, 1)
+    case .delete: set(CURLOPT_CUSTOMREQUEST, request.method.name)
+    case .post, .patch:
+      set(CURLOPT_POST, 1)
+      if request.method == .patch { set(CURLOPT_CUSTOMREQUEST, request.method.name) }
+      let body = request.body ?? []
+      attempt { argyle_curl_set_offset($0, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)) }
+      attempt { handle in
+        body.withUnsafeBytes {
+          // NULL would mean a body to be read from a callback, and an empty array may have no address.
+          $0.isEmpty
+            ? argyle_curl_set_bytes(handle, CURLOPT_COPYPOSTFIELDS, "")
+            : argyle_curl_set_bytes(handle, CURLOPT_COPYPOSTFIELDS, $0.baseAddress)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import CCurl
+import CPlatform
+
+/// One attempt: what libcurl's callbacks gather, and what its end means.
+final class Transfer {
+  private let settings: TransferSettings
+  private var body: [UInt8] = []
+  private var isTooLarge = false
+  /// How often a connection stood ready for the request.
+  private var readyConnections = 0
+
+  init(_ settings: TransferSettings) {
+    self.settings = settings
+  }
+}
+
+// MARK: - Callbacks
+
+extension Transfer {
+  /// Lets an easy handle report to this attempt, which must outlive it.
+  func attach(to options: inout OptionList) {
+    let context = Unmanaged.passUnretained(self).toOpaque()
+    options.set(write: { bytes, size, count, context in
+      guard let transfer = Transfer.from(context) else { return 0 }
+      return transfer.receive(UnsafeRawBufferPointer(start: bytes, count: size * count))
+    })
+    options.set(CURLOPT_WRITEDATA, pointer: context)
+    options.set(prereq: { context, _, _, _, _ in
+      Transfer.from(context)?.connectionIsReady() ?? CURL_PREREQFUNC_ABORT
+    })
+    options.set(CURLOPT_PREREQDATA, pointer: context)
+  }
+
+  private static func from(_ context: UnsafeMutableRawPointer?) -> Transfer? {
+    context.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
+  }
+
+  /// Takes in a piece of the body, already decompressed; another number than its size ends the transfer.
+  private func receive(_ piece: UnsafeRawBufferPointer) -> Int {
+    guard piece.count <= settings.maxResponseBytes - body.count else {
+      isTooLarge = true
+      return 0
+    }
+    body.append(contentsOf: piece)
+    return piece.count
+  }
+
+  /// Lets the attempt's first connection go on, and no other.
+  ///
+  /// libcurl sends a request again by itself, a POST too, when a kept connection dies before the first byte of
+  /// the answer. Whether to send again is for the call to decide.
+  private func connectionIsReady() -> Int32 {
+    readyConnections += 1
+    return readyConnections == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+  }
+}
+
+// MARK: - Outcome
+
+extension Transfer {
+  /// Tells the call what the attempt's end means.
+  func outcome(of result: CURLcode, _ easy: EasyHandle) -> CallMachine.Event {
+    guard result == CURLE_OK else { return .failed(failure(result, easy)) }
+    var status = 0
+    guard argyle_curl_get_long(easy.handle, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK else {
+      return .failed(failure(CURLE_FAILED_INIT, easy))
+    }
+    return .answered(
+      Response(
+        status: status,
+        body: body,
+        contentType: Transfer.header("Content-Type", easy),
+        traceID: Transfer.header("X-Trace-Id", easy),
+        retryAfter: Transfer.header("Retry-After", easy),
+        receivedAt: Int64(time(nil))
+      )
+    )
+  }
+
+  /// The first header of that name in the final answer.
+  private static func header(_ name: StaticString, _ easy: EasyHandle) -> String? {
+    var header: UnsafeMutablePointer<curl_header>?
+    guard curl_easy_header(easy.handle, name.cString, 0, 1, -1, &header) == CURLHE_OK,
+      let value = header?.pointee.value
+    else { return nil }
+    return String(cString: value)
+  }
+
+  private func failure(_ result: CURLcode, _ easy: EasyHandle) -> TransferFailure {
+    let wasSent = readyConnections > 0
+    if isTooLarge {
+      let reason = "the answer is larger than max_response_bytes (\(settings.maxResponseBytes))"
+      return TransferFailure(.tooLarge, reason, mayHaveBeenReceived: wasSent)
+    }
+    if readyConnections > 1 {
+      return TransferFailure(
+        .connection,
+        "the kept connection was closed before an answer came",
+        mayHaveBeenReceived: true,
+        keptConnectionWasDead: true
+      )
+    }
+    let message = easy.errorMessage
+    return TransferFailure(
+      .transfer(result),
+      message.isEmpty ? String(cString: curl_easy_strerror(result)) : message,
+      mayHaveBeenReceived: wasSent
+    )
+  }
+}
+
+extension ArgyleError.Code {
+  /// What one of libcurl's results, other than success, stands for.
+  fileprivate static func transfer(_ result: CURLcode) -> ArgyleError.Code {
+    switch result {
+    case CURLE_OPERATION_TIMEDOUT:
+      .timeout
+    case CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT,
+      CURLE_PROXY,
+      CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_PARTIAL_FILE:
+      .connection
+    case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
+      CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_SHUTDOWN_FAILED, CURLE_SSL_CRL_BADFILE,
+      CURLE_SSL_ISSUER_ERROR, CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ENGINE_SETFAILED,
+      CURLE_SSL_ENGINE_INITFAILED, CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_INVALIDCERTSTATUS,
+      CURLE_SSL_CLIENTCERT, CURLE_USE_SSL_FAILED:
+      .tls
+    case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY, CURLE_HTTP2, CURLE_HTTP2_STREAM,
+      CURLE_HTTP3, CURLE_BAD_CONTENT_ENCODING, CURLE_WRITE_ERROR:
+      .protocolViolation
+    default:
+      .internal
+    }
+  }
+}

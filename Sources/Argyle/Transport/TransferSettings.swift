@@ -1,0 +1,82 @@
+import CCurl
+import CPlatform
+
+/// A client's options once they are known to be good, in the form in which every transfer needs them.
+final class TransferSettings: Sendable {
+  let keyID: String
+  let keySecret: String
+  let baseURL: BaseURL
+  let timeoutMilliseconds: Int
+  let connectTimeoutMilliseconds: Int
+  let maxResponseBytes: Int
+  let caFile: String?
+  let userAgent: String
+
+  /// Checks options; an error names the one that breaks a rule.
+  init(_ options: ClientOptions) throws(ArgyleError) {
+    keyID = try TransferSettings.check("key_id", options.keyID)
+    guard !keyID.utf8.contains(UInt8(ascii: ":")) else {
+      throw ArgyleError(.argument, "key_id must not contain \":\"")
+    }
+    keySecret = try TransferSettings.check("key_secret", options.keySecret)
+    baseURL = try BaseURL(
+      options.environment.baseURL,
+      allowInsecureHTTP: options.allowInsecureHTTP
+    )
+    timeoutMilliseconds = try TransferSettings.check("timeout_ms", options.timeout)
+    connectTimeoutMilliseconds = try TransferSettings.check(
+      "connect_timeout_ms",
+      options.connectTimeout
+    )
+    guard (1...Int(Int32.max)).contains(options.maxResponseBytes) else {
+      throw ArgyleError(.argument, "max_response_bytes must be between 1 and \(Int32.max)")
+    }
+    maxResponseBytes = options.maxResponseBytes
+    caFile = try TransferSettings.check(caFile: options.caFile)
+    userAgent = try TransferSettings.userAgent(options.application)
+  }
+}
+
+// MARK: - Rules
+
+extension TransferSettings {
+  private static func check(_ name: String, _ text: String) throws(ArgyleError) -> String {
+    guard !text.isEmpty else { throw ArgyleError(.argument, "\(name) must not be empty") }
+    guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
+      throw ArgyleError(.argument, "\(name) must not contain control characters")
+    }
+    return text
+  }
+
+  private static func check(_ name: String, _ time: Duration) throws(ArgyleError) -> Int {
+    let parts = time.components
+    // Bounded first, so that nothing below can overflow.
+    if (0...Int64(Int32.max)).contains(parts.seconds) {
+      let milliseconds = parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000
+      if (1...Int64(Int32.max)).contains(milliseconds) { return Int(milliseconds) }
+    }
+    throw ArgyleError(.argument, "\(name) must be between 1 and \(Int32.max) milliseconds")
+  }
+
+  private static func check(caFile: String?) throws(ArgyleError) -> String? {
+    guard let caFile else { return nil }
+    guard !caFile.utf8.contains(0), access(caFile, R_OK) == 0 else {
+      throw ArgyleError(.argument, "ca_file must be a file that can be read")
+    }
+    return caFile
+  }
+
+  private static func userAgent(_ application: String?) throws(ArgyleError) -> String {
+    // libcurl tells its own name and version first, then those of what it is built on.
+    let curl = String(cString: curl_version()).utf8.prefix { $0 != UInt8(ascii: " ") }
+    var userAgent = "libargyle/\(Version.text) \(String(decoding: curl, as: UTF8.self))"
+    if let application {
+      let isPrintable = application.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+      guard (1...128).contains(application.utf8.count), isPrintable else {
+        throw ArgyleError(.argument, "application must be 1 to 128 printable ASCII characters")
+      }
+      userAgent += " \(application)"
+    }
+    return userAgent
+  }
+}

@@ -1,0 +1,38 @@
+/// A user token: a short-lived credential to start Argyle Link for one user ("The user token object").
+public struct UserToken: Sendable, Equatable {
+  /// The token that Argyle Link is given: a credential, which no description shows.
+  public let access: String
+
+  /// The token to refresh the other with, or nil where the service sent none.
+  public let refresh: String?
+
+  /// The whole object as it was received.
+  public let raw: JSON
+
+  init(_ document: JSONReference) {
+    raw = JSON(document)
+    access = raw["access"]?.stringValue ?? ""
+    refresh = raw["refresh"]?.stringValue
+  }
+
+  /// Reads the claims of ``access``, without verifying them.
+  ///
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument`` where the service sent no JSON Web Token.
+  public func claims() throws(ArgyleError) -> TokenClaims {
+    try TokenClaims(token: access)
+  }
+}
+
+// MARK: - Description
+
+extension UserToken: CustomStringConvertible {
+  /// The type's name alone.
+  public var description: String { "UserToken" }
+}
+
+#if !hasFeature(Embedded)
+  extension UserToken: CustomReflectable {
+    /// Nothing, so that no dump shows the tokens.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+  }
+#endif

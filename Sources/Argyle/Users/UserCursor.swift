@@ -1,0 +1,19 @@
+/// A walk over all users, page after page, in memory that does not grow with their number ("List users").
+///
+/// The service counts pages by offset: a user deleted during the walk can make it pass over another, and a user
+/// created during it can make it give another twice, unless the ordering is
+/// ``UserQuery/Ordering/oldestFirst``. A cursor is used by one thread at a time.
+public final class UserCursor {
+  private let walk: UserWalk
+
+  init(_ client: Client, _ query: UserQuery) throws(ArgyleError) {
+    walk = try UserWalk(client, query)
+  }
+
+  /// Gives the next user, or nil at the end; it blocks where the next page has to be fetched.
+  ///
+  /// After an error the same page is asked for again by the next call.
+  public func next() throws(ArgyleError) -> User? {
+    try walk.next().map { User($0) }
+  }
+}

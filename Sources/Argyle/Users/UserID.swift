@@ -1,0 +1,51 @@
+/// A user's id that is fit to be sent.
+///
+/// Ids are only ever compared by the service: neither their version and variant nor their being UUIDs at all is
+/// checked.
+package struct UserID: Sendable {
+  /// The id as it was given.
+  let text: String
+
+  /// Checks an id; an error names the rule that it breaks.
+  package init(_ text: String) throws(ArgyleError) {
+    let bytes = text.utf8
+    guard !bytes.isEmpty else { throw UserID.error("must not be empty") }
+    guard bytes.count <= 255 else { throw UserID.error("must not be longer than 255 bytes") }
+    guard !bytes.elementsEqual(".".utf8), !bytes.elementsEqual("..".utf8) else {
+      // Such a segment is resolved away, here or on the way, and the request would name another resource.
+      throw UserID.error("must not be \".\" or \"..\"")
+    }
+    guard !bytes.contains(0) else { throw UserID.error("must not contain a NUL character") }
+    self.text = text
+  }
+
+  private static func error(_ rule: String) -> ArgyleError {
+    ArgyleError(.argument, "user_id \(rule)")
+  }
+}
+
+// MARK: - Path segment
+
+extension UserID {
+  /// The id as one segment of a path: every byte but RFC 3986's unreserved ones percent-encoded.
+  var pathSegment: String {
+    var segment: [UInt8] = []
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+        UInt8(ascii: "_"), UInt8(ascii: "~"):
+        segment.append(byte)
+      default:
+        segment.append(UInt8(ascii: "%"))
+        segment.append(UserID.hexadecimalDigit(byte >> 4))
+        segment.append(UserID.hexadecimalDigit(byte & 15))
+      }
+    }
+    return String(decoding: segment, as: UTF8.self)
+  }
+
+  private static func hexadecimalDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + (value - 10)
+  }
+}

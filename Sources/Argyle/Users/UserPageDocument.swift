@@ -1,0 +1,65 @@
+import CJansson
+
+/// A page of users as jansson holds it, in the one normal form: `results`, `next`, `previous` and `count`.
+package struct UserPageDocument {
+  /// The page in its normal form.
+  package let document: JSONReference
+
+  /// The users.
+  let results: JSONReference
+
+  /// Whether the service sent a bare array of users, which says nothing of other pages.
+  let isBareArray: Bool
+
+  /// Reads an answer; an error names what is wrong with it.
+  init(_ answer: Answer) throws(ArgyleError) {
+    let received = try answer.document()
+    isBareArray = received.type == JSON_ARRAY
+    document = isBareArray ? try UserPageDocument.envelope(around: received) : received
+    guard document.isObject else {
+      throw answer.protocolError("the answer is neither a JSON object nor an array of users")
+    }
+    guard let results = document.member("results"), results.type == JSON_ARRAY else {
+      throw answer.protocolError("the answer has no array \"results\"")
+    }
+    self.results = results
+    for index in 0..<results.count where results.item(index)?.member("id")?.text == nil {
+      throw answer.protocolError("the user at index \(index) of the answer has no text \"id\"")
+    }
+    try normalize("next", JSON_STRING, "text", answer)
+    try normalize("previous", JSON_STRING, "text", answer)
+    try normalize("count", JSON_INTEGER, "integer", answer)
+  }
+
+  private static func envelope(around array: JSONReference) throws(ArgyleError) -> JSONReference {
+    guard let object = json_object() else { throw .outOfMemory }
+    let envelope = JSONReference(owning: object)
+    try set("results", of: envelope, to: array.newReference())
+    return envelope
+  }
+
+  /// Makes sure that a member is of its type or null, and there.
+  private func normalize(
+    _ key: StaticString,
+    _ type: json_type,
+    _ typeName: String,
+    _ answer: Answer
+  ) throws(ArgyleError) {
+    guard let member = document.member(key) else {
+      return try UserPageDocument.set(key, of: document, to: json_null())
+    }
+    guard member.type == type || member.type == JSON_NULL else {
+      let name = String(cString: key.cString)
+      throw answer.protocolError("\"\(name)\" in the answer is neither \(typeName) nor null")
+    }
+  }
+
+  private static func set(
+    _ key: StaticString,
+    of object: JSONReference,
+    to value: UnsafeMutablePointer<json_t>?
+  ) throws(ArgyleError) {
+    let status = object.withValue { json_object_set_new($0, key.cString, value) }
+    guard status == 0 else { throw .outOfMemory }
+  }
+}

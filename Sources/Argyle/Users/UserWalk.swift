@@ -1,0 +1,92 @@
+import CJansson
+
+/// A walk over all users as jansson values, page after page: the one way behind every cursor.
+package final class UserWalk {
+  /// Users on a page unless the caller said otherwise: the most that the service gives.
+  private static let defaultLimit = 200
+
+  private let client: Client
+  private var query: UserQuery
+  private var page: UserPageDocument?
+  private var index = 0
+  /// The query of the page to ask for; nil past the last one.
+  private var pending: String?
+  /// A hash of each query that was asked, to notice a circle: 8 bytes a page, whatever its users.
+  private var asked: [UInt64] = []
+  /// The first id of the bare array before.
+  private var lastFirstID: String?
+
+  /// Prepares a walk; an error names what is wrong with the query.
+  package init(_ client: Client, _ query: UserQuery) throws(ArgyleError) {
+    try query.validate()
+    try client.checkProcess()
+    self.client = client
+    self.query = query
+    if query.limit == nil { self.query.limit = UserWalk.defaultLimit }
+    pending = self.query.text
+  }
+
+  /// The next user, or nil at the end.
+  ///
+  /// After an error the same page is asked for again.
+  package func next() throws(ArgyleError) -> JSONReference? {
+    while true {
+      if let user = page?.results.item(index) {
+        index += 1
+        return user
+      }
+      guard let pending else { return nil }
+      page = try fetch(pending)
+      index = 0
+    }
+  }
+
+  /// Asks for a page, and finds out which comes after it.
+  private func fetch(_ text: String) throws(ArgyleError) -> UserPageDocument {
+    let answer = try client.perform(.listUsers(query: text))
+    let page = try UserPageDocument(answer)
+    let following = page.isBareArray ? try advance(past: page, answer) : try link(in: page, answer)
+    asked.append(UserWalk.hash(text))
+    if let following, asked.contains(UserWalk.hash(following)) {
+      asked.removeLast()
+      throw answer.protocolError(
+        "\"next\" in the answer leads back to a page that was already given"
+      )
+    }
+    pending = following
+    return page
+  }
+}
+
+// MARK: - The following page
+
+extension UserWalk {
+  /// The query of the link to the next page: nothing else of it is used, so that the key goes nowhere else.
+  private func link(in page: UserPageDocument, _ answer: Answer) throws(ArgyleError) -> String? {
+    guard let link = page.document.member("next"), link.type != JSON_NULL else { return nil }
+    let afterMark = (link.text ?? "").utf8.drop { $0 != UInt8(ascii: "?") }.dropFirst()
+    let query = afterMark.prefix { $0 != UInt8(ascii: "#") }
+    let isSendable = query.allSatisfy { (0x21...0x7E).contains($0) }
+    guard !query.isEmpty, query.count <= 8192, isSendable else {
+      throw answer.protocolError("\"next\" in the answer is no link with a query")
+    }
+    return String(decoding: query, as: UTF8.self)
+  }
+
+  /// Where a bare array comes, the offset grows by what was received until a page is empty.
+  private func advance(past page: UserPageDocument, _ answer: Answer) throws(ArgyleError) -> String?
+  {
+    guard let firstID = page.results.item(0)?.member("id")?.text else { return nil }
+    if let lastFirstID, lastFirstID.utf8.elementsEqual(firstID.utf8) {
+      throw answer.protocolError("the answer begins with the same user as the page before")
+    }
+    lastFirstID = firstID
+    query.offset = (query.offset ?? 0) + page.results.count
+    return query.text
+  }
+
+  /// FNV-1a.
+  private static func hash(_ text: String) -> UInt64 {
+    text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+  }
+}
