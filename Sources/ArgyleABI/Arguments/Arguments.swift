@@ -1,0 +1,32 @@
+import Argyle
+import CJansson
+
+/// The rules that arguments from C have to keep before Swift can take them.
+enum Arguments {
+  /// An argument that must not be NULL.
+  static func require<Value>(_ value: Value?, _ name: String) throws(ArgyleError) -> Value {
+    guard let value else { throw ArgyleError(.argument, "\(name) must not be NULL") }
+    return value
+  }
+
+  /// The client behind a handle.
+  static func client(_ handle: OpaquePointer?) throws(ArgyleError) -> Client {
+    Handle.object(try require(handle, "client"), as: Client.self)
+  }
+
+  /// A string.
+  static func text(
+    _ text: UnsafePointer<CChar>?,
+    _ name: String
+  ) throws(ArgyleError) -> String {
+    guard let string = String(validatingCString: try require(text, name)) else {
+      throw ArgyleError(.argument, "\(name) must be UTF-8")
+    }
+    return string
+  }
+
+  /// A user's id.
+  static func userID(_ text: UnsafePointer<CChar>?) throws(ArgyleError) -> UserID {
+    try UserID(Arguments.text(text, "user_id"))
+  }
+}

@@ -1,0 +1,39 @@
+import Argyle
+import CArgyle
+import CJansson
+
+// The section "Client" of argyle.h, which documents every function in full.
+
+/// Makes a client.
+@_cdecl("argyle_client_new") @implementation
+public func argyle_client_new(
+  _ options: UnsafePointer<json_t>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> OpaquePointer? {
+  reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    let options = try ClientOptions(Arguments.require(options, "options"))
+    return Handle.make(try Client(options))
+  }
+}
+
+/// Makes a client like another, with some options changed, that shares its connections.
+@_cdecl("argyle_client_with") @implementation
+public func argyle_client_with(
+  _ client: OpaquePointer?,
+  _ overrides: UnsafePointer<json_t>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> OpaquePointer? {
+  reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    let client = try Arguments.client(client)
+    let overrides = try Arguments.require(overrides, "overrides")
+    return Handle.make(
+      try client.with { options throws(ArgyleError) in try options.replace(with: overrides) }
+    )
+  }
+}
+
+/// Frees a client; its connections are closed with the last client that shares them.
+@_cdecl("argyle_client_free") @implementation
+public func argyle_client_free(_ client: OpaquePointer?) {
+  Handle.free(client, as: Client.self)
+}
