@@ -1,0 +1,34 @@
+/// What a request's body holds of the one member that its endpoint reads.
+enum BodyMember {
+  case absent
+  case present(JSONValue)
+  /// The body cannot be read, and this is the answer.
+  case refused(HTTPResponse)
+
+  init(_ key: String, of request: HTTPRequest) {
+    if request.body.isEmpty {
+      self = .absent
+      return
+    }
+    let contentType = request.contentType ?? []
+    let mediaType = contentType.prefix { $0 != UInt8(ascii: ";") && !$0.isHTTPSpace }
+    guard mediaType.matchesIgnoringCase("application/json") else {
+      let name = String(decoding: contentType, as: UTF8.self)
+      self = .refused(.error(415, detail: "Unsupported media type \"\(name)\" in request."))
+      return
+    }
+    do throws(JSONSyntaxError) {
+      let (kind, member) = try JSONScanner.scan(request.body, member: key)
+      switch kind {
+      case .object: self = member.map { .present($0) } ?? .absent
+      case .null: self = .refused(.invalid("non_field_errors", "No data provided"))
+      default:
+        let message = "Invalid data. Expected a dictionary, but got \(kind.pythonName)."
+        self = .refused(.invalid("non_field_errors", message))
+      }
+    } catch {
+      let message = error.message(in: request.body)
+      self = .refused(.error(400, detail: "JSON parse error - \(message)"))
+    }
+  }
+}

@@ -1,0 +1,26 @@
+extension HTTPResponse {
+  static var notFound: HTTPResponse { .error(404, detail: "Not found.") }
+
+  static func error(_ status: UInt32, detail: String) -> HTTPResponse {
+    var json = JSONWriter()
+    json.raw("{\"detail\":")
+    json.string(detail)
+    json.raw("}")
+    return HTTPResponse(status: status, json: json)
+  }
+
+  static func unauthorized(_ detail: String) -> HTTPResponse {
+    .error(401, detail: detail).adding("WWW-Authenticate", "Basic realm=\"api\"")
+  }
+
+  /// Says what is wrong with one member of the body.
+  static func invalid(_ field: String, _ message: String) -> HTTPResponse {
+    var json = JSONWriter()
+    json.raw("{")
+    json.string(field)
+    json.raw(":[")
+    json.string(message)
+    json.raw("]}")
+    return HTTPResponse(status: 400, json: json)
+  }
+}

@@ -1,0 +1,42 @@
+/// Which part of the list is asked for.
+///
+/// What makes no sense in a query is ignored.
+struct Page {
+  private static var defaultLimit: Int { 10 }
+  private static var maximumLimit: Int { 200 }
+  /// Beyond any number of users, and far from overflow.
+  private static var maximumOffset: Int { 1 << 53 }
+
+  let limit: Int
+  let offset: Int
+  let newestFirst: Bool
+
+  init(_ target: RequestTarget) {
+    let limit = target.parameter("limit").flatMap { decimalNumber($0, limit: Self.maximumLimit) }
+    self.limit = limit == 0 ? Self.defaultLimit : limit ?? Self.defaultLimit
+    let offset = target.parameter("offset").flatMap { decimalNumber($0, limit: Self.maximumOffset) }
+    self.offset = offset ?? 0
+    newestFirst = target.parameter("ordering")?.matches("created_at") != true
+  }
+
+  /// The URL of the page after this one.
+  func next(of count: Int, for request: HTTPRequest) -> String? {
+    offset + limit < count ? url(offset: offset + limit, for: request) : nil
+  }
+
+  /// The URL of the page before this one.
+  func previous(for request: HTTPRequest) -> String? {
+    offset > 0 ? url(offset: max(0, offset - limit), for: request) : nil
+  }
+
+  /// The list's URL with the other parameters as they came, and without an offset of 0.
+  private func url(offset: Int, for request: HTTPRequest) -> String {
+    var url = request.origin + "/v1/users?limit=\(limit)"
+    if offset > 0 { url += "&offset=\(offset)" }
+    for parameter in request.target.parameters {
+      if parameter.name.matches("limit") || parameter.name.matches("offset") { continue }
+      url += "&" + String(decoding: PercentEncoding.sanitizeQuery(parameter.text), as: UTF8.self)
+    }
+    return url
+  }
+}

@@ -1,0 +1,91 @@
+/// `/v1/users` and `/v1/users/{id}`.
+struct UsersEndpoint {
+  let users: UserStore
+  let tokens: TokenIssuer
+
+  func create(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
+    let metadata: Bytes
+    switch BodyMember("external_metadata", of: request) {
+    case .refused(let response): return response
+    case .present(let value): metadata = value.text
+    case .absent: metadata = Bytes("{}".utf8)
+    }
+    let user = try users.create(externalMetadata: metadata)
+    var json = JSONWriter()
+    json.raw("{\"token\":")
+    json.string(try tokens.accessToken(for: user.id))
+    json.raw(",\"id\":")
+    json.string(user.id.text)
+    json.raw("}")
+    return HTTPResponse(status: 201, json: json)
+  }
+
+  func retrieve(_ id: Bytes) throws(SandboxError) -> HTTPResponse {
+    guard let user = try find(id) else { return .notFound }
+    return answer(user)
+  }
+
+  func update(_ id: Bytes, _ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
+    guard var user = try find(id) else { return .notFound }
+    switch BodyMember("external_metadata", of: request) {
+    case .refused(let response): return response
+    case .absent: break
+    case .present(let value):
+      user.externalMetadata = value.text
+      guard try users.update(user.id, externalMetadata: value.text) else { return .notFound }
+    }
+    return answer(user)
+  }
+
+  func delete(_ id: Bytes) throws(SandboxError) -> HTTPResponse {
+    guard let id = UUID(id), try users.delete(id) else { return .notFound }
+    return HTTPResponse(status: 204)
+  }
+
+  func list(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
+    let page = Page(request.target)
+    let count = try users.count()
+    let results = try users.users(
+      limit: page.limit,
+      offset: page.offset,
+      newestFirst: page.newestFirst
+    )
+    var json = JSONWriter()
+    json.raw("{\"count\":\(count),\"next\":")
+    write(page.next(of: count, for: request), to: &json)
+    json.raw(",\"previous\":")
+    write(page.previous(for: request), to: &json)
+    json.raw(",\"results\":[")
+    for (index, user) in results.enumerated() {
+      if index > 0 { json.raw(",") }
+      write(user, to: &json)
+    }
+    json.raw("]}")
+    return HTTPResponse(status: 200, json: json)
+  }
+
+  private func find(_ id: Bytes) throws(SandboxError) -> User? {
+    guard let id = UUID(id) else { return nil }
+    return try users.user(id)
+  }
+
+  private func answer(_ user: User) -> HTTPResponse {
+    var json = JSONWriter()
+    write(user, to: &json)
+    return HTTPResponse(status: 200, json: json)
+  }
+
+  private func write(_ user: User, to json: inout JSONWriter) {
+    json.raw("{\"id\":")
+    json.string(user.id.text)
+    json.raw(",\"created_at\":")
+    json.string(user.createdAt.text)
+    json.raw(",\"employers_connected\":[],\"data_providers_connected\":[],\"external_metadata\":")
+    json.raw(user.externalMetadata)
+    json.raw("}")
+  }
+
+  private func write(_ url: String?, to json: inout JSONWriter) {
+    if let url { json.string(url) } else { json.raw("null") }
+  }
+}

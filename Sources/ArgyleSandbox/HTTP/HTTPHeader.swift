@@ -1,0 +1,5 @@
+/// A header field.
+struct HTTPHeader {
+  let name: String
+  let value: String
+}

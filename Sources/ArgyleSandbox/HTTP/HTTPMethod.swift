@@ -1,0 +1,22 @@
+/// A request's method.
+enum HTTPMethod {
+  case get, head, post, patch, delete, options
+  case other(String)
+
+  init(_ name: String) {
+    let known: [HTTPMethod] = [.get, .head, .post, .patch, .delete, .options]
+    self = known.first { name.utf8.matches($0.name) } ?? .other(name)
+  }
+
+  var name: String {
+    switch self {
+    case .get: "GET"
+    case .head: "HEAD"
+    case .post: "POST"
+    case .patch: "PATCH"
+    case .delete: "DELETE"
+    case .options: "OPTIONS"
+    case .other(let name): name
+    }
+  }
+}

@@ -1,0 +1,19 @@
+/// A request that was received to its end.
+struct HTTPRequest {
+  let method: HTTPMethod
+  let target: RequestTarget
+
+  /// The scheme, host and port by which the client reached the server.
+  let origin: String
+
+  /// The value of `Authorization`.
+  let authorization: Bytes?
+
+  /// The value of `Content-Type`.
+  let contentType: Bytes?
+
+  let body: Bytes
+
+  /// Whether the body was larger than the server takes; it is then empty here.
+  let bodyIsTooLarge: Bool
+}

@@ -1,0 +1,63 @@
+import CPlatform
+
+/// A TCP socket that listens on 127.0.0.1.
+struct ListeningSocket: ~Copyable {
+  private var descriptor: Int32
+  let port: UInt16
+
+  /// Listens on a port, where 0 means any free one.
+  init(port: UInt16) throws(SandboxError) {
+    let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
+    let descriptor = socket(AF_INET, Int32(type), 0)
+    if descriptor < 0 { throw Self.failure("no socket can be made") }
+    do {
+      self.port = try Self.listen(descriptor, port)
+    } catch {
+      CPlatform.close(descriptor)
+      throw error
+    }
+    self.descriptor = descriptor
+  }
+
+  deinit { if descriptor >= 0 { CPlatform.close(descriptor) } }
+
+  /// Hands over the descriptor, which is then the caller's to close.
+  consuming func release() -> Int32 {
+    // In Embedded Swift, `discard self` is refused.
+    defer { descriptor = -1 }
+    return descriptor
+  }
+
+  /// Binds and listens; gives the port.
+  private static func listen(_ descriptor: Int32, _ port: UInt16) throws(SandboxError) -> UInt16 {
+    // A server that was just stopped leaves its port in a state that would otherwise refuse it.
+    var yes: Int32 = 1
+    setsockopt(
+      descriptor,
+      SOL_SOCKET,
+      SO_REUSEADDR,
+      &yes,
+      socklen_t(MemoryLayout<Int32>.size)
+    )
+
+    var address = sockaddr_in()
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    let result = withUnsafeMutableBytes(of: &address) { bytes in
+      let address = bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self)
+      if bind(descriptor, address, length) != 0 { return false }
+      if CPlatform.listen(descriptor, SOMAXCONN) != 0 { return false }
+      return getsockname(descriptor, address, &length) == 0
+    }
+    guard result else { throw failure("cannot listen on 127.0.0.1:\(port)") }
+    return UInt16(bigEndian: address.sin_port)
+  }
+
+  private static func failure(_ what: String) -> SandboxError {
+    let number = __errno_location().pointee
+    if number == EADDRINUSE { return .listening("\(what): the port is in use") }
+    return .listening("\(what): \(String(cString: strerror(number)))")
+  }
+}

@@ -1,0 +1,37 @@
+/// The percent-encoding of URLs.
+enum PercentEncoding {
+  /// Resolves the escapes; a percent sign without two digits stands for itself.
+  static func decode(_ text: some Sequence<UInt8>, plusIsSpace: Bool = false) -> Bytes {
+    var rest = Array(text)[...]
+    var result = Bytes()
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "%"), rest.count >= 2,
+        let high = rest[rest.startIndex].hexadecimalValue,
+        let low = rest[rest.startIndex + 1].hexadecimalValue
+      {
+        result.append(high << 4 | low)
+        rest = rest.dropFirst(2)
+      } else if plusIsSpace, byte == UInt8(ascii: "+") {
+        result.append(UInt8(ascii: " "))
+      } else {
+        result.append(byte)
+      }
+    }
+    return result
+  }
+
+  /// Escapes what must not stand in a query, and leaves its escapes and separators as they are.
+  static func sanitizeQuery(_ query: some Sequence<UInt8>) -> Bytes {
+    var result = Bytes()
+    for byte in query {
+      if byte.isASCIILetter || byte.isASCIIDigit || "-._~!$&'()*+,;=:@/?%".utf8.contains(byte) {
+        result.append(byte)
+      } else {
+        result.append(UInt8(ascii: "%"))
+        result.append(hexadecimalDigit(byte >> 4, uppercase: true))
+        result.append(hexadecimalDigit(byte & 0xF, uppercase: true))
+      }
+    }
+    return result
+  }
+}

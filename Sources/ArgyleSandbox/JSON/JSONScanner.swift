@@ -1,0 +1,243 @@
+/// A strict reader of RFC 8259 that keeps the text instead of making values.
+///
+/// Metadata comes back exactly as it was sent only because nobody re-encodes it: numbers beyond any
+/// type, escapes, duplicate keys and order all survive. It keeps its own stack, so that depth costs no
+/// call frames.
+struct JSONScanner {
+  /// How deep objects and arrays may be nested.
+  private static var maximumDepth: Int { 4096 }
+
+  private let text: Bytes
+  private let wantedKey: String
+  private var position = 0
+  /// The closing byte of each object or array that is open.
+  private var open = Bytes()
+  private var wantedStart: Int?
+  private var wantedKind = JSONKind.null
+  private var wanted: JSONValue?
+
+  /// Checks one whole document; gives its kind and, for an object, the last member with this key.
+  static func scan(
+    _ text: Bytes,
+    member key: String
+  ) throws(JSONSyntaxError) -> (kind: JSONKind, member: JSONValue?) {
+    var scanner = JSONScanner(text, key)
+    let kind = try scanner.scanDocument()
+    return (kind, scanner.wanted)
+  }
+
+  private init(_ text: Bytes, _ key: String) {
+    self.text = text
+    wantedKey = key
+  }
+
+  private mutating func scanDocument() throws(JSONSyntaxError) -> JSONKind {
+    skipSpace()
+    var documentKind: JSONKind?
+    repeat {
+      let opened = open.count
+      let kind = try scanValueStart()
+      if documentKind == nil { documentKind = kind }
+      if wantedStart != nil, opened == 1 { wantedKind = kind }
+      // An object or array that is not empty goes on with its first value.
+      if open.count > opened { continue }
+      try scanAfterValue()
+    } while !open.isEmpty
+    skipSpace()
+    if position < text.count { throw failure("Extra data") }
+    return documentKind ?? .null
+  }
+
+  /// Reads a scalar, an empty object or array, or the start of one up to its first value.
+  private mutating func scanValueStart() throws(JSONSyntaxError) -> JSONKind {
+    guard let first = current else { throw failure("Expecting value") }
+    switch first {
+    case UInt8(ascii: "{"):
+      try enter(closing: UInt8(ascii: "}"))
+      if current == UInt8(ascii: "}") { leave() } else { try scanKey() }
+      return .object
+    case UInt8(ascii: "["):
+      try enter(closing: UInt8(ascii: "]"))
+      if current == UInt8(ascii: "]") { leave() }
+      return .array
+    case UInt8(ascii: "\""):
+      try scanString()
+      return .string
+    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+      return try scanNumber()
+    case UInt8(ascii: "t"):
+      try scanLiteral("true")
+      return .boolean
+    case UInt8(ascii: "f"):
+      try scanLiteral("false")
+      return .boolean
+    case UInt8(ascii: "n"):
+      try scanLiteral("null")
+      return .null
+    default:
+      throw failure("Expecting value")
+    }
+  }
+
+  /// Closes all that ends with this value, then goes on to the next value if there is one.
+  private mutating func scanAfterValue() throws(JSONSyntaxError) {
+    while let closing = open.last {
+      if open.count == 1, let start = wantedStart {
+        wanted = JSONValue(kind: wantedKind, text: Bytes(text[start..<position]))
+        wantedStart = nil
+      }
+      skipSpace()
+      if current == closing {
+        leave()
+        continue
+      }
+      guard current == UInt8(ascii: ",") else { throw failure("Expecting ',' delimiter") }
+      position += 1
+      skipSpace()
+      if closing == UInt8(ascii: "}") { try scanKey() }
+      return
+    }
+  }
+
+  private mutating func enter(closing: UInt8) throws(JSONSyntaxError) {
+    if open.count == Self.maximumDepth { throw failure("Nested too deeply") }
+    open.append(closing)
+    position += 1
+    skipSpace()
+  }
+
+  private mutating func leave() {
+    open.removeLast()
+    position += 1
+  }
+
+  /// Reads a member's key and colon.
+  private mutating func scanKey() throws(JSONSyntaxError) {
+    let start = position
+    guard current == UInt8(ascii: "\"") else {
+      throw failure("Expecting property name enclosed in double quotes")
+    }
+    try scanString()
+    let key = text[(start + 1)..<(position - 1)]
+    skipSpace()
+    guard current == UInt8(ascii: ":") else { throw failure("Expecting ':' delimiter") }
+    position += 1
+    skipSpace()
+    if open.count == 1, unescape(key).matches(wantedKey) { wantedStart = position }
+  }
+
+  private mutating func scanString() throws(JSONSyntaxError) {
+    let start = position
+    position += 1
+    while let byte = current {
+      switch byte {
+      case UInt8(ascii: "\""):
+        position += 1
+        return
+      case UInt8(ascii: "\\"):
+        try scanEscape()
+      case 0x00..<0x20:
+        throw failure("Invalid control character at")
+      case 0x80...0xFF:
+        try scanMultibyteCharacter(lead: byte)
+      default:
+        position += 1
+      }
+    }
+    throw JSONSyntaxError(reason: "Unterminated string starting at", offset: start)
+  }
+
+  private mutating func scanEscape() throws(JSONSyntaxError) {
+    let start = position
+    position += 1
+    switch current {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"),
+      UInt8(ascii: "f"), UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+      position += 1
+    case UInt8(ascii: "u"):
+      position += 1
+      for _ in 0..<4 {
+        guard current?.hexadecimalValue != nil else {
+          throw JSONSyntaxError(reason: "Invalid \\uXXXX escape", offset: start)
+        }
+        position += 1
+      }
+    default:
+      throw JSONSyntaxError(reason: "Invalid \\escape", offset: start)
+    }
+  }
+
+  /// Accepts the well-formed sequences of Unicode's table 3-7 and no others.
+  private mutating func scanMultibyteCharacter(lead: UInt8) throws(JSONSyntaxError) {
+    let following: Int
+    var second: ClosedRange<UInt8> = 0x80...0xBF
+    switch lead {
+    case 0xC2...0xDF: following = 1
+    case 0xE0...0xEF:
+      following = 2
+      if lead == 0xE0 { second = 0xA0...0xBF }
+      if lead == 0xED { second = 0x80...0x9F }
+    case 0xF0...0xF4:
+      following = 3
+      if lead == 0xF0 { second = 0x90...0xBF }
+      if lead == 0xF4 { second = 0x80...0x8F }
+    default: throw failure("Invalid UTF-8")
+    }
+    let start = position
+    position += 1
+    for index in 0..<following {
+      guard let byte = current, (index == 0 ? second : 0x80...0xBF).contains(byte) else {
+        throw JSONSyntaxError(reason: "Invalid UTF-8", offset: start)
+      }
+      position += 1
+    }
+  }
+
+  private mutating func scanNumber() throws(JSONSyntaxError) -> JSONKind {
+    var kind = JSONKind.integer
+    if current == UInt8(ascii: "-") { position += 1 }
+    if current == UInt8(ascii: "0") { position += 1 } else { try scanDigits() }
+    if current == UInt8(ascii: ".") {
+      kind = .fraction
+      position += 1
+      try scanDigits()
+    }
+    if current == UInt8(ascii: "e") || current == UInt8(ascii: "E") {
+      kind = .fraction
+      position += 1
+      if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { position += 1 }
+      try scanDigits()
+    }
+    return kind
+  }
+
+  private mutating func scanDigits() throws(JSONSyntaxError) {
+    guard let first = current, first.isASCIIDigit else { throw failure("Expecting digit") }
+    while let byte = current, byte.isASCIIDigit { position += 1 }
+  }
+
+  private mutating func scanLiteral(_ literal: String) throws(JSONSyntaxError) {
+    let end = position + literal.utf8.count
+    guard end <= text.count, text[position..<end].matches(literal) else {
+      throw failure("Expecting value")
+    }
+    position = end
+  }
+
+  private mutating func skipSpace() {
+    while let byte = current {
+      switch byte {
+      case 0x20, 0x09, 0x0A, 0x0D: position += 1
+      default: return
+      }
+    }
+  }
+
+  private var current: UInt8? {
+    position < text.count ? text[position] : nil
+  }
+
+  private func failure(_ reason: String) -> JSONSyntaxError {
+    JSONSyntaxError(reason: reason, offset: position)
+  }
+}

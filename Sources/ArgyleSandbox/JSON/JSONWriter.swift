@@ -1,0 +1,33 @@
+/// Builds a JSON text.
+struct JSONWriter {
+  private(set) var text = Bytes()
+
+  /// Adds what is JSON already.
+  mutating func raw(_ json: String) {
+    text.append(contentsOf: json.utf8)
+  }
+
+  /// Adds what is JSON already.
+  mutating func raw(_ json: some Collection<UInt8>) {
+    text.append(contentsOf: json)
+  }
+
+  /// Adds a string with its quotes.
+  mutating func string(_ characters: String) {
+    text.append(UInt8(ascii: "\""))
+    for byte in characters.utf8 {
+      switch byte {
+      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+        text.append(UInt8(ascii: "\\"))
+        text.append(byte)
+      case 0x00..<0x20:
+        raw("\\u00")
+        text.append(hexadecimalDigit(byte >> 4))
+        text.append(hexadecimalDigit(byte & 0xF))
+      default:
+        text.append(byte)
+      }
+    }
+    text.append(UInt8(ascii: "\""))
+  }
+}

@@ -1,0 +1,23 @@
+/// Why a sandbox could not be started.
+public enum SandboxError: Error, Sendable {
+  /// An option has a value that it must not have.
+  case option(String)
+
+  /// The address cannot be listened on.
+  case listening(String)
+
+  /// The database cannot be used.
+  case database(String)
+
+  /// The system is out of memory or threads.
+  case resources(String)
+
+  /// One clear sentence that says what was wrong, without a full stop.
+  public var message: String {
+    switch self {
+    case .option(let message), .listening(let message), .database(let message),
+      .resources(let message):
+      message
+    }
+  }
+}

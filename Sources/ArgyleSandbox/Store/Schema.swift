@@ -1,0 +1,31 @@
+/// The database's tables and how they came to be.
+enum Schema {
+  /// Marks a file as ours in SQLite's header.
+  static var applicationID: Int64 { 0x4172_6779 }
+
+  /// The steps, of which step n leads from version n to n + 1.
+  ///
+  /// A step that has been released is never changed.
+  static var migrations: [String] {
+    [
+      """
+      CREATE TABLE users (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        created_at INTEGER NOT NULL,
+        external_metadata TEXT NOT NULL
+      ) STRICT;
+      CREATE INDEX users_by_creation ON users (created_at, sequence);
+
+      CREATE TABLE user_count (users INTEGER NOT NULL) STRICT;
+      INSERT INTO user_count VALUES (0);
+      CREATE TRIGGER user_inserted AFTER INSERT ON users BEGIN
+        UPDATE user_count SET users = users + 1;
+      END;
+      CREATE TRIGGER user_deleted AFTER DELETE ON users BEGIN
+        UPDATE user_count SET users = users - 1;
+      END;
+      """
+    ]
+  }
+}

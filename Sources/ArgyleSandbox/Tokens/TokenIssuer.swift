@@ -1,0 +1,52 @@
+import CJWT
+import CPlatform
+
+/// Makes the user tokens, which are JWTs signed with HMAC-SHA-256.
+struct TokenIssuer {
+  /// Thirty days, in seconds.
+  private static var life: Int { 2_592_000 }
+  private static var issuer: String { "argyle-core-auth-prod" }
+  /// The account, which the service names in every access token, and not the API key's id.
+  private static var clientID: String { "0d9b5bf3-97fa-4757-a136-b2a03d171414" }
+
+  private let key: Bytes
+
+  init(key: String) {
+    self.key = Bytes(key.utf8)
+  }
+
+  /// The token that is handed to Argyle Link.
+  func accessToken(for user: UUID) throws(SandboxError) -> String {
+    try token(for: user) { jwt in
+      jwt_add_grant(jwt, "client_id", Self.clientID) == 0
+        && jwt_add_grant(jwt, "user_id", user.text) == 0
+    }
+  }
+
+  func refreshToken(for user: UUID) throws(SandboxError) -> String {
+    try token(for: user) { _ in true }
+  }
+
+  /// Signs the claims that all tokens have and those that are added; libjwt writes them by name.
+  private func token(
+    for user: UUID,
+    adding addClaims: (OpaquePointer?) -> Bool
+  ) throws(SandboxError) -> String {
+    var jwt: OpaquePointer?
+    defer { jwt_free(jwt) }
+    let now = Timestamp.now().seconds
+    guard
+      jwt_new(&jwt) == 0,
+      jwt_set_alg(jwt, JWT_ALG_HS256, key, Int32(clamping: key.count)) == 0,
+      jwt_add_grant_int(jwt, "iat", now) == 0,
+      jwt_add_grant_int(jwt, "exp", now + Self.life) == 0,
+      jwt_add_grant(jwt, "iss", Self.issuer) == 0,
+      jwt_add_grant(jwt, "jti", UUID.random().text) == 0,
+      jwt_add_grant(jwt, "sub", user.text) == 0,
+      addClaims(jwt),
+      let encoded = jwt_encode_str(jwt)
+    else { throw .resources("a user token cannot be made") }
+    defer { free(encoded) }
+    return String(cString: encoded)
+  }
+}
