@@ -1,0 +1,152 @@
+import Testing
+
+@testable import Argyle
+
+/// The course of a call, without a network or a clock.
+struct CallMachineTests {
+  private static let get = Request(.get, "/v1/users/u")
+  private static let create = Request(.post, "/v1/users")
+  private static let delete = Request(.delete, "/v1/users/u")
+
+  private static let deadConnection = TransferFailure(
+    .connection,
+    "closed",
+    mayHaveBeenReceived: true,
+    keptConnectionWasDead: true
+  )
+
+  /// Runs a call on scripted events, and tells its result and how many requests it sent.
+  private func run(
+    _ request: Request,
+    _ events: [CallMachine.Event]
+  ) throws -> (result: Result<Answer, ArgyleError>, sent: Int) {
+    var machine = CallMachine(request, authority: "host:1")
+    var events = events.makeIterator()
+    var step = machine.handle(.started)
+    var sent = 0
+    while true {
+      switch step {
+      case .finish(let result): return (result, sent)
+      case .send:
+        sent += 1
+        let event = events.next()
+        step = machine.handle(try #require(event))
+      }
+    }
+  }
+
+  private func error(_ request: Request, _ events: [CallMachine.Event]) throws -> ArgyleError {
+    let result = try run(request, events).result
+    return try #require(throws: ArgyleError.self) { try result.get() }
+  }
+
+  private func status(_ status: Int, retryAfter: String? = nil, _ body: String = "")
+    -> CallMachine.Event
+  {
+    .answered(Response(status: status, body: Array(body.utf8), retryAfter: retryAfter))
+  }
+
+  @Test(arguments: 200..<300)
+  func everySuccessStatusIsASuccess(code: Int) throws {
+    let (result, sent) = try run(Self.create, [status(code, "{}")])
+    #expect(try result.get().response.status == code)
+    #expect(sent == 1)
+  }
+
+  @Test(arguments: [
+    (100, ArgyleError.Code.http), (300, .redirect), (304, .redirect), (399, .redirect),
+    (400, .invalidRequest), (401, .authentication), (402, .http), (403, .permission),
+    (404, .notFound), (405, .http), (408, .http), (409, .conflict), (422, .invalidRequest),
+    (429, .rateLimited), (499, .http), (500, .server), (503, .server), (599, .server), (600, .http),
+  ])
+  func everyOtherStatusIsAnError(code: Int, expected: ArgyleError.Code) throws {
+    let error = try error(Self.get, [status(code)])
+    #expect(error.code == expected)
+    #expect(error.httpStatus == code)
+    #expect(error.attempts == 1)
+    #expect(error.message.hasPrefix("GET /v1/users/u at host:1: status \(code)"))
+  }
+
+  @Test func theServersReasonIsInTheMessage() throws {
+    let detail = try error(Self.get, [status(404, #"{"detail":"Not found."}"#)])
+    #expect(detail.message == "GET /v1/users/u at host:1: status 404: Not found.")
+    let field = try error(Self.create, [status(400, #"{"user":["This field is required."]}"#)])
+    #expect(field.message.hasSuffix("status 400: user: This field is required."))
+  }
+
+  @Test(arguments: [
+    "", "<html>", "[]", "{}", #"{"a":1}"#, #"{"a":[]}"#, #"{"a":[1]}"#, #"{"detail":""}"#,
+  ])
+  func anErrorBodyOfAnyKindIsReadAsNoReason(body: String) throws {
+    let error = try error(Self.get, [status(500, body)])
+    #expect(error.message == "GET /v1/users/u at host:1: status 500")
+    #expect(error.bodyBytes == Array(body.utf8))
+  }
+
+  @Test func theServersReasonCannotBreakALogLine() throws {
+    let error = try error(Self.get, [status(500, #"{"detail":"a\n\u001b[31mb"}"#)])
+    #expect(error.message.hasSuffix("status 500: a  [31mb"))
+    let long = try self.error(
+      Self.get,
+      [status(500, #"{"detail":"\#(String(repeating: "x", count: 999))"}"#)]
+    )
+    #expect(long.message.hasSuffix("x…"))
+    #expect(long.message.count < 300)
+  }
+
+  @Test func aDeadKeptConnectionIsTriedOnceMoreWhereThatDoesNoHarm() throws {
+    let (result, sent) = try run(Self.get, [.failed(Self.deadConnection), status(200)])
+    #expect(try result.get().attempts == 2)
+    #expect(sent == 2)
+  }
+
+  @Test func aDeadKeptConnectionIsNotTriedForever() throws {
+    let events = [CallMachine.Event](repeating: .failed(Self.deadConnection), count: 2)
+    let error = try error(Self.get, events)
+    #expect(error.code == .connection)
+    #expect(error.attempts == 2)
+  }
+
+  @Test func aCreateIsNeverSentTwice() throws {
+    let error = try error(Self.create, [.failed(Self.deadConnection)])
+    #expect(error.code == .connection)
+    #expect(error.attempts == 1)
+    #expect(!error.isRetryable)
+  }
+
+  @Test func aRepeatedDeleteThatFindsNothingHasSucceeded() throws {
+    let (result, _) = try run(Self.delete, [.failed(Self.deadConnection), status(404)])
+    #expect(throws: Never.self) { try result.get() }
+    #expect(try error(Self.delete, [status(404)]).code == .notFound)
+  }
+
+  @Test(arguments: [
+    (ArgyleError.Code.connection, true), (.timeout, true), (.tls, false),
+    (.protocolViolation, false),
+    (.tooLarge, false), (.internal, false),
+  ])
+  func whatIsTransientMayBeRepeated(code: ArgyleError.Code, retryable: Bool) throws {
+    let failure = TransferFailure(code, "why", mayHaveBeenReceived: true)
+    let error = try error(Self.get, [.failed(failure)])
+    #expect(error.code == code)
+    #expect(error.isRetryable == retryable)
+    #expect(error.message == "GET /v1/users/u at host:1: why")
+    #expect(error.httpStatus == nil)
+    #expect(error.bodyBytes == nil)
+  }
+
+  @Test func aCreateMayBeRepeatedOnlyWhereTheServiceDidNotAct() throws {
+    func isRetryable(_ event: CallMachine.Event) throws -> Bool {
+      try error(Self.create, [event]).isRetryable
+    }
+    #expect(try isRetryable(.failed(TransferFailure(.connection, "", mayHaveBeenReceived: false))))
+    #expect(try !isRetryable(.failed(TransferFailure(.connection, "", mayHaveBeenReceived: true))))
+    #expect(try !isRetryable(.failed(TransferFailure(.timeout, "", mayHaveBeenReceived: true))))
+    #expect(try isRetryable(status(429)))
+    #expect(try isRetryable(status(503, retryAfter: "1")))
+    for code in [408, 500, 502, 503, 504] {
+      #expect(try !isRetryable(status(code)))
+      #expect(try error(Self.get, [status(code)]).isRetryable)
+    }
+  }
+}

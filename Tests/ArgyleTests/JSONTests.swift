@@ -1,0 +1,129 @@
+import CJansson
+import Testing
+
+@testable import Argyle
+
+struct JSONTests {
+  /// Sends a value through jansson's encoder and parser.
+  private func roundTrip(_ value: JSON) throws -> JSON {
+    let reference = try value.makeReference(argument: "value")
+    return JSON(try JSONReference(parsing: #require(reference.encoded())))
+  }
+
+  private func parse(_ text: String) throws -> JSON {
+    JSON(try JSONReference(parsing: Array(text.utf8)))
+  }
+
+  @Test(arguments: [
+    JSON.null, true, false, 0, .integer(.max), .integer(.min), 0.1, -1.5e300,
+    2.2250738585072014e-308, "", "a\u{0}b",
+    "ü 😀 \u{FFFF} \"\\/\n", [], [1, [2, [nil]]], [:], ["b": 1, "a": ["c": [true]], "": 0],
+  ])
+  func everyValueSurvives(value: JSON) throws {
+    #expect(try roundTrip(value) == value)
+  }
+
+  @Test func membersKeepTheirOrder() throws {
+    let value: JSON = ["z": 1, "a": 2, "m": 3]
+    #expect(try roundTrip(value).objectValue?.members.map(\.key) == ["z", "a", "m"])
+  }
+
+  @Test func namesDifferWhereTheirCodePointsDo() throws {
+    let object: JSONObject = ["é": 1, "e\u{301}": 2]
+    #expect(object.members.count == 2)
+    #expect(object["é"] == 1)
+  }
+
+  @Test func membersAreSetReplacedAndRemoved() {
+    var object: JSONObject = ["a": 1, "b": 2, "a": 3]
+    #expect(object.members.map(\.key) == ["a", "b"])
+    #expect(object["a"] == 3)
+    object["c"] = 4
+    object["a"] = nil
+    #expect(object == ["c": 4, "b": 2])
+    #expect(object != ["b": 2])
+  }
+
+  @Test func valuesAreReadByTheirKind() throws {
+    let value: JSON = ["s": "text", "i": 7, "r": 0.5, "b": true, "a": [1], "n": nil]
+    #expect(value["s"]?.stringValue == "text")
+    #expect(value["i"]?.integerValue == 7)
+    #expect(value["i"]?.doubleValue == 7)
+    #expect(value["r"]?.doubleValue == 0.5)
+    #expect(value["b"]?.boolValue == true)
+    #expect(value["a"]?.arrayValue == [1])
+    #expect(value["n"] == JSON.null)
+    #expect(value["s"]?.integerValue == nil)
+    #expect(value["x"] == nil)
+    #expect(JSON.null["x"] == nil)
+  }
+
+  @Test(arguments: [
+    "", " ", "{", "[1,]", "nul", "1 2", "\"\\ud800\"", "{\"a\\u0000b\":1}", "1e400",
+    "9223372036854775808",
+    "\u{FEFF}1", "{\"a\":NaN}", "\"a\tb\"",
+  ])
+  func whatJanssonCannotHoldIsAnErrorWithAPosition(text: String) {
+    let error = #expect(throws: JSONSyntaxError.self) {
+      try JSONReference(parsing: Array(text.utf8))
+    }
+    #expect(error?.reason.contains(" at line ") == true)
+  }
+
+  @Test func anErrorQuotesNothingOfTheText() {
+    let text = Array(#"{"ssn": "078-05-1120" "canary": 1}"#.utf8)
+    let error = #expect(throws: JSONSyntaxError.self) { try JSONReference(parsing: text) }
+    #expect(error?.reason.contains("canary") == false)
+    #expect(error?.reason.contains("078") == false)
+    #expect(error?.reason == "'}' expected at line 1, column 30, byte 30")
+  }
+
+  @Test func theLastOfTwoEqualNamesWins() throws {
+    #expect(try parse(#"{"a":1,"a":2}"#) == ["a": 2])
+  }
+
+  private func nested(_ levels: Int) -> JSON {
+    (0..<levels).reduce(.null) { value, level in level.isMultiple(of: 2) ? [value] : ["k": value] }
+  }
+
+  @Test func nestingIsLimited() throws {
+    #expect(throws: Never.self) { try Metadata(nested(2048)) }
+    let error = #expect(throws: ArgyleError.self) { try Metadata(nested(2049)) }
+    #expect(error?.message == "external_metadata must not be nested deeper than 2048 levels")
+  }
+
+  @Test func aDeepAnswerIsCopied() throws {
+    let levels = 2047
+    let text = String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
+    var value = try parse(text)
+    var depth = 1
+    while let inner = value.arrayValue?.first {
+      value = inner
+      depth += 1
+    }
+    #expect(depth == levels)
+  }
+
+  @Test func nestingOfAForeignTreeIsLimited() throws {
+    var tree: UnsafeMutablePointer<json_t> = try #require(json_array())
+    for _ in 1..<2049 {
+      let outer = try #require(json_array())
+      json_array_append_new(outer, tree)
+      tree = outer
+    }
+    let reference = JSONReference(owning: tree)
+    #expect(reference.withValue { JSONReference.isDeeper($0, than: 2048) })
+    #expect(!reference.withValue { JSONReference.isDeeper($0, than: 2049) })
+  }
+
+  @Test(arguments: [Double.infinity, -.infinity, .nan])
+  func numbersAreFinite(number: Double) {
+    let error = #expect(throws: ArgyleError.self) { try Metadata(["a": [.real(number)]]) }
+    #expect(error?.message == "external_metadata must hold finite numbers only")
+  }
+
+  @Test func metadataIsPutIntoTheDocument() throws {
+    let document = try Metadata(["a": [1, "\"}"]]).document
+    #expect(String(decoding: document, as: UTF8.self) == #"{"external_metadata":{"a":[1,"\"}"]}}"#)
+  }
+}

@@ -1,0 +1,26 @@
+import Testing
+
+@testable import Argyle
+
+struct UserQueryTests {
+  @Test func whatIsNotGivenIsNotSent() {
+    #expect(UserQuery().text == "")
+    #expect(UserQuery(offset: 0).text == "offset=0")
+    #expect(
+      UserQuery(limit: 2, offset: 3, ordering: .newestFirst).text
+        == "limit=2&offset=3&ordering=-created_at"
+    )
+    #expect(UserQuery(ordering: .oldestFirst).text == "ordering=created_at")
+  }
+
+  @Test func numbersOutOfRangeAreRefused() {
+    for query in [UserQuery(limit: 0), UserQuery(limit: 2_147_483_648)] {
+      let error = #expect(throws: ArgyleError.self) { try query.validate() }
+      #expect(error?.message == "limit must be between 1 and 2147483647")
+    }
+    for query in [UserQuery(offset: -1), UserQuery(offset: .max)] {
+      let error = #expect(throws: ArgyleError.self) { try query.validate() }
+      #expect(error?.message == "offset must be between 0 and 9007199254740991")
+    }
+  }
+}
