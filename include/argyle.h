@@ -379,7 +379,8 @@ argyle_user_cursor *argyle_user_cursor_new(argyle_client *client, const json_t *
 /**
  * Gives the next user. It blocks where the next page has to be fetched.
  *
- * After an error the same page is asked for again by the next call, so that a passing failure loses nothing.
+ * A page that could not be fetched is asked for again by the next call, so that a passing failure loses
+ * nothing. Where the link to the next page is at fault, the users of the page that has it are given first.
  *
  * @param cursor  The cursor. Not NULL.
  * @param error   Where to put the error; NULL leaves the end and a failure undistinguished.

@@ -4,10 +4,9 @@ import CPlatform
 ///
 /// The one that came back last is lent first, so that few are kept warm. libcurl's own way of sharing connections
 /// does not support use by several threads at once.
-final class ConnectionPool: @unchecked Sendable {
-  // Unchecked: `idle` is touched under the lock only.
+final class ConnectionPool: Sendable {
   private let lock = Lock()
-  private var idle: [Connection] = []
+  private let idle = IdleConnections()
   private let processID = getpid()
 
   /// Whether this is the process that made the pool, and not a fork of it.
@@ -15,18 +14,22 @@ final class ConnectionPool: @unchecked Sendable {
 
   /// Makes one attempt at a request and waits for its end.
   func send(_ request: Request, _ settings: TransferSettings) -> CallMachine.Event {
-    guard let connection = lock.withLock({ idle.popLast() }) ?? Connection() else {
+    guard let connection = lock.withLock({ idle.list.popLast() }) ?? Connection() else {
       return .failed(TransferFailure(.internal, "memory ran out", mayHaveBeenReceived: false))
     }
-    defer { lock.withLock { idle.append(connection) } }
+    defer { lock.withLock { idle.list.append(connection) } }
     return connection.send(request, settings)
   }
 
   deinit {
-    guard belongsToThisProcess else {
-      // To close the copies would end the parent's TLS sessions: they are left to the end of the child.
-      for connection in idle { _ = Unmanaged.passRetained(connection) }
-      return
-    }
+    // To close a forked child's copies would end the parent's TLS sessions, and another thread of the parent may
+    // have been changing the list when it forked: the child leaves both alone until its end.
+    if !belongsToThisProcess { _ = Unmanaged.passRetained(idle) }
   }
+}
+
+/// The connections that nobody uses, a list apart so that it can be left alone as a whole.
+private final class IdleConnections: @unchecked Sendable {
+  // Unchecked: touched under the pool's lock only.
+  var list: [Connection] = []
 }

@@ -22,7 +22,7 @@ extension Transfer {
     let context = Unmanaged.passUnretained(self).toOpaque()
     options.set(write: { bytes, size, count, context in
       guard let transfer = Transfer.from(context) else { return 0 }
-      return transfer.receive(UnsafeRawBufferPointer(start: bytes, count: size * count))
+      return transfer.receive(UnsafeRawBufferPointer(start: bytes, count: size &* count))
     })
     options.set(CURLOPT_WRITEDATA, pointer: context)
     options.set(prereq: { context, _, _, _, _ in

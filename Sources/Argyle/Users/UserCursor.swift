@@ -12,7 +12,7 @@ public final class UserCursor {
 
   /// Gives the next user, or nil at the end; it blocks where the next page has to be fetched.
   ///
-  /// After an error the same page is asked for again by the next call.
+  /// A page that could not be fetched is asked for again by the next call.
   public func next() throws(ArgyleError) -> User? {
     try walk.next().map { User($0) }
   }

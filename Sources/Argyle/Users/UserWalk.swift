@@ -5,12 +5,21 @@ package final class UserWalk {
   /// Users on a page unless the caller said otherwise: the most that the service gives.
   private static let defaultLimit = 200
 
+  /// What comes when the users of the page at hand have been given.
+  private enum Following {
+    /// The page that this query asks for.
+    case page(query: String)
+    /// Nothing more.
+    case end
+    /// The failure to find out, which stays.
+    case failure(ArgyleError)
+  }
+
   private let client: Client
   private var query: UserQuery
   private var page: UserPageDocument?
   private var index = 0
-  /// The query of the page to ask for; nil past the last one.
-  private var pending: String?
+  private var following: Following
   /// A hash of each query that was asked, to notice a circle: 8 bytes a page, whatever its users.
   private var asked: [UInt64] = []
   /// The first id of the bare array before.
@@ -23,38 +32,39 @@ package final class UserWalk {
     self.client = client
     self.query = query
     if query.limit == nil { self.query.limit = UserWalk.defaultLimit }
-    pending = self.query.text
+    following = .page(query: self.query.text)
   }
 
   /// The next user, or nil at the end.
   ///
-  /// After an error the same page is asked for again.
+  /// A page that could not be fetched is asked for again by the next call.
   package func next() throws(ArgyleError) -> JSONReference? {
     while true {
       if let user = page?.results.item(index) {
         index += 1
         return user
       }
-      guard let pending else { return nil }
-      page = try fetch(pending)
-      index = 0
+      switch following {
+      case .page(let query): try fetch(query)
+      case .end: return nil
+      case .failure(let error): throw error
+      }
     }
   }
 
-  /// Asks for a page, and finds out which comes after it.
-  private func fetch(_ text: String) throws(ArgyleError) -> UserPageDocument {
+  /// Asks for a page, and finds out what comes after it.
+  private func fetch(_ text: String) throws(ArgyleError) {
     let answer = try client.perform(.listUsers(query: text))
     let page = try UserPageDocument(answer)
-    let following = page.isBareArray ? try advance(past: page, answer) : try link(in: page, answer)
+    following = page.isBareArray ? try advance(past: page, answer) : link(in: page, answer)
     asked.append(UserWalk.hash(text))
-    if let following, asked.contains(UserWalk.hash(following)) {
-      asked.removeLast()
-      throw answer.protocolError(
-        "\"next\" in the answer leads back to a page that was already given"
+    if case .page(let query) = following, asked.contains(UserWalk.hash(query)) {
+      following = .failure(
+        answer.protocolError("\"next\" in the answer leads back to a page that was already given")
       )
     }
-    pending = following
-    return page
+    self.page = page
+    index = 0
   }
 }
 
@@ -62,27 +72,29 @@ package final class UserWalk {
 
 extension UserWalk {
   /// The query of the link to the next page: nothing else of it is used, so that the key goes nowhere else.
-  private func link(in page: UserPageDocument, _ answer: Answer) throws(ArgyleError) -> String? {
-    guard let link = page.document.member("next"), link.type != JSON_NULL else { return nil }
+  private func link(in page: UserPageDocument, _ answer: Answer) -> Following {
+    guard let link = page.document.member("next"), link.type != JSON_NULL else { return .end }
     let afterMark = (link.text ?? "").utf8.drop { $0 != UInt8(ascii: "?") }.dropFirst()
     let query = afterMark.prefix { $0 != UInt8(ascii: "#") }
     let isSendable = query.allSatisfy { (0x21...0x7E).contains($0) }
     guard !query.isEmpty, query.count <= 8192, isSendable else {
-      throw answer.protocolError("\"next\" in the answer is no link with a query")
+      return .failure(answer.protocolError("\"next\" in the answer is no link with a query"))
     }
-    return String(decoding: query, as: UTF8.self)
+    return .page(query: String(decoding: query, as: UTF8.self))
   }
 
   /// Where a bare array comes, the offset grows by what was received until a page is empty.
-  private func advance(past page: UserPageDocument, _ answer: Answer) throws(ArgyleError) -> String?
-  {
-    guard let firstID = page.results.item(0)?.member("id")?.text else { return nil }
+  private func advance(
+    past page: UserPageDocument,
+    _ answer: Answer
+  ) throws(ArgyleError) -> Following {
+    guard let firstID = page.results.item(0)?.member("id")?.text else { return .end }
     if let lastFirstID, lastFirstID.utf8.elementsEqual(firstID.utf8) {
       throw answer.protocolError("the answer begins with the same user as the page before")
     }
     lastFirstID = firstID
     query.offset = (query.offset ?? 0) + page.results.count
-    return query.text
+    return .page(query: query.text)
   }
 
   /// FNV-1a.
