@@ -1,0 +1,252 @@
+/*
+ * All that libargyle does with users, in one program: creates, retrieves, updates, lists, walks and deletes
+ * users, makes a user token and reads its claims.
+ *
+ *   cc users.c $(pkg-config --cflags --libs argyle) -o users
+ *
+ * It takes the API key from the environment, where no list of processes shows it: ARGYLE_KEY_ID and
+ * ARGYLE_KEY_SECRET. ARGYLE_BASE_URL names the server, such as an argyle-sandbox of yours; without it the
+ * program uses Argyle's own sandbox, never production. It leaves no user behind.
+ */
+#include <argyle.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* How many users the program creates. */
+#define USERS 3
+
+/* Says why a step failed, and releases the error. */
+static int failed(const char *step, argyle_error *error) {
+  const char *trace_id = argyle_error_trace_id(error);
+
+  fprintf(stderr, "users: %s failed: %s [%s", step, argyle_error_message(error), argyle_error_name(error));
+  if (argyle_error_http_status(error) != 0) fprintf(stderr, ", HTTP %d", argyle_error_http_status(error));
+  if (trace_id != NULL) fprintf(stderr, ", trace id %s", trace_id);
+  if (argyle_error_is_retryable(error)) fprintf(stderr, ", may be tried again");
+  fprintf(stderr, "]\n");
+  argyle_error_free(error);
+  return -1;
+}
+
+static void heading(const char *text) { printf("\n%s\n", text); }
+
+/* Prints one member of an object; an absent one as null. */
+static void show(const char *label, const json_t *object, const char *key) {
+  char *text = json_dumps(json_object_get(object, key), JSON_ENCODE_ANY);
+
+  printf("  %-12s %s\n", label, text != NULL ? text : "null");
+  free(text);
+}
+
+/* Prints what may be shown of a credential: enough to tell that it is there. */
+static void show_credential(const char *label, const json_t *object, const char *key) {
+  const char *text = json_string_value(json_object_get(object, key));
+
+  if (text != NULL) printf("  %-12s %.10s... (%lu bytes)\n", label, text, (unsigned long)strlen(text));
+}
+
+static void show_time(const char *label, const json_t *object, const char *key) {
+  time_t seconds = (time_t)json_integer_value(json_object_get(object, key));
+  struct tm *utc = gmtime(&seconds);
+  char text[32];
+
+  if (utc != NULL && strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", utc) > 0)
+    printf("  %-12s %s UTC\n", label, text);
+}
+
+static argyle_client *make_client(void) {
+  const char *key_id = getenv("ARGYLE_KEY_ID");
+  const char *key_secret = getenv("ARGYLE_KEY_SECRET");
+  const char *base_url = getenv("ARGYLE_BASE_URL");
+  argyle_client *client;
+  argyle_error *error;
+  json_t *options;
+
+  if (key_id == NULL || key_secret == NULL) {
+    fprintf(stderr, "users: set ARGYLE_KEY_ID and ARGYLE_KEY_SECRET to an API key\n");
+    return NULL;
+  }
+  if (base_url != NULL)
+    options = json_pack("{s:s, s:s, s:s}", "key_id", key_id, "key_secret", key_secret, "base_url", base_url);
+  else
+    options = json_pack("{s:s, s:s, s:s}", "key_id", key_id, "key_secret", key_secret, "environment", "sandbox");
+  client = argyle_client_new(options, &error);
+  json_decref(options);
+  if (client == NULL) failed("making a client", error);
+  return client;
+}
+
+/* The id of a user, borrowed from it: the library lets no user through without one. */
+static const char *id_of(const json_t *user) { return json_string_value(json_object_get(user, "id")); }
+
+/* Creates a user, which is a reference of the caller's. */
+static int create(argyle_client *client, const json_t *metadata, json_t **user) {
+  argyle_error *error;
+
+  *user = argyle_user_create(client, metadata, &error);
+  if (*user == NULL) return failed("creating a user", error);
+  show("id", *user, "id");
+  show_credential("token", *user, "token");
+  return 0;
+}
+
+static int retrieve(argyle_client *client, const char *id) {
+  argyle_error *error;
+  json_t *user = argyle_user_get(client, id, &error);
+
+  if (user == NULL) return failed("retrieving the user", error);
+  show("created_at", user, "created_at");
+  show("metadata", user, "external_metadata");
+  json_decref(user);
+  return 0;
+}
+
+static int update(argyle_client *client, const char *id) {
+  argyle_error *error;
+  json_t *metadata = json_pack("{s:s, s:[s, s], s:b}", "group", "B", "tags", "vip", "early", "active", 1);
+  json_t *user = argyle_user_update(client, id, metadata, &error);
+
+  json_decref(metadata);
+  if (user == NULL) return failed("updating the user", error);
+  show("metadata", user, "external_metadata");
+  json_decref(user);
+  return 0;
+}
+
+static int list(argyle_client *client) {
+  argyle_error *error;
+  json_t *query = json_pack("{s:i, s:s}", "limit", 2, "ordering", "created_at");
+  json_t *page = argyle_user_list(client, query, &error);
+  const json_t *user;
+  size_t index;
+
+  json_decref(query);
+  if (page == NULL) return failed("listing users", error);
+  json_array_foreach(json_object_get(page, "results"), index, user) show("user", user, "id");
+  show("of", page, "count");
+  json_decref(page);
+  return 0;
+}
+
+/* Walks over all users, page after page, and counts those with metadata. */
+static int walk(argyle_client *client) {
+  argyle_error *error;
+  argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, &error);
+  unsigned long users = 0, described = 0;
+  json_t *user;
+
+  if (cursor == NULL) return failed("starting the walk", error);
+  while ((user = argyle_user_cursor_next(cursor, &error)) != NULL) {
+    users++;
+    if (json_object_size(json_object_get(user, "external_metadata")) > 0) described++;
+    json_decref(user);
+  }
+  argyle_user_cursor_free(cursor);
+  if (error != NULL) return failed("walking over the users", error);
+  printf("  %lu users, %lu with metadata\n", users, described);
+  return 0;
+}
+
+static int make_token(argyle_client *client, const char *id) {
+  argyle_error *error;
+  json_t *tokens = argyle_user_token_create(client, id, &error), *claims;
+
+  if (tokens == NULL) return failed("creating a user token", error);
+  show_credential("access", tokens, "access");
+  claims = argyle_token_claims(json_string_value(json_object_get(tokens, "access")), &error);
+  json_decref(tokens);
+  if (claims == NULL) return failed("reading the token", error);
+  show("user_id", claims, "user_id");
+  show_time("issued", claims, "iat");
+  show_time("expires", claims, "exp");
+  json_decref(claims);
+  return 0;
+}
+
+static int delete_user(argyle_client *client, const char *id) {
+  argyle_error *error;
+
+  if (argyle_user_delete(client, id, &error) != 0) return failed("deleting a user", error);
+  printf("  %-12s \"%s\"\n", "deleted", id);
+  return 0;
+}
+
+/* An error that is expected is told by its code, never by its text. */
+static int expect_absent(argyle_client *client, const char *id) {
+  argyle_error *error;
+  json_t *user = argyle_user_get(client, id, &error);
+
+  if (user != NULL) {
+    fprintf(stderr, "users: the deleted user is still there\n");
+    json_decref(user);
+    return -1;
+  }
+  if (argyle_error_code(error) != ARGYLE_ERROR_NOT_FOUND) return failed("retrieving the deleted user", error);
+  printf("  %-12s %s\n", argyle_error_name(error), argyle_error_message(error));
+  argyle_error_free(error);
+  return 0;
+}
+
+/* Deletes the users that are left, also after a failure. */
+static int tidy_up(argyle_client *client, json_t *users[USERS]) {
+  int i, result = 0;
+
+  for (i = 0; i < USERS; i++) {
+    if (users[i] != NULL && delete_user(client, id_of(users[i])) != 0) result = -1;
+    json_decref(users[i]);
+    users[i] = NULL;
+  }
+  return result;
+}
+
+static int run(argyle_client *client, json_t *users[USERS]) {
+  json_t *metadata = json_pack("{s:s}", "group", "A");
+  int result;
+
+  heading("Create a user with metadata: argyle_user_create");
+  result = create(client, metadata, &users[0]);
+  json_decref(metadata);
+  if (result != 0) return -1;
+
+  heading("Create two more without");
+  if (create(client, NULL, &users[1]) != 0 || create(client, NULL, &users[2]) != 0) return -1;
+
+  heading("Retrieve the first: argyle_user_get");
+  if (retrieve(client, id_of(users[0])) != 0) return -1;
+
+  heading("Replace its metadata: argyle_user_update");
+  if (update(client, id_of(users[0])) != 0) return -1;
+
+  heading("List the two oldest: argyle_user_list");
+  if (list(client) != 0) return -1;
+
+  heading("Walk over all users: argyle_user_cursor_next");
+  if (walk(client) != 0) return -1;
+
+  heading("Create a token for the first: argyle_user_token_create, argyle_token_claims");
+  if (make_token(client, id_of(users[0])) != 0) return -1;
+
+  heading("Delete the first and ask for it: argyle_user_delete");
+  if (delete_user(client, id_of(users[0])) != 0) return -1;
+  result = expect_absent(client, id_of(users[0]));
+  json_decref(users[0]);
+  users[0] = NULL;
+  return result;
+}
+
+int main(void) {
+  json_t *users[USERS] = {NULL, NULL, NULL};
+  argyle_client *client;
+  int result;
+
+  printf("libargyle %s\n", argyle_version());
+  client = make_client();
+  if (client == NULL) return EXIT_FAILURE;
+  result = run(client, users);
+  heading("Tidy up");
+  if (tidy_up(client, users) != 0) result = -1;
+  argyle_client_free(client);
+  return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

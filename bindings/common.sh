@@ -1,0 +1,170 @@
+# shellcheck shell=bash disable=SC2015,SC2034
+# What bindings/install, bindings/demo and Tests/run share. Sourced, not run.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# What building the library and the sandbox needs beside Swift.
+build_packages=(
+  binutils gcc libc6-dev pkg-config
+  libcurl4-openssl-dev libjansson-dev libmicrohttpd-dev libsqlite3-dev libjwt-dev
+)
+
+say() { printf '==> %s\n' "$*"; }
+
+fail() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+require_swift() {
+  command -v swift >/dev/null && command -v swiftc >/dev/null ||
+    fail "Swift was not found: install Swift 6.3.1 or newer (https://www.swift.org/install) and put it on PATH."
+}
+
+# require_packages NAME…: installs the Debian packages that are missing.
+require_packages() {
+  local name missing=() as_root=()
+  command -v dpkg-query >/dev/null ||
+    fail "this system is not Debian or like it: provide what these packages hold, and dpkg-query: $*."
+  for name in "$@"; do
+    # The architecture is left open, for Multi-Arch packages carry one in their name.
+    dpkg-query --show --showformat='${db:Status-Status}\n' "$name" 2>/dev/null |
+      grep -qx installed || missing+=("$name")
+  done
+  ((${#missing[@]})) || return 0
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null ||
+      fail "these packages are missing, and neither root nor sudo is at hand to install them: ${missing[*]}."
+    as_root=(sudo)
+  fi
+  say "Installing ${missing[*]}"
+  # An index that is not there or too old to find a package is renewed, and only then.
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 && return
+  "${as_root[@]}" apt-get update -qq &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null ||
+    fail "these Debian packages could not be installed: ${missing[*]}."
+}
+
+# header_macro NAME: the number that argyle.h gives a macro.
+header_macro() {
+  sed -n "s/^#define $1 \([0-9][0-9]*\)\$/\1/p" "$root/include/argyle.h"
+}
+
+# Sets version, soname and symbol_node from the header, the one place that has the version.
+read_version() {
+  local major minor patch
+  major=$(header_macro ARGYLE_VERSION_MAJOR)
+  minor=$(header_macro ARGYLE_VERSION_MINOR)
+  patch=$(header_macro ARGYLE_VERSION_PATCH)
+  [[ $major && $minor && $patch ]] || fail "include/argyle.h does not tell its version."
+  version=$major.$minor.$patch
+  soname=libargyle.so.$major
+  symbol_node=ARGYLE_$major
+}
+
+# Where the toolchain keeps its libraries, whatever the command on PATH links to.
+swift_resources() {
+  swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p'
+}
+
+swift_triple() {
+  swiftc -print-target-info | sed -n 's/.*"unversionedTriple": "\(.*\)".*/\1/p'
+}
+
+# The tables by which Embedded Swift compares strings; a linker takes from them what is used.
+unicode_tables() {
+  printf '%s/embedded/%s/libswiftUnicodeDataTables.a\n' "$(swift_resources)" "$(swift_triple)"
+}
+
+# write_version_script FILE: exports the header's functions under one node, and nothing else.
+write_version_script() {
+  {
+    printf '%s {\nglobal:\n' "$symbol_node"
+    "$root/bindings/c/functions" | sed 's/.*/  &;/'
+    printf 'local:\n  *;\n};\n'
+  } >"$1"
+}
+
+# build_product PRODUCT OUTPUT SCRATCH ARGUMENT…: builds one product by itself, because linker flags hit
+# everything that is linked in the same call. The environment says whether it is Embedded Swift.
+build_product() {
+  local product=$1 output=$2 scratch=$3 flags
+  shift 3
+  mkdir -p "$scratch"
+  # SwiftPM neither compiles nor links again where only flags or the version script changed.
+  flags=$(printf '%s\n' "$@" && cat "$scratch"/*.map 2>/dev/null || true)
+  if [[ -f $scratch/$product.flags && $flags != "$(<"$scratch/$product.flags")" ]]; then
+    rm -f "$scratch/release/$output"
+    find "$scratch" -name '*.o' -delete
+  fi
+  swift build --package-path "$root" --scratch-path "$scratch" -c release \
+    --disable-local-rpath --product "$product" "$@"
+  printf '%s\n' "$flags" >"$scratch/$product.flags"
+}
+
+# Embedded Swift puts a module's functions into one section: in sections of their own, the linker drops those
+# that nothing uses, which halves the library. The toolchain's own linker is there wherever Swift is, and keeps
+# the names of local symbols out of the library, which gold does not.
+embedded_flags=(-Xswiftc -Xfrontend -Xswiftc -function-sections -Xswiftc -use-ld=lld)
+
+# build_library SCRATCH: the shipped library, Embedded Swift, into SCRATCH/release/libargyle-c.so.
+build_library() {
+  local scratch=$1
+  mkdir -p "$scratch"
+  write_version_script "$scratch/argyle.map"
+  ARGYLE_EMBEDDED=1 build_product argyle-c libargyle-c.so "$scratch" "${embedded_flags[@]}" \
+    -Xlinker "$(unicode_tables)" -Xlinker -lm -Xlinker --gc-sections -Xlinker -z -Xlinker defs \
+    -Xlinker -s -Xlinker "-soname=$soname" -Xlinker "--version-script=$scratch/argyle.map"
+}
+
+# build_sanitized SCRATCH address|thread: the same for a sanitizer, whose symbols the program that loads it
+# has to bring, with symbols for readable stacks.
+build_sanitized() {
+  local scratch=$1 sanitizer=$2
+  mkdir -p "$scratch"
+  write_version_script "$scratch/argyle.map"
+  ARGYLE_EMBEDDED=1 build_product argyle-c libargyle-c.so "$scratch" "${embedded_flags[@]}" \
+    --sanitize "$sanitizer" \
+    -Xlinker "$(unicode_tables)" -Xlinker -lm \
+    -Xlinker "-soname=$soname" -Xlinker "--version-script=$scratch/argyle.map"
+}
+
+# build_ordinary SCRATCH: the library as ordinary Swift, which needs the Swift runtime.
+build_ordinary() {
+  local scratch=$1
+  mkdir -p "$scratch"
+  write_version_script "$scratch/argyle.map"
+  build_product argyle-c libargyle-c.so "$scratch" \
+    -Xlinker "-soname=$soname" -Xlinker "--version-script=$scratch/argyle.map"
+}
+
+# build_sandbox SCRATCH: the server, Embedded Swift, into SCRATCH/release/argyle-sandbox.
+build_sandbox() {
+  ARGYLE_EMBEDDED=1 build_product argyle-sandbox argyle-sandbox "$1" "${embedded_flags[@]}" \
+    -Xlinker "$(unicode_tables)" -Xlinker -lm -Xlinker --gc-sections -Xlinker -s
+}
+
+# build_archive SCRATCH: the objects of a build_library as one, SCRATCH/libargyle.a. A plain archive would
+# show swift_retain and some 500 more, which clash with those of a Swift program that links it.
+build_archive() {
+  local scratch=$1 object=$1/argyle.o roots
+  "$root/bindings/c/functions" >"$scratch/functions"
+  mapfile -t roots < <(sed 's/^/--undefined=/' "$scratch/functions")
+  # Groups of sections are dissolved: a linker drops one of two groups of a name, also where ours is local.
+  ld -r --force-group-allocation --gc-sections "${roots[@]}" \
+    -o "$object" "@$scratch/release/argyle-c.product/Objects.LinkFileList" "$(unicode_tables)"
+  objcopy --keep-global-symbols="$scratch/functions" --remove-section=.swift1_autolink_entries "$object"
+  strip --strip-unneeded "$object"
+  rm -f "$scratch/libargyle.a"
+  ar -rcD "$scratch/libargyle.a" "$object"
+}
+
+# lay_out_library LIBRARY DIRECTORY: the library and the links to it.
+lay_out_library() {
+  mkdir -p "$2"
+  install -m 755 "$1" "$2/libargyle.so.$version"
+  ln -sfn "libargyle.so.$version" "$2/$soname"
+  ln -sfn "$soname" "$2/libargyle.so"
+}
