@@ -1,0 +1,445 @@
+#include "hostile_server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAX_ANSWERS 64
+#define MAX_REQUESTS 4096
+#define MAX_CONNECTIONS 256
+#define DRIP_MS 10
+
+typedef struct {
+  hostile_server *server;
+  int socket; /* -1 once closed */
+  pthread_t thread;
+} connection;
+
+struct hostile_server {
+  int listener;
+  int port;
+  char url[64];
+  pthread_t acceptor;
+
+  pthread_mutex_t lock; /* guards all below */
+  pthread_cond_t closed_one;
+  hostile_answer answers[MAX_ANSWERS];
+  int answer_count;
+  int next_answer; /* answer_count once all were given */
+  hostile_request *requests[MAX_REQUESTS];
+  int request_count;
+  connection connections[MAX_CONNECTIONS];
+  int connection_count;
+  int closed_count;
+};
+
+/* ---------------------------------------------------------------- The script */
+
+/* Takes the next answer, or where `only_at_once` is set only one that does not wait for a request. */
+static bool take_answer(hostile_server *server, bool only_at_once, hostile_answer *answer) {
+  pthread_mutex_lock(&server->lock);
+  *answer = (hostile_answer){.bytes = "", .then = HOSTILE_CLOSE};
+  int last = server->answer_count - 1;
+  if (last >= 0) {
+    *answer = server->answers[server->next_answer <= last ? server->next_answer : last];
+  }
+  bool taken = answer->at_once || !only_at_once;
+  if (taken && server->next_answer <= last) {
+    server->next_answer++;
+  }
+  pthread_mutex_unlock(&server->lock);
+  return taken;
+}
+
+static bool send_all(int socket, const char *bytes, size_t length) {
+  while (length > 0) {
+    ssize_t sent = send(socket, bytes, length, MSG_NOSIGNAL);
+    if (sent < 0) {
+      return false;
+    }
+    bytes += sent;
+    length -= (size_t)sent;
+  }
+  return true;
+}
+
+static void wait_until_gone(int socket) {
+  char ignored[4096];
+  while (recv(socket, ignored, sizeof ignored, 0) > 0) {
+  }
+}
+
+static void drip_until_gone(int socket) {
+  for (;;) {
+    struct pollfd ready = {.fd = socket, .events = POLLIN};
+    char ignored[4096];
+    if (poll(&ready, 1, DRIP_MS) > 0 && recv(socket, ignored, sizeof ignored, 0) <= 0) {
+      return;
+    }
+    if (!send_all(socket, "x", 1)) {
+      return;
+    }
+  }
+}
+
+/* Whether the connection goes on. */
+static bool carry_out(int socket, const hostile_answer *answer) {
+  if (answer->delay_ms > 0) {
+    poll(NULL, 0, answer->delay_ms);
+  }
+  if (!send_all(socket, answer->bytes, answer->length)) {
+    return false;
+  }
+  switch (answer->then) {
+  case HOSTILE_KEEP:
+    return true;
+  case HOSTILE_STALL:
+    wait_until_gone(socket);
+    return false;
+  case HOSTILE_DRIP:
+    drip_until_gone(socket);
+    return false;
+  case HOSTILE_CLOSE:
+    break;
+  }
+  return false;
+}
+
+/* ---------------------------------------------------------------- Reading a request */
+
+typedef struct {
+  char *bytes;
+  size_t length;
+  size_t capacity;
+} buffer;
+
+/* Reads more bytes and keeps a NUL behind them; false where the client is gone. */
+static bool read_more(int socket, buffer *buffer) {
+  if (buffer->capacity < buffer->length + 65536) {
+    buffer->capacity = buffer->capacity * 2 + 65536;
+    buffer->bytes = realloc(buffer->bytes, buffer->capacity);
+  }
+  ssize_t received = recv(socket, buffer->bytes + buffer->length, buffer->capacity - buffer->length - 1, 0);
+  if (received <= 0) {
+    return false;
+  }
+  buffer->length += (size_t)received;
+  buffer->bytes[buffer->length] = '\0';
+  return true;
+}
+
+/* Ends each line of the head by a NUL in place of its CR LF. */
+static void split_lines(char *head) {
+  char *write = head;
+  for (const char *read = head; *read != '\0'; read++) {
+    if (read[0] == '\r' && read[1] == '\n') {
+      *write++ = '\0';
+      read++;
+    } else {
+      *write++ = *read;
+    }
+  }
+  *write = '\0';
+}
+
+/* Makes the request of a head such as "GET / HTTP/1.1\r\nHost: h\r\n"; its body is still to come. */
+static hostile_request *parse_head(const char *bytes, size_t length) {
+  hostile_request *request = calloc(1, sizeof *request);
+  size_t line = (size_t)(strstr(bytes, "\r\n") - bytes);
+  size_t method = strcspn(bytes, " \r");
+  size_t target = method < line ? strcspn(bytes + method + 1, " \r") : 0;
+  request->method = strndup(bytes, method);
+  request->target = strndup(bytes + method + 1, target);
+  request->head = calloc(1, length - line); /* two more than the lines need: the empty line */
+  memcpy(request->head, bytes + line + 2, length - line - 2);
+  split_lines(request->head);
+  return request;
+}
+
+static void free_request(hostile_request *request) {
+  free(request->method);
+  free(request->target);
+  free(request->head);
+  free(request->body);
+  free(request);
+}
+
+/* Reads one whole request, or gives NULL where the client is gone first. */
+static hostile_request *read_request(int socket) {
+  buffer buffer = {0};
+  hostile_request *request = NULL;
+  const char *end = NULL;
+  while (end == NULL) {
+    if (!read_more(socket, &buffer)) {
+      free(buffer.bytes);
+      return NULL;
+    }
+    end = strstr(buffer.bytes, "\r\n\r\n");
+  }
+  size_t head_length = (size_t)(end - buffer.bytes) + 2;
+  request = parse_head(buffer.bytes, head_length);
+
+  const char *content_length = hostile_request_header(request, "Content-Length");
+  request->body_length = content_length != NULL ? strtoul(content_length, NULL, 10) : 0;
+  if (hostile_request_header(request, "Expect") != NULL) {
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    send_all(socket, go_on, strlen(go_on));
+  }
+  while (buffer.length < head_length + 2 + request->body_length) {
+    if (!read_more(socket, &buffer)) {
+      free(buffer.bytes);
+      free_request(request);
+      return NULL;
+    }
+  }
+  request->body = calloc(1, request->body_length + 1);
+  memcpy(request->body, buffer.bytes + head_length + 2, request->body_length);
+  free(buffer.bytes);
+  return request;
+}
+
+static void record(hostile_server *server, hostile_request *request) {
+  pthread_mutex_lock(&server->lock);
+  if (server->request_count < MAX_REQUESTS) {
+    server->requests[server->request_count++] = request;
+  } else {
+    free_request(request);
+  }
+  pthread_mutex_unlock(&server->lock);
+}
+
+/* ---------------------------------------------------------------- Threads */
+
+static void *serve_connection(void *argument) {
+  connection *connection = argument;
+  hostile_server *server = connection->server;
+  hostile_answer answer;
+  if (take_answer(server, true, &answer)) {
+    carry_out(connection->socket, &answer);
+  } else {
+    hostile_request *request;
+    bool open = true;
+    while (open && (request = read_request(connection->socket)) != NULL) {
+      record(server, request);
+      take_answer(server, false, &answer);
+      open = carry_out(connection->socket, &answer);
+    }
+  }
+  pthread_mutex_lock(&server->lock);
+  close(connection->socket);
+  connection->socket = -1;
+  server->closed_count++;
+  pthread_cond_broadcast(&server->closed_one);
+  pthread_mutex_unlock(&server->lock);
+  return NULL;
+}
+
+static void *accept_connections(void *argument) {
+  hostile_server *server = argument;
+  for (;;) {
+    int socket = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (socket < 0) {
+      return NULL;
+    }
+    pthread_mutex_lock(&server->lock);
+    if (server->connection_count < MAX_CONNECTIONS) {
+      connection *connection = &server->connections[server->connection_count++];
+      connection->server = server;
+      connection->socket = socket;
+      pthread_create(&connection->thread, NULL, serve_connection, connection);
+    } else {
+      close(socket);
+    }
+    pthread_mutex_unlock(&server->lock);
+  }
+}
+
+/* A socket bound to a free port of 127.0.0.1. */
+static int bind_free_port(int *port) {
+  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) != 0 ||
+      getsockname(listener, (struct sockaddr *)&address, &size) != 0) {
+    print_error("cannot bind a socket: %s\n", strerror(errno));
+    abort();
+  }
+  *port = ntohs(address.sin_port);
+  return listener;
+}
+
+hostile_server *hostile_server_start(void) {
+  hostile_server *server = calloc(1, sizeof *server);
+  pthread_mutex_init(&server->lock, NULL);
+  pthread_cond_init(&server->closed_one, NULL);
+  server->listener = bind_free_port(&server->port);
+  listen(server->listener, SOMAXCONN);
+  snprintf(server->url, sizeof server->url, "http://127.0.0.1:%d", server->port);
+
+  /* The server's threads block all signals, so that those that a test sends reach the test's own thread. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_create(&server->acceptor, NULL, accept_connections, server);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return server;
+}
+
+void hostile_server_stop(hostile_server *server) {
+  shutdown(server->listener, SHUT_RDWR);
+  pthread_join(server->acceptor, NULL);
+  close(server->listener);
+
+  pthread_mutex_lock(&server->lock);
+  for (int i = 0; i < server->connection_count; i++) {
+    if (server->connections[i].socket >= 0) {
+      shutdown(server->connections[i].socket, SHUT_RDWR);
+    }
+  }
+  pthread_mutex_unlock(&server->lock);
+  for (int i = 0; i < server->connection_count; i++) {
+    pthread_join(server->connections[i].thread, NULL);
+  }
+
+  for (int i = 0; i < server->answer_count; i++) {
+    free((char *)server->answers[i].bytes);
+  }
+  for (int i = 0; i < server->request_count; i++) {
+    free_request(server->requests[i]);
+  }
+  pthread_cond_destroy(&server->closed_one);
+  pthread_mutex_destroy(&server->lock);
+  free(server);
+}
+
+/* ---------------------------------------------------------------- Telling it what to do */
+
+const char *hostile_server_url(const hostile_server *server) {
+  return server->url;
+}
+
+int hostile_server_port(const hostile_server *server) {
+  return server->port;
+}
+
+void hostile_server_answer(hostile_server *server, hostile_answer answer) {
+  if (answer.bytes == NULL) {
+    answer.bytes = "";
+  }
+  if (answer.length == 0) {
+    answer.length = strlen(answer.bytes);
+  }
+  char *copy = malloc(answer.length + 1);
+  memcpy(copy, answer.bytes, answer.length);
+  answer.bytes = copy;
+
+  pthread_mutex_lock(&server->lock);
+  bool room = server->answer_count < MAX_ANSWERS;
+  if (room) {
+    server->answers[server->answer_count++] = answer;
+  }
+  pthread_mutex_unlock(&server->lock);
+  assert_true(room);
+}
+
+void hostile_server_answer_http(hostile_server *server, int status, const char *headers, const char *body,
+                                size_t body_length) {
+  size_t capacity = 256 + strlen(headers) + body_length;
+  char *bytes = malloc(capacity);
+  int head = snprintf(bytes, capacity, "HTTP/1.1 %d Status\r\n%sContent-Length: %zu\r\n\r\n", status, headers,
+                      body_length);
+  memcpy(bytes + head, body, body_length);
+  hostile_server_answer(server, (hostile_answer){.bytes = bytes, .length = (size_t)head + body_length});
+  free(bytes);
+}
+
+void hostile_server_answer_json(hostile_server *server, int status, const char *body) {
+  hostile_server_answer_http(server, status, "Content-Type: application/json\r\n", body, strlen(body));
+}
+
+/* ---------------------------------------------------------------- Asking what happened */
+
+int hostile_server_connections(hostile_server *server) {
+  pthread_mutex_lock(&server->lock);
+  int count = server->connection_count;
+  pthread_mutex_unlock(&server->lock);
+  return count;
+}
+
+int hostile_server_requests(hostile_server *server) {
+  pthread_mutex_lock(&server->lock);
+  int count = server->request_count;
+  pthread_mutex_unlock(&server->lock);
+  return count;
+}
+
+const hostile_request *hostile_server_request(hostile_server *server, int index) {
+  pthread_mutex_lock(&server->lock);
+  const hostile_request *request = index < server->request_count ? server->requests[index] : NULL;
+  pthread_mutex_unlock(&server->lock);
+  assert_non_null(request);
+  return request;
+}
+
+const char *hostile_request_header(const hostile_request *request, const char *name) {
+  size_t length = strlen(name);
+  for (const char *line = request->head; *line != '\0'; line += strlen(line) + 1) {
+    if (strncasecmp(line, name, length) == 0 && line[length] == ':') {
+      const char *value = line + length + 1;
+      return value + strspn(value, " ");
+    }
+  }
+  return NULL;
+}
+
+bool hostile_request_has_query(const hostile_request *request, const char *part) {
+  const char *query = strchr(request->target, '?');
+  while (query != NULL) {
+    query++;
+    size_t length = strcspn(query, "&");
+    if (length == strlen(part) && strncmp(query, part, length) == 0) {
+      return true;
+    }
+    query = strchr(query, '&');
+  }
+  return false;
+}
+
+void hostile_server_wait_for_closed(hostile_server *server, int connections) {
+  pthread_mutex_lock(&server->lock);
+  while (server->closed_count < connections) {
+    pthread_cond_wait(&server->closed_one, &server->lock);
+  }
+  pthread_mutex_unlock(&server->lock);
+}
+
+void closed_port_url(char *url, size_t size) {
+  int port;
+  int listener = bind_free_port(&port);
+  close(listener);
+  snprintf(url, size, "http://127.0.0.1:%d", port);
+}
+
+/* ---------------------------------------------------------------- As the fixture of a test */
+
+int hostile_setup(void **state) {
+  hostile_fixture *fixture = calloc(1, sizeof *fixture);
+  fixture->server = hostile_server_start();
+  fixture->client = client_for(hostile_server_url(fixture->server));
+  *state = fixture;
+  return 0;
+}
+
+int hostile_teardown(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client_free(fixture->client);
+  hostile_server_stop(fixture->server);
+  free(fixture);
+  return 0;
+}

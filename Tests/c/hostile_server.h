@@ -1,0 +1,86 @@
+/*
+ * A small server that answers with whatever bytes a test gives it, misbehaves as told, and remembers exactly
+ * what it received. It listens on a free port of 127.0.0.1 and serves each connection on a thread.
+ */
+#ifndef HOSTILE_SERVER_H
+#define HOSTILE_SERVER_H
+
+#include "harness.h"
+
+typedef struct hostile_server hostile_server;
+
+/* What to do once the bytes are sent. */
+typedef enum {
+  HOSTILE_KEEP,  /* wait for the next request */
+  HOSTILE_CLOSE, /* close the connection */
+  HOSTILE_STALL, /* say nothing more until the client goes away or the server is stopped */
+  HOSTILE_DRIP   /* send a byte every 10 ms until then */
+} hostile_then;
+
+typedef struct {
+  const char *bytes; /* copied; NULL: none */
+  size_t length;     /* 0: up to the NUL */
+  hostile_then then;
+  bool at_once;      /* act as soon as a client connects, without reading a request */
+  int delay_ms;      /* wait so long before the bytes */
+} hostile_answer;
+
+/* A request as it was received. */
+typedef struct {
+  char *method;
+  char *target; /* path and query, as sent */
+  char *head;   /* the header lines, each ended by a NUL, and an empty one */
+  char *body;   /* ended by a NUL */
+  size_t body_length;
+} hostile_request;
+
+hostile_server *hostile_server_start(void);
+void hostile_server_stop(hostile_server *server);
+
+/* "http://127.0.0.1:PORT" */
+const char *hostile_server_url(const hostile_server *server);
+int hostile_server_port(const hostile_server *server);
+
+/* Adds an answer. Each request takes the next one, over all connections; the last is given again and again. */
+void hostile_server_answer(hostile_server *server, hostile_answer answer);
+
+/* Adds a well-formed answer with a Content-Length that keeps the connection. `headers` are whole lines. */
+void hostile_server_answer_http(hostile_server *server, int status, const char *headers, const char *body,
+                                size_t body_length);
+
+/* Adds a well-formed answer with a JSON body. */
+void hostile_server_answer_json(hostile_server *server, int status, const char *body);
+
+/* How many connections were accepted, and how many whole requests were read. */
+int hostile_server_connections(hostile_server *server);
+int hostile_server_requests(hostile_server *server);
+
+/* The request of that number from 0, valid until the server is stopped. */
+const hostile_request *hostile_server_request(hostile_server *server, int index);
+
+/* The value of a header, or NULL where the request has none of that name. */
+const char *hostile_request_header(const hostile_request *request, const char *name);
+
+/* Whether the query of the request's target has this part, such as "limit=5". */
+bool hostile_request_has_query(const hostile_request *request, const char *part);
+
+/* Waits until the server has closed that many connections. */
+void hostile_server_wait_for_closed(hostile_server *server, int connections);
+
+/* "http://127.0.0.1:PORT" with a port that nobody listens on. */
+void closed_port_url(char *url, size_t size);
+
+/* ---------------------------------------------------------------- As the fixture of a test */
+
+typedef struct {
+  hostile_server *server;
+  argyle_client *client; /* a client for it with default options */
+} hostile_fixture;
+
+int hostile_setup(void **state);
+int hostile_teardown(void **state);
+
+/* A test whose state is a hostile_fixture of its own. */
+#define hostile_test(test) cmocka_unit_test_setup_teardown(test, hostile_setup, hostile_teardown)
+
+#endif /* HOSTILE_SERVER_H */

@@ -1,0 +1,725 @@
+/* The section "Client" of argyle.h: options, copies, and what the options do. */
+#include "hostile_server.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define USER "{\"id\": \"u1\"}"
+#define LOOPBACK "http://127.0.0.1:1"
+
+/* ---------------------------------------------------------------- Helpers */
+
+/* Good options with one of them set. */
+static json_t *options_with(const char *option, json_t *value) {
+  json_t *options = options_for(LOOPBACK);
+  assert_int_equal(json_object_set_new(options, option, value), 0);
+  return options;
+}
+
+/* Asserts that these options are refused with a message that names the option, and releases them. */
+#define assert_options_refused(options, option) assert_options_refused_at(options, option, __FILE__, __LINE__)
+static void assert_options_refused_at(json_t *options, const char *option, const char *file, int line) {
+  argyle_error *error = RUBBISH;
+  argyle_client *client = argyle_client_new(options, &error);
+  if (client != NULL) {
+    char *text = json_dumps(options, 0);
+    print_error("%s:%d: these options were accepted: %s\n", file, line, text);
+    free(text);
+    argyle_client_free(client);
+    _fail(file, line);
+  }
+  assert_error_at(error, ARGYLE_ERROR_ARGUMENT, option, file, line);
+  argyle_error_free(error);
+  assert_null(argyle_client_new(options, NULL));
+  json_decref(options);
+}
+
+#define assert_option_refused(option, json) \
+  assert_options_refused_at(options_with(option, json_of(json)), option, __FILE__, __LINE__)
+
+static void assert_options_accepted(json_t *options) {
+  argyle_client_free(client_with_options(options));
+}
+
+static json_t *key_alone(void) {
+  return json_pack("{s:s, s:s}", "key_id", KEY_ID, "key_secret", KEY_SECRET);
+}
+
+static json_t *with_base_url(const char *base_url) {
+  json_t *options = key_alone();
+  json_object_set_new(options, "base_url", json_string(base_url));
+  return options;
+}
+
+/* One call that the fixture's server answers with a user. */
+static void get_user(hostile_fixture *fixture, argyle_client *client) {
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, USER);
+  json_t *user = argyle_user_get(client, "u1", &error);
+  assert_null(error);
+  assert_json(user, USER);
+  json_decref(user);
+}
+
+static const hostile_request *last_request(hostile_fixture *fixture) {
+  return hostile_server_request(fixture->server, hostile_server_requests(fixture->server) - 1);
+}
+
+/* ---------------------------------------------------------------- Arguments */
+
+static void options_must_not_be_null(void **state) {
+  (void)state;
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_client_new(NULL, &error));
+  assert_null_refused(error, "options");
+  assert_null(argyle_client_new(NULL, NULL));
+}
+
+static void options_must_be_an_object(void **state) {
+  (void)state;
+  static const char *const values[] = {"[]", "\"key_id\"", "1", "1.5", "true", "null"};
+  for (size_t i = 0; i < COUNT(values); i++) {
+    assert_options_refused(json_of(values[i]), "options");
+  }
+}
+
+static void freeing_null_does_nothing(void **state) {
+  (void)state;
+  argyle_client_free(NULL);
+}
+
+static void options_are_only_read(void **state) {
+  (void)state;
+  json_t *options = options_for(LOOPBACK);
+  json_t *before = json_deep_copy(options);
+  argyle_client *client = client_with_options(json_incref(options));
+  assert_int_equal(options->refcount, 1);
+  assert_int_equal(json_object_get(options, "key_id")->refcount, 1);
+  assert_same_json(options, before);
+  argyle_client_free(client);
+  json_decref(before);
+  json_decref(options);
+}
+
+static void a_client_keeps_nothing_of_its_options(void **state) {
+  hostile_fixture *fixture = *state;
+  json_t *options = options_for(hostile_server_url(fixture->server));
+  argyle_client *client = client_with_options(json_incref(options));
+  json_object_clear(options);
+  json_decref(options);
+  get_user(fixture, client);
+  argyle_client_free(client);
+}
+
+static void a_new_client_opens_no_connection(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client_free(client_for(hostile_server_url(fixture->server)));
+  assert_int_equal(hostile_server_connections(fixture->server), 0);
+}
+
+static void a_client_is_made_without_an_error_pointer(void **state) {
+  (void)state;
+  json_t *options = options_for(LOOPBACK);
+  argyle_client *client = argyle_client_new(options, NULL);
+  assert_non_null(client);
+  argyle_client_free(client);
+  json_decref(options);
+}
+
+static void an_unknown_option_is_refused_by_name(void **state) {
+  (void)state;
+  assert_option_refused("time_out", "5");
+  assert_option_refused("Key_id", "\"a\"");
+  assert_option_refused("retries", "null");
+}
+
+static void an_unknown_option_of_any_name_is_refused_in_one_line(void **state) {
+  (void)state;
+  assert_options_refused(options_with("", json_true()), NULL);
+  assert_options_refused(options_with("two\nlines", json_true()), NULL);
+  assert_options_refused(options_with("\xc3\xbc", json_true()), "\xc3\xbc");
+}
+
+/* ---------------------------------------------------------------- The key */
+
+static void the_key_is_sent_by_basic_authentication(void **state) {
+  hostile_fixture *fixture = *state;
+  get_user(fixture, fixture->client);
+  assert_string_equal(hostile_request_header(last_request(fixture), "Authorization"), KEY_BASIC);
+}
+
+static void a_key_outside_ascii_is_sent_as_utf8(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_with_options(json_pack("{s:s, s:s, s:s}", "key_id", "\xc3\xbc", "key_secret",
+    "a:\xc3\xbc", "base_url", hostile_server_url(fixture->server)));
+  get_user(fixture, client);
+  /* base64 of "ü:a:ü" */
+  assert_string_equal(hostile_request_header(last_request(fixture), "Authorization"), "Basic w7w6YTrDvA==");
+  argyle_client_free(client);
+}
+
+static void the_key_is_required(void **state) {
+  (void)state;
+  assert_options_refused(json_object(), "key_id");
+  assert_options_refused(json_pack("{s:s}", "key_secret", KEY_SECRET), "key_id");
+  assert_options_refused(json_pack("{s:s}", "key_id", KEY_ID), "key_secret");
+}
+
+static void a_key_id_must_not_be_empty(void **state) {
+  (void)state;
+  assert_option_refused("key_id", "\"\"");
+}
+
+static void a_key_id_has_no_colon(void **state) {
+  (void)state;
+  assert_option_refused("key_id", "\"a:b\"");
+}
+
+static void a_key_has_no_control_characters(void **state) {
+  (void)state;
+  static const char *const values[] = {
+    "\"" KEY_SECRET "\\r\\nX-Evil: 1\"", "\"" KEY_SECRET "\\n\"", "\"" KEY_SECRET "\\u0000\"", "\"\\t" KEY_SECRET "\"",
+    "\"" KEY_SECRET "\\u007f\"",
+  };
+  for (size_t i = 0; i < COUNT(values); i++) {
+    assert_option_refused("key_id", values[i]);
+    assert_option_refused("key_secret", values[i]);
+  }
+}
+
+static void a_key_is_two_strings(void **state) {
+  (void)state;
+  static const char *const values[] = {"5", "null", "true", "[\"" KEY_SECRET "\"]", "{\"" KEY_SECRET "\": 1}"};
+  for (size_t i = 0; i < COUNT(values); i++) {
+    assert_option_refused("key_id", values[i]);
+    assert_option_refused("key_secret", values[i]);
+  }
+}
+
+/* ---------------------------------------------------------------- Environment and base URL */
+
+static void the_environments_are_production_and_sandbox(void **state) {
+  (void)state;
+  assert_options_accepted(key_alone());
+  static const char *const environments[] = {"production", "sandbox"};
+  for (size_t i = 0; i < COUNT(environments); i++) {
+    json_t *options = key_alone();
+    json_object_set_new(options, "environment", json_string(environments[i]));
+    assert_options_accepted(options);
+  }
+}
+
+static void any_other_environment_is_refused(void **state) {
+  (void)state;
+  static const char *const values[] = {"\"\"", "\"Production\"", "\"staging\"", "\"sandbox\\u0000\"", "1", "null"};
+  for (size_t i = 0; i < COUNT(values); i++) {
+    json_t *options = key_alone();
+    json_object_set_new(options, "environment", json_of(values[i]));
+    assert_options_refused(options, "environment");
+  }
+}
+
+static void environment_and_base_url_exclude_each_other(void **state) {
+  (void)state;
+  assert_options_refused(options_with("environment", json_string("sandbox")), "environment");
+  assert_options_refused(options_with("environment", json_string("sandbox")), "base_url");
+}
+
+static void a_base_url_is_an_origin_and_a_path(void **state) {
+  (void)state;
+  static const char *const urls[] = {
+    "https://example.com", "https://example.com/", "https://example.com:8443", "https://example.com/a/b",
+    "https://example.com/a/b/", "HTTPS://Example.COM", "https://192.0.2.1", "https://[2001:db8::1]:8443/x",
+    "http://127.0.0.1:1", "http://127.9.9.9:1", "http://localhost", "http://localhost:1/path", "http://[::1]:1",
+  };
+  for (size_t i = 0; i < COUNT(urls); i++) {
+    assert_options_accepted(with_base_url(urls[i]));
+  }
+}
+
+static void a_base_url_that_is_no_such_thing_is_refused(void **state) {
+  (void)state;
+  static const char *const urls[] = {
+    "", " ", "/", "example.com", "127.0.0.1:1", "//127.0.0.1:1", "http:", "http://", "http:///v", "https://:80",
+    "ftp://127.0.0.1", "file:///etc/passwd", "javascript:1", "https://127.0.0.1:99999", "https://127.0.0.1:port",
+    "https://127.0.0.1:-1", "https://exa mple.com", "https://example.com/a b", "https://example.com/\r\nX-Evil: 1",
+    "https://example.com\\@127.0.0.1", "https://[::1", "https://example.com/\xc3\xbc\n",
+  };
+  for (size_t i = 0; i < COUNT(urls); i++) {
+    assert_options_refused(with_base_url(urls[i]), "base_url");
+  }
+  assert_option_refused("base_url", "5");
+  assert_option_refused("base_url", "null");
+  assert_option_refused("base_url", "\"http://127.0.0.1:1\\u0000.example.com\"");
+}
+
+static void a_base_url_has_no_user_info(void **state) {
+  (void)state;
+  assert_options_refused(with_base_url("http://user@127.0.0.1:1"), "base_url");
+  assert_options_refused(with_base_url("http://user:" KEY_SECRET "@127.0.0.1:1"), "base_url");
+  assert_options_refused(with_base_url("http://@127.0.0.1:1"), "base_url");
+  assert_options_refused(with_base_url("http://127.0.0.1:1@example.com"), "base_url");
+}
+
+static void a_base_url_has_no_query_and_no_fragment(void **state) {
+  (void)state;
+  assert_options_refused(with_base_url("http://127.0.0.1:1?key=" KEY_SECRET), "base_url");
+  assert_options_refused(with_base_url("http://127.0.0.1:1/?"), "base_url");
+  assert_options_refused(with_base_url("http://127.0.0.1:1/a?b=c"), "base_url");
+  assert_options_refused(with_base_url("http://127.0.0.1:1/#"), "base_url");
+  assert_options_refused(with_base_url("http://127.0.0.1:1#a"), "base_url");
+}
+
+static void a_base_url_does_not_end_in_v1(void **state) {
+  (void)state;
+  assert_options_refused(with_base_url("http://127.0.0.1:1/v1"), "base_url");
+  assert_options_refused(with_base_url("http://127.0.0.1:1/v1/"), "base_url");
+  assert_options_refused(with_base_url("http://127.0.0.1:1/gateway/v1"), "base_url");
+}
+
+static void http_is_for_loopback_only(void **state) {
+  (void)state;
+  static const char *const urls[] = {
+    "http://example.com", "http://192.0.2.1:80", "http://10.0.0.1", "http://[2001:db8::1]", "http://[::2]",
+    "http://127.0.0.1.example.com", "http://localhost.example.com", "http://128.0.0.1", "http://127.example.com",
+    "http://example.com/127.0.0.1", "http://notlocalhost",
+  };
+  for (size_t i = 0; i < COUNT(urls); i++) {
+    assert_options_refused(with_base_url(urls[i]), "base_url");
+    json_t *options = with_base_url(urls[i]);
+    json_object_set_new(options, "allow_insecure_http", json_false());
+    assert_options_refused(options, "allow_insecure_http");
+  }
+}
+
+static void localhost_is_loopback_in_any_case_of_letters(void **state) {
+  (void)state;
+  assert_options_accepted(with_base_url("http://LocalHost:1"));
+}
+
+static void http_to_any_host_may_be_allowed(void **state) {
+  (void)state;
+  json_t *options = with_base_url("http://example.com");
+  json_object_set_new(options, "allow_insecure_http", json_true());
+  assert_options_accepted(options);
+}
+
+static void allow_insecure_http_is_a_boolean(void **state) {
+  (void)state;
+  static const char *const values[] = {"1", "0", "\"true\"", "null", "[]"};
+  for (size_t i = 0; i < COUNT(values); i++) {
+    assert_option_refused("allow_insecure_http", values[i]);
+  }
+}
+
+static void v1_is_added_to_the_path_of_the_base_url(void **state) {
+  hostile_fixture *fixture = *state;
+  static const struct {
+    const char *path;
+    const char *target;
+  } cases[] = {
+    {"", "/v1/users/u1"},
+    {"/", "/v1/users/u1"},
+    {"/gateway", "/gateway/v1/users/u1"},
+    {"/a/b%20c/", "/a/b%20c/v1/users/u1"},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    char url[128];
+    snprintf(url, sizeof url, "%s%s", hostile_server_url(fixture->server), cases[i].path);
+    argyle_client *client = client_for(url);
+    get_user(fixture, client);
+    assert_string_equal(last_request(fixture)->target, cases[i].target);
+    argyle_client_free(client);
+  }
+}
+
+static void localhost_is_reached_by_name(void **state) {
+  hostile_fixture *fixture = *state;
+  char url[64];
+  snprintf(url, sizeof url, "http://localhost:%d", hostile_server_port(fixture->server));
+  argyle_client *client = client_for(url);
+  get_user(fixture, client);
+  argyle_client_free(client);
+}
+
+/* ---------------------------------------------------------------- Limits */
+
+static const char *const limits[] = {"timeout_ms", "connect_timeout_ms", "max_response_bytes"};
+
+static void limits_from_1_to_2147483647_are_accepted(void **state) {
+  (void)state;
+  static const char *const values[] = {"1", "30000", "2147483647"};
+  for (size_t i = 0; i < COUNT(limits); i++) {
+    for (size_t j = 0; j < COUNT(values); j++) {
+      assert_options_accepted(options_with(limits[i], json_of(values[j])));
+    }
+  }
+}
+
+static void limits_out_of_range_are_refused(void **state) {
+  (void)state;
+  static const char *const values[] = {"0", "-1", "2147483648", "9223372036854775807", "-9223372036854775808"};
+  for (size_t i = 0; i < COUNT(limits); i++) {
+    for (size_t j = 0; j < COUNT(values); j++) {
+      assert_option_refused(limits[i], values[j]);
+      assert_options_refused(options_with(limits[i], json_of(values[j])), "2147483647");
+    }
+  }
+}
+
+static void limits_are_integers(void **state) {
+  (void)state;
+  static const char *const values[] = {"1000.0", "1.5", "\"1000\"", "true", "null", "[1000]", "{}"};
+  for (size_t i = 0; i < COUNT(limits); i++) {
+    for (size_t j = 0; j < COUNT(values); j++) {
+      assert_option_refused(limits[i], values[j]);
+    }
+  }
+}
+
+/* ---------------------------------------------------------------- Certificate authorities */
+
+static void a_ca_file_that_can_be_read_is_accepted(void **state) {
+  (void)state;
+  char path[] = "/tmp/argyle-test-XXXXXX";
+  int file = mkstemp(path);
+  assert_true(file >= 0);
+  close(file);
+  assert_options_accepted(options_with("ca_file", json_string(path)));
+  unlink(path);
+}
+
+static void a_ca_file_that_cannot_be_read_is_refused(void **state) {
+  (void)state;
+  assert_option_refused("ca_file", "\"/no/such/file.pem\"");
+  assert_option_refused("ca_file", "\"\"");
+  assert_option_refused("ca_file", "\"/\"");
+  assert_option_refused("ca_file", "\"/etc/passwd\\u0000\"");
+}
+
+static void a_ca_file_is_a_string(void **state) {
+  (void)state;
+  assert_option_refused("ca_file", "5");
+  assert_option_refused("ca_file", "null");
+  assert_option_refused("ca_file", "false");
+}
+
+/* ---------------------------------------------------------------- Application */
+
+static void the_application_is_named_in_the_user_agent(void **state) {
+  hostile_fixture *fixture = *state;
+  json_t *options = options_for(hostile_server_url(fixture->server));
+  json_object_set_new(options, "application", json_string("payroll-demo/2.5 (test)"));
+  argyle_client *client = client_with_options(options);
+  get_user(fixture, client);
+  const char *user_agent = hostile_request_header(last_request(fixture), "User-Agent");
+  assert_non_null(user_agent);
+  assert_non_null(strstr(user_agent, "payroll-demo/2.5 (test)"));
+  argyle_client_free(client);
+}
+
+static void the_user_agent_names_the_version(void **state) {
+  hostile_fixture *fixture = *state;
+  get_user(fixture, fixture->client);
+  const char *user_agent = hostile_request_header(last_request(fixture), "User-Agent");
+  assert_non_null(user_agent);
+  assert_non_null(strstr(user_agent, ARGYLE_VERSION));
+}
+
+static json_t *text_of_length(size_t length) {
+  char text[256];
+  memset(text, 'a', length);
+  return json_stringn(text, length);
+}
+
+static void an_application_has_1_to_128_characters(void **state) {
+  (void)state;
+  assert_options_accepted(options_with("application", text_of_length(1)));
+  assert_options_accepted(options_with("application", text_of_length(128)));
+  assert_options_refused(options_with("application", text_of_length(0)), "application");
+  assert_options_refused(options_with("application", text_of_length(129)), "application");
+}
+
+static void an_application_is_printable_ascii(void **state) {
+  (void)state;
+  static const char *const values[] = {
+    "\"a\\r\\nX-Evil: 1\"", "\"a\\n\"", "\"a\\t\"", "\"a\\u0000b\"", "\"a\\u007f\"", "\"\\u00fc\"", "5", "null", "[]",
+  };
+  for (size_t i = 0; i < COUNT(values); i++) {
+    assert_option_refused("application", values[i]);
+  }
+}
+
+/* ---------------------------------------------------------------- Copies */
+
+/* A copy with overrides, which are released. */
+static argyle_client *copy_of(argyle_client *client, json_t *overrides) {
+  argyle_error *error = RUBBISH;
+  argyle_client *copy = argyle_client_with(client, overrides, &error);
+  assert_null(error);
+  assert_non_null(copy);
+  json_decref(overrides);
+  return copy;
+}
+
+/* Asserts that these overrides are refused with a message that names the option, and releases them. */
+static void assert_overrides_refused(argyle_client *client, json_t *overrides, const char *option) {
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_client_with(client, overrides, &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, option);
+  assert_null(argyle_client_with(client, overrides, NULL));
+  json_decref(overrides);
+}
+
+static void the_client_to_copy_must_not_be_null(void **state) {
+  (void)state;
+  argyle_error *error = RUBBISH;
+  json_t *overrides = json_object();
+  assert_null(argyle_client_with(NULL, overrides, &error));
+  assert_null_refused(error, "client");
+  json_decref(overrides);
+}
+
+static void overrides_must_not_be_null(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_client_with(fixture->client, NULL, &error));
+  assert_null_refused(error, "overrides");
+}
+
+static void overrides_must_be_an_object(void **state) {
+  hostile_fixture *fixture = *state;
+  assert_overrides_refused(fixture->client, json_array(), "overrides");
+  assert_overrides_refused(fixture->client, json_null(), "overrides");
+}
+
+static void overrides_follow_the_rules_of_options(void **state) {
+  hostile_fixture *fixture = *state;
+  static const struct {
+    const char *option;
+    const char *value;
+  } cases[] = {
+    {"unknown", "1"},
+    {"timeout_ms", "0"},
+    {"connect_timeout_ms", "\"5\""},
+    {"max_response_bytes", "2147483648"},
+    {"key_id", "\"a:b\""},
+    {"key_secret", "\"" KEY_SECRET "\\n\""},
+    {"environment", "\"staging\""},
+    {"base_url", "\"http://example.com\""},
+    {"ca_file", "\"/no/such/file.pem\""},
+    {"application", "\"\""},
+    {"allow_insecure_http", "1"},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    json_t *overrides = json_object();
+    json_object_set_new(overrides, cases[i].option, json_of(cases[i].value));
+    assert_overrides_refused(fixture->client, overrides, cases[i].option);
+  }
+}
+
+static void overrides_of_environment_and_base_url_exclude_each_other(void **state) {
+  hostile_fixture *fixture = *state;
+  json_t *overrides = json_pack("{s:s, s:s}", "environment", "sandbox", "base_url", LOOPBACK);
+  assert_overrides_refused(fixture->client, overrides, "base_url");
+}
+
+static void overrides_are_only_read(void **state) {
+  hostile_fixture *fixture = *state;
+  json_t *overrides = json_pack("{s:i}", "timeout_ms", 5000);
+  argyle_client *copy = copy_of(fixture->client, json_incref(overrides));
+  assert_int_equal(overrides->refcount, 1);
+  assert_json(overrides, "{\"timeout_ms\": 5000}");
+  json_decref(overrides);
+  argyle_client_free(copy);
+}
+
+static void a_copy_is_made_without_an_error_pointer(void **state) {
+  hostile_fixture *fixture = *state;
+  json_t *overrides = json_object();
+  argyle_client *copy = argyle_client_with(fixture->client, overrides, NULL);
+  assert_non_null(copy);
+  get_user(fixture, copy);
+  argyle_client_free(copy);
+  json_decref(overrides);
+}
+
+static void a_copy_has_the_options_of_the_first(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *copy = copy_of(fixture->client, json_object());
+  get_user(fixture, copy);
+  assert_string_equal(hostile_request_header(last_request(fixture), "Authorization"), KEY_BASIC);
+  argyle_client_free(copy);
+}
+
+static void a_copy_shares_the_connections(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *copy = copy_of(fixture->client, json_pack("{s:i}", "timeout_ms", 20000));
+  get_user(fixture, fixture->client);
+  get_user(fixture, copy);
+  get_user(fixture, fixture->client);
+  assert_int_equal(hostile_server_connections(fixture->server), 1);
+  argyle_client_free(copy);
+}
+
+static void a_copy_with_a_shorter_time_out_gives_up_sooner(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  argyle_client *copy = copy_of(fixture->client, json_pack("{s:i}", "timeout_ms", 100));
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  assert_null(argyle_user_get(copy, "u1", &error));
+  assert_failed(error, ARGYLE_ERROR_TIMEOUT, "127.0.0.1");
+  get_user(fixture, fixture->client);
+  argyle_client_free(copy);
+}
+
+static void a_copy_with_another_base_url_calls_there(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_fixture other = {.server = hostile_server_start()};
+  argyle_client *copy = copy_of(fixture->client, json_pack("{s:s}", "base_url", hostile_server_url(other.server)));
+  get_user(&other, copy);
+  get_user(fixture, fixture->client);
+  assert_int_equal(hostile_server_requests(other.server), 1);
+  assert_int_equal(hostile_server_requests(fixture->server), 1);
+  argyle_client_free(copy);
+  hostile_server_stop(other.server);
+}
+
+static void a_copy_with_another_key_sends_that_one(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *copy = copy_of(fixture->client, json_pack("{s:s, s:s}", "key_id", "a", "key_secret", "b"));
+  get_user(fixture, copy);
+  assert_string_equal(hostile_request_header(last_request(fixture), "Authorization"), "Basic YTpi");
+  get_user(fixture, fixture->client);
+  assert_string_equal(hostile_request_header(last_request(fixture), "Authorization"), KEY_BASIC);
+  argyle_client_free(copy);
+}
+
+static void an_environment_replaces_the_base_url_of_a_copy(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client_free(copy_of(fixture->client, json_pack("{s:s}", "environment", "sandbox")));
+}
+
+static void a_base_url_replaces_the_environment_of_a_copy(void **state) {
+  hostile_fixture *fixture = *state;
+  json_t *options = key_alone();
+  json_object_set_new(options, "environment", json_string("sandbox"));
+  argyle_client *client = client_with_options(options);
+  argyle_client *copy = copy_of(client, json_pack("{s:s}", "base_url", hostile_server_url(fixture->server)));
+  get_user(fixture, copy);
+  argyle_client_free(copy);
+  argyle_client_free(client);
+}
+
+static void a_copy_cannot_take_back_what_its_base_url_needs(void **state) {
+  (void)state;
+  json_t *options = with_base_url("http://example.com");
+  json_object_set_new(options, "allow_insecure_http", json_true());
+  argyle_client *client = client_with_options(options);
+  assert_overrides_refused(client, json_pack("{s:b}", "allow_insecure_http", 0), "allow_insecure_http");
+  argyle_client_free(client);
+}
+
+static void a_copy_of_a_copy_works(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *copy = copy_of(fixture->client, json_pack("{s:i}", "timeout_ms", 20000));
+  argyle_client *second = copy_of(copy, json_pack("{s:i}", "max_response_bytes", 1000));
+  argyle_client_free(copy);
+  get_user(fixture, second);
+  argyle_client_free(second);
+}
+
+static void the_first_may_be_freed_before_its_copy(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *first = client_for(hostile_server_url(fixture->server));
+  argyle_client *copy = copy_of(first, json_object());
+  get_user(fixture, first);
+  argyle_client_free(first);
+  get_user(fixture, copy);
+  argyle_client_free(copy);
+}
+
+static void a_copy_may_be_freed_before_the_first(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *copy = copy_of(fixture->client, json_object());
+  get_user(fixture, copy);
+  argyle_client_free(copy);
+  get_user(fixture, fixture->client);
+  assert_int_equal(hostile_server_connections(fixture->server), 1);
+}
+
+static void the_connections_are_closed_with_the_last_client(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *first = client_for(hostile_server_url(fixture->server));
+  argyle_client *copy = copy_of(first, json_object());
+  get_user(fixture, first);
+  argyle_client_free(first);
+  argyle_client_free(copy);
+  hostile_server_wait_for_closed(fixture->server, 1);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(options_must_not_be_null),
+    cmocka_unit_test(options_must_be_an_object),
+    cmocka_unit_test(freeing_null_does_nothing),
+    cmocka_unit_test(options_are_only_read),
+    hostile_test(a_client_keeps_nothing_of_its_options),
+    hostile_test(a_new_client_opens_no_connection),
+    cmocka_unit_test(a_client_is_made_without_an_error_pointer),
+    cmocka_unit_test(an_unknown_option_is_refused_by_name),
+    cmocka_unit_test(an_unknown_option_of_any_name_is_refused_in_one_line),
+    hostile_test(the_key_is_sent_by_basic_authentication),
+    hostile_test(a_key_outside_ascii_is_sent_as_utf8),
+    cmocka_unit_test(the_key_is_required),
+    cmocka_unit_test(a_key_id_must_not_be_empty),
+    cmocka_unit_test(a_key_id_has_no_colon),
+    cmocka_unit_test(a_key_has_no_control_characters),
+    cmocka_unit_test(a_key_is_two_strings),
+    cmocka_unit_test(the_environments_are_production_and_sandbox),
+    cmocka_unit_test(any_other_environment_is_refused),
+    cmocka_unit_test(environment_and_base_url_exclude_each_other),
+    cmocka_unit_test(a_base_url_is_an_origin_and_a_path),
+    cmocka_unit_test(a_base_url_that_is_no_such_thing_is_refused),
+    cmocka_unit_test(a_base_url_has_no_user_info),
+    cmocka_unit_test(a_base_url_has_no_query_and_no_fragment),
+    cmocka_unit_test(a_base_url_does_not_end_in_v1),
+    cmocka_unit_test(http_is_for_loopback_only),
+    cmocka_unit_test(localhost_is_loopback_in_any_case_of_letters),
+    cmocka_unit_test(http_to_any_host_may_be_allowed),
+    cmocka_unit_test(allow_insecure_http_is_a_boolean),
+    hostile_test(v1_is_added_to_the_path_of_the_base_url),
+    hostile_test(localhost_is_reached_by_name),
+    cmocka_unit_test(limits_from_1_to_2147483647_are_accepted),
+    cmocka_unit_test(limits_out_of_range_are_refused),
+    cmocka_unit_test(limits_are_integers),
+    cmocka_unit_test(a_ca_file_that_can_be_read_is_accepted),
+    cmocka_unit_test(a_ca_file_that_cannot_be_read_is_refused),
+    cmocka_unit_test(a_ca_file_is_a_string),
+    hostile_test(the_application_is_named_in_the_user_agent),
+    hostile_test(the_user_agent_names_the_version),
+    cmocka_unit_test(an_application_has_1_to_128_characters),
+    cmocka_unit_test(an_application_is_printable_ascii),
+    cmocka_unit_test(the_client_to_copy_must_not_be_null),
+    hostile_test(overrides_must_not_be_null),
+    hostile_test(overrides_must_be_an_object),
+    hostile_test(overrides_follow_the_rules_of_options),
+    hostile_test(overrides_of_environment_and_base_url_exclude_each_other),
+    hostile_test(overrides_are_only_read),
+    hostile_test(a_copy_is_made_without_an_error_pointer),
+    hostile_test(a_copy_has_the_options_of_the_first),
+    hostile_test(a_copy_shares_the_connections),
+    hostile_test(a_copy_with_a_shorter_time_out_gives_up_sooner),
+    hostile_test(a_copy_with_another_base_url_calls_there),
+    hostile_test(a_copy_with_another_key_sends_that_one),
+    hostile_test(an_environment_replaces_the_base_url_of_a_copy),
+    hostile_test(a_base_url_replaces_the_environment_of_a_copy),
+    hostile_test(a_copy_cannot_take_back_what_its_base_url_needs),
+    hostile_test(a_copy_of_a_copy_works),
+    hostile_test(the_first_may_be_freed_before_its_copy),
+    hostile_test(a_copy_may_be_freed_before_the_first),
+    hostile_test(the_connections_are_closed_with_the_last_client),
+  };
+  return cmocka_run_group_tests_name("client", tests, NULL, NULL);
+}

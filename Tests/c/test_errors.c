@@ -1,0 +1,407 @@
+/* The section "Errors" of argyle.h: each status, and what the accessors tell. */
+#include "hostile_server.h"
+
+#define USER "{\"id\": \"u1\", \"token\": \"t\"}"
+
+/* The error of argyle_user_get() for an answer of this status. */
+static argyle_error *error_of_get(hostile_fixture *fixture, int status, const char *headers, const char *body) {
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_http(fixture->server, status, headers, body, strlen(body));
+  assert_null(argyle_user_get(fixture->client, "u1", &error));
+  assert_int_equal(argyle_error_http_status(error), status);
+  return error;
+}
+
+static argyle_error *error_of_create(hostile_fixture *fixture, int status, const char *headers) {
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_http(fixture->server, status, headers, "{}", 2);
+  assert_null(argyle_user_create(fixture->client, NULL, &error));
+  assert_int_equal(argyle_error_http_status(error), status);
+  return error;
+}
+
+/* ---------------------------------------------------------------- Without an error */
+
+static void accessors_accept_null(void **state) {
+  (void)state;
+  assert_int_equal(argyle_error_code(NULL), ARGYLE_OK);
+  assert_string_equal(argyle_error_name(NULL), "ok");
+  assert_string_equal(argyle_error_message(NULL), "");
+  assert_int_equal(argyle_error_http_status(NULL), 0);
+  assert_null(argyle_error_trace_id(NULL));
+  assert_int_equal(argyle_error_is_retryable(NULL), 0);
+  assert_int_equal(argyle_error_retry_after_ms(NULL), -1);
+  assert_int_equal(argyle_error_attempts(NULL), 0);
+  assert_null(argyle_error_body(NULL));
+  assert_null(argyle_error_body_text(NULL));
+}
+
+static void freeing_null_does_nothing(void **state) {
+  (void)state;
+  argyle_error_free(NULL);
+}
+
+static void an_error_before_any_answer_has_nothing_of_an_answer(void **state) {
+  (void)state;
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_user_get(NULL, "u1", &error));
+  assert_int_equal(argyle_error_http_status(error), 0);
+  assert_null(argyle_error_trace_id(error));
+  assert_int_equal(argyle_error_is_retryable(error), 0);
+  assert_int_equal(argyle_error_retry_after_ms(error), -1);
+  assert_int_equal(argyle_error_attempts(error), 0);
+  assert_null(argyle_error_body(error));
+  assert_null(argyle_error_body_text(error));
+  assert_null_refused(error, "client");
+}
+
+/* ---------------------------------------------------------------- Codes */
+
+static void each_status_has_its_code(void **state) {
+  static const struct {
+    int status;
+    int code;
+  } cases[] = {
+    {300, ARGYLE_ERROR_REDIRECT},        {301, ARGYLE_ERROR_REDIRECT},
+    {302, ARGYLE_ERROR_REDIRECT},        {303, ARGYLE_ERROR_REDIRECT},
+    {304, ARGYLE_ERROR_REDIRECT},        {307, ARGYLE_ERROR_REDIRECT},
+    {308, ARGYLE_ERROR_REDIRECT},        {400, ARGYLE_ERROR_INVALID_REQUEST},
+    {401, ARGYLE_ERROR_AUTHENTICATION},  {402, ARGYLE_ERROR_HTTP},
+    {403, ARGYLE_ERROR_PERMISSION},      {404, ARGYLE_ERROR_NOT_FOUND},
+    {405, ARGYLE_ERROR_HTTP},            {409, ARGYLE_ERROR_CONFLICT},
+    {418, ARGYLE_ERROR_HTTP},            {422, ARGYLE_ERROR_INVALID_REQUEST},
+    {429, ARGYLE_ERROR_RATE_LIMITED},    {500, ARGYLE_ERROR_SERVER},
+    {501, ARGYLE_ERROR_SERVER},          {502, ARGYLE_ERROR_SERVER},
+    {503, ARGYLE_ERROR_SERVER},          {599, ARGYLE_ERROR_SERVER},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    argyle_error *error = error_of_get(*state, cases[i].status, "", "");
+    assert_failed(error, cases[i].code, NULL);
+  }
+}
+
+static void every_function_tells_the_status(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = fixture->client;
+  argyle_error *error = RUBBISH;
+  json_t *metadata = json_true();
+  hostile_server_answer_json(fixture->server, 403, "{\"detail\": \"no\"}");
+
+  assert_null(argyle_user_create(client, NULL, &error));
+  assert_failed(error, ARGYLE_ERROR_PERMISSION, NULL);
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_failed(error, ARGYLE_ERROR_PERMISSION, NULL);
+  assert_null(argyle_user_update(client, "u1", metadata, &error));
+  assert_failed(error, ARGYLE_ERROR_PERMISSION, NULL);
+  assert_null(argyle_user_list(client, NULL, &error));
+  assert_failed(error, ARGYLE_ERROR_PERMISSION, NULL);
+  assert_int_equal(argyle_user_delete(client, "u1", &error), -1);
+  assert_failed(error, ARGYLE_ERROR_PERMISSION, NULL);
+  assert_null(argyle_user_token_create(client, "u1", &error));
+  assert_failed(error, ARGYLE_ERROR_PERMISSION, NULL);
+}
+
+static void every_function_does_without_an_error_pointer(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = fixture->client;
+  json_t *metadata = json_true();
+  hostile_server_answer_json(fixture->server, 500, "");
+
+  assert_null(argyle_user_create(client, NULL, NULL));
+  assert_null(argyle_user_get(client, "u1", NULL));
+  assert_null(argyle_user_update(client, "u1", metadata, NULL));
+  assert_null(argyle_user_list(client, NULL, NULL));
+  assert_int_equal(argyle_user_delete(client, "u1", NULL), -1);
+  assert_null(argyle_user_token_create(client, "u1", NULL));
+}
+
+/* ---------------------------------------------------------------- Messages */
+
+static void the_message_says_what_the_service_said(void **state) {
+  argyle_error *error = error_of_get(*state, 404, "", "{\"detail\": \"Not found.\"}");
+  assert_failed(error, ARGYLE_ERROR_NOT_FOUND, "Not found.");
+}
+
+static void the_message_stays_one_line_whatever_the_service_says(void **state) {
+  argyle_error *error = error_of_get(*state, 400, "", "{\"detail\": \"one\\r\\ntwo\\u0007\\u0000three\\u007f\"}");
+  assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, "one");
+}
+
+static void the_message_does_not_repeat_a_secret_that_the_service_repeats(void **state) {
+  /* assert_failed() looks for the secret. */
+  argyle_error *error = error_of_get(*state, 400, "", "{\"detail\": \"key " KEY_SECRET " is wrong\"}");
+  assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, NULL);
+}
+
+static void a_very_long_detail_is_no_obstacle(void **state) {
+  char body[200000];
+  memset(body, 'x', sizeof body);
+  memcpy(body, "{\"detail\": \"", 12);
+  memcpy(body + sizeof body - 3, "\"}", 3);
+  argyle_error *error = error_of_get(*state, 400, "", body);
+  assert_string_equal(argyle_error_body_text(error), body);
+  assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, NULL);
+}
+
+/* ---------------------------------------------------------------- Trace ids */
+
+static void the_trace_id_is_kept(void **state) {
+  argyle_error *error = error_of_get(*state, 500, "X-Trace-Id: 0994b847-cc69-4d98-bc99-c5e65e762add\r\n", "");
+  assert_string_equal(argyle_error_trace_id(error), "0994b847-cc69-4d98-bc99-c5e65e762add");
+  argyle_error_free(error);
+}
+
+static void header_names_are_read_in_any_case(void **state) {
+  argyle_error *error = error_of_get(*state, 429, "x-trace-ID: abc\r\nrETRY-after: 3\r\n", "");
+  assert_string_equal(argyle_error_trace_id(error), "abc");
+  assert_int_equal(argyle_error_retry_after_ms(error), 3000);
+  argyle_error_free(error);
+}
+
+static void without_the_header_there_is_no_trace_id(void **state) {
+  argyle_error *error = error_of_get(*state, 500, "", "");
+  assert_null(argyle_error_trace_id(error));
+  argyle_error_free(error);
+}
+
+static void a_trace_id_is_utf8_whatever_the_server_sends(void **state) {
+  argyle_error *error = error_of_get(*state, 500, "X-Trace-Id: a\xff\xfe\r\n", "");
+  const char *trace_id = argyle_error_trace_id(error);
+  json_t *string = json_string(trace_id);
+  assert_true(trace_id == NULL || string != NULL);
+  json_decref(string);
+  assert_failed(error, ARGYLE_ERROR_SERVER, NULL);
+}
+
+/* ---------------------------------------------------------------- Retryable */
+
+static int get_is_retryable(hostile_fixture *fixture, int status) {
+  argyle_error *error = error_of_get(fixture, status, "", "{}");
+  int is_retryable = argyle_error_is_retryable(error);
+  argyle_error_free(error);
+  return is_retryable;
+}
+
+static int create_is_retryable(hostile_fixture *fixture, int status) {
+  argyle_error *error = error_of_create(fixture, status, "");
+  int is_retryable = argyle_error_is_retryable(error);
+  argyle_error_free(error);
+  return is_retryable;
+}
+
+static void reading_is_retryable_where_it_may_succeed_later(void **state) {
+  static const int statuses[] = {429, 500, 502, 503, 504};
+  for (size_t i = 0; i < COUNT(statuses); i++) {
+    assert_int_equal(get_is_retryable(*state, statuses[i]), 1);
+  }
+}
+
+static void reading_is_not_retryable_where_it_will_fail_again(void **state) {
+  static const int statuses[] = {301, 302, 304, 400, 401, 403, 404, 418, 422};
+  for (size_t i = 0; i < COUNT(statuses); i++) {
+    assert_int_equal(get_is_retryable(*state, statuses[i]), 0);
+  }
+}
+
+static void creating_is_not_retryable_where_the_service_may_have_acted(void **state) {
+  static const int statuses[] = {500, 502, 504};
+  for (size_t i = 0; i < COUNT(statuses); i++) {
+    assert_int_equal(create_is_retryable(*state, statuses[i]), 0);
+  }
+}
+
+static void creating_is_retryable_where_the_service_turned_it_away(void **state) {
+  assert_int_equal(create_is_retryable(*state, 429), 1);
+}
+
+static void replacing_metadata_twice_is_as_good_as_once(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 502, "");
+  assert_null(argyle_user_update(fixture->client, "u1", json_true(), &error));
+  assert_int_equal(argyle_error_is_retryable(error), 1);
+  assert_failed(error, ARGYLE_ERROR_SERVER, NULL);
+}
+
+/* ---------------------------------------------------------------- Retry-After */
+
+static json_int_t retry_after(hostile_fixture *fixture, int status, const char *header) {
+  argyle_error *error = error_of_get(fixture, status, header, "");
+  json_int_t milliseconds = argyle_error_retry_after_ms(error);
+  argyle_error_free(error);
+  return milliseconds;
+}
+
+static void retry_after_is_read_as_seconds(void **state) {
+  assert_int_equal(retry_after(*state, 429, "Retry-After: 7\r\n"), 7000);
+  assert_int_equal(retry_after(*state, 429, "Retry-After: 0\r\n"), 0);
+  assert_int_equal(retry_after(*state, 503, "Retry-After: 120\r\n"), 120000);
+}
+
+static void retry_after_is_read_as_a_date(void **state) {
+  assert_true(retry_after(*state, 429, "Retry-After: Fri, 31 Dec 2099 23:59:59 GMT\r\n") > 0);
+}
+
+static void a_date_that_has_passed_means_now(void **state) {
+  assert_int_equal(retry_after(*state, 429, "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n"), 0);
+}
+
+static void without_retry_after_the_service_said_nothing(void **state) {
+  assert_int_equal(retry_after(*state, 429, ""), -1);
+}
+
+static void a_retry_after_that_is_neither_says_nothing(void **state) {
+  assert_int_equal(retry_after(*state, 429, "Retry-After: soon\r\n"), -1);
+  assert_int_equal(retry_after(*state, 429, "Retry-After:\r\n"), -1);
+}
+
+static void a_retry_after_out_of_range_is_never_a_negative_time(void **state) {
+  assert_in_range(retry_after(*state, 429, "Retry-After: -5\r\n") + 1, 0, 1);
+  assert_true(retry_after(*state, 429, "Retry-After: 9223372036854775807\r\n") >= -1);
+  assert_true(retry_after(*state, 429, "Retry-After: 99999999999999999999999999\r\n") >= -1);
+  assert_true(retry_after(*state, 429, "Retry-After: -99999999999999999999999999\r\n") >= -1);
+}
+
+/* ---------------------------------------------------------------- Attempts */
+
+static void one_request_is_one_attempt(void **state) {
+  argyle_error *error = error_of_get(*state, 404, "", "");
+  assert_int_equal(argyle_error_attempts(error), 1);
+  argyle_error_free(error);
+}
+
+/* ---------------------------------------------------------------- Bodies */
+
+static void the_body_is_given_as_json(void **state) {
+  argyle_error *error = error_of_get(*state, 400, "", "{\"user\": [\"This field is required.\"]}");
+  assert_json(argyle_error_body(error), "{\"user\": [\"This field is required.\"]}");
+  argyle_error_free(error);
+}
+
+static void the_body_is_given_as_text(void **state) {
+  argyle_error *error = error_of_get(*state, 400, "", "{\"user\":  [ ] }\n");
+  assert_string_equal(argyle_error_body_text(error), "{\"user\":  [ ] }\n");
+  argyle_error_free(error);
+}
+
+static void the_body_is_borrowed_and_may_be_kept(void **state) {
+  argyle_error *error = error_of_get(*state, 400, "", "{\"a\": 1}");
+  json_t *body = argyle_error_body(error);
+  assert_ptr_equal(argyle_error_body(error), body);
+  json_incref(body);
+  argyle_error_free(error);
+  assert_json(body, "{\"a\": 1}");
+  json_decref(body);
+}
+
+static void any_json_value_is_a_body(void **state) {
+  argyle_error *error = error_of_get(*state, 400, "", "\"why\"");
+  assert_json(argyle_error_body(error), "\"why\"");
+  assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, NULL);
+}
+
+static void a_body_of_html_is_text_only(void **state) {
+  argyle_error *error = error_of_get(*state, 502, "Content-Type: text/html\r\n", "<html>Bad gateway</html>");
+  assert_null(argyle_error_body(error));
+  assert_string_equal(argyle_error_body_text(error), "<html>Bad gateway</html>");
+  assert_failed(error, ARGYLE_ERROR_SERVER, NULL);
+}
+
+static void an_empty_body_is_empty_text(void **state) {
+  argyle_error *error = error_of_get(*state, 503, "", "");
+  assert_null(argyle_error_body(error));
+  assert_string_equal(argyle_error_body_text(error), "");
+  assert_failed(error, ARGYLE_ERROR_SERVER, NULL);
+}
+
+static void a_body_with_a_nul_is_kept_whole(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_http(fixture->server, 500, "", "a\0\xff" "b", 4);
+  assert_null(argyle_user_get(fixture->client, "u1", &error));
+  assert_memory_equal(argyle_error_body_text(error), "a\0\xff" "b", 5);
+  assert_null(argyle_error_body(error));
+  assert_failed(error, ARGYLE_ERROR_SERVER, NULL);
+}
+
+static void what_does_not_look_like_an_error_body_is_no_obstacle(void **state) {
+  static const char *const bodies[] = {
+    "null", "[]", "{}", "12", "{\"detail\": 5}", "{\"detail\": null}", "{\"user\": []}", "{\"user\": [[1]]}",
+    "{\"detail\": {\"detail\": \"deep\"}}", "\"\\ud800\"", "{\"\\u0000\": 1}", "[1e400]", "{", "\xff",
+  };
+  for (size_t i = 0; i < COUNT(bodies); i++) {
+    argyle_error *error = error_of_get(*state, 422, "Content-Type: application/json\r\n", bodies[i]);
+    assert_string_equal(argyle_error_body_text(error), bodies[i]);
+    assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, NULL);
+  }
+}
+
+/* ---------------------------------------------------------------- Redirects */
+
+static void a_redirect_is_not_followed(void **state) {
+  static const int statuses[] = {301, 302, 303, 307, 308};
+  hostile_fixture *fixture = *state;
+  hostile_server *elsewhere = hostile_server_start();
+  hostile_server_answer_json(elsewhere, 200, USER);
+  char location[128] = "Location: ";
+  strcat(strcat(location, hostile_server_url(elsewhere)), "/v1/users/u1\r\n");
+
+  for (size_t i = 0; i < COUNT(statuses); i++) {
+    argyle_error *error = error_of_get(fixture, statuses[i], location, "");
+    assert_failed(error, ARGYLE_ERROR_REDIRECT, NULL);
+    error = error_of_create(fixture, statuses[i], location);
+    assert_failed(error, ARGYLE_ERROR_REDIRECT, NULL);
+  }
+  assert_int_equal(hostile_server_connections(elsewhere), 0);
+  assert_int_equal(hostile_server_requests(fixture->server), 2 * COUNT(statuses));
+  hostile_server_stop(elsewhere);
+}
+
+static void a_redirect_to_the_same_host_is_not_followed_either(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = error_of_get(fixture, 302, "Location: /v1/users/u2\r\n", "");
+  assert_failed(error, ARGYLE_ERROR_REDIRECT, NULL);
+  assert_int_equal(hostile_server_requests(fixture->server), 1);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(accessors_accept_null),
+    cmocka_unit_test(freeing_null_does_nothing),
+    cmocka_unit_test(an_error_before_any_answer_has_nothing_of_an_answer),
+    hostile_test(each_status_has_its_code),
+    hostile_test(every_function_tells_the_status),
+    hostile_test(every_function_does_without_an_error_pointer),
+    hostile_test(the_message_says_what_the_service_said),
+    hostile_test(the_message_stays_one_line_whatever_the_service_says),
+    hostile_test(the_message_does_not_repeat_a_secret_that_the_service_repeats),
+    hostile_test(a_very_long_detail_is_no_obstacle),
+    hostile_test(the_trace_id_is_kept),
+    hostile_test(header_names_are_read_in_any_case),
+    hostile_test(without_the_header_there_is_no_trace_id),
+    hostile_test(a_trace_id_is_utf8_whatever_the_server_sends),
+    hostile_test(reading_is_retryable_where_it_may_succeed_later),
+    hostile_test(reading_is_not_retryable_where_it_will_fail_again),
+    hostile_test(creating_is_not_retryable_where_the_service_may_have_acted),
+    hostile_test(creating_is_retryable_where_the_service_turned_it_away),
+    hostile_test(replacing_metadata_twice_is_as_good_as_once),
+    hostile_test(retry_after_is_read_as_seconds),
+    hostile_test(retry_after_is_read_as_a_date),
+    hostile_test(a_date_that_has_passed_means_now),
+    hostile_test(without_retry_after_the_service_said_nothing),
+    hostile_test(a_retry_after_that_is_neither_says_nothing),
+    hostile_test(a_retry_after_out_of_range_is_never_a_negative_time),
+    hostile_test(one_request_is_one_attempt),
+    hostile_test(the_body_is_given_as_json),
+    hostile_test(the_body_is_given_as_text),
+    hostile_test(the_body_is_borrowed_and_may_be_kept),
+    hostile_test(any_json_value_is_a_body),
+    hostile_test(a_body_of_html_is_text_only),
+    hostile_test(an_empty_body_is_empty_text),
+    hostile_test(a_body_with_a_nul_is_kept_whole),
+    hostile_test(what_does_not_look_like_an_error_body_is_no_obstacle),
+    hostile_test(a_redirect_is_not_followed),
+    hostile_test(a_redirect_to_the_same_host_is_not_followed_either),
+  };
+  return cmocka_run_group_tests_name("errors", tests, NULL, NULL);
+}

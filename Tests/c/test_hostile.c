@@ -1,0 +1,658 @@
+/* Servers that are away, stall, lie, or send too much: an error each time, never a crash, a hang or a leak. */
+#include "gzip.h"
+#include "hostile_server.h"
+
+#include <stdio.h>
+
+#define USER "{\"id\": \"u1\", \"token\": \"t\"}"
+#define HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+#define MIB (1024 * 1024)
+
+/* Soon over where no answer comes, and never over where one does, on the slowest machine. */
+#define SHORT_MS 300
+#define LONG_MS 120000
+
+/* ---------------------------------------------------------------- Helpers */
+
+/* Asserts that this answer fails every operation in this way, each on a new server and client. */
+#define assert_fault(answer, code, fragment) assert_fault_at(answer, code, fragment, __FILE__, __LINE__)
+static void assert_fault_at(hostile_answer answer, int code, const char *fragment, const char *file, int line) {
+  for (int operation = 0; operation < 6; operation++) {
+    hostile_server *server = hostile_server_start();
+    hostile_server_answer(server, answer);
+    int timeout_ms = code == ARGYLE_ERROR_TIMEOUT ? SHORT_MS : LONG_MS;
+    argyle_client *client = client_with_integer(hostile_server_url(server), "timeout_ms", timeout_ms);
+    argyle_error *error = RUBBISH;
+    json_t *result = NULL;
+    int deleted = -1;
+    switch (operation) {
+    case 0:
+      result = argyle_user_get(client, "u1", &error);
+      break;
+    case 1:
+      result = argyle_user_create(client, NULL, &error);
+      break;
+    case 2:
+      result = argyle_user_update(client, "u1", json_true(), &error);
+      break;
+    case 3:
+      result = argyle_user_list(client, NULL, &error);
+      break;
+    case 4:
+      result = argyle_user_token_create(client, "u1", &error);
+      break;
+    case 5:
+      deleted = argyle_user_delete(client, "u1", &error);
+      break;
+    }
+    _assert_true(result == NULL && deleted == -1, "the operation failed", file, line);
+    assert_error_at(error, code, "127.0.0.1", file, line);
+    assert_error_at(error, code, fragment, file, line);
+    argyle_error_free(error);
+    argyle_client_free(client);
+    hostile_server_stop(server);
+  }
+}
+
+#define CLOSING(text) ((hostile_answer){.bytes = text, .then = HOSTILE_CLOSE})
+#define STALLING(text) ((hostile_answer){.bytes = text, .then = HOSTILE_STALL})
+#define KEEPING(text) ((hostile_answer){.bytes = text, .then = HOSTILE_KEEP})
+
+/* The error of argyle_user_get() for this answer. */
+static argyle_error *error_of_get(hostile_fixture *fixture, argyle_client *client, hostile_answer answer) {
+  argyle_error *error = RUBBISH;
+  hostile_server_answer(fixture->server, answer);
+  json_t *user = argyle_user_get(client, "u1", &error);
+  assert_null(user);
+  return error;
+}
+
+/* ---------------------------------------------------------------- Away */
+
+static void a_server_that_is_not_there(void **state) {
+  (void)state;
+  argyle_error *error = RUBBISH;
+  char url[64];
+  closed_port_url(url, sizeof url);
+  argyle_client *client = client_for(url);
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_int_equal(argyle_error_attempts(error), 0);
+  assert_int_equal(argyle_error_http_status(error), 0);
+  assert_int_equal(argyle_error_is_retryable(error), 1);
+  assert_int_equal(argyle_error_retry_after_ms(error), -1);
+  assert_null(argyle_error_body(error));
+  assert_null(argyle_error_body_text(error));
+  assert_failed(error, ARGYLE_ERROR_CONNECTION, "127.0.0.1");
+  argyle_client_free(client);
+}
+
+static void a_create_that_reached_nobody_may_be_repeated(void **state) {
+  (void)state;
+  argyle_error *error = RUBBISH;
+  char url[64];
+  closed_port_url(url, sizeof url);
+  argyle_client *client = client_for(url);
+  assert_null(argyle_user_create(client, NULL, &error));
+  assert_int_equal(argyle_error_attempts(error), 0);
+  assert_int_equal(argyle_error_is_retryable(error), 1);
+  assert_failed(error, ARGYLE_ERROR_CONNECTION, "127.0.0.1");
+  argyle_client_free(client);
+}
+
+/* ---------------------------------------------------------------- Closing early */
+
+static void closing_on_accept(void **state) {
+  (void)state;
+  assert_fault(((hostile_answer){.at_once = true, .then = HOSTILE_CLOSE}), ARGYLE_ERROR_CONNECTION, NULL);
+}
+
+static void closing_without_an_answer(void **state) {
+  (void)state;
+  assert_fault(CLOSING(""), ARGYLE_ERROR_CONNECTION, NULL);
+}
+
+static void closing_within_the_status_line(void **state) {
+  (void)state;
+  assert_fault(CLOSING("HTTP/1.1 20"), ARGYLE_ERROR_CONNECTION, NULL);
+}
+
+static void closing_within_the_headers(void **state) {
+  (void)state;
+  assert_fault(CLOSING("HTTP/1.1 200 OK\r\nContent-Ty"), ARGYLE_ERROR_CONNECTION, NULL);
+  assert_fault(CLOSING("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"), ARGYLE_ERROR_CONNECTION, NULL);
+}
+
+static void closing_within_the_body(void **state) {
+  (void)state;
+  assert_fault(CLOSING(HEAD "Content-Length: 100\r\n\r\n" USER), ARGYLE_ERROR_CONNECTION, NULL);
+}
+
+static void closing_within_a_chunk(void **state) {
+  (void)state;
+  assert_fault(CLOSING(HEAD "Transfer-Encoding: chunked\r\n\r\n40\r\n" USER), ARGYLE_ERROR_CONNECTION, NULL);
+}
+
+static void closing_before_the_last_chunk(void **state) {
+  (void)state;
+  assert_fault(CLOSING(HEAD "Transfer-Encoding: chunked\r\n\r\n1c\r\n{\"id\": \"u1\", \"token\": \"t\"}  \r\n"),
+               ARGYLE_ERROR_CONNECTION, NULL);
+}
+
+static void closing_while_a_large_create_is_sent(void **state) {
+  (void)state;
+  /* What is still being sent meets a reset; the process must not die of SIGPIPE. */
+  hostile_server *server = hostile_server_start();
+  hostile_server_answer(server, (hostile_answer){.at_once = true, .delay_ms = 20, .then = HOSTILE_CLOSE});
+  argyle_client *client = client_for(hostile_server_url(server));
+  argyle_error *error = RUBBISH;
+  size_t length = 8 * MIB;
+  char *text = malloc(length);
+  memset(text, 'x', length);
+  json_t *metadata = json_stringn(text, length);
+  assert_null(argyle_user_create(client, metadata, &error));
+  assert_int_equal(argyle_error_is_retryable(error), 0);
+  assert_failed(error, ARGYLE_ERROR_CONNECTION, "127.0.0.1");
+  json_decref(metadata);
+  free(text);
+  argyle_client_free(client);
+  hostile_server_stop(server);
+}
+
+static void an_answer_that_ends_with_its_connection_is_whole(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer(fixture->server, CLOSING("HTTP/1.0 200 OK\r\n\r\n" USER));
+  json_t *user = argyle_user_get(fixture->client, "u1", &error);
+  assert_null(error);
+  assert_json(user, USER);
+  json_decref(user);
+}
+
+/* ---------------------------------------------------------------- Stalling */
+
+static void stalling_on_accept(void **state) {
+  (void)state;
+  assert_fault(((hostile_answer){.at_once = true, .then = HOSTILE_STALL}), ARGYLE_ERROR_TIMEOUT, NULL);
+}
+
+static void stalling_without_an_answer(void **state) {
+  (void)state;
+  assert_fault(STALLING(""), ARGYLE_ERROR_TIMEOUT, NULL);
+}
+
+static void stalling_within_the_headers(void **state) {
+  (void)state;
+  assert_fault(STALLING("HTTP/1.1 200 OK\r\nContent-Ty"), ARGYLE_ERROR_TIMEOUT, NULL);
+}
+
+static void stalling_within_the_body(void **state) {
+  (void)state;
+  assert_fault(STALLING(HEAD "Content-Length: 100\r\n\r\n" USER), ARGYLE_ERROR_TIMEOUT, NULL);
+}
+
+static void a_byte_now_and_then_does_not_extend_the_time(void **state) {
+  (void)state;
+  hostile_answer answer = {.bytes = HEAD "Content-Length: 1000000\r\n\r\n", .then = HOSTILE_DRIP};
+  assert_fault(answer, ARGYLE_ERROR_TIMEOUT, NULL);
+}
+
+static void a_header_byte_now_and_then_does_not_extend_the_time(void **state) {
+  (void)state;
+  hostile_answer answer = {.bytes = "HTTP/1.1 200 OK\r\nX-Slow: ", .then = HOSTILE_DRIP};
+  assert_fault(answer, ARGYLE_ERROR_TIMEOUT, NULL);
+}
+
+static void a_create_that_timed_out_must_not_be_repeated(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 5 * SHORT_MS);
+  hostile_server_answer(fixture->server, STALLING(""));
+  assert_null(argyle_user_create(client, NULL, &error));
+  assert_int_equal(argyle_error_attempts(error), 1);
+  assert_int_equal(argyle_error_is_retryable(error), 0);
+  assert_int_equal(argyle_error_http_status(error), 0);
+  assert_failed(error, ARGYLE_ERROR_TIMEOUT, NULL);
+  assert_int_equal(hostile_server_requests(fixture->server), 1);
+  argyle_client_free(client);
+}
+
+static void a_get_that_timed_out_may_be_repeated(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_MS);
+  argyle_error *error = error_of_get(fixture, client, STALLING(""));
+  assert_int_equal(argyle_error_is_retryable(error), 1);
+  assert_failed(error, ARGYLE_ERROR_TIMEOUT, NULL);
+  argyle_client_free(client);
+}
+
+static void a_late_answer_is_not_taken_for_the_next(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  json_t *overrides = json_pack("{s:i}", "timeout_ms", SHORT_MS);
+  argyle_client *hasty = argyle_client_with(fixture->client, overrides, &error);
+  static const char late[] = HEAD "Content-Length: 14\r\n\r\n{\"id\": \"late\"}";
+  hostile_answer answer = {.bytes = late, .delay_ms = 2 * SHORT_MS, .then = HOSTILE_KEEP};
+  error = error_of_get(fixture, hasty, answer);
+  assert_failed(error, ARGYLE_ERROR_TIMEOUT, NULL);
+
+  hostile_server_answer_json(fixture->server, 200, USER);
+  json_t *user = argyle_user_get(fixture->client, "u1", &error);
+  assert_null(error);
+  assert_json(user, USER);
+  assert_int_equal(hostile_server_connections(fixture->server), 2);
+  json_decref(user);
+  argyle_client_free(hasty);
+  json_decref(overrides);
+}
+
+/* ---------------------------------------------------------------- Not HTTP */
+
+static void garbage(void **state) {
+  (void)state;
+  assert_fault(CLOSING("garbage\r\n\r\n"), ARGYLE_ERROR_PROTOCOL, NULL);
+}
+
+static void another_protocol(void **state) {
+  (void)state;
+  hostile_answer answer = {.bytes = "SSH-2.0-OpenSSH_9.2\r\n", .at_once = true, .then = HOSTILE_STALL};
+  assert_fault(answer, ARGYLE_ERROR_PROTOCOL, NULL);
+}
+
+static void binary_garbage(void **state) {
+  (void)state;
+  hostile_answer answer = {.bytes = "\0\x01\xff\xfe\r\n\0\r\n\r\n", .length = 11, .then = HOSTILE_CLOSE};
+  assert_fault(answer, ARGYLE_ERROR_PROTOCOL, NULL);
+}
+
+static void a_body_without_headers(void **state) {
+  (void)state;
+  assert_fault(CLOSING(USER), ARGYLE_ERROR_PROTOCOL, NULL);
+}
+
+static void a_status_line_without_a_status(void **state) {
+  (void)state;
+  assert_fault(CLOSING("HTTP/1.1 OK\r\nContent-Length: 2\r\n\r\n{}"), ARGYLE_ERROR_PROTOCOL, NULL);
+}
+
+static void a_content_length_that_is_no_number(void **state) {
+  (void)state;
+  assert_fault(CLOSING(HEAD "Content-Length: many\r\n\r\n"), ARGYLE_ERROR_PROTOCOL, NULL);
+}
+
+static void an_encoding_that_nobody_asked_for(void **state) {
+  (void)state;
+  assert_fault(KEEPING(HEAD "Content-Encoding: rot13\r\nContent-Length: 2\r\n\r\n{}"), ARGYLE_ERROR_PROTOCOL, NULL);
+}
+
+static void gzip_that_is_none(void **state) {
+  (void)state;
+  assert_fault(KEEPING(HEAD "Content-Encoding: gzip\r\nContent-Length: 28\r\n\r\nthis is not gzip data at all!"),
+               ARGYLE_ERROR_PROTOCOL, NULL);
+}
+
+/* ---------------------------------------------------------------- Not the service */
+
+static void a_success_of_html_cannot_be_read(void **state) {
+  hostile_fixture *fixture = *state;
+  static const char html[] = "<html><body>Please log in</body></html>";
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_http(fixture->server, 200, "Content-Type: text/html\r\n", html, strlen(html));
+  assert_null(argyle_user_get(fixture->client, "u1", &error));
+  assert_string_equal(argyle_error_body_text(error), html);
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "127.0.0.1");
+  assert_null(argyle_user_create(fixture->client, NULL, &error));
+  assert_int_equal(argyle_error_is_retryable(error), 0);
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "127.0.0.1");
+}
+
+static void a_bad_gateway_of_html_is_a_server_error(void **state) {
+  hostile_fixture *fixture = *state;
+  static const char html[] = "<html><h1>502</h1></html>";
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_http(fixture->server, 502, "Content-Type: text/html\r\n", html, strlen(html));
+  assert_null(argyle_user_get(fixture->client, "u1", &error));
+  assert_string_equal(argyle_error_body_text(error), html);
+  assert_failed(error, ARGYLE_ERROR_SERVER, NULL);
+  assert_null(argyle_user_create(fixture->client, NULL, &error));
+  assert_string_equal(argyle_error_body_text(error), html);
+  assert_failed(error, ARGYLE_ERROR_SERVER, NULL);
+}
+
+static void an_empty_success_cannot_be_read(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_http(fixture->server, 200, "", "", 0);
+  assert_null(argyle_user_get(fixture->client, "u1", &error));
+  assert_string_equal(argyle_error_body_text(error), "");
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "127.0.0.1");
+  assert_null(argyle_user_create(fixture->client, NULL, &error));
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "127.0.0.1");
+}
+
+static void a_success_without_content_cannot_be_read(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_http(fixture->server, 204, "", "", 0);
+  assert_null(argyle_user_get(fixture->client, "u1", &error));
+  assert_int_equal(argyle_error_http_status(error), 204);
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "127.0.0.1");
+}
+
+/* ---------------------------------------------------------------- Too much */
+
+/* An answer of 200 with a body of exactly this many bytes, a user followed by spaces. */
+static void answer_of_size(hostile_server *server, size_t size, const char *headers) {
+  char *body = malloc(size);
+  memset(body, ' ', size);
+  memcpy(body, USER, strlen(USER));
+  hostile_server_answer_http(server, 200, headers, body, size);
+  free(body);
+}
+
+/* The same without a Content-Length: the body ends with the connection. */
+static void unmeasured_answer_of_size(hostile_server *server, size_t size) {
+  size_t head = strlen(HEAD "\r\n");
+  char *bytes = malloc(head + size);
+  memset(bytes, ' ', head + size);
+  memcpy(bytes, HEAD "\r\n" USER, head + strlen(USER));
+  hostile_server_answer(server, (hostile_answer){.bytes = bytes, .length = head + size, .then = HOSTILE_CLOSE});
+  free(bytes);
+}
+
+/* The same, compressed. */
+static void gzipped_answer_of_size(hostile_server *server, size_t size) {
+  size_t length;
+  char *body = gzip_with_spaces(USER, size - strlen(USER), &length);
+  hostile_server_answer_http(server, 200, "Content-Encoding: gzip\r\n", body, length);
+  free(body);
+}
+
+static void assert_user(argyle_client *client) {
+  argyle_error *error = RUBBISH;
+  json_t *user = argyle_user_get(client, "u1", &error);
+  if (error != NULL) {
+    print_error("%s\n", argyle_error_message(error));
+  }
+  assert_null(error);
+  assert_json(user, USER);
+  json_decref(user);
+}
+
+#define assert_too_large(client)                                              \
+  do {                                                                        \
+    argyle_error *error_ = RUBBISH;                                           \
+    assert_null(argyle_user_get(client, "u1", &error_));                      \
+    assert_error(error_, ARGYLE_ERROR_TOO_LARGE, "127.0.0.1");                \
+    assert_failed(error_, ARGYLE_ERROR_TOO_LARGE, "max_response_bytes");      \
+    assert_null(argyle_user_create(client, NULL, &error_));                   \
+    assert_int_equal(argyle_error_is_retryable(error_), 0);                   \
+    assert_failed(error_, ARGYLE_ERROR_TOO_LARGE, "127.0.0.1");               \
+  } while (0)
+
+static argyle_client *client_with_limit(hostile_fixture *fixture, json_int_t bytes) {
+  return client_with_integer(hostile_server_url(fixture->server), "max_response_bytes", bytes);
+}
+
+static void an_answer_of_exactly_the_limit_is_read(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_with_limit(fixture, 1000);
+  answer_of_size(fixture->server, 1000, "");
+  assert_user(client);
+  unmeasured_answer_of_size(fixture->server, 1000);
+  assert_user(client);
+  gzipped_answer_of_size(fixture->server, 1000);
+  assert_user(client);
+  argyle_client_free(client);
+}
+
+static void an_answer_over_the_limit_is_too_large(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_with_limit(fixture, 1000);
+  answer_of_size(fixture->server, 1001, "");
+  assert_too_large(client);
+  argyle_client_free(client);
+}
+
+static void an_unmeasured_answer_over_the_limit_is_too_large(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_with_limit(fixture, 1000);
+  unmeasured_answer_of_size(fixture->server, 1001);
+  assert_too_large(client);
+  argyle_client_free(client);
+}
+
+static void a_compressed_answer_is_measured_decoded(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_with_limit(fixture, 1000);
+  gzipped_answer_of_size(fixture->server, 1001);
+  assert_too_large(client);
+  argyle_client_free(client);
+}
+
+static void a_gzip_bomb_is_too_large_by_default(void **state) {
+  hostile_fixture *fixture = *state;
+  gzipped_answer_of_size(fixture->server, 64 * MIB);
+  assert_too_large(fixture->client);
+}
+
+static void an_answer_over_16_mib_is_too_large_by_default(void **state) {
+  hostile_fixture *fixture = *state;
+  answer_of_size(fixture->server, 16 * MIB + 1, "");
+  assert_too_large(fixture->client);
+}
+
+static void an_answer_of_16_mib_is_read_by_default(void **state) {
+  hostile_fixture *fixture = *state;
+  answer_of_size(fixture->server, 16 * MIB, "");
+  assert_user(fixture->client);
+}
+
+static void an_announced_size_beyond_reason_is_an_error(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_MS);
+  argyle_error *error =
+    error_of_get(fixture, client, STALLING(HEAD "Content-Length: 9223372036854775807\r\n\r\n" USER));
+  int code = argyle_error_code(error);
+  assert_true(code == ARGYLE_ERROR_TOO_LARGE || code == ARGYLE_ERROR_TIMEOUT);
+  assert_failed(error, code, "127.0.0.1");
+  argyle_client_free(client);
+}
+
+static void an_error_body_that_is_too_large_is_an_error_too(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  argyle_client *client = client_with_limit(fixture, 1000);
+  char body[1001];
+  memset(body, 'x', sizeof body);
+  hostile_server_answer_http(fixture->server, 500, "", body, sizeof body);
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_int_equal(argyle_error_http_status(error), 500);
+  int code = argyle_error_code(error);
+  assert_true(code == ARGYLE_ERROR_TOO_LARGE || code == ARGYLE_ERROR_SERVER);
+  argyle_error_free(error);
+  argyle_client_free(client);
+}
+
+static void an_answer_that_is_too_large_still_tells_its_headers(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  argyle_client *client = client_with_limit(fixture, 1000);
+  answer_of_size(fixture->server, 1001, "X-Trace-Id: trace\r\n");
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_int_equal(argyle_error_http_status(error), 200);
+  assert_non_null(argyle_error_trace_id(error));
+  assert_string_equal(argyle_error_trace_id(error), "trace");
+  assert_failed(error, ARGYLE_ERROR_TOO_LARGE, NULL);
+  argyle_client_free(client);
+}
+
+static void headers_without_end_are_an_error(void **state) {
+  hostile_fixture *fixture = *state;
+  static const char line[] = "X-More: and more and more and more and more and more and more and more\r\n";
+  size_t count = 100000;
+  size_t head = strlen(HEAD);
+  size_t length = head + count * strlen(line);
+  char *bytes = malloc(length + 1);
+  memcpy(bytes, HEAD, head);
+  for (size_t i = 0; i < count; i++) {
+    memcpy(bytes + head + i * strlen(line), line, strlen(line));
+  }
+  hostile_answer answer = {.bytes = bytes, .length = length, .then = HOSTILE_CLOSE};
+  argyle_error *error = error_of_get(fixture, fixture->client, answer);
+  int code = argyle_error_code(error);
+  assert_true(code == ARGYLE_ERROR_TOO_LARGE || code == ARGYLE_ERROR_PROTOCOL || code == ARGYLE_ERROR_CONNECTION);
+  assert_failed(error, code, "127.0.0.1");
+  free(bytes);
+}
+
+static void a_compressed_answer_is_read(void **state) {
+  hostile_fixture *fixture = *state;
+  gzipped_answer_of_size(fixture->server, 100000);
+  assert_user(fixture->client);
+}
+
+static void compression_is_offered(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, USER);
+  assert_user(fixture->client);
+  const char *offered = hostile_request_header(hostile_server_request(fixture->server, 0), "Accept-Encoding");
+  assert_non_null(offered);
+  assert_non_null(strstr(offered, "gzip"));
+}
+
+/* ---------------------------------------------------------------- Odd but harmless */
+
+static void chunks_are_read(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer(fixture->server,
+    KEEPING(HEAD "Transfer-Encoding: chunked\r\n\r\n5;x=y\r\n{\"id\"\r\n7\r\n: \"u1\"}\r\n0\r\nX-Trailer: 1\r\n\r\n"));
+  argyle_error *error = RUBBISH;
+  json_t *user = argyle_user_get(fixture->client, "u1", &error);
+  assert_null(error);
+  assert_json(user, "{\"id\": \"u1\"}");
+  json_decref(user);
+}
+
+static void interim_answers_are_passed_over(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer(fixture->server,
+    KEEPING("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nX-Trace-Id: early\r\nRetry-After: 5\r\n\r\n"
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}"));
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_user_get(fixture->client, "u1", &error));
+  assert_int_equal(argyle_error_http_status(error), 404);
+  assert_int_equal(argyle_error_retry_after_ms(error), -1);
+  assert_null(argyle_error_trace_id(error));
+  assert_failed(error, ARGYLE_ERROR_NOT_FOUND, NULL);
+}
+
+static void a_client_goes_on_after_every_fault(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_for(hostile_server_url(fixture->server));
+  static const hostile_answer faults[] = {
+    {.then = HOSTILE_CLOSE},
+    {.bytes = "garbage\r\n", .then = HOSTILE_CLOSE},
+    {.bytes = HEAD "Content-Length: 100\r\n\r\n{", .then = HOSTILE_CLOSE},
+    {.bytes = HEAD "Content-Length: 1\r\n\r\n{", .then = HOSTILE_KEEP},
+    {.bytes = HEAD "Content-Length: 99999999\r\n\r\n{", .then = HOSTILE_CLOSE},
+  };
+  for (size_t i = 0; i < COUNT(faults); i++) {
+    argyle_error_free(error_of_get(fixture, client, faults[i]));
+    hostile_server_answer_json(fixture->server, 200, USER);
+    assert_user(client);
+    /* A connection that is kept is not for the next fault, which shall meet a new one. */
+    argyle_client_free(client);
+    client = client_for(hostile_server_url(fixture->server));
+  }
+  argyle_client_free(client);
+}
+
+/* ---------------------------------------------------------------- No TLS */
+
+/* The error of argyle_user_get() over https to a port where this is the answer. */
+static argyle_error *error_over_https(hostile_answer answer, const char *option, json_int_t value) {
+  hostile_server *server = hostile_server_start();
+  hostile_server_answer(server, answer);
+  char url[64];
+  snprintf(url, sizeof url, "https://127.0.0.1:%d", hostile_server_port(server));
+  argyle_client *client = client_with_integer(url, option, value);
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_user_get(client, "u1", &error));
+  argyle_client_free(client);
+  hostile_server_stop(server);
+  return error;
+}
+
+static void a_plain_text_port_is_a_tls_error(void **state) {
+  (void)state;
+  hostile_answer answer = {.bytes = "HTTP/1.1 400 Bad Request\r\n\r\n", .at_once = true, .then = HOSTILE_CLOSE};
+  argyle_error *error = error_over_https(answer, "timeout_ms", LONG_MS);
+  assert_int_equal(argyle_error_attempts(error), 0);
+  assert_int_equal(argyle_error_http_status(error), 0);
+  assert_failed(error, ARGYLE_ERROR_TLS, "127.0.0.1");
+}
+
+static void a_handshake_that_stalls_is_a_time_out(void **state) {
+  (void)state;
+  hostile_answer answer = {.at_once = true, .then = HOSTILE_STALL};
+  argyle_error *error = error_over_https(answer, "connect_timeout_ms", SHORT_MS);
+  assert_int_equal(argyle_error_attempts(error), 0);
+  assert_int_equal(argyle_error_is_retryable(error), 1);
+  assert_failed(error, ARGYLE_ERROR_TIMEOUT, "127.0.0.1");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_server_that_is_not_there),
+    cmocka_unit_test(a_create_that_reached_nobody_may_be_repeated),
+    cmocka_unit_test(closing_on_accept),
+    cmocka_unit_test(closing_without_an_answer),
+    cmocka_unit_test(closing_within_the_status_line),
+    cmocka_unit_test(closing_within_the_headers),
+    cmocka_unit_test(closing_within_the_body),
+    cmocka_unit_test(closing_within_a_chunk),
+    cmocka_unit_test(closing_before_the_last_chunk),
+    cmocka_unit_test(closing_while_a_large_create_is_sent),
+    hostile_test(an_answer_that_ends_with_its_connection_is_whole),
+    cmocka_unit_test(stalling_on_accept),
+    cmocka_unit_test(stalling_without_an_answer),
+    cmocka_unit_test(stalling_within_the_headers),
+    cmocka_unit_test(stalling_within_the_body),
+    cmocka_unit_test(a_byte_now_and_then_does_not_extend_the_time),
+    cmocka_unit_test(a_header_byte_now_and_then_does_not_extend_the_time),
+    hostile_test(a_create_that_timed_out_must_not_be_repeated),
+    hostile_test(a_get_that_timed_out_may_be_repeated),
+    hostile_test(a_late_answer_is_not_taken_for_the_next),
+    cmocka_unit_test(garbage),
+    cmocka_unit_test(another_protocol),
+    cmocka_unit_test(binary_garbage),
+    cmocka_unit_test(a_body_without_headers),
+    cmocka_unit_test(a_status_line_without_a_status),
+    cmocka_unit_test(a_content_length_that_is_no_number),
+    cmocka_unit_test(an_encoding_that_nobody_asked_for),
+    cmocka_unit_test(gzip_that_is_none),
+    hostile_test(a_success_of_html_cannot_be_read),
+    hostile_test(a_bad_gateway_of_html_is_a_server_error),
+    hostile_test(an_empty_success_cannot_be_read),
+    hostile_test(a_success_without_content_cannot_be_read),
+    hostile_test(an_answer_of_exactly_the_limit_is_read),
+    hostile_test(an_answer_over_the_limit_is_too_large),
+    hostile_test(an_unmeasured_answer_over_the_limit_is_too_large),
+    hostile_test(a_compressed_answer_is_measured_decoded),
+    hostile_test(a_gzip_bomb_is_too_large_by_default),
+    hostile_test(an_answer_over_16_mib_is_too_large_by_default),
+    hostile_test(an_answer_of_16_mib_is_read_by_default),
+    hostile_test(an_announced_size_beyond_reason_is_an_error),
+    hostile_test(an_error_body_that_is_too_large_is_an_error_too),
+    hostile_test(an_answer_that_is_too_large_still_tells_its_headers),
+    hostile_test(headers_without_end_are_an_error),
+    hostile_test(a_compressed_answer_is_read),
+    hostile_test(compression_is_offered),
+    hostile_test(chunks_are_read),
+    hostile_test(interim_answers_are_passed_over),
+    hostile_test(a_client_goes_on_after_every_fault),
+    cmocka_unit_test(a_plain_text_port_is_a_tls_error),
+    cmocka_unit_test(a_handshake_that_stalls_is_a_time_out),
+  };
+  return cmocka_run_group_tests_name("hostile", tests, NULL, NULL);
+}

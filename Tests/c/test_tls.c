@@ -1,0 +1,133 @@
+/* https: the certificate and its host name are always checked. */
+#include "tls_server.h"
+
+#include <stdio.h>
+
+static int setup_with_name(void **state, const char *name) {
+  *state = tls_server_start(name);
+  return 0;
+}
+
+static int server_of_this_host(void **state) {
+  return setup_with_name(state, "IP:127.0.0.1,DNS:localhost");
+}
+
+static int server_of_another_host(void **state) {
+  return setup_with_name(state, "DNS:argyle.example");
+}
+
+static int teardown(void **state) {
+  tls_server_stop(*state);
+  return 0;
+}
+
+/* A client for https on this host; ca_file may be NULL. */
+static argyle_client *https_client(const tls_server *server, const char *host, const char *ca_file) {
+  char url[64];
+  snprintf(url, sizeof url, "https://%s:%d", host, server->port);
+  json_t *options = options_for(url);
+  if (ca_file != NULL) {
+    json_object_set_new(options, "ca_file", json_string(ca_file));
+  }
+  return client_with_options(options);
+}
+
+static void assert_user(argyle_client *client) {
+  argyle_error *error = RUBBISH;
+  json_t *user = argyle_user_get(client, "u1", &error);
+  if (error != NULL) {
+    print_error("%s\n", argyle_error_message(error));
+  }
+  assert_null(error);
+  assert_json(user, "{\"id\": \"u1\"}");
+  json_decref(user);
+}
+
+static void assert_refused(argyle_client *client, const char *host) {
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_int_equal(argyle_error_attempts(error), 0);
+  assert_failed(error, ARGYLE_ERROR_TLS, host);
+  assert_null(argyle_user_create(client, NULL, &error));
+  assert_int_equal(argyle_error_attempts(error), 0);
+  assert_failed(error, ARGYLE_ERROR_TLS, host);
+}
+
+static void a_certificate_of_ca_file_is_trusted(void **state) {
+  tls_server *server = *state;
+  argyle_client *client = https_client(server, "127.0.0.1", server->certificate);
+  assert_user(client);
+  argyle_client_free(client);
+}
+
+static void a_host_name_in_the_certificate_is_trusted(void **state) {
+  tls_server *server = *state;
+  argyle_client *client = https_client(server, "localhost", server->certificate);
+  assert_user(client);
+  argyle_client_free(client);
+}
+
+static void a_certificate_of_nobody_is_refused(void **state) {
+  argyle_client *client = https_client(*state, "127.0.0.1", NULL);
+  assert_refused(client, "127.0.0.1");
+  argyle_client_free(client);
+}
+
+static void a_ca_file_without_a_certificate_trusts_nobody(void **state) {
+  tls_server *server = *state;
+  char path[128];
+  snprintf(path, sizeof path, "%s/key.pem", server->folder);
+  argyle_client *client = https_client(server, "127.0.0.1", path);
+  assert_refused(client, "127.0.0.1");
+  argyle_client_free(client);
+}
+
+static void allow_insecure_http_does_not_loosen_https(void **state) {
+  tls_server *server = *state;
+  char url[64];
+  snprintf(url, sizeof url, "https://127.0.0.1:%d", server->port);
+  json_t *options = options_for(url);
+  json_object_set_new(options, "allow_insecure_http", json_true());
+  argyle_client *client = client_with_options(options);
+  assert_refused(client, "127.0.0.1");
+  argyle_client_free(client);
+}
+
+static void a_copy_with_a_ca_file_trusts_it_and_the_first_does_not(void **state) {
+  tls_server *server = *state;
+  argyle_error *error = RUBBISH;
+  argyle_client *first = https_client(server, "127.0.0.1", NULL);
+  json_t *overrides = json_pack("{s:s}", "ca_file", server->certificate);
+  argyle_client *copy = argyle_client_with(first, overrides, &error);
+  assert_null(error);
+  assert_user(copy);
+  assert_refused(first, "127.0.0.1");
+  argyle_client_free(copy);
+  argyle_client_free(first);
+  json_decref(overrides);
+}
+
+static void a_certificate_for_another_host_is_refused(void **state) {
+  tls_server *server = *state;
+  argyle_client *client = https_client(server, "127.0.0.1", server->certificate);
+  assert_refused(client, "127.0.0.1");
+  argyle_client_free(client);
+  client = https_client(server, "localhost", server->certificate);
+  assert_refused(client, "localhost");
+  argyle_client_free(client);
+}
+
+#define test_with(server, test) cmocka_unit_test_setup_teardown(test, server, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    test_with(server_of_this_host, a_certificate_of_ca_file_is_trusted),
+    test_with(server_of_this_host, a_host_name_in_the_certificate_is_trusted),
+    test_with(server_of_this_host, a_certificate_of_nobody_is_refused),
+    test_with(server_of_this_host, a_ca_file_without_a_certificate_trusts_nobody),
+    test_with(server_of_this_host, allow_insecure_http_does_not_loosen_https),
+    test_with(server_of_this_host, a_copy_with_a_ca_file_trusts_it_and_the_first_does_not),
+    test_with(server_of_another_host, a_certificate_for_another_host_is_refused),
+  };
+  return cmocka_run_group_tests_name("tls", tests, NULL, NULL);
+}
