@@ -1,0 +1,158 @@
+"""The command line: options, their errors, and what is printed."""
+
+import signal
+import socket
+import sqlite3
+
+import pytest
+from conftest import KEY_ID, KEY_SECRET, basic, run
+
+
+def test_help_names_every_option():
+    result = run("--help")
+    assert (result.returncode, result.stderr) == (0, b"")
+    for option in ("--key-id", "--key-secret", "--port", "--database", "--help", "--version"):
+        assert option.encode() in result.stdout
+
+
+def test_version():
+    result = run("--version")
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"argyle-sandbox 0.1.0\n", b"")
+
+
+@pytest.mark.parametrize(
+    "arguments, problem",
+    [
+        (["--colour"], "option '--colour' is not understood"),
+        (["--key"], "option '--key' is not understood"),
+        (["--help=yes"], "option '--help' is not understood"),
+        (["--secret=hunter2"], "option '--secret' is not understood"),
+        (["-x"], "option '-x' is not understood"),
+        (["-xyz"], "option '-xyz' is not understood"),
+        (["--port"], "option '--port' needs a value"),
+        (["--key-id"], "option '--key-id' needs a value"),
+        (["--port", ""], "the port must be a number from 0 to 65535, not ''"),
+        (["--port", "-1"], "the port must be a number from 0 to 65535, not '-1'"),
+        (["--port", "+1"], "the port must be a number from 0 to 65535, not '+1'"),
+        (["--port", "65536"], "the port must be a number from 0 to 65535, not '65536'"),
+        (["--port", "99999999999999999999"],
+         "the port must be a number from 0 to 65535, not '99999999999999999999'"),
+        (["--port", "http"], "the port must be a number from 0 to 65535, not 'http'"),
+        (["--key-id", ""], "the key id must not be empty"),
+        (["--key-id", "a:b"],
+         "the key id must not contain a colon, which ends it in HTTP Basic authentication"),
+        (["--key-secret", ""], "the key secret must not be empty"),
+        (["--database", ""], "the database's file name must not be empty"),
+        (["--key-id", b"\xff"], "an option's value is not UTF-8"),
+        (["serve"], "argument 'serve' is not expected"),
+        (["--port", "0", "serve"], "argument 'serve' is not expected"),
+    ],
+)
+def test_wrong_arguments(arguments, problem):
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert result.stdout == b""
+    assert result.stderr.decode() == f"argyle-sandbox: {problem}; try 'argyle-sandbox --help'\n"
+
+
+def test_defaults_are_printed_before_the_listening_line(fresh):
+    assert fresh.lines == [
+        f"argyle-sandbox key id: {KEY_ID}",
+        f"argyle-sandbox key secret: {KEY_SECRET}",
+        f"argyle-sandbox listening on {fresh.url}",
+    ]
+
+
+def test_secret_of_ones_own_is_not_printed(start):
+    sandbox = start("--key-id", "my id", "--key-secret", "pass:wörd")
+    assert sandbox.lines == [
+        "argyle-sandbox key id: my id",
+        f"argyle-sandbox listening on {sandbox.url}",
+    ]
+    assert sandbox.send("GET", "/v1/users", authorization=basic()).status == 401
+    assert sandbox.send("GET", "/v1/users", authorization=basic("my id", "pass:wörd")).status == 200
+
+
+def test_port_is_the_one_asked_for(start):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert start("--port", str(port)).port == port
+
+
+def test_listens_on_loopback_only(fresh):
+    number = f":{fresh.port:04X} "
+    with open("/proc/net/tcp") as table:
+        listening = [line.split()[1] for line in table if number in line and " 0A " in line]
+    assert listening == [f"0100007F:{fresh.port:04X}"]
+    with open("/proc/net/tcp6") as table:
+        assert not [line for line in table if number in line and " 0A " in line]
+
+
+def test_port_in_use(fresh, tmp_path):
+    database = tmp_path / "state.sqlite"
+    result = run("--port", str(fresh.port), "--database", str(database))
+    assert result.returncode == 1
+    assert result.stdout == b""
+    assert result.stderr.decode() == (
+        f"argyle-sandbox: cannot listen on 127.0.0.1:{fresh.port}: the port is in use\n")
+    assert not database.exists()
+
+
+def test_database_in_a_folder_that_is_missing(tmp_path):
+    path = tmp_path / "none" / "state.sqlite"
+    result = run("--port", "0", "--database", str(path))
+    assert result.returncode == 1
+    assert result.stdout == b""
+    assert result.stderr.decode() == (
+        f"argyle-sandbox: database '{path}': unable to open database file\n")
+
+
+def test_database_that_is_none(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("Remember the milk. " * 100)
+    result = run("--port", "0", "--database", str(path))
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.decode() == f"argyle-sandbox: database '{path}': file is not a database\n"
+    assert path.read_text() == "Remember the milk. " * 100
+
+
+def test_database_of_a_newer_version(start, tmp_path):
+    path = tmp_path / "state.sqlite"
+    start("--database", str(path)).stop()
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 99")
+    result = run("--port", "0", "--database", str(path))
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.decode() == (
+        f"argyle-sandbox: database '{path}' was written by a newer version "
+        "(its schema is 99, the newest known here is 1)\n")
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_database_of_another_program(tmp_path, version):
+    path = tmp_path / "other.sqlite"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE users (name TEXT)")
+        database.execute(f"PRAGMA user_version = {version}")
+    database.close()
+    before = path.read_bytes()
+    result = run("--port", "0", "--database", str(path))
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.decode() == (
+        f"argyle-sandbox: database '{path}' was written by another program\n")
+    assert path.read_bytes() == before
+
+
+def test_database_name_is_a_file_name_and_no_uri(start, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    start("--database", "file:state?mode=memory").stop()
+    assert (tmp_path / "file:state?mode=memory").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_end_it_cleanly(start, number):
+    sandbox = start()
+    sandbox.create()
+    sandbox.signal(number)
+    assert sandbox.wait() == 0

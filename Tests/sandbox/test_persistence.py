@@ -1,0 +1,160 @@
+"""State across restarts, and the end of a sandbox in the middle of work."""
+
+import json
+import signal
+import socket
+import sqlite3
+
+import pytest
+from conftest import PATIENCE, basic
+
+
+def get_all(sandbox):
+    return sandbox.send("GET", "/v1/users?limit=200").json["results"]
+
+
+def assert_sound(path):
+    with sqlite3.connect(path) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        kept, = database.execute("SELECT users FROM user_count").fetchone()
+        counted, = database.execute("SELECT count(*) FROM users").fetchone()
+    database.close()
+    assert kept == counted
+
+
+def test_memory_is_forgotten(start):
+    sandbox = start()
+    sandbox.create()
+    sandbox.stop()
+    assert get_all(start()) == []
+
+
+def test_file_is_kept(start, tmp_path):
+    path = tmp_path / "state with 'quotes' ü.sqlite"
+    sandbox = start("--database", str(path))
+    users = [sandbox.create(str(number).encode()) for number in range(20)]
+    sandbox.send("DELETE", f"/v1/users/{users[3]}")
+    sandbox.send("PATCH", f"/v1/users/{users[4]}", b'{"external_metadata":1e400}')
+    before = sandbox.send("GET", "/v1/users?limit=200").json
+    sandbox.stop()
+    # All is in the one file; nothing is left beside it.
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert_sound(path)
+
+    sandbox = start("--database", str(path))
+    after = sandbox.send("GET", "/v1/users?limit=200")
+    assert after.json == before
+    assert after.json["count"] == 19
+    assert b'"external_metadata":1e400}' in after.body
+    newest = sandbox.create()
+    assert get_all(sandbox)[0]["id"] == newest
+
+
+def test_journal_is_a_write_ahead_log(start, tmp_path):
+    path = tmp_path / "state.sqlite"
+    start("--database", str(path)).create()
+    with sqlite3.connect(path) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+    database.close()
+
+
+def test_kill_loses_nothing_that_was_acknowledged(start, tmp_path):
+    path = tmp_path / "state.sqlite"
+    acknowledged = []
+    for _ in range(5):
+        sandbox = start("--database", str(path))
+        for _ in range(20):
+            acknowledged.append(sandbox.create())
+        sandbox.kill()
+        sandbox = start("--database", str(path))
+        assert [user["id"] for user in get_all(sandbox)] == acknowledged[::-1]
+        sandbox.stop()
+        assert_sound(path)
+
+
+def test_two_sandboxes_on_one_file(start, tmp_path):
+    path = tmp_path / "state.sqlite"
+    one, other = start("--database", str(path)), start("--database", str(path))
+    users = [(one if number % 2 else other).create() for number in range(20)]
+    assert [user["id"] for user in get_all(one)] == users[::-1]
+    assert get_all(other) == get_all(one)
+    assert one.send("DELETE", f"/v1/users/{users[0]}").status == 204
+    assert other.send("GET", "/v1/users").json["count"] == 19
+
+
+def test_database_that_goes_bad_is_a_server_error(start, tmp_path):
+    path = tmp_path / "state.sqlite"
+    sandbox = start("--database", str(path))
+    sandbox.create()
+    with sqlite3.connect(path) as database:
+        database.execute("ALTER TABLE users RENAME TO lost")
+    database.close()
+    answer = sandbox.send("POST", "/v1/users")
+    assert answer.status == 500
+    assert answer.json["detail"].startswith("A server error occurred: ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_request_in_flight_is_finished(start, tmp_path, number):
+    path = tmp_path / "state.sqlite"
+    sandbox = start("--database", str(path))
+    body = b'{"external_metadata":"in flight"}'
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as connection:
+        connection.sendall(
+            (f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n"
+             "Content-Type: application/json\r\nExpect: 100-continue\r\n"
+             f"Content-Length: {len(body)}\r\n\r\n").encode())
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sandbox.signal(number)
+        # Newcomers are turned away while the request is still open.
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE).close()
+            except ConnectionRefusedError:
+                break
+            except ConnectionResetError:
+                # This one was waiting to be accepted.
+                pass
+        assert sandbox.process.poll() is None
+        connection.sendall(body)
+        received = b""
+        while part := connection.recv(65536):
+            received += part
+    assert received.startswith(b"HTTP/1.1 201 ")
+    assert b"\r\nConnection: close\r\n" in received
+    assert sandbox.wait() == 0
+
+    user = json.loads(received.split(b"\r\n\r\n")[1])["id"]
+    restarted = start("--database", str(path))
+    assert restarted.send("GET", f"/v1/users/{user}").json["external_metadata"] == "in flight"
+
+
+def test_request_that_never_ends_does_not_hold_it_up(start):
+    sandbox = start()
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as connection:
+        connection.sendall(
+            (f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n"
+             "Expect: 100-continue\r\nContent-Length: 10\r\n\r\n").encode())
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sandbox.signal(signal.SIGTERM)
+        assert sandbox.wait() == 0
+
+
+def test_idle_connections_do_not_hold_it_up(start):
+    sandbox = start()
+    connections = [sandbox.connect() for _ in range(20)]
+    for connection in connections:
+        assert sandbox.send("GET", "/v1/users", connection=connection).status == 200
+    silent = [socket.create_connection(("127.0.0.1", sandbox.port)) for _ in range(20)]
+    sandbox.stop()
+    for connection in silent:
+        connection.close()
+
+
+def test_port_is_free_again_at_once(start):
+    sandbox = start()
+    sandbox.create()
+    port = sandbox.port
+    sandbox.stop()
+    assert start("--port", str(port)).port == port
