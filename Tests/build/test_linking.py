@@ -1,0 +1,117 @@
+"""Programs that link the library: with pkg-config, shared and static, from C and from Swift."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from conftest import CONSUMERS, ROOT, STRICT, Prefix, Sandbox, declared_functions, succeed
+
+EXAMPLE = ROOT / "bindings" / "c" / "examples" / "users.c"
+STATIC = ("--static", "--cflags", "--libs")
+OPERATIONS = (
+    "argyle_user_create",
+    "argyle_user_get",
+    "argyle_user_update",
+    "argyle_user_list",
+    "argyle_user_cursor_next",
+    "argyle_user_token_create",
+    "argyle_token_claims",
+    "argyle_user_delete",
+)
+
+
+def needed(program: Path) -> set[str]:
+    """The shared libraries that a program names."""
+    lines = succeed(["readelf", "--dynamic", "--wide", program]).splitlines()
+    return {line.split("[", 1)[1].split(".so")[0] for line in lines if "(NEEDED)" in line}
+
+
+def compile_example(program: Path, *flags: str | Path) -> Path:
+    """Builds the C example as its own comment says to, strictly."""
+    succeed(["cc", "-std=c99", *STRICT, EXAMPLE, *flags, "-o", program])
+    return program
+
+
+def check_example(program: Path, environment: dict[str, str]) -> None:
+    """Runs the example through all operations."""
+    output = succeed([program], environment)
+    for operation in OPERATIONS:
+        assert operation in output
+    assert "3 users, 1 with metadata" in output
+    assert '{"group": "B", "tags": ["vip", "early"], "active": true}' in output
+    assert "not_found" in output
+    # Tokens are credentials: no more than a beginning is shown.
+    assert "eyJ" in output
+    assert not [word for word in output.split() if word.startswith("eyJ") and len(word) > 20]
+
+
+def test_shared(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
+    program = compile_example(tmp_path / "users", *prefix.flags("--cflags", "--libs"))
+    assert needed(program) == {"libargyle", "libjansson", "libc"}
+    check_example(program, sandbox.environment() | prefix.environment())
+
+
+def test_prefix_may_move(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
+    moved = Prefix(tmp_path / "moved")
+    shutil.copytree(prefix.path, moved.path, symlinks=True)
+    assert str(prefix.path) not in " ".join(moved.flags("--cflags", "--libs"))
+    program = compile_example(tmp_path / "users", *moved.flags("--cflags", "--libs"))
+    check_example(program, sandbox.environment() | moved.environment())
+
+
+def test_static_beside_the_shared_library(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
+    flags = prefix.flags("--define-variable=argyle_library=-l:libargyle.a", *STATIC)
+    program = compile_example(tmp_path / "users", *flags)
+    assert needed(program) - {"libm"} == {"libjansson", "libcurl", "libc"}
+    check_example(program, sandbox.environment())
+
+
+def test_static_by_file_name(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
+    flags = prefix.flags(*STATIC)
+    program = compile_example(tmp_path / "users", "-Wl,--as-needed", prefix.archive, *flags)
+    assert "libargyle" not in needed(program)
+    check_example(program, sandbox.environment())
+
+
+def test_static_where_no_shared_library_is(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
+    alone = Prefix(tmp_path / "alone")
+    shutil.copytree(prefix.path, alone.path, ignore=shutil.ignore_patterns("*.so*"))
+    program = compile_example(tmp_path / "users", *alone.flags(*STATIC))
+    assert needed(program) - {"libm"} == {"libjansson", "libcurl", "libc"}
+    check_example(program, sandbox.environment())
+
+
+def test_archive_shows_only_the_functions_of_the_header(prefix: Prefix) -> None:
+    lines = succeed(["nm", "--extern-only", "--defined-only", prefix.archive]).splitlines()
+    symbols = {line.split()[2]: line.split()[1] for line in lines if len(line.split()) == 3}
+    assert symbols == {name: "T" for name in declared_functions()}
+
+
+def test_archive_has_no_groups_that_a_linker_could_drop(prefix: Prefix) -> None:
+    output = succeed(["readelf", "--section-groups", "--wide", prefix.archive])
+    assert "There are no section groups in this file." in output
+
+
+def test_swift_program_with_the_archive(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
+    directory = CONSUMERS / "swift-program"
+    program = tmp_path / "program"
+    succeed([
+        *("swiftc", directory / "main.swift", "-o", program),
+        *("-I", directory, "-Xcc", f"-I{prefix.path / 'include'}"),
+        *(prefix.archive, "-ljansson", "-lcurl", "-lm"),
+    ])
+    assert "libargyle" not in needed(program)
+    assert "libswiftCore" in needed(program)
+    assert "in a Swift program" in succeed([program], sandbox.environment())
+
+
+def test_swift_package_that_depends_on_this_one(sandbox: Sandbox, tmp_path: Path) -> None:
+    output = succeed(
+        [
+            *("swift", "run", "--package-path", CONSUMERS / "swift-package"),
+            *("--scratch-path", tmp_path / "build", "consumer"),
+        ],
+        sandbox.environment(),
+    )
+    assert output.strip().endswith("ok")

@@ -1,0 +1,71 @@
+"""The programs that the README shows: they compile as they stand, and run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from conftest import HEADER, ROOT, STRICT, Prefix, Sandbox, succeed
+
+# What a sandbox without options listens on: here it has a free port instead.
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+def program(language: str, line: str) -> str:
+    """The README's first block in a language that has this line."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
+    found = [block for block in blocks if line in block.splitlines()]
+    assert found, f"README.md has no program in {language}"
+    return str(found[0])
+
+
+def test_c_program(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
+    text = program("c", "#include <argyle.h>")
+    source = tmp_path / "readme.c"
+    source.write_text(text.replace(DEFAULT_URL, sandbox.base_url))
+    flags = prefix.flags("--cflags", "--libs")
+    succeed(["cc", "-std=c99", *STRICT, source, *flags, "-o", tmp_path / "readme"])
+    assert succeed([tmp_path / "readme"], sandbox.environment() | prefix.environment())
+
+
+def test_swift_program(sandbox: Sandbox, tmp_path: Path) -> None:
+    text = program("swift", "import Argyle")
+    source = tmp_path / "Sources" / "readme" / "main.swift"
+    source.parent.mkdir(parents=True)
+    source.write_text(text.replace(DEFAULT_URL, sandbox.base_url))
+    (tmp_path / "Package.swift").write_text(
+        f"""// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+  name: "readme",
+  dependencies: [.package(name: "libargyle", path: "{ROOT}")],
+  targets: [
+    .executableTarget(
+      name: "readme", dependencies: [.product(name: "Argyle", package: "libargyle")])
+  ]
+)
+"""
+    )
+    assert succeed(["swift", "run", "--package-path", tmp_path], sandbox.environment())
+
+
+def test_error_table_is_the_headers() -> None:
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", (ROOT / "README.md").read_text(), re.M)
+    codes = re.findall(r"^  ARGYLE_ERROR_(\w+) = (\d+)", HEADER.read_text(), re.M)
+    assert rows == [(number, name.lower()) for name, number in codes]
+    assert rows
+
+
+def test_option_table_is_the_headers() -> None:
+    section = (ROOT / "README.md").read_text().split("\n## Options")[1].split("\n## ")[0]
+    rows = [row for row in section.splitlines() if row.startswith("| `")]
+    described = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    comment = HEADER.read_text().split("argyle_client *argyle_client_new")[0].rsplit("/**", 1)[1]
+    options = dict(re.findall(r"^ \*   (\w+) +(?:string|integer|boolean) +(.*)$", comment, re.M))
+    assert described == set(options)
+    for row in rows:
+        default = row.split("|")[3].strip()
+        if default.isdigit():
+            name = re.findall(r"`(\w+)`", row)[0]
+            assert f"default {default}" in options[name], name
