@@ -16,7 +16,7 @@ public final class SandboxServer: @unchecked Sendable {
   private var server: HTTPServer?
 
   /// Opens the database and begins to serve.
-  public init(_ options: SandboxOptions) throws(SandboxError) {
+  public convenience init(_ options: SandboxOptions) throws(SandboxError) {
     try options.validate()
     // The port comes first, so that a taken one leaves no new database file behind.
     let socket = try ListeningSocket(port: options.port)
@@ -25,8 +25,15 @@ public final class SandboxServer: @unchecked Sendable {
       users: try UserStore(Database(path: options.database)),
       tokens: TokenIssuer(key: options.keySecret)
     )
-    port = socket.port
-    server = try HTTPServer(socket: socket) { request in api.respond(to: request) }
+    let port = socket.port
+    let server = try HTTPServer(socket: socket) { request in api.respond(to: request) }
+    self.init(port: port, server: server)
+  }
+
+  /// Takes what is ready: in Embedded Swift, an object whose own initializer throws is leaked.
+  private init(port: UInt16, server: HTTPServer) {
+    self.port = port
+    self.server = server
   }
 
   deinit { stop() }

@@ -1,33 +1,27 @@
-/// A request while it is received.
+/// A request while its body is received.
 final class HTTPExchange {
   /// The largest body that is taken.
-  static var bodyLimit: Int { 16 << 20 }
+  private static var bodyLimit: Int { 16 << 20 }
 
   /// How much of a larger body is read on, so that the client comes to read the answer.
-  static var discardLimit: Int { 64 << 20 }
+  private static var discardLimit: Int { 64 << 20 }
 
-  /// The request target as it stood in the request line.
-  let target: Bytes
-
-  var hasHeaders = false
   private(set) var body = Bytes()
-  private(set) var bodyCount = 0
+  private var count = 0
 
-  init(target: Bytes) {
-    self.target = target
-  }
+  var bodyIsTooLarge: Bool { count > Self.bodyLimit }
 
-  var bodyIsTooLarge: Bool { bodyCount > Self.bodyLimit }
+  /// Whether there is more than is read on.
+  var isHopeless: Bool { count > Self.discardLimit }
 
-  /// Takes the next part of the body; false where there has been too much even to read on.
-  func receive(_ part: UnsafeRawBufferPointer) -> Bool {
-    bodyCount += part.count
+  /// Takes the next part of the body.
+  func receive(_ part: UnsafeRawBufferPointer) {
+    count += part.count
     if bodyIsTooLarge { body = [] } else { body.append(contentsOf: part) }
-    return bodyCount <= Self.discardLimit
   }
 
-  /// Notes a body that is too large by what the client announced.
+  /// Goes by what the client says that it will send.
   func announce(_ count: Int) {
-    bodyCount = count
+    if count > Self.discardLimit { self.count = count }
   }
 }

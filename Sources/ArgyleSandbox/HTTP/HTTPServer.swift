@@ -25,6 +25,7 @@ final class HTTPServer {
       Self.connectionLimit,
       Self.idleSeconds,
       Self.connectionMemory,
+      connectionChanged,
       requestLineCame,
       requestCame,
       requestCompleted,
@@ -48,17 +49,30 @@ final class HTTPServer {
   }
 }
 
+private func connectionChanged(
+  context: UnsafeMutableRawPointer?,
+  connection: OpaquePointer?,
+  kept: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+  change: MHD_ConnectionNotificationCode
+) {
+  guard let kept else { return }
+  if let ended = kept.pointee { Unmanaged<HTTPConnection>.fromOpaque(ended).release() }
+  kept.pointee =
+    change == .CONNECTION_NOTIFY_STARTED ? Unmanaged.passRetained(HTTPConnection()).toOpaque() : nil
+}
+
 private func requestLineCame(
   context: UnsafeMutableRawPointer?,
   target: UnsafePointer<CChar>?,
   connection: OpaquePointer?
 ) -> UnsafeMutableRawPointer? {
-  guard let context, let target else { return nil }
-  let service = Unmanaged<HTTPService>.fromOpaque(context).takeUnretainedValue()
-  guard let exchange = service.begin(bytes(of: target)) else { return nil }
-  return Unmanaged.passRetained(exchange).toOpaque()
+  if let target, let kept = argyle_mhd_connection_context(connection) {
+    Unmanaged<HTTPConnection>.fromOpaque(kept).takeUnretainedValue().target = bytes(of: target)
+  }
+  return nil
 }
 
+/// Called when the headers have come, for each part of the body, and at its end.
 private func requestCame(
   context: UnsafeMutableRawPointer?,
   connection: OpaquePointer?,
@@ -69,18 +83,27 @@ private func requestCame(
   partCount: UnsafeMutablePointer<Int>?,
   exchange: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
 ) -> MHD_Result {
-  guard let context, let exchange = exchange?.pointee, let method, let partCount else {
-    return .NO
-  }
+  guard let context, let name = method, let partCount, let exchange,
+    let kept = argyle_mhd_connection_context(connection)
+  else { return .NO }
   let service = Unmanaged<HTTPService>.fromOpaque(context).takeUnretainedValue()
-  let proceeded = service.proceed(
-    Unmanaged<HTTPExchange>.fromOpaque(exchange).takeUnretainedValue(),
-    on: connection,
-    method: String(cString: method),
-    part: UnsafeRawBufferPointer(start: part, count: partCount.pointee)
-  )
-  partCount.pointee = 0
-  return proceeded ? .YES : .NO
+  let target = Unmanaged<HTTPConnection>.fromOpaque(kept).takeUnretainedValue().target
+  let method = String(cString: name)
+
+  guard let begun = exchange.pointee else {
+    guard let begun = service.begin(on: connection, target: target, method: method) else {
+      return .NO
+    }
+    exchange.pointee = Unmanaged.passRetained(begun).toOpaque()
+    return .YES
+  }
+  let current = Unmanaged<HTTPExchange>.fromOpaque(begun).takeUnretainedValue()
+  if partCount.pointee > 0 {
+    current.receive(UnsafeRawBufferPointer(start: part, count: partCount.pointee))
+    partCount.pointee = 0
+    return current.isHopeless ? .NO : .YES
+  }
+  return service.finish(current, on: connection, target: target, method: method) ? .YES : .NO
 }
 
 private func requestCompleted(

@@ -13,32 +13,29 @@ final class HTTPService {
     self.handler = handler
   }
 
-  /// A request line has come; gives the exchange that goes with the request, unless it is too late.
-  func begin(_ target: Bytes) -> HTTPExchange? {
-    gate.enter() ? HTTPExchange(target: target) : nil
+  /// The headers have come; gives nil to close the connection.
+  func begin(on connection: OpaquePointer?, target: Bytes, method: String) -> HTTPExchange? {
+    guard gate.enter() else { return nil }
+    let exchange = HTTPExchange()
+    // An answer at this point ends the connection, so it is given only where reading on is hopeless.
+    let announced = header("Content-Length", of: connection) ?? []
+    exchange.announce(decimalNumber(announced, limit: .max / 16) ?? 0)
+    if exchange.isHopeless {
+      _ = finish(exchange, on: connection, target: target, method: method)
+    }
+    return exchange
   }
 
-  /// The headers have come, then parts of the body, then the end; false closes the connection.
-  func proceed(
+  /// The body has come to its end; gives false to close the connection.
+  func finish(
     _ exchange: HTTPExchange,
     on connection: OpaquePointer?,
-    method: String,
-    part: UnsafeRawBufferPointer
+    target: Bytes,
+    method: String
   ) -> Bool {
-    if !exchange.hasHeaders {
-      exchange.hasHeaders = true
-      // An answer at this point ends the connection, so it is given only where reading on is hopeless.
-      let announced = header("Content-Length", of: connection) ?? []
-      let count = decimalNumber(announced, limit: .max / 16) ?? 0
-      if count <= HTTPExchange.discardLimit { return true }
-      exchange.announce(count)
-    } else if !part.isEmpty {
-      return exchange.receive(part)
-    }
-
     let request = HTTPRequest(
       method: HTTPMethod(method),
-      target: RequestTarget(exchange.target),
+      target: RequestTarget(target),
       origin: "http://" + host(of: connection),
       authorization: header("Authorization", of: connection),
       contentType: header("Content-Type", of: connection),

@@ -15,7 +15,7 @@ enum Schema {
         created_at INTEGER NOT NULL,
         external_metadata TEXT NOT NULL
       ) STRICT;
-      CREATE INDEX users_by_creation ON users (created_at, sequence);
+      CREATE INDEX users_by_creation ON users (created_at);
 
       CREATE TABLE user_count (users INTEGER NOT NULL) STRICT;
       INSERT INTO user_count VALUES (0);

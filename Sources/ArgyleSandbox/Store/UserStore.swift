@@ -1,5 +1,5 @@
 /// The users, kept in the database.
-final class UserStore {
+struct UserStore {
   private let database: Database
   private let insertUser: Statement
   private let selectUser: Statement
