@@ -87,21 +87,31 @@ write_version_script() {
   } >"$1"
 }
 
-# build_product PRODUCT OUTPUT SCRATCH ARGUMENT…: builds one product by itself, because linker flags hit
-# everything that is linked in the same call. The environment says whether it is Embedded Swift.
+# build_product PRODUCT OUTPUT SCRATCH FLAG…: builds one product by itself, because linker flags hit everything
+# that is linked in the same call. Those for the compiler come first. The environment says whether it is
+# Embedded Swift.
 build_product() {
-  local product=$1 output=$2 scratch=$3 flags
+  local product=$1 output=$2 scratch=$3 compiling linking
   shift 3
   mkdir -p "$scratch"
   # SwiftPM neither compiles nor links again where only flags or the version script changed.
-  flags=$(printf '%s\n' "$@" && cat "$scratch"/*.map 2>/dev/null || true)
-  if [[ -f $scratch/$product.flags && $flags != "$(<"$scratch/$product.flags")" ]]; then
+  compiling=$(printf '%s\n' "$@" | sed '/^-Xlinker$/,$d')
+  if [[ -d $scratch/release ]] && is_new "$scratch/compiling" "$compiling"; then
+    find "$scratch/release/" -name '*.o' -delete
+  fi
+  linking=$(printf '%s\n' "$@" && cat "$scratch"/*.map 2>/dev/null || true)
+  if is_new "$scratch/$product.linking" "$linking"; then
     rm -f "$scratch/release/$output"
-    find "$scratch" -name '*.o' -delete
   fi
   swift build --package-path "$root" --scratch-path "$scratch" -c release \
     --disable-local-rpath --product "$product" "$@"
-  printf '%s\n' "$flags" >"$scratch/$product.flags"
+  printf '%s\n' "$compiling" >"$scratch/compiling"
+  printf '%s\n' "$linking" >"$scratch/$product.linking"
+}
+
+# is_new FILE TEXT: whether the file does not hold the text yet.
+is_new() {
+  [[ ! -f $1 || $2 != "$(<"$1")" ]]
 }
 
 # Embedded Swift puts a module's functions into one section: in sections of their own, the linker drops those

@@ -111,8 +111,8 @@ const char *argyle_error_name(const argyle_error *error);
 /**
  * Says in one sentence what failed, for people; its wording may change between versions.
  *
- * It never holds the API key's secret, user tokens or metadata that the caller passed. It can hold the
- * user's id, the host, and what the service said about the failure.
+ * It holds neither the API key's secret nor user tokens. It can hold the user's id, the host and, cut to 200
+ * characters, what the service said about the failure.
  *
  * @param error  The error, or NULL.
  * @return one line of UTF-8, borrowed from the error; "" for NULL.
@@ -123,7 +123,7 @@ const char *argyle_error_message(const argyle_error *error);
  * Tells the HTTP status of the answer.
  *
  * @param error  The error, or NULL.
- * @return the status, or 0 where no answer came.
+ * @return the status, or 0 where no whole answer came; ARGYLE_ERROR_TOO_LARGE has it all the same.
  */
 int argyle_error_http_status(const argyle_error *error);
 
@@ -165,8 +165,8 @@ int argyle_error_attempts(const argyle_error *error);
  * Gives the body of the answer as JSON.
  *
  * @param error  The error, or NULL.
- * @return a value borrowed from the error (json_incref() it to keep it), or NULL where no answer came or its
- *         body is not JSON that jansson can hold.
+ * @return a value borrowed from the error (json_incref() it to keep it), or NULL where no whole answer came or
+ *         its body is not JSON that jansson can hold.
  */
 json_t *argyle_error_body(const argyle_error *error);
 
@@ -177,7 +177,7 @@ json_t *argyle_error_body(const argyle_error *error);
  *
  * @param error  The error, or NULL.
  * @return the bytes, not necessarily UTF-8 and possibly with a NUL among them, followed by a NUL; borrowed
- *         from the error. NULL where no answer came.
+ *         from the error. NULL where no whole answer came.
  */
 const char *argyle_error_body_text(const argyle_error *error);
 
@@ -198,12 +198,13 @@ typedef struct argyle_client argyle_client;
  *
  * @param options  A JSON object; an unknown key or a wrong type is an argument error that names it. Not NULL.
  *
- *   key_id               string   required; the API key's id: no ':' and no control characters
- *   key_secret           string   required; the API key's secret: no control characters
+ *   key_id               string   required; the API key's id: not empty, no ':' and no control characters
+ *   key_secret           string   required; the API key's secret: not empty, no control characters
  *   environment          string   "production" (default) or "sandbox": Argyle's hosts
  *   base_url             string   instead of environment: an http or https URL of host, optional port and
- *                                 optional path, to which /v1 is added; no user info, query or fragment.
- *                                 http is allowed for loopback hosts only, unless allow_insecure_http
+ *                                 optional path, to which /v1 is added (so it must not end with that); no
+ *                                 user info, query or fragment. http is allowed for loopback hosts only,
+ *                                 unless allow_insecure_http
  *   timeout_ms           integer  1 to 2147483647, default 30000: the time of one request, connecting included
  *   connect_timeout_ms   integer  1 to 2147483647, default 10000: the time to resolve, connect and secure
  *   max_response_bytes   integer  1 to 2147483647, default 16777216: the largest answer, after decompression
@@ -315,6 +316,9 @@ json_t *argyle_user_list(argyle_client *client, const json_t *query, argyle_erro
 
 /**
  * Deletes a user with all accounts and resources ("Delete a user": DELETE /v1/users/{id}).
+ *
+ * Where the request had to be sent again, because a kept connection was lost, and the user is not found any
+ * more, the first request has deleted it: that is a success.
  *
  * @param client   The client. Not NULL.
  * @param user_id  The user's id, as for argyle_user_get(). Not NULL.

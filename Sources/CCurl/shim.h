@@ -27,6 +27,9 @@ static inline CURLcode argyle_curl_set_list(CURL *easy, CURLoption option, struc
 static inline CURLcode argyle_curl_set_write_function(CURL *easy, curl_write_callback function) {
   return curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, function);
 }
+static inline CURLcode argyle_curl_set_header_function(CURL *easy, curl_write_callback function) {
+  return curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, function);
+}
 static inline CURLcode argyle_curl_set_prereq_function(CURL *easy, curl_prereq_callback function) {
   return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, function);
 }

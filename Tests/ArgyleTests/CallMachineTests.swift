@@ -20,7 +20,7 @@ struct CallMachineTests {
     _ request: Request,
     _ events: [CallMachine.Event]
   ) throws -> (result: Result<Answer, ArgyleError>, sent: Int) {
-    var machine = CallMachine(request, authority: "host:1")
+    var machine = CallMachine(request, authority: "host:1", secret: "canary")
     var events = events.makeIterator()
     var step = machine.handle(.started)
     var sent = 0
@@ -43,13 +43,15 @@ struct CallMachineTests {
   private func status(_ status: Int, retryAfter: String? = nil, _ body: String = "")
     -> CallMachine.Event
   {
-    .answered(Response(status: status, body: Array(body.utf8), retryAfter: retryAfter))
+    .answered(
+      Response(head: ResponseHead(status: status, retryAfter: retryAfter), body: Array(body.utf8))
+    )
   }
 
   @Test(arguments: 200..<300)
   func everySuccessStatusIsASuccess(code: Int) throws {
     let (result, sent) = try run(Self.create, [status(code, "{}")])
-    #expect(try result.get().response.status == code)
+    #expect(try result.get().response.head.status == code)
     #expect(sent == 1)
   }
 
@@ -81,6 +83,11 @@ struct CallMachineTests {
     let error = try error(Self.get, [status(500, body)])
     #expect(error.message == "GET /v1/users/u at host:1: status 500")
     #expect(error.bodyBytes == Array(body.utf8))
+  }
+
+  @Test func theServersReasonCannotShowTheSecret() throws {
+    let detail = try error(Self.get, [status(400, #"{"detail":"no canarycanary, canar"}"#)])
+    #expect(detail.message.hasSuffix("status 400: no [redacted][redacted], canar"))
   }
 
   @Test func theServersReasonCannotBreakALogLine() throws {

@@ -81,6 +81,7 @@ struct ClientOptionsTests {
     ("http://127.0.0.1:80", "http://127.0.0.1:80", "127.0.0.1:80", true),
     ("http://127.8.9.1/", "http://127.8.9.1", "127.8.9.1", true),
     ("http://localhost:1", "http://localhost:1", "localhost:1", true),
+    ("http://LocalHost:1", "http://LocalHost:1", "LocalHost:1", true),
     ("http://[::1]:1", "http://[::1]:1", "[::1]:1", true),
   ])
   func aGoodBaseURLIsTakenApart(url: String, text: String, authority: String, isLoopback: Bool)

@@ -76,7 +76,7 @@ static void a_server_that_is_not_there(void **state) {
   closed_port_url(url, sizeof url);
   argyle_client *client = client_for(url);
   assert_null(argyle_user_get(client, "u1", &error));
-  assert_int_equal(argyle_error_attempts(error), 0);
+  assert_int_equal(argyle_error_attempts(error), 1);
   assert_int_equal(argyle_error_http_status(error), 0);
   assert_int_equal(argyle_error_is_retryable(error), 1);
   assert_int_equal(argyle_error_retry_after_ms(error), -1);
@@ -93,7 +93,7 @@ static void a_create_that_reached_nobody_may_be_repeated(void **state) {
   closed_port_url(url, sizeof url);
   argyle_client *client = client_for(url);
   assert_null(argyle_user_create(client, NULL, &error));
-  assert_int_equal(argyle_error_attempts(error), 0);
+  assert_int_equal(argyle_error_attempts(error), 1);
   assert_int_equal(argyle_error_is_retryable(error), 1);
   assert_failed(error, ARGYLE_ERROR_CONNECTION, "127.0.0.1");
   argyle_client_free(client);
@@ -587,7 +587,7 @@ static void a_plain_text_port_is_a_tls_error(void **state) {
   (void)state;
   hostile_answer answer = {.bytes = "HTTP/1.1 400 Bad Request\r\n\r\n", .at_once = true, .then = HOSTILE_CLOSE};
   argyle_error *error = error_over_https(answer, "timeout_ms", LONG_MS);
-  assert_int_equal(argyle_error_attempts(error), 0);
+  assert_int_equal(argyle_error_attempts(error), 1);
   assert_int_equal(argyle_error_http_status(error), 0);
   assert_failed(error, ARGYLE_ERROR_TLS, "127.0.0.1");
 }
@@ -596,7 +596,7 @@ static void a_handshake_that_stalls_is_a_time_out(void **state) {
   (void)state;
   hostile_answer answer = {.at_once = true, .then = HOSTILE_STALL};
   argyle_error *error = error_over_https(answer, "connect_timeout_ms", SHORT_MS);
-  assert_int_equal(argyle_error_attempts(error), 0);
+  assert_int_equal(argyle_error_attempts(error), 1);
   assert_int_equal(argyle_error_is_retryable(error), 1);
   assert_failed(error, ARGYLE_ERROR_TIMEOUT, "127.0.0.1");
 }

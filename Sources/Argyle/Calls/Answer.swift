@@ -2,6 +2,8 @@
 package struct Answer: Sendable {
   let request: Request
   let authority: String
+  /// What no message may show, though the service may say it.
+  let secret: String
   package let response: Response
   let attempts: Int
 
@@ -12,7 +14,7 @@ package struct Answer: Sendable {
     } catch {
       if error.isOutOfMemory { throw .outOfMemory }
       if response.body.isEmpty { throw protocolError("the answer is empty where JSON is expected") }
-      let type = Answer.printable(response.contentType ?? "no content type")
+      let type = (response.head.contentType ?? "no content type").printable
       throw protocolError("the answer is not JSON that can be read (\(type)): \(error.reason)")
     }
   }
@@ -38,10 +40,10 @@ extension Answer {
 
   /// The error that the answer's status stands for.
   func statusError() -> ArgyleError {
-    var reason = "status \(response.status)"
-    if (300..<400).contains(response.status) { reason += ": redirects are refused" }
+    var reason = "status \(response.head.status)"
+    if (300..<400).contains(response.head.status) { reason += ": redirects are refused" }
     if let detail = detail { reason += ": \(detail)" }
-    return error(.status(response.status), reason, isRetryable: isRetryable)
+    return error(.status(response.head.status), reason, isRetryable: isRetryable)
   }
 
   private func error(
@@ -54,14 +56,15 @@ extension Answer {
       "\(request.method.name) \(request.path) at \(authority): \(reason)",
       isRetryable: isRetryable,
       attempts: attempts,
-      response: response
+      head: response.head,
+      bodyBytes: response.body
     )
   }
 
   private var isRetryable: Bool {
-    switch response.status {
+    switch response.head.status {
     case 429: true
-    case 503: request.isIdempotent || response.retryAfterMilliseconds != nil
+    case 503: request.isIdempotent || response.head.retryAfterMilliseconds != nil
     case 408, 500, 502, 504: request.isIdempotent
     default: false
     }
@@ -70,24 +73,10 @@ extension Answer {
   /// What the service says of its refusal: `{"detail": "<text>"}` or `{"<field>": ["<text>", …]}`.
   private var detail: String? {
     guard let document = try? document() else { return nil }
-    if let detail = document.member("detail")?.text { return Answer.printable(detail) }
+    if let detail = document.member("detail")?.text { return detail.redacting(secret).printable }
     guard let (field, texts) = document.firstMember, let text = texts.item(0)?.text else {
       return nil
     }
-    return Answer.printable("\(field): \(text)")
-  }
-
-  /// A text from outside, fit for one line of a log: control characters made spaces, and cut at a length.
-  private static func printable(_ text: String) -> String {
-    let most = 200
-    var line = ""
-    var count = 0
-    for scalar in text.unicodeScalars {
-      if count == most { return line + "…" }
-      let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
-      line.unicodeScalars.append(isControl ? " " : scalar)
-      count += 1
-    }
-    return line
+    return "\(field): \(text)".redacting(secret).printable
   }
 }

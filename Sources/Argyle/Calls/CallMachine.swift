@@ -23,13 +23,15 @@ package struct CallMachine {
 
   private let request: Request
   private let authority: String
+  private let secret: String
   private var attempts = 0
   private var resentAfterDeadConnection = false
 
-  /// Prepares a call; the authority, host and port that are asked, is for errors.
-  package init(_ request: Request, authority: String) {
+  /// Prepares a call; the authority, host and port that are asked, is for errors, which never show the secret.
+  package init(_ request: Request, authority: String, secret: String) {
     self.request = request
     self.authority = authority
+    self.secret = secret
   }
 
   /// Takes in one event and tells the next step.
@@ -59,11 +61,12 @@ package struct CallMachine {
     let answer = Answer(
       request: request,
       authority: authority,
+      secret: secret,
       response: response,
       attempts: attempts
     )
     // A repeated DELETE that finds nothing has been carried out the first time.
-    let isDeletedBefore = request.method == .delete && response.status == 404 && attempts > 1
+    let isDeletedBefore = request.method == .delete && response.head.status == 404 && attempts > 1
     return response.isSuccess || isDeletedBefore ? .success(answer) : .failure(answer.statusError())
   }
 
@@ -71,9 +74,10 @@ package struct CallMachine {
     let isTransient = failure.code == .connection || failure.code == .timeout
     return ArgyleError(
       failure.code,
-      "\(request.method.name) \(request.path) at \(authority): \(failure.reason)",
+      "\(request.method.name) \(request.path) at \(authority): \(failure.reason.printable)",
       isRetryable: isTransient && (request.isIdempotent || !failure.mayHaveBeenReceived),
-      attempts: attempts
+      attempts: attempts,
+      head: failure.head
     )
   }
 }

@@ -12,15 +12,20 @@ package struct TransferFailure: Sendable {
   /// Whether a connection kept from an earlier request turned out dead before the first byte of the answer.
   let keptConnectionWasDead: Bool
 
+  /// The head of the answer, where all of it came before the attempt failed.
+  let head: ResponseHead?
+
   init(
     _ code: ArgyleError.Code,
     _ reason: String,
     mayHaveBeenReceived: Bool,
-    keptConnectionWasDead: Bool = false
+    keptConnectionWasDead: Bool = false,
+    head: ResponseHead? = nil
   ) {
     self.code = code
     self.reason = reason
     self.mayHaveBeenReceived = mayHaveBeenReceived
     self.keptConnectionWasDead = keptConnectionWasDead
+    self.head = head
   }
 }

@@ -105,7 +105,11 @@ extension Client {
   func perform(_ operation: Operation) throws(ArgyleError) -> Answer {
     try checkProcess()
     let request = try operation.request()
-    var machine = CallMachine(request, authority: settings.baseURL.authority)
+    var machine = CallMachine(
+      request,
+      authority: settings.baseURL.authority,
+      secret: settings.keySecret
+    )
     var step = machine.handle(.started)
     while true {
       switch step {

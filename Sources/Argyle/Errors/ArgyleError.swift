@@ -5,7 +5,8 @@ public struct ArgyleError: Error, Sendable {
 
   /// One sentence for people, whose wording may change between versions.
   ///
-  /// It never holds the API key's secret, user tokens or metadata that the caller passed.
+  /// It holds neither the API key's secret nor user tokens. It can hold the user's id, the host and, cut to 200
+  /// characters, what the service said about the failure.
   public let message: String
 
   /// The HTTP status of the answer, or nil where no answer came.
@@ -23,7 +24,7 @@ public struct ArgyleError: Error, Sendable {
   /// The attempts that were made: 0 where the call ended before the first.
   public let attempts: Int
 
-  /// The body of the answer as it was received, or nil where no answer came.
+  /// The body of the answer as it was received, or nil where no whole answer came.
   ///
   /// It may hold personal data: do not log it.
   public let bodyBytes: [UInt8]?
@@ -33,19 +34,20 @@ public struct ArgyleError: Error, Sendable {
     _ message: String,
     isRetryable: Bool = false,
     attempts: Int = 0,
-    response: Response? = nil
+    head: ResponseHead? = nil,
+    bodyBytes: [UInt8]? = nil
   ) {
     self.code = code
     self.message = message
     self.isRetryable = isRetryable
     self.attempts = attempts
-    self.httpStatus = response?.status
-    self.traceID = response?.traceID
-    self.retryAfterMilliseconds = response?.retryAfterMilliseconds
-    self.bodyBytes = response?.body
+    self.httpStatus = head?.status
+    self.traceID = head?.traceID
+    self.retryAfterMilliseconds = head?.retryAfterMilliseconds
+    self.bodyBytes = bodyBytes
   }
 
-  /// The body of the answer as JSON, or nil where no answer came or its body is not JSON.
+  /// The body of the answer as JSON, or nil where no whole answer came or its body is not JSON.
   public var body: JSON? {
     guard let bodyBytes, let document = try? JSONReference(parsing: bodyBytes) else { return nil }
     return JSON(document)

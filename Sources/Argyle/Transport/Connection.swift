@@ -26,7 +26,7 @@ final class Connection {
 
   /// Makes one attempt and waits for its end.
   func send(_ request: Request, _ settings: TransferSettings) -> CallMachine.Event {
-    let transfer = Transfer(settings)
+    let transfer = Transfer(maxResponseBytes: settings.maxResponseBytes)
     var result = easy.prepare(request, settings, transfer)
     if result == CURLE_OK { result = run() }
     return transfer.outcome(of: result, easy)

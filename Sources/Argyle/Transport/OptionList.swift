@@ -35,6 +35,10 @@ struct OptionList {
     attempt { argyle_curl_set_write_function($0, function) }
   }
 
+  mutating func set(header function: curl_write_callback) {
+    attempt { argyle_curl_set_header_function($0, function) }
+  }
+
   mutating func set(prereq function: curl_prereq_callback) {
     attempt { argyle_curl_set_prereq_function($0, function) }
   }

@@ -3,14 +3,16 @@ import CPlatform
 
 /// One attempt: what libcurl's callbacks gather, and what its end means.
 final class Transfer {
-  private let settings: TransferSettings
+  private let maxResponseBytes: Int
   private var body: [UInt8] = []
   private var isTooLarge = false
+  /// Whether the blank line after the headers of the answer has come.
+  private var hasWholeHead = false
   /// How often a connection stood ready for the request.
   private var readyConnections = 0
 
-  init(_ settings: TransferSettings) {
-    self.settings = settings
+  init(maxResponseBytes: Int) {
+    self.maxResponseBytes = maxResponseBytes
   }
 }
 
@@ -25,6 +27,13 @@ extension Transfer {
       return transfer.receive(UnsafeRawBufferPointer(start: bytes, count: size &* count))
     })
     options.set(CURLOPT_WRITEDATA, pointer: context)
+    options.set(header: { line, size, count, context in
+      Transfer.from(context)?.receive(
+        headerLine: UnsafeRawBufferPointer(start: line, count: size &* count)
+      )
+      return size &* count
+    })
+    options.set(CURLOPT_HEADERDATA, pointer: context)
     options.set(prereq: { context, _, _, _, _ in
       Transfer.from(context)?.connectionIsReady() ?? CURL_PREREQFUNC_ABORT
     })
@@ -37,12 +46,19 @@ extension Transfer {
 
   /// Takes in a piece of the body, already decompressed; another number than its size ends the transfer.
   private func receive(_ piece: UnsafeRawBufferPointer) -> Int {
-    guard piece.count <= settings.maxResponseBytes - body.count else {
+    guard piece.count <= maxResponseBytes - body.count else {
       isTooLarge = true
       return 0
     }
     body.append(contentsOf: piece)
     return piece.count
+  }
+
+  /// Notes whether the head is whole: libcurl takes one that ends with the connection for an answer.
+  private func receive(headerLine line: UnsafeRawBufferPointer) {
+    if line.elementsEqual("\r\n".utf8) || line.elementsEqual("\n".utf8) { hasWholeHead = true }
+    // The final answer may follow an interim one.
+    if line.starts(with: "HTTP/".utf8) { hasWholeHead = false }
   }
 
   /// Lets the attempt's first connection go on, and no other.
@@ -60,20 +76,31 @@ extension Transfer {
 extension Transfer {
   /// Tells the call what the attempt's end means.
   func outcome(of result: CURLcode, _ easy: EasyHandle) -> CallMachine.Event {
-    guard result == CURLE_OK else { return .failed(failure(result, easy)) }
+    let head = hasWholeHead ? Transfer.head(easy) : nil
+    guard result == CURLE_OK else { return .failed(failure(result, head, easy)) }
+    guard let head else {
+      return .failed(
+        TransferFailure(
+          .connection,
+          "the connection was closed within the headers of the answer",
+          mayHaveBeenReceived: true
+        )
+      )
+    }
+    return .answered(Response(head: head, body: body))
+  }
+
+  private static func head(_ easy: EasyHandle) -> ResponseHead? {
     var status = 0
     guard argyle_curl_get_long(easy.handle, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK else {
-      return .failed(failure(CURLE_FAILED_INIT, easy))
+      return nil
     }
-    return .answered(
-      Response(
-        status: status,
-        body: body,
-        contentType: Transfer.header("Content-Type", easy),
-        traceID: Transfer.header("X-Trace-Id", easy),
-        retryAfter: Transfer.header("Retry-After", easy),
-        receivedAt: Int64(time(nil))
-      )
+    return ResponseHead(
+      status: status,
+      contentType: header("Content-Type", easy),
+      traceID: header("X-Trace-Id", easy),
+      retryAfter: header("Retry-After", easy),
+      receivedAt: Int64(time(nil))
     )
   }
 
@@ -86,11 +113,15 @@ extension Transfer {
     return String(cString: value)
   }
 
-  private func failure(_ result: CURLcode, _ easy: EasyHandle) -> TransferFailure {
+  private func failure(
+    _ result: CURLcode,
+    _ head: ResponseHead?,
+    _ easy: EasyHandle
+  ) -> TransferFailure {
     let wasSent = readyConnections > 0
     if isTooLarge {
-      let reason = "the answer is larger than max_response_bytes (\(settings.maxResponseBytes))"
-      return TransferFailure(.tooLarge, reason, mayHaveBeenReceived: wasSent)
+      let reason = "the answer is larger than max_response_bytes (\(maxResponseBytes))"
+      return TransferFailure(.tooLarge, reason, mayHaveBeenReceived: wasSent, head: head)
     }
     if readyConnections > 1 {
       return TransferFailure(

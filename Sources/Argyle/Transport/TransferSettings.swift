@@ -2,7 +2,7 @@ import CCurl
 import CPlatform
 
 /// A client's options once they are known to be good, in the form in which every transfer needs them.
-final class TransferSettings: Sendable {
+struct TransferSettings: Sendable {
   let keyID: String
   let keySecret: String
   let baseURL: BaseURL
@@ -60,7 +60,11 @@ extension TransferSettings {
 
   private static func check(caFile: String?) throws(ArgyleError) -> String? {
     guard let caFile else { return nil }
-    guard !caFile.utf8.contains(0), access(caFile, R_OK) == 0 else {
+    var status = stat()
+    guard !caFile.utf8.contains(0), stat(caFile, &status) == 0,
+      status.st_mode & mode_t(S_IFMT) != mode_t(S_IFDIR),
+      access(caFile, R_OK) == 0
+    else {
       throw ArgyleError(.argument, "ca_file must be a file that can be read")
     }
     return caFile

@@ -6,8 +6,8 @@
 public final class UserCursor {
   private let walk: UserWalk
 
-  init(_ client: Client, _ query: UserQuery) throws(ArgyleError) {
-    walk = try UserWalk(client, query)
+  init(_ walk: UserWalk) {
+    self.walk = walk
   }
 
   /// Gives the next user, or nil at the end; it blocks where the next page has to be fetched.

@@ -27,12 +27,13 @@ package final class UserWalk {
 
   /// Prepares a walk; an error names what is wrong with the query.
   package init(_ client: Client, _ query: UserQuery) throws(ArgyleError) {
-    try query.validate()
-    try client.checkProcess()
     self.client = client
     self.query = query
     if query.limit == nil { self.query.limit = UserWalk.defaultLimit }
     following = .page(query: self.query.text)
+    // Last, because Embedded Swift leaks an object whose initialiser throws before all of it is set.
+    try query.validate()
+    try client.checkProcess()
   }
 
   /// The next user, or nil at the end.
@@ -74,8 +75,8 @@ extension UserWalk {
   /// The query of the link to the next page: nothing else of it is used, so that the key goes nowhere else.
   private func link(in page: UserPageDocument, _ answer: Answer) -> Following {
     guard let link = page.document.member("next"), link.type != JSON_NULL else { return .end }
-    let afterMark = (link.text ?? "").utf8.drop { $0 != UInt8(ascii: "?") }.dropFirst()
-    let query = afterMark.prefix { $0 != UInt8(ascii: "#") }
+    let withoutFragment = (link.text ?? "").utf8.prefix { $0 != UInt8(ascii: "#") }
+    let query = withoutFragment.drop { $0 != UInt8(ascii: "?") }.dropFirst()
     let isSendable = query.allSatisfy { (0x21...0x7E).contains($0) }
     guard !query.isEmpty, query.count <= 8192, isSendable else {
       return .failure(answer.protocolError("\"next\" in the answer is no link with a query"))

@@ -57,7 +57,7 @@ extension ClientOptions {
       } else if member.isNamed("allow_insecure_http") {
         options.allowInsecureHTTP = try member.boolean()
       } else {
-        throw ArgyleError(.argument, "\(argument) has an unknown key \"\(member.name)\"")
+        throw ArgyleError(.argument, "\(argument) has an unknown key \"\(member.name.printable)\"")
       }
     }
     self = options

@@ -14,7 +14,7 @@ extension UserQuery {
         } else if member.isNamed("ordering") {
           query.ordering = try UserQuery.ordering(member)
         } else {
-          throw ArgyleError(.argument, "query has an unknown key \"\(member.name)\"")
+          throw ArgyleError(.argument, "query has an unknown key \"\(member.name.printable)\"")
         }
       }
     }

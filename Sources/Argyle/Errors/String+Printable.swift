@@ -1,0 +1,38 @@
+extension String {
+  /// The most characters of a text from outside that a message repeats.
+  private static let longestQuote = 200
+
+  /// A text from outside, fit for one line of a log: control characters made spaces, and cut at a length.
+  package var printable: String {
+    var line = ""
+    var count = 0
+    for scalar in unicodeScalars {
+      if count == String.longestQuote { return line + "…" }
+      let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
+      // Line and paragraph separators end a line for some readers.
+      let isSeparator = scalar.value == 0x2028 || scalar.value == 0x2029
+      line.unicodeScalars.append(isControl || isSeparator ? " " : scalar)
+      count += 1
+    }
+    return line
+  }
+
+  /// The text with every occurrence of a secret blacked out.
+  func redacting(_ secret: String) -> String {
+    let text = Array(utf8)
+    let hidden = Array(secret.utf8)
+    guard !hidden.isEmpty else { return self }
+    var result: [UInt8] = []
+    var index = 0
+    while index < text.count {
+      if text[index...].starts(with: hidden) {
+        result += "[redacted]".utf8
+        index += hidden.count
+      } else {
+        result.append(text[index])
+        index += 1
+      }
+    }
+    return String(decoding: result, as: UTF8.self)
+  }
+}
