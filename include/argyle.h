@@ -18,12 +18,15 @@
  *              passed. A signal handled by the host does not end them.
  * Processes    A handle made before fork() answers with ARGYLE_ERROR_FORKED in the child. It may be freed
  *              there, which makes no call on the connections that the parent uses.
+ * Stack        A thread that passes or receives deeply nested JSON needs up to 1 MiB of stack, for jansson's
+ *              encoder and parser call themselves for each level.
  * Memory       When no memory is left for the library's own objects, the process is aborted: Swift's
  *              allocations cannot fail softly.
  * Globals      The first client initialises libcurl (curl_global_init) for the life of the process and keeps
  *              libcurl loaded. libcurl resolves host names on a thread of its own. Apart from that the
- *              library starts no thread, installs no handler and reads no environment variable but those
- *              of libcurl's proxy rule.
+ *              library starts no thread, installs no handler and reads nothing of the environment itself.
+ *              libcurl reads the variables of its proxy rule, and it and its TLS library those of theirs,
+ *              such as SSLKEYLOGFILE.
  *
  * Sections of the service's documentation are named as on Argyle's page "Users".
  */
@@ -123,7 +126,7 @@ const char *argyle_error_message(const argyle_error *error);
  * Tells the HTTP status of the answer.
  *
  * @param error  The error, or NULL.
- * @return the status, or 0 where no whole answer came; ARGYLE_ERROR_TOO_LARGE has it all the same.
+ * @return the status, or 0 where no whole answer came, and for NULL; ARGYLE_ERROR_TOO_LARGE has it all the same.
  */
 int argyle_error_http_status(const argyle_error *error);
 
@@ -131,14 +134,16 @@ int argyle_error_http_status(const argyle_error *error);
  * Tells the X-Trace-Id of the answer, by which Argyle's support can find the request.
  *
  * @param error  The error, or NULL.
- * @return UTF-8 text borrowed from the error, or NULL where the answer had none.
+ * @return UTF-8 text of one line, cut to 200 characters, borrowed from the error; NULL where the answer had none,
+ *         and for NULL.
  */
 const char *argyle_error_trace_id(const argyle_error *error);
 
 /**
  * Tells whether the same call may succeed later and can be repeated without doing anything twice.
  *
- * Creating a user or a token counts as repeatable only where it is certain that the service did not act.
+ * Creating a user or a token counts as repeatable only where the request did not reach the service, or where
+ * the service turned it away with 429, or with 503 and a Retry-After.
  *
  * @param error  The error, or NULL.
  * @return 1 or 0; 0 for NULL.
@@ -149,7 +154,7 @@ int argyle_error_is_retryable(const argyle_error *error);
  * Tells how long the service asked to wait, from its Retry-After header.
  *
  * @param error  The error, or NULL.
- * @return milliseconds, 0 or more, or -1 where the service said nothing.
+ * @return milliseconds, 0 or more; -1 where the service said nothing, and for NULL.
  */
 json_int_t argyle_error_retry_after_ms(const argyle_error *error);
 
@@ -166,7 +171,7 @@ int argyle_error_attempts(const argyle_error *error);
  *
  * @param error  The error, or NULL.
  * @return a value borrowed from the error (json_incref() it to keep it), or NULL where no whole answer came or
- *         its body is not JSON that jansson can hold.
+ *         its body is not JSON that jansson can hold; NULL for NULL.
  */
 json_t *argyle_error_body(const argyle_error *error);
 
@@ -177,9 +182,17 @@ json_t *argyle_error_body(const argyle_error *error);
  *
  * @param error  The error, or NULL.
  * @return the bytes, not necessarily UTF-8 and possibly with a NUL among them, followed by a NUL; borrowed
- *         from the error. NULL where no whole answer came.
+ *         from the error. NULL where no whole answer came, and for NULL.
  */
 const char *argyle_error_body_text(const argyle_error *error);
+
+/**
+ * Tells how long the body of the answer is.
+ *
+ * @param error  The error, or NULL.
+ * @return the bytes of argyle_error_body_text() without the NUL at the end; 0 where that is NULL, and for NULL.
+ */
+size_t argyle_error_body_size(const argyle_error *error);
 
 /**
  * Releases an error and all that was borrowed from it.
@@ -190,7 +203,7 @@ void argyle_error_free(argyle_error *error);
 
 /* ---------------------------------------------------------------- Client */
 
-/** An API key, a base URL and limits, with the connections that are kept for them. */
+/** An API key, a base URL and limits, with the connections that are kept for them: at most 32 that are idle. */
 typedef struct argyle_client argyle_client;
 
 /**
@@ -258,7 +271,7 @@ void argyle_client_free(argyle_client *client);
  * The request is sent once and never repeated by itself once it may have reached the service.
  *
  * @param client             The client. Not NULL.
- * @param external_metadata  Any JSON value to attach to the user, nested no deeper than 2048 levels; json_null()
+ * @param external_metadata  Any JSON value to attach to the user, nested no deeper than 2044 levels; json_null()
  *                           is sent as null. NULL: none is sent, and the service stores {}.
  * @param error              Where to put the error; may be NULL.
  * @return a new reference to an object with at least the strings "id" and "token", or NULL. The token is a
@@ -285,7 +298,7 @@ json_t *argyle_user_get(argyle_client *client, const char *user_id, argyle_error
  *
  * @param client             The client. Not NULL.
  * @param user_id            The user's id, as for argyle_user_get(). Not NULL.
- * @param external_metadata  Any JSON value, nested no deeper than 2048 levels; json_null() stores null. Not NULL.
+ * @param external_metadata  Any JSON value, nested no deeper than 2044 levels; json_null() stores null. Not NULL.
  * @param error              Where to put the error; may be NULL.
  * @return a new reference to the user object as it is now, with at least the string "id", or NULL.
  *

@@ -69,6 +69,12 @@ public func argyle_error_body_text(_ error: OpaquePointer?) -> UnsafePointer<CCh
   object(error)?.bodyText?.pointer
 }
 
+/// Tells how long the body of the answer is.
+@_cdecl("argyle_error_body_size") @implementation
+public func argyle_error_body_size(_ error: OpaquePointer?) -> Int {
+  object(error)?.error.bodyBytes?.count ?? 0
+}
+
 /// Releases an error and all that was borrowed from it.
 @_cdecl("argyle_error_free") @implementation
 public func argyle_error_free(_ error: OpaquePointer?) {

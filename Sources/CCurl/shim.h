@@ -36,6 +36,9 @@ static inline CURLcode argyle_curl_set_prereq_function(CURL *easy, curl_prereq_c
 static inline CURLcode argyle_curl_get_long(CURL *easy, CURLINFO info, long *value) {
   return curl_easy_getinfo(easy, info, value);
 }
+static inline CURLcode argyle_curl_get_offset(CURL *easy, CURLINFO info, curl_off_t *value) {
+  return curl_easy_getinfo(easy, info, value);
+}
 
 // Necessary because the result of a message stands in a union.
 static inline CURLcode argyle_curl_message_result(const CURLMsg *message) { return message->data.result; }

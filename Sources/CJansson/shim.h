@@ -11,7 +11,6 @@ static inline void argyle_json_release(json_t *value) { json_decref(value); }
 
 // Necessary because json_typeof and the json_is_… tests are macros.
 static inline json_type argyle_json_type(const json_t *value) { return json_typeof(value); }
-static inline int argyle_json_boolean(const json_t *value) { return json_is_true(value); }
 
 // Necessary because the iteration macros do not import, and json_object_iter takes a mutable object.
 static inline void *argyle_json_object_first(const json_t *object) { return json_object_iter((json_t *)object); }

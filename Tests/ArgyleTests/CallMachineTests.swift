@@ -12,7 +12,8 @@ struct CallMachineTests {
     .connection,
     "closed",
     mayHaveBeenReceived: true,
-    keptConnectionWasDead: true
+    keptConnectionWasDead: true,
+    milliseconds: 70
   )
 
   /// Runs a call on scripted events, and tells its result and how many requests it sent.
@@ -20,15 +21,18 @@ struct CallMachineTests {
     _ request: Request,
     _ events: [CallMachine.Event]
   ) throws -> (result: Result<Answer, ArgyleError>, sent: Int) {
-    var machine = CallMachine(request, authority: "host:1", secret: "canary")
+    var machine = CallMachine(
+      CallContext(request, authority: "host:1", secrets: ["canary", "YmFzaWM="])
+    )
     var events = events.makeIterator()
     var step = machine.handle(.started)
     var sent = 0
     while true {
       switch step {
       case .finish(let result): return (result, sent)
-      case .send:
+      case .send(let timeSpent):
         sent += 1
+        #expect(timeSpent == (sent - 1) * Self.deadConnection.milliseconds)
         let event = events.next()
         step = machine.handle(try #require(event))
       }
@@ -88,6 +92,27 @@ struct CallMachineTests {
   @Test func theServersReasonCannotShowTheSecret() throws {
     let detail = try error(Self.get, [status(400, #"{"detail":"no canarycanary, canar"}"#)])
     #expect(detail.message.hasSuffix("status 400: no [redacted][redacted], canar"))
+    let echo = try error(Self.get, [status(400, #"{"detail":"Basic YmFzaWM=, eyJh.b-_.c; d"}"#)])
+    #expect(echo.message.hasSuffix("status 400: Basic [redacted], [redacted]; d"))
+  }
+
+  @Test func theServersHeadersCannotShowTheSecretOrBreakALine() throws {
+    let head = ResponseHead(
+      status: 200,
+      contentType: "text/html; canary",
+      traceID: "canary\u{1b}[31m"
+    )
+    var machine = CallMachine(CallContext(Self.get, authority: "host:1", secrets: ["canary"]))
+    _ = machine.handle(.started)
+    guard case .finish(let result) = machine.handle(.answered(Response(head: head, body: [])))
+    else {
+      Issue.record("the call goes on")
+      return
+    }
+    let answer = try result.get()
+    let error = answer.protocolError("why canary")
+    #expect(error.message == "GET /v1/users/u at host:1: why [redacted]")
+    #expect(error.traceID == "[redacted] [31m")
   }
 
   @Test func theServersReasonCannotBreakALogLine() throws {

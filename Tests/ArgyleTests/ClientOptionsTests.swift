@@ -93,6 +93,27 @@ struct ClientOptionsTests {
     #expect(baseURL.isLoopback == isLoopback)
   }
 
+  @Test func aZoneIsRefusedForItWouldBeLost() {
+    #expect(throws: ArgyleError.self) {
+      try BaseURL("https://[fe80::1%25eth0]/", allowInsecureHTTP: false)
+    }
+  }
+
+  @Test func theKeyIsHiddenInBothItsForms() throws {
+    let settings = try TransferSettings(options { $0.keyID = "ü" })
+    #expect(settings.secrets == ["secret", "w7w6c2VjcmV0"])
+    #expect(Base64.encode("a".utf8) == "YQ==")
+    #expect(Base64.encode("ab".utf8) == "YWI=")
+    #expect(Base64.encode("".utf8) == "")
+  }
+
+  @Test func noDescriptionShowsABaseURL() {
+    let environment = Environment.custom(baseURL: "https://u:canary@host.test")
+    var dumped = ""
+    dump(environment, to: &dumped)
+    #expect(!"\(environment) \(String(reflecting: environment)) \(dumped)".contains("canary"))
+  }
+
   @Test func insecureHTTPIsAllowedOnRequest() throws {
     #expect(try BaseURL("http://host.test", allowInsecureHTTP: true).text == "http://host.test")
   }

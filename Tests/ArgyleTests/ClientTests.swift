@@ -40,6 +40,13 @@ struct ClientTests {
     #expect(try client.users.get(client.users.create().id).externalMetadata == [:])
   }
 
+  @Test func theDeepestMetadataThatIsTakenCanBeListed() throws {
+    let deepest = (0..<2044).reduce(JSON.integer(1)) { value, _ in [value] }
+    let id = try client.users.create(externalMetadata: deepest).id
+    #expect(try client.users.list().results.map(\.id) == [id])
+    #expect(try client.users.all().map { try $0.get().id } == [id])
+  }
+
   @Test func aTokenTellsItsUser() throws {
     let created = try client.users.create()
     #expect(try TokenClaims(token: created.token).userID == created.id)

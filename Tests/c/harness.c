@@ -89,6 +89,8 @@ void assert_error_at(const argyle_error *error, int code, const char *fragment, 
   _assert_true(is_utf8(message), "the message is UTF-8", file, line);
   _assert_true(is_one_line(message), "the message is one line", file, line);
   _assert_true(strstr(message, KEY_SECRET) == NULL, "the message does not hold the secret", file, line);
+  _assert_true(strstr(message, strchr(KEY_BASIC, ' ') + 1) == NULL, "the message does not hold the key", file, line);
+  _assert_true(strstr(message, "eyJ") == NULL, "the message does not hold a token", file, line);
   if (fragment != NULL && strcasestr(message, fragment) == NULL) {
     print_error("%s:%d: \"%s\" is not in the message: %s\n", file, line, fragment, message);
     _fail(file, line);

@@ -141,6 +141,18 @@ static void an_unknown_option_of_any_name_is_refused_in_one_line(void **state) {
   assert_options_refused(options_with("\xc3\xbc", json_true()), "\xc3\xbc");
 }
 
+static void an_option_that_is_not_utf8_is_refused(void **state) {
+  (void)state;
+  static const char *const options[] = {"key_id", "key_secret", "base_url", "ca_file", "application", "environment"};
+  for (size_t i = 0; i < COUNT(options); i++) {
+    json_t *value = options_with(options[i], json_string_nocheck("a\xff"));
+    if (strcmp(options[i], "environment") == 0) {
+      json_object_del(value, "base_url");
+    }
+    assert_options_refused(value, "UTF-8");
+  }
+}
+
 /* ---------------------------------------------------------------- The key */
 
 static void the_key_is_sent_by_basic_authentication(void **state) {
@@ -670,6 +682,7 @@ int main(void) {
     cmocka_unit_test(a_client_is_made_without_an_error_pointer),
     cmocka_unit_test(an_unknown_option_is_refused_by_name),
     cmocka_unit_test(an_unknown_option_of_any_name_is_refused_in_one_line),
+    cmocka_unit_test(an_option_that_is_not_utf8_is_refused),
     hostile_test(the_key_is_sent_by_basic_authentication),
     hostile_test(a_key_outside_ascii_is_sent_as_utf8),
     cmocka_unit_test(the_key_is_required),

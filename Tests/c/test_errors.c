@@ -32,6 +32,7 @@ static void accessors_accept_null(void **state) {
   assert_int_equal(argyle_error_is_retryable(NULL), 0);
   assert_int_equal(argyle_error_retry_after_ms(NULL), -1);
   assert_int_equal(argyle_error_attempts(NULL), 0);
+  assert_int_equal(argyle_error_body_size(NULL), 0);
   assert_null(argyle_error_body(NULL));
   assert_null(argyle_error_body_text(NULL));
 }
@@ -131,6 +132,33 @@ static void the_message_does_not_repeat_a_secret_that_the_service_repeats(void *
   /* assert_failed() looks for the secret. */
   argyle_error *error = error_of_get(*state, 400, "", "{\"detail\": \"key " KEY_SECRET " is wrong\"}");
   assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, NULL);
+}
+
+static void the_message_does_not_repeat_a_key_that_the_service_repeats(void **state) {
+  argyle_error *error = error_of_get(*state, 400, "", "{\"detail\": \"bad header Authorization: " KEY_BASIC "\"}");
+  assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, "bad header");
+}
+
+static void the_message_does_not_repeat_a_token_that_the_service_repeats(void **state) {
+  argyle_error *error = error_of_get(*state, 400, "", "{\"detail\": \"token eyJhbGciOiJIUzI1NiJ9.e30.sig is old\"}");
+  assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, "is old");
+}
+
+static void no_header_of_the_answer_brings_a_secret_into_the_error(void **state) {
+  argyle_error *error = error_of_get(*state, 200,
+    "Content-Type: text/html; a=" KEY_SECRET "; b=\"" KEY_BASIC "\"\r\nX-Trace-Id: " KEY_SECRET "\r\n", "<html>");
+  assert_null(strstr(argyle_error_trace_id(error), KEY_SECRET));
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "text/html");
+}
+
+static void a_trace_id_is_one_short_line(void **state) {
+  char headers[5000] = "X-Trace-Id: \x1b[31m";
+  memset(headers + strlen(headers), 'x', 4000);
+  strcat(headers, "\r\n");
+  argyle_error *error = error_of_get(*state, 500, headers, "");
+  assert_null(strchr(argyle_error_trace_id(error), '\x1b'));
+  assert_true(strlen(argyle_error_trace_id(error)) < 300);
+  argyle_error_free(error);
 }
 
 static void a_very_long_detail_is_no_obstacle(void **state) {
@@ -319,6 +347,7 @@ static void a_body_with_a_nul_is_kept_whole(void **state) {
   argyle_error *error = RUBBISH;
   hostile_server_answer_http(fixture->server, 500, "", "a\0\xff" "b", 4);
   assert_null(argyle_user_get(fixture->client, "u1", &error));
+  assert_int_equal(argyle_error_body_size(error), 4);
   assert_memory_equal(argyle_error_body_text(error), "a\0\xff" "b", 5);
   assert_null(argyle_error_body(error));
   assert_failed(error, ARGYLE_ERROR_SERVER, NULL);
@@ -375,6 +404,10 @@ int main(void) {
     hostile_test(the_message_says_what_the_service_said),
     hostile_test(the_message_stays_one_line_whatever_the_service_says),
     hostile_test(the_message_does_not_repeat_a_secret_that_the_service_repeats),
+    hostile_test(the_message_does_not_repeat_a_key_that_the_service_repeats),
+    hostile_test(the_message_does_not_repeat_a_token_that_the_service_repeats),
+    hostile_test(no_header_of_the_answer_brings_a_secret_into_the_error),
+    hostile_test(a_trace_id_is_one_short_line),
     hostile_test(a_very_long_detail_is_no_obstacle),
     hostile_test(the_trace_id_is_kept),
     hostile_test(header_names_are_read_in_any_case),

@@ -160,6 +160,20 @@ static void a_cursor_of_the_parent_answers_forked(void **state) {
   assert_int_equal(hostile_server_connections(fixture->server), 1);
 }
 
+static void a_cursor_of_the_parent_gives_no_user_that_it_holds(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}, {\"id\": \"u2\"}]}");
+  argyle_user_cursor *cursor = argyle_user_cursor_new(fixture->client, NULL, &error);
+  json_decref(argyle_user_cursor_next(cursor, &error));
+  assert_int_equal(failures_in_child(call_and_free_cursor, cursor), 0);
+  json_t *user = argyle_user_cursor_next(cursor, &error);
+  assert_null(error);
+  assert_string_equal(string_at(user, "id"), "u2");
+  json_decref(user);
+  argyle_user_cursor_free(cursor);
+}
+
 static void an_error_of_the_parent_can_be_read(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
@@ -190,6 +204,7 @@ int main(void) {
     hostile_test(an_unused_client_of_the_parent_answers_forked_too),
     hostile_test(the_parent_goes_on_with_its_connection),
     hostile_test(a_cursor_of_the_parent_answers_forked),
+    hostile_test(a_cursor_of_the_parent_gives_no_user_that_it_holds),
     cmocka_unit_test(an_error_of_the_parent_can_be_read),
     cmocka_unit_test(what_needs_no_handle_works_in_the_child),
     hostile_test(a_client_made_in_the_child_works),

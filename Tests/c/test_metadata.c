@@ -159,49 +159,49 @@ static void assert_sent(const json_t *metadata, const char *text) {
   hostile_server_stop(server);
 }
 
-static void metadata_of_2048_levels_is_sent(void **state) {
+static void metadata_of_2044_levels_is_sent(void **state) {
   (void)state;
-  char brackets[2 * 2048 + 1];
-  memset(brackets, '[', 2048);
-  memset(brackets + 2048, ']', 2048);
-  brackets[2 * 2048] = '\0';
-  json_t *metadata = nested_arrays(2048);
+  char brackets[2 * 2044 + 1];
+  memset(brackets, '[', 2044);
+  memset(brackets + 2044, ']', 2044);
+  brackets[2 * 2044] = '\0';
+  json_t *metadata = nested_arrays(2044);
   assert_sent(metadata, brackets);
   release_nested(metadata);
 }
 
-static void objects_of_2048_levels_are_sent(void **state) {
+static void objects_of_2044_levels_are_sent(void **state) {
   (void)state;
-  json_t *metadata = nested_objects(2048);
+  json_t *metadata = nested_objects(2044);
   assert_sent(metadata, "{}");
   release_nested(metadata);
 }
 
-static void metadata_of_2049_levels_is_refused(void **state) {
+static void metadata_of_2045_levels_is_refused(void **state) {
   (void)state;
-  json_t *metadata = nested_arrays(2049);
-  assert_refused(metadata, "2048");
+  json_t *metadata = nested_arrays(2045);
+  assert_refused(metadata, "2044");
   release_nested(metadata);
-  metadata = nested_objects(2049);
-  assert_refused(metadata, "2048");
+  metadata = nested_objects(2045);
+  assert_refused(metadata, "2044");
   release_nested(metadata);
 }
 
 static void very_deep_metadata_does_not_overflow_the_stack(void **state) {
   (void)state;
   json_t *metadata = nested_arrays(100000);
-  assert_refused(metadata, "2048");
+  assert_refused(metadata, "2044");
   release_nested(metadata);
   metadata = nested_objects(100000);
-  assert_refused(metadata, "2048");
+  assert_refused(metadata, "2044");
   release_nested(metadata);
 }
 
 static void depth_hidden_behind_other_members_is_found(void **state) {
   (void)state;
-  json_t *deep = nested_arrays(2049);
+  json_t *deep = nested_arrays(2045);
   json_t *metadata = json_pack("[i, {s:[], s:[]}, O]", 1, "a", "b", deep);
-  assert_refused(metadata, "2048");
+  assert_refused(metadata, "2044");
   json_decref(metadata);
   release_nested(deep);
 }
@@ -235,6 +235,14 @@ static void a_key_that_is_not_utf8_is_refused(void **state) {
   json_decref(metadata);
 }
 
+static void a_key_that_cannot_be_read_back_is_refused(void **state) {
+  (void)state;
+  json_t *metadata = json_object();
+  assert_int_equal(json_object_setn_new(metadata, "a\0b", 3, json_true()), 0);
+  assert_refused(metadata, "NUL");
+  json_decref(metadata);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_kind_of_json_comes_back),
@@ -246,14 +254,15 @@ int main(void) {
     cmocka_unit_test(a_megabyte_comes_back),
     cmocka_unit_test(many_keys_come_back),
     cmocka_unit_test(a_hundred_levels_come_back),
-    cmocka_unit_test(metadata_of_2048_levels_is_sent),
-    cmocka_unit_test(objects_of_2048_levels_are_sent),
-    cmocka_unit_test(metadata_of_2049_levels_is_refused),
+    cmocka_unit_test(metadata_of_2044_levels_is_sent),
+    cmocka_unit_test(objects_of_2044_levels_are_sent),
+    cmocka_unit_test(metadata_of_2045_levels_is_refused),
     cmocka_unit_test(very_deep_metadata_does_not_overflow_the_stack),
     cmocka_unit_test(depth_hidden_behind_other_members_is_found),
     cmocka_unit_test(metadata_that_holds_itself_is_refused),
     cmocka_unit_test(a_string_that_is_not_utf8_is_refused),
     cmocka_unit_test(a_key_that_is_not_utf8_is_refused),
+    cmocka_unit_test(a_key_that_cannot_be_read_back_is_refused),
   };
   return cmocka_run_group_tests_name("metadata", tests, sandbox_setup, sandbox_teardown);
 }

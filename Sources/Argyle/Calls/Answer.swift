@@ -1,9 +1,6 @@
 /// An answer together with what was asked: what is needed to read it, or to say why it cannot be read.
 package struct Answer: Sendable {
-  let request: Request
-  let authority: String
-  /// What no message may show, though the service may say it.
-  let secret: String
+  let context: CallContext
   package let response: Response
   let attempts: Int
 
@@ -14,7 +11,7 @@ package struct Answer: Sendable {
     } catch {
       if error.isOutOfMemory { throw .outOfMemory }
       if response.body.isEmpty { throw protocolError("the answer is empty where JSON is expected") }
-      let type = (response.head.contentType ?? "no content type").printable
+      let type = response.head.contentType ?? "no content type"
       throw protocolError("the answer is not JSON that can be read (\(type)): \(error.reason)")
     }
   }
@@ -53,10 +50,10 @@ extension Answer {
   ) -> ArgyleError {
     ArgyleError(
       code,
-      "\(request.method.name) \(request.path) at \(authority): \(reason)",
+      context.message(reason),
       isRetryable: isRetryable,
       attempts: attempts,
-      head: response.head,
+      head: context.quotable(response.head),
       bodyBytes: response.body
     )
   }
@@ -64,8 +61,8 @@ extension Answer {
   private var isRetryable: Bool {
     switch response.head.status {
     case 429: true
-    case 503: request.isIdempotent || response.head.retryAfterMilliseconds != nil
-    case 408, 500, 502, 504: request.isIdempotent
+    case 503: context.request.isIdempotent || response.head.retryAfterMilliseconds != nil
+    case 408, 500, 502, 504: context.request.isIdempotent
     default: false
     }
   }
@@ -73,10 +70,10 @@ extension Answer {
   /// What the service says of its refusal: `{"detail": "<text>"}` or `{"<field>": ["<text>", …]}`.
   private var detail: String? {
     guard let document = try? document() else { return nil }
-    if let detail = document.member("detail")?.text { return detail.redacting(secret).printable }
+    if let detail = document.member("detail")?.text { return detail }
     guard let (field, texts) = document.firstMember, let text = texts.item(0)?.text else {
       return nil
     }
-    return "\(field): \(text)".redacting(secret).printable
+    return "\(field): \(text)"
   }
 }

@@ -15,23 +15,20 @@ package struct CallMachine {
 
   /// What to do next.
   package enum Step {
-    /// Make one attempt.
-    case send
+    /// Make one attempt, in the client's time-out less the milliseconds that are spent.
+    case send(timeSpent: Int)
     /// The call is over.
     case finish(Result<Answer, ArgyleError>)
   }
 
-  private let request: Request
-  private let authority: String
-  private let secret: String
+  private let context: CallContext
   private var attempts = 0
-  private var resentAfterDeadConnection = false
+  /// The time that attempts before this one took, in milliseconds.
+  private var timeSpent = 0
 
-  /// Prepares a call; the authority, host and port that are asked, is for errors, which never show the secret.
-  package init(_ request: Request, authority: String, secret: String) {
-    self.request = request
-    self.authority = authority
-    self.secret = secret
+  /// Prepares a call.
+  package init(_ context: CallContext) {
+    self.context = context
   }
 
   /// Takes in one event and tells the next step.
@@ -44,8 +41,8 @@ package struct CallMachine {
     case .failed(let failure):
       // A kept connection that the server had already closed says nothing of the server: one more attempt
       // on a new connection, where doing the thing twice does no harm.
-      if failure.keptConnectionWasDead, request.isIdempotent, !resentAfterDeadConnection {
-        resentAfterDeadConnection = true
+      if failure.keptConnectionWasDead, context.request.isIdempotent, attempts == 1 {
+        timeSpent += failure.milliseconds
         return send()
       }
       return .finish(.failure(error(failure)))
@@ -54,19 +51,14 @@ package struct CallMachine {
 
   private mutating func send() -> Step {
     attempts += 1
-    return .send
+    return .send(timeSpent: timeSpent)
   }
 
   private func finish(_ response: Response) -> Result<Answer, ArgyleError> {
-    let answer = Answer(
-      request: request,
-      authority: authority,
-      secret: secret,
-      response: response,
-      attempts: attempts
-    )
+    let answer = Answer(context: context, response: response, attempts: attempts)
     // A repeated DELETE that finds nothing has been carried out the first time.
-    let isDeletedBefore = request.method == .delete && response.head.status == 404 && attempts > 1
+    let isDeletedBefore =
+      context.request.method == .delete && response.head.status == 404 && attempts > 1
     return response.isSuccess || isDeletedBefore ? .success(answer) : .failure(answer.statusError())
   }
 
@@ -74,10 +66,10 @@ package struct CallMachine {
     let isTransient = failure.code == .connection || failure.code == .timeout
     return ArgyleError(
       failure.code,
-      "\(request.method.name) \(request.path) at \(authority): \(failure.reason.printable)",
-      isRetryable: isTransient && (request.isIdempotent || !failure.mayHaveBeenReceived),
+      context.message(failure.reason),
+      isRetryable: isTransient && (context.request.isIdempotent || !failure.mayHaveBeenReceived),
       attempts: attempts,
-      head: failure.head
+      head: failure.head.map { context.quotable($0) }
     )
   }
 }

@@ -4,8 +4,8 @@ import CCurl
 package struct ResponseHead: Sendable {
   /// The HTTP status.
   package let status: Int
-  let contentType: String?
-  let traceID: String?
+  var contentType: String?
+  var traceID: String?
   /// How long the service asked to wait, or nil where it said nothing that can be read.
   let retryAfterMilliseconds: Int64?
 
@@ -23,6 +23,16 @@ package struct ResponseHead: Sendable {
     retryAfterMilliseconds = retryAfter.flatMap {
       ResponseHead.milliseconds(ofRetryAfter: $0, receivedAt: receivedAt)
     }
+  }
+}
+
+extension CallContext {
+  /// A head whose texts may be shown.
+  func quotable(_ head: ResponseHead) -> ResponseHead {
+    var head = head
+    head.contentType = head.contentType.map { quotable($0) }
+    head.traceID = head.traceID.map { quotable($0) }
+    return head
   }
 }
 

@@ -12,6 +12,9 @@ package struct TransferFailure: Sendable {
   /// Whether a connection kept from an earlier request turned out dead before the first byte of the answer.
   let keptConnectionWasDead: Bool
 
+  /// How long the attempt took, in milliseconds.
+  let milliseconds: Int
+
   /// The head of the answer, where all of it came before the attempt failed.
   let head: ResponseHead?
 
@@ -20,12 +23,14 @@ package struct TransferFailure: Sendable {
     _ reason: String,
     mayHaveBeenReceived: Bool,
     keptConnectionWasDead: Bool = false,
+    milliseconds: Int = 0,
     head: ResponseHead? = nil
   ) {
     self.code = code
     self.reason = reason
     self.mayHaveBeenReceived = mayHaveBeenReceived
     self.keptConnectionWasDead = keptConnectionWasDead
+    self.milliseconds = milliseconds
     self.head = head
   }
 }

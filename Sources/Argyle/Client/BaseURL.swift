@@ -27,6 +27,9 @@ struct BaseURL: Sendable {
     guard parts[CURLUPART_USER] == nil, parts[CURLUPART_PASSWORD] == nil else {
       throw BaseURL.error("must not contain a user name or password")
     }
+    guard parts[CURLUPART_ZONEID] == nil else {
+      throw BaseURL.error("must not contain a zone of an IPv6 address")
+    }
     // libcurl does not report an empty query or fragment, hence the look at the text.
     let delimiters = [UInt8(ascii: "?"), UInt8(ascii: "#")]
     guard !url.utf8.contains(where: { delimiters.contains($0) }) else {

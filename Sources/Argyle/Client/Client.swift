@@ -104,16 +104,17 @@ extension Client {
   /// Carries out one operation and waits for its answer.
   func perform(_ operation: Operation) throws(ArgyleError) -> Answer {
     try checkProcess()
-    let request = try operation.request()
-    var machine = CallMachine(
-      request,
+    let context = CallContext(
+      try operation.request(),
       authority: settings.baseURL.authority,
-      secret: settings.keySecret
+      secrets: settings.secrets
     )
+    var machine = CallMachine(context)
     var step = machine.handle(.started)
     while true {
       switch step {
-      case .send: step = machine.handle(pool.send(request, settings))
+      case .send(let timeSpent):
+        step = machine.handle(pool.send(context.request, settings.after(milliseconds: timeSpent)))
       case .finish(let result): return try result.get()
       }
     }

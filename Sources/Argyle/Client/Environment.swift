@@ -20,3 +20,23 @@ public enum Environment: Sendable {
     }
   }
 }
+
+// MARK: - Description
+
+extension Environment: CustomStringConvertible {
+  /// The kind of server; not the URL, which may have been given with a password.
+  public var description: String {
+    switch self {
+    case .production: "production"
+    case .sandbox: "sandbox"
+    case .custom: "custom"
+    }
+  }
+}
+
+#if !hasFeature(Embedded)
+  extension Environment: CustomReflectable {
+    /// Nothing beyond the description.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+  }
+#endif

@@ -17,6 +17,33 @@ extension String {
     return line
   }
 
+  /// The text with all that looks like a JSON Web Token blacked out: such a token begins with `{"` in base64url.
+  var redactingTokens: String {
+    let text = Array(utf8)
+    var result: [UInt8] = []
+    var index = 0
+    while index < text.count {
+      if text[index...].starts(with: "eyJ".utf8) {
+        result += "[redacted]".utf8
+        while index < text.count, String.isTokenCharacter(text[index]) { index += 1 }
+      } else {
+        result.append(text[index])
+        index += 1
+      }
+    }
+    return String(decoding: result, as: UTF8.self)
+  }
+
+  private static func isTokenCharacter(_ character: UInt8) -> Bool {
+    switch character {
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
+      UInt8(ascii: "."), UInt8(ascii: "="):
+      true
+    default: false
+    }
+  }
+
   /// The text with every occurrence of a secret blacked out.
   func redacting(_ secret: String) -> String {
     let text = Array(utf8)

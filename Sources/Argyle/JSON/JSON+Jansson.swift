@@ -95,9 +95,12 @@ extension JSON {
 // MARK: - To jansson
 
 extension JSON {
-  /// How deep a value that is sent may be nested; a tree far deeper would overflow the stack of jansson's
-  /// encoder.
-  package static let maximumDepth = 2048
+  /// How deep a value that is sent may be nested.
+  ///
+  /// jansson's parser goes 2048 levels deep: what stands around a user's metadata in a list takes three of them, and
+  /// a number or text in the innermost array one. A value that is nested deeper could be sent and not be read back,
+  /// and would make every list that it stands in unreadable.
+  package static let maximumDepth = 2044
 
   /// The error for a value that is nested too deep.
   static func tooDeep(_ argument: String) -> ArgyleError {

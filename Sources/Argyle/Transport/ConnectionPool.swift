@@ -5,6 +5,9 @@ import CPlatform
 /// The one that came back last is lent first, so that few are kept warm. libcurl's own way of sharing connections
 /// does not support use by several threads at once.
 final class ConnectionPool: Sendable {
+  /// How many connections are kept while nobody uses them.
+  private static let mostIdle = 32
+
   private let lock = Lock()
   private let idle = IdleConnections()
   private let processID = getpid()
@@ -17,7 +20,11 @@ final class ConnectionPool: Sendable {
     guard let connection = lock.withLock({ idle.list.popLast() }) ?? Connection() else {
       return .failed(TransferFailure(.internal, "memory ran out", mayHaveBeenReceived: false))
     }
-    defer { lock.withLock { idle.list.append(connection) } }
+    defer {
+      lock.withLock {
+        if idle.list.count < ConnectionPool.mostIdle { idle.list.append(connection) }
+      }
+    }
     return connection.send(request, settings)
   }
 

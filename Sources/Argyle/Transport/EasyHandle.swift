@@ -47,6 +47,15 @@ final class EasyHandle {
   var errorMessage: String { String(cString: errorText) }
 }
 
+extension EasyHandle {
+  /// How long the last transfer took.
+  var milliseconds: Int {
+    var microseconds: curl_off_t = 0
+    let result = argyle_curl_get_offset(handle, CURLINFO_TOTAL_TIME_T, &microseconds)
+    return result == CURLE_OK ? Int(microseconds) / 1000 : 0
+  }
+}
+
 // MARK: - Options
 
 extension EasyHandle {

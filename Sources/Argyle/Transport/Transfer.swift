@@ -3,11 +3,17 @@ import CPlatform
 
 /// One attempt: what libcurl's callbacks gather, and what its end means.
 final class Transfer {
+  /// The most bytes of header lines: less than libcurl's own bound for a head.
+  private static let maxHeadBytes = 256 * 1024
+
   private let maxResponseBytes: Int
   private var body: [UInt8] = []
   private var isTooLarge = false
+  private var hasTooLargeHead = false
   /// Whether the blank line after the headers of the answer has come.
   private var hasWholeHead = false
+  /// The bytes of all header lines, trailers included.
+  private var headBytes = 0
   /// How often a connection stood ready for the request.
   private var readyConnections = 0
 
@@ -28,10 +34,8 @@ extension Transfer {
     })
     options.set(CURLOPT_WRITEDATA, pointer: context)
     options.set(header: { line, size, count, context in
-      Transfer.from(context)?.receive(
-        headerLine: UnsafeRawBufferPointer(start: line, count: size &* count)
-      )
-      return size &* count
+      guard let transfer = Transfer.from(context) else { return 0 }
+      return transfer.receive(headerLine: UnsafeRawBufferPointer(start: line, count: size &* count))
     })
     options.set(CURLOPT_HEADERDATA, pointer: context)
     options.set(prereq: { context, _, _, _, _ in
@@ -54,11 +58,20 @@ extension Transfer {
     return piece.count
   }
 
-  /// Notes whether the head is whole: libcurl takes one that ends with the connection for an answer.
-  private func receive(headerLine line: UnsafeRawBufferPointer) {
-    if line.elementsEqual("\r\n".utf8) || line.elementsEqual("\n".utf8) { hasWholeHead = true }
+  /// Takes in a header line; another number than its size ends the transfer.
+  ///
+  /// It notes whether the head is whole, for libcurl takes one that ends with the connection for an answer, and it
+  /// bounds the size, for libcurl does not bound trailers.
+  private func receive(headerLine line: UnsafeRawBufferPointer) -> Int {
     // The final answer may follow an interim one.
     if line.starts(with: "HTTP/".utf8) { hasWholeHead = false }
+    if line.elementsEqual("\r\n".utf8) || line.elementsEqual("\n".utf8) { hasWholeHead = true }
+    guard line.count <= Transfer.maxHeadBytes - headBytes else {
+      hasTooLargeHead = true
+      return 0
+    }
+    headBytes += line.count
+    return line.count
   }
 
   /// Lets the attempt's first connection go on, and no other.
@@ -123,12 +136,19 @@ extension Transfer {
       let reason = "the answer is larger than max_response_bytes (\(maxResponseBytes))"
       return TransferFailure(.tooLarge, reason, mayHaveBeenReceived: wasSent, head: head)
     }
+    // libcurl calls a header line that is longer than its bound a want of memory.
+    let hasEndlessLine = result == CURLE_OUT_OF_MEMORY && wasSent && !hasWholeHead
+    if hasTooLargeHead || hasEndlessLine {
+      let reason = "the headers of the answer are larger than \(Transfer.maxHeadBytes) bytes"
+      return TransferFailure(.tooLarge, reason, mayHaveBeenReceived: true, head: head)
+    }
     if readyConnections > 1 {
       return TransferFailure(
         .connection,
         "the kept connection was closed before an answer came",
         mayHaveBeenReceived: true,
-        keptConnectionWasDead: true
+        keptConnectionWasDead: true,
+        milliseconds: easy.milliseconds
       )
     }
     let message = easy.errorMessage

@@ -6,11 +6,13 @@ struct TransferSettings: Sendable {
   let keyID: String
   let keySecret: String
   let baseURL: BaseURL
-  let timeoutMilliseconds: Int
+  private(set) var timeoutMilliseconds: Int
   let connectTimeoutMilliseconds: Int
   let maxResponseBytes: Int
   let caFile: String?
   let userAgent: String
+  /// What no message may show: the key's secret, and the key as HTTP Basic authentication writes it.
+  let secrets: [String]
 
   /// Checks options; an error names the one that breaks a rule.
   init(_ options: ClientOptions) throws(ArgyleError) {
@@ -34,6 +36,16 @@ struct TransferSettings: Sendable {
     maxResponseBytes = options.maxResponseBytes
     caFile = try TransferSettings.check(caFile: options.caFile)
     userAgent = try TransferSettings.userAgent(options.application)
+    secrets = [keySecret, Base64.encode("\(keyID):\(keySecret)".utf8)]
+  }
+}
+
+extension TransferSettings {
+  /// The same with a time-out that is shorter by what is spent.
+  func after(milliseconds spent: Int) -> TransferSettings {
+    var settings = self
+    settings.timeoutMilliseconds = max(1, timeoutMilliseconds - spent)
+    return settings
   }
 }
 

@@ -6,7 +6,7 @@ package struct Metadata: Sendable {
 
   /// Encodes a jansson value; an error names the rule that it breaks.
   package init(_ value: UnsafePointer<json_t>) throws(ArgyleError) {
-    try Metadata.check(value, levels: JSON.maximumDepth)
+    try Metadata.check(value)
     guard let text = JSONReference.text(of: value) else {
       throw ArgyleError(.argument, "external_metadata must be a JSON value that jansson can encode")
     }
@@ -28,27 +28,44 @@ package struct Metadata: Sendable {
 // MARK: - Rules
 
 extension Metadata {
-  /// Checks what jansson's encoder does not: how deep a value is nested, and that names are UTF-8.
+  /// Checks what jansson's encoder does not: how deep a value is nested, and that names can be sent and read back.
   ///
-  /// It goes no deeper itself than the levels that are left, so that no tree can overflow the stack.
-  private static func check(_ value: UnsafePointer<json_t>, levels: Int) throws(ArgyleError) {
-    let type = argyle_json_type(value)
-    guard type == JSON_ARRAY || type == JSON_OBJECT else { return }
-    guard levels > 0 else { throw JSON.tooDeep("external_metadata") }
-    for index in 0..<json_array_size(value) {
-      if let item = json_array_get(value, index) { try check(item, levels: levels - 1) }
-    }
-    var iterator = argyle_json_object_first(value)
-    while let position = iterator {
-      guard isUTF8(json_object_iter_key(position), json_object_iter_key_len(position)) else {
-        throw ArgyleError(.argument, "external_metadata must have names in UTF-8")
+  /// It is a loop with a list of what is left to check, for recursion would want more stack than some threads have.
+  private static func check(_ value: UnsafePointer<json_t>) throws(ArgyleError) {
+    var left = [(value: value, levels: JSON.maximumDepth)]
+    while let (value, levels) = left.popLast() {
+      let type = argyle_json_type(value)
+      guard type == JSON_ARRAY || type == JSON_OBJECT else { continue }
+      guard levels > 0 else { throw JSON.tooDeep("external_metadata") }
+      for index in 0..<json_array_size(value) {
+        if let item = json_array_get(value, index) {
+          left.append((UnsafePointer(item), levels - 1))
+        }
       }
-      if let item = json_object_iter_value(position) { try check(item, levels: levels - 1) }
-      iterator = argyle_json_object_next(value, position)
+      var iterator = argyle_json_object_first(value)
+      while let position = iterator {
+        try checkName(json_object_iter_key(position), json_object_iter_key_len(position))
+        if let item = json_object_iter_value(position) {
+          left.append((UnsafePointer(item), levels - 1))
+        }
+        iterator = argyle_json_object_next(value, position)
+      }
     }
   }
 
-  private static func isUTF8(_ text: UnsafePointer<CChar>?, _ count: Int) -> Bool {
-    String(validating: UnsafeRawBufferPointer(start: text, count: count), as: UTF8.self) != nil
+  private static func checkName(
+    _ text: UnsafePointer<CChar>?,
+    _ count: Int
+  ) throws(ArgyleError) {
+    let bytes = UnsafeRawBufferPointer(start: text, count: count)
+    guard !bytes.contains(0) else {
+      throw ArgyleError(
+        .argument,
+        "external_metadata must not have NUL in a name: it could not be read back"
+      )
+    }
+    guard String(validating: bytes, as: UTF8.self) != nil else {
+      throw ArgyleError(.argument, "external_metadata must have names in UTF-8")
+    }
   }
 }

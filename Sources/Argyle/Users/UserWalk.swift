@@ -40,6 +40,7 @@ package final class UserWalk {
   ///
   /// A page that could not be fetched is asked for again by the next call.
   package func next() throws(ArgyleError) -> JSONReference? {
+    try client.checkProcess()
     while true {
       if let user = page?.results.item(index) {
         index += 1
@@ -57,11 +58,15 @@ package final class UserWalk {
   private func fetch(_ text: String) throws(ArgyleError) {
     let answer = try client.perform(.listUsers(query: text))
     let page = try UserPageDocument(answer)
-    following = page.isBareArray ? try advance(past: page, answer) : link(in: page, answer)
+    var onward = query
+    onward.offset = (query.offset ?? 0) + page.results.count
+    following =
+      page.isBareArray ? try advance(past: page, to: onward, answer) : link(in: page, answer)
+    query = onward
     asked.append(UserWalk.hash(text))
     if case .page(let query) = following, asked.contains(UserWalk.hash(query)) {
       following = .failure(
-        answer.protocolError("\"next\" in the answer leads back to a page that was already given")
+        answer.protocolError("the page after the answer is one that was already given")
       )
     }
     self.page = page
@@ -87,6 +92,7 @@ extension UserWalk {
   /// Where a bare array comes, the offset grows by what was received until a page is empty.
   private func advance(
     past page: UserPageDocument,
+    to onward: UserQuery,
     _ answer: Answer
   ) throws(ArgyleError) -> Following {
     guard let firstID = page.results.item(0)?.member("id")?.text else { return .end }
@@ -94,8 +100,7 @@ extension UserWalk {
       throw answer.protocolError("the answer begins with the same user as the page before")
     }
     lastFirstID = firstID
-    query.offset = (query.offset ?? 0) + page.results.count
-    return .page(query: query.text)
+    return .page(query: onward.text)
   }
 
   /// FNV-1a.

@@ -8,7 +8,7 @@ public struct Users: Sendable {
   ///
   /// The request is sent once and never repeated by itself once it may have reached the service.
   ///
-  /// - Parameter externalMetadata: any JSON value, nested no deeper than 2048 levels; nil sends none, and the
+  /// - Parameter externalMetadata: any JSON value, nested no deeper than 2044 levels; nil sends none, and the
   ///   service stores an empty object.
   /// - Returns: the user's id and a token: a credential to keep secret.
   /// - Throws: ``ArgyleError``.
@@ -31,7 +31,7 @@ public struct Users: Sendable {
   ///
   /// - Parameters:
   ///   - id: the user's id, as for ``get(_:)``.
-  ///   - externalMetadata: any JSON value, nested no deeper than 2048 levels.
+  ///   - externalMetadata: any JSON value, nested no deeper than 2044 levels.
   /// - Returns: the user as it is now.
   /// - Throws: ``ArgyleError``: ``ArgyleError/Code/notFound`` where there is no such user.
   public func update(_ id: String, externalMetadata: JSON) throws(ArgyleError) -> User {

@@ -37,7 +37,9 @@ struct ObjectMember {
   /// The member's text.
   func text() throws(ArgyleError) -> String {
     guard let text = json_string_value(value) else { throw typeError("a string") }
-    return ObjectMember.string(text, json_string_length(value))
+    let bytes = UnsafeRawBufferPointer(start: text, count: json_string_length(value))
+    guard let string = String(validating: bytes, as: UTF8.self) else { throw typeError("UTF-8") }
+    return string
   }
 
   /// The member's whole number.

@@ -1,0 +1,25 @@
+/// What is asked of whom: what every message about a call begins with, and what none may show.
+package struct CallContext: Sendable {
+  let request: Request
+  /// The host and port.
+  let authority: String
+  /// The key's secret, and the key as HTTP Basic authentication writes it.
+  let secrets: [String]
+
+  /// Makes one; package-wide for tests alone.
+  package init(_ request: Request, authority: String, secrets: [String]) {
+    self.request = request
+    self.authority = authority
+    self.secrets = secrets
+  }
+
+  /// The one line for people about a failure; the reason may quote the server.
+  func message(_ reason: String) -> String {
+    "\(request.method.name) \(request.path) at \(authority): \(quotable(reason))"
+  }
+
+  /// A text from the server, fit for one line of a log and without secrets.
+  func quotable(_ text: String) -> String {
+    secrets.reduce(text) { $0.redacting($1) }.redactingTokens.printable
+  }
+}
