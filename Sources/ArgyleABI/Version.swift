@@ -1,5 +1,6 @@
 import Argyle
 import CArgyle
+import Interop
 
 // The section "Version" of argyle.h, which documents every function in full.
 

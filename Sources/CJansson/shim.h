@@ -18,4 +18,9 @@ static inline void *argyle_json_object_next(const json_t *object, void *iterator
   return json_object_iter_next((json_t *)object, iterator);
 }
 
+// Necessary because JSON_REAL_PRECISION is a macro with an argument. Fifteen digits leave 0.1 as it was.
+static inline size_t argyle_json_compact_flags(void) {
+  return JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
+}
+
 #endif

@@ -1,4 +1,5 @@
 import CJansson
+import Interop
 
 /// One counted reference to a jansson value: released with the last Swift reference to it.
 package final class JSONReference {
@@ -122,14 +123,5 @@ extension JSONReference {
   /// The number of an integer, otherwise nil.
   var integer: Int64? {
     withValue { argyle_json_type($0) == JSON_INTEGER ? Int64(json_integer_value($0)) : nil }
-  }
-}
-
-extension StaticString {
-  /// The text as C reads it.
-  ///
-  /// Literals end with a NUL and live as long as the library is loaded.
-  package var cString: UnsafePointer<CChar> {
-    UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
   }
 }

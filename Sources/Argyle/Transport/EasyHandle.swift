@@ -1,4 +1,5 @@
 import CCurl
+import Interop
 
 /// One of libcurl's easy handles, with the memory that it needs for as long as it lives.
 final class EasyHandle {

@@ -1,5 +1,6 @@
 import CCurl
 import CPlatform
+import Interop
 
 /// One attempt: what libcurl's callbacks gather, and what its end means.
 final class Transfer {

@@ -1,4 +1,5 @@
 import CJansson
+import Interop
 
 /// A page of users as jansson holds it, in the one normal form: `results`, `next`, `previous` and `count`.
 package struct UserPageDocument {

@@ -1,5 +1,6 @@
 import Argyle
 import CJansson
+import Interop
 
 extension ClientOptions {
   /// Reads the options of a new client from a JSON object.

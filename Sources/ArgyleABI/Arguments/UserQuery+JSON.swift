@@ -1,5 +1,6 @@
 import Argyle
 import CJansson
+import Interop
 
 extension UserQuery {
   /// Reads a query from a JSON object; NULL asks for nothing in particular.

@@ -1,5 +1,6 @@
 import Argyle
 import CJansson
+import Interop
 
 /// What an `argyle_error` points to: the error, with all that C may borrow made once and kept with it.
 final class ErrorObject {
@@ -11,8 +12,8 @@ final class ErrorObject {
 
   init(_ error: ArgyleError) {
     self.error = error
-    message = CText(error.message.utf8)
-    traceID = error.traceID.map { CText($0.utf8) }
+    message = CText(error.message)
+    traceID = error.traceID.map { CText($0) }
     bodyText = error.bodyBytes.map { CText($0) }
     body = error.bodyBytes.flatMap { try? JSONReference(parsing: $0) }
   }

@@ -1,4 +1,5 @@
 import Argyle
+import Interop
 
 /// The last parameter of most functions: where the caller wants the error, or NULL.
 typealias ErrorSlot = UnsafeMutablePointer<OpaquePointer?>?

@@ -1,19 +1,21 @@
 /// A Swift object behind an opaque pointer of C, which owns one reference to it.
-enum Handle {
+package enum Handle {
   /// Hands an object to C.
-  static func make(_ object: some AnyObject) -> OpaquePointer {
+  package static func make(_ object: some AnyObject) -> OpaquePointer {
     OpaquePointer(Unmanaged.passRetained(object).toOpaque())
   }
 
   /// Looks at the object behind a pointer.
   ///
   /// The compiler cannot tell one kind of handle from another: the type comes from the header alone.
-  static func object<Object: AnyObject>(_ handle: OpaquePointer, as type: Object.Type) -> Object {
+  package static func object<Object: AnyObject>(_ handle: OpaquePointer, as type: Object.Type)
+    -> Object
+  {
     Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).takeUnretainedValue()
   }
 
   /// Takes an object back from C; nothing happens for NULL.
-  static func free<Object: AnyObject>(_ handle: OpaquePointer?, as type: Object.Type) {
+  package static func free<Object: AnyObject>(_ handle: OpaquePointer?, as type: Object.Type) {
     guard let handle else { return }
     Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).release()
   }

@@ -1,8 +1,12 @@
 /// A text with a NUL after it, at an address that stays, for C to borrow.
-final class CText {
+package final class CText {
   private let characters: UnsafeMutableBufferPointer<CChar>
 
-  init(_ bytes: some Collection<UInt8>) {
+  package convenience init(_ text: String) {
+    self.init(Array(text.utf8))
+  }
+
+  package init(_ bytes: [UInt8]) {
     characters = .allocate(capacity: bytes.count + 1)
     var index = 0
     for byte in bytes {
@@ -17,5 +21,5 @@ final class CText {
   }
 
   /// The first character.
-  var pointer: UnsafePointer<CChar>? { UnsafePointer(characters.baseAddress) }
+  package var pointer: UnsafePointer<CChar>? { UnsafePointer(characters.baseAddress) }
 }
