@@ -9,6 +9,9 @@ public enum SandboxError: Error, Sendable {
   /// The database cannot be used.
   case database(String)
 
+  /// A file cannot be used.
+  case file(String)
+
   /// The system is out of memory or threads.
   case resources(String)
 
@@ -16,7 +19,7 @@ public enum SandboxError: Error, Sendable {
   public var message: String {
     switch self {
     case .option(let message), .listening(let message), .database(let message),
-      .resources(let message):
+      .file(let message), .resources(let message):
       message
     }
   }

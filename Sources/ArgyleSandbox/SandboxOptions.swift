@@ -20,19 +20,88 @@ public struct SandboxOptions: Sendable {
   /// The SQLite file that keeps the state, or nil to keep it in memory.
   public var database: String?
 
+  /// The id of a key of the other environment, which is known and not accepted, or nil for none.
+  public var otherKeyID: String?
+
+  /// The secret of that key.
+  public var otherKeySecret: String?
+
+  /// The faults that are set from the start, each a JSON object as the control interface takes it.
+  public var faults: [String] = []
+
+  /// How many seconds a client may take to begin a request, to send it, and to take its answer, each.
+  public var timeoutSeconds = 30
+
+  /// The file to which a line is added for each request, or nil for none.
+  public var log: String?
+
+  /// The PEM file of the certificate for HTTPS, with its chain, or nil for HTTP.
+  public var certificate: String?
+
+  /// The PEM file of the certificate's private key.
+  public var certificateKey: String?
+
   /// Makes options with their defaults.
   public init() {}
 
   func validate() throws(SandboxError) {
-    if keyID.utf8.isEmpty { throw .option("the key id must not be empty") }
-    if keyID.utf8.contains(UInt8(ascii: ":")) {
-      throw .option(
-        "the key id must not contain a colon, which ends it in HTTP Basic authentication"
-      )
-    }
+    try Self.validate(keyID, "key id")
     if keySecret.utf8.isEmpty { throw .option("the key secret must not be empty") }
+    if let otherKeyID { try Self.validate(otherKeyID, "other key id") }
+    if (otherKeyID == nil) != (otherKeySecret == nil) {
+      throw .option("the other key needs both its id and its secret")
+    }
+    if otherKeySecret?.utf8.isEmpty == true {
+      throw .option("the other key secret must not be empty")
+    }
+    if let otherKeyID, otherKeyID.utf8.matches(keyID) {
+      throw .option("the two keys must not have the same id")
+    }
     if let database, database.utf8.isEmpty {
       throw .option("the database's file name must not be empty")
+    }
+    if !(1...3600 ~= timeoutSeconds) {
+      throw .option("the timeout must be a number of seconds from 1 to 3600")
+    }
+    if (certificate == nil) != (certificateKey == nil) {
+      throw .option("HTTPS needs both the certificate and its key")
+    }
+    _ = try faultPlan()
+  }
+
+  func faultPlan() throws(SandboxError) -> FaultPlan {
+    let plan = FaultPlan()
+    for fault in faults {
+      do throws(SandboxError) {
+        try plan.add(Bytes(fault.utf8))
+      } catch {
+        throw .option("fault '\(fault)': \(error.message)")
+      }
+    }
+    return plan
+  }
+
+  func otherCredentials() -> BasicCredentials? {
+    guard let otherKeyID, let otherKeySecret else { return nil }
+    return BasicCredentials(keyID: otherKeyID, keySecret: otherKeySecret)
+  }
+
+  func identity() throws(SandboxError) -> TLSIdentity? {
+    guard let certificate, let certificateKey else { return nil }
+    return try TLSIdentity(certificate: certificate, key: certificateKey)
+  }
+
+  func accessLog() throws(SandboxError) -> AccessLog? {
+    guard let log else { return nil }
+    return try .open(log)
+  }
+
+  private static func validate(_ id: String, _ name: String) throws(SandboxError) {
+    if id.utf8.isEmpty { throw .option("the \(name) must not be empty") }
+    if id.utf8.contains(UInt8(ascii: ":")) {
+      throw .option(
+        "the \(name) must not contain a colon, which ends it in HTTP Basic authentication"
+      )
     }
   }
 }

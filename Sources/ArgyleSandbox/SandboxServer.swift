@@ -1,16 +1,24 @@
 /// A local HTTP server that answers as Argyle's v1 users API does.
 ///
-/// It serves from the moment it is made until `stop()` or the end of its life. It prints nothing and
-/// leaves signals alone.
+/// It serves from the moment it is made until `stop()` or the end of its life. It prints nothing, and its
+/// thread takes no signals.
 public final class SandboxServer: @unchecked Sendable {
   /// The version of the sandbox.
-  public static var version: String { "0.1.0" }
+  public static var version: String {
+    staticVersion.withUTF8Buffer { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// The version as a constant that C may borrow.
+  package static let staticVersion: StaticString = "0.1.0"
+
+  /// The version as a number that grows: major << 16 | minor << 8 | patch.
+  package static let versionNumber: Int32 = 0 << 16 | 1 << 8 | 0
 
   /// The TCP port that it listens on.
   public let port: UInt16
 
   /// Where it is reached, without a slash at the end.
-  public var url: String { "http://127.0.0.1:\(port)" }
+  public let url: String
 
   private let lock = Lock()
   private var server: HTTPServer?
@@ -20,19 +28,27 @@ public final class SandboxServer: @unchecked Sendable {
     try options.validate()
     // The port comes first, so that a taken one leaves no new database file behind.
     let socket = try ListeningSocket(port: options.port)
-    let api = API(
-      credentials: BasicCredentials(keyID: options.keyID, keySecret: options.keySecret),
-      users: try UserStore(Database(path: options.database)),
-      tokens: TokenIssuer(key: options.keySecret)
+    let settings = HTTPSettings(
+      timeoutSeconds: options.timeoutSeconds,
+      identity: try options.identity(),
+      log: try options.accessLog()
     )
+    let site = try Site(options)
     let port = socket.port
-    let server = try HTTPServer(socket: socket) { request in api.respond(to: request) }
-    self.init(port: port, server: server)
+    let url = "\(settings.scheme)://127.0.0.1:\(port)"
+    // The server's thread inherits the mask.
+    let mask = SignalMask.blockAll()
+    defer { mask.apply() }
+    let server = try HTTPServer(socket: socket, settings: settings) { request in
+      site.respond(to: request)
+    }
+    self.init(port: port, url: url, server: server)
   }
 
   /// Takes what is ready: in Embedded Swift, an object whose own initializer throws is leaked.
-  private init(port: UInt16, server: HTTPServer) {
+  private init(port: UInt16, url: String, server: HTTPServer) {
     self.port = port
+    self.url = url
     self.server = server
   }
 

@@ -4,23 +4,32 @@
 #include <microhttpd.h>
 
 // Necessary because MHD_start_daemon is variadic, which Swift does not import. All callbacks are given the
-// same context. The descriptor is a listening socket; the daemon closes it unless quiesced. Not epoll: in
-// 0.9.75 it overlooks the end of a connection that comes together with data, and keeps such connections
-// until their time is out.
+// same context. The descriptor is a listening socket; the daemon closes it unless quiesced. With a certificate
+// and key (PEM, ended by NUL) it speaks TLS, 1.2 at the least. It has no time-out of its own. Not epoll: in
+// 0.9.75 it overlooks the end of a connection that comes together with data, and keeps such connections for ever.
 static inline struct MHD_Daemon *argyle_mhd_start(
-    int descriptor, unsigned int connection_limit, unsigned int timeout_seconds, size_t memory_limit,
+    int descriptor, unsigned int connection_limit, size_t memory_limit,
+    const unsigned char *certificate, const unsigned char *key,
     MHD_NotifyConnectionCallback on_connection,
     void *(*on_request_line)(void *context, const char *target, struct MHD_Connection *connection),
     MHD_AccessHandlerCallback on_request, MHD_RequestCompletedCallback on_completed, void *context) {
+  struct MHD_OptionItem tls[] = {
+      {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)certificate},
+      {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)key},
+      {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+      {MHD_OPTION_END, 0, NULL},
+  };
+  unsigned int flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+  if (certificate) flags |= MHD_USE_TLS;
   return MHD_start_daemon(
-      MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, context,
+      flags, 0, NULL, NULL, on_request, context,
       MHD_OPTION_LISTEN_SOCKET, (MHD_socket)descriptor,
       MHD_OPTION_CONNECTION_LIMIT, connection_limit,
-      MHD_OPTION_CONNECTION_TIMEOUT, timeout_seconds,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_limit,
       MHD_OPTION_NOTIFY_CONNECTION, on_connection, context,
       MHD_OPTION_URI_LOG_CALLBACK, on_request_line, context,
       MHD_OPTION_NOTIFY_COMPLETED, on_completed, context,
+      MHD_OPTION_ARRAY, certificate ? tls : tls + 3,
       MHD_OPTION_END);
 }
 
@@ -29,6 +38,11 @@ static inline void *argyle_mhd_connection_context(struct MHD_Connection *connect
   const union MHD_ConnectionInfo *info =
       MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
   return info ? info->socket_context : NULL;
+}
+static inline int argyle_mhd_connection_descriptor(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  return info ? info->connect_fd : -1;
 }
 
 #endif

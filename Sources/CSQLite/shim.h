@@ -10,4 +10,9 @@ static inline int argyle_sqlite_bind_text(
       statement, index, (const char *)text, count, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
+// Necessary because sqlite3_db_config is variadic, which Swift does not import.
+static inline void argyle_sqlite_enable_triggers(sqlite3 *database, int enabled) {
+  sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_TRIGGER, enabled, (int *)0);
+}
+
 #endif

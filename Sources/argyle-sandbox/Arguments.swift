@@ -19,10 +19,20 @@ enum Arguments {
       --key-secret TEXT  API key secret to accept (default: \(SandboxOptions.defaultKeySecret))
       --port PORT        port on 127.0.0.1, 0 for a free one (default: \(defaultPort))
       --database FILE    SQLite file that keeps the state (default: in memory)
+      --other-key-id ID  with --other-key-secret TEXT, a key of the other environment,
+                         which is answered 401 "Invalid environment."
+      --fault JSON       a fault that is set from the start; may be given again
+      --timeout SECONDS  the time a client has to begin a request, to send it, and to take
+                         its answer, each (default: 30)
+      --log FILE         add a line of JSON for each request (/dev/stderr for the terminal)
+      --certificate FILE, --certificate-key FILE
+                         serve HTTPS with this certificate and private key (PEM)
       --help             print this and exit
       --version          print the version and exit
 
-    It prints its URL when it is ready, and stops on SIGTERM or SIGINT.
+    It prints its URL when it is ready, and stops on SIGTERM or SIGINT. While it runs, it is
+    controlled through the path /_sandbox, for example
+      curl --json '{"kind": "error", "status": 503, "count": 2}' URL/_sandbox/faults
     """
   }
 
@@ -35,6 +45,13 @@ enum Arguments {
       option("key-secret", "s", takesArgument: true),
       option("port", "p", takesArgument: true),
       option("database", "d", takesArgument: true),
+      option("other-key-id", "I", takesArgument: true),
+      option("other-key-secret", "S", takesArgument: true),
+      option("fault", "f", takesArgument: true),
+      option("timeout", "t", takesArgument: true),
+      option("log", "l", takesArgument: true),
+      option("certificate", "c", takesArgument: true),
+      option("certificate-key", "k", takesArgument: true),
       option("help", "h", takesArgument: false),
       option("version", "v", takesArgument: false),
       CPlatform.option(),
@@ -59,8 +76,15 @@ enum Arguments {
       case UInt8(ascii: "i"): options.keyID = value
       case UInt8(ascii: "s"): options.keySecret = value
       case UInt8(ascii: "d"): options.database = value
+      case UInt8(ascii: "I"): options.otherKeyID = value
+      case UInt8(ascii: "S"): options.otherKeySecret = value
+      case UInt8(ascii: "f"): options.faults.append(value)
+      case UInt8(ascii: "t"): options.timeoutSeconds = number(value) ?? 0
+      case UInt8(ascii: "l"): options.log = value
+      case UInt8(ascii: "c"): options.certificate = value
+      case UInt8(ascii: "k"): options.certificateKey = value
       default:
-        guard let port = port(value) else {
+        guard let number = number(value), let port = UInt16(exactly: number) else {
           return .invalid("the port must be a number from 0 to 65535, not '\(value)'")
         }
         options.port = port
@@ -73,8 +97,8 @@ enum Arguments {
     return .run(options)
   }
 
-  private static func port(_ text: String) -> UInt16? {
-    text.utf8.allSatisfy { 0x30...0x39 ~= $0 } ? UInt16(text) : nil
+  private static func number(_ text: String) -> Int? {
+    text.utf8.allSatisfy { 0x30...0x39 ~= $0 } ? Int(text) : nil
   }
 
   private static func option(

@@ -1,11 +1,19 @@
 /// The v1 API: authentication, then the endpoint that the path and method name.
 final class API {
   private let credentials: BasicCredentials
+  private let otherCredentials: BasicCredentials?
   private let users: UsersEndpoint
   private let userTokens: UserTokensEndpoint
 
-  init(credentials: BasicCredentials, users: UserStore, tokens: TokenIssuer) {
+  /// The other credentials are those of the other environment, which are known and not accepted.
+  init(
+    credentials: BasicCredentials,
+    otherCredentials: BasicCredentials?,
+    users: UserStore,
+    tokens: TokenIssuer
+  ) {
     self.credentials = credentials
+    self.otherCredentials = otherCredentials
     self.users = UsersEndpoint(users: users, tokens: tokens)
     userTokens = UserTokensEndpoint(users: users, tokens: tokens)
   }
@@ -23,15 +31,20 @@ final class API {
   private func route(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
     let route = Route(request.target.segments)
     if case .foreign = route { return .notFound }
+    if case .description = route { return OpenAPIEndpoint.respond(to: request) }
     switch credentials.check(request.authorization) {
     case .accepted: break
     case .missing: return .unauthorized("Authentication credentials were not provided.")
-    case .wrong: return .unauthorized("Invalid username/password.")
+    case .wrong:
+      let other = otherCredentials?.check(request.authorization)
+      return .unauthorized(
+        other == .accepted ? "Invalid environment." : "Invalid username/password."
+      )
     }
     if request.bodyIsTooLarge { return .error(413, detail: "Request body is too large.") }
 
     switch (route, request.method) {
-    case (.foreign, _), (.unknown, _): return .notFound
+    case (.foreign, _), (.description, _), (.unknown, _): return .notFound
     case (.users, .get), (.users, .head): return try users.list(request)
     case (.users, .post): return try users.create(request)
     case (.user(let id), .get), (.user(let id), .head): return try users.retrieve(id)
@@ -40,8 +53,7 @@ final class API {
     case (.userTokens, .post): return try userTokens.create(request)
     case (_, .options): return HTTPResponse(status: 200).adding("Allow", route.allowedMethods)
     default:
-      return .error(405, detail: "Method \"\(request.method.name)\" not allowed.")
-        .adding("Allow", route.allowedMethods)
+      return .methodNotAllowed(request.method, allowing: route.allowedMethods)
     }
   }
 }

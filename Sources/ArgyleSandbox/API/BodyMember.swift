@@ -10,10 +10,8 @@ enum BodyMember {
       self = .absent
       return
     }
-    let contentType = request.contentType ?? []
-    let mediaType = contentType.prefix { $0 != UInt8(ascii: ";") && !$0.isHTTPSpace }
-    guard mediaType.matchesIgnoringCase("application/json") else {
-      let name = String(decoding: contentType, as: UTF8.self)
+    guard request.isJSON else {
+      let name = String(decoding: request.contentType ?? [], as: UTF8.self)
       self = .refused(.error(415, detail: "Unsupported media type \"\(name)\" in request."))
       return
     }

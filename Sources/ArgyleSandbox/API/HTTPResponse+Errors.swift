@@ -9,6 +9,10 @@ extension HTTPResponse {
     return HTTPResponse(status: status, json: json)
   }
 
+  static func methodNotAllowed(_ method: HTTPMethod, allowing methods: String) -> HTTPResponse {
+    .error(405, detail: "Method \"\(method.name)\" not allowed.").adding("Allow", methods)
+  }
+
   static func unauthorized(_ detail: String) -> HTTPResponse {
     .error(401, detail: detail).adding("WWW-Authenticate", "Basic realm=\"api\"")
   }

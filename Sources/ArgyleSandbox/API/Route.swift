@@ -5,10 +5,16 @@ enum Route {
   case userTokens
   /// Within the API, but nothing is there.
   case unknown
+  /// The description of the API, which is outside of it.
+  case description
   /// Outside of the API.
   case foreign
 
   init(_ segments: [Bytes]) {
+    if segments.count == 1, segments[0].matches("openapi.json") {
+      self = .description
+      return
+    }
     guard let first = segments.first, first.matches("v1") else {
       self = .foreign
       return
@@ -25,13 +31,34 @@ enum Route {
     }
   }
 
+  /// The paths of the API's operations, as its documentation writes them.
+  static var templates: [String] { ["/v1/users", "/v1/users/{id}", "/v1/user-tokens"] }
+
+  /// The path of the operation, as the documentation writes it.
+  var template: String? {
+    switch self {
+    case .users: "/v1/users"
+    case .user: "/v1/users/{id}"
+    case .userTokens: "/v1/user-tokens"
+    case .unknown, .description, .foreign: nil
+    }
+  }
+
+  /// Whether the path is within the API.
+  var isOfAPI: Bool {
+    switch self {
+    case .description, .foreign: false
+    default: true
+    }
+  }
+
   /// The methods that it answers, for the header `Allow`.
   var allowedMethods: String {
     switch self {
     case .users: "GET, POST, HEAD, OPTIONS"
     case .user: "GET, PATCH, DELETE, HEAD, OPTIONS"
     case .userTokens: "POST, OPTIONS"
-    case .unknown, .foreign: ""
+    case .unknown, .description, .foreign: ""
     }
   }
 }

@@ -58,7 +58,7 @@ struct UsersEndpoint {
     json.raw(",\"results\":[")
     for (index, user) in results.enumerated() {
       if index > 0 { json.raw(",") }
-      write(user, to: &json)
+      json.user(user)
     }
     json.raw("]}")
     return HTTPResponse(status: 200, json: json)
@@ -71,18 +71,8 @@ struct UsersEndpoint {
 
   private func answer(_ user: User) -> HTTPResponse {
     var json = JSONWriter()
-    write(user, to: &json)
+    json.user(user)
     return HTTPResponse(status: 200, json: json)
-  }
-
-  private func write(_ user: User, to json: inout JSONWriter) {
-    json.raw("{\"id\":")
-    json.string(user.id.text)
-    json.raw(",\"created_at\":")
-    json.string(user.createdAt.text)
-    json.raw(",\"employers_connected\":[],\"data_providers_connected\":[],\"external_metadata\":")
-    json.raw(user.externalMetadata)
-    json.raw("}")
   }
 
   private func write(_ url: String?, to json: inout JSONWriter) {

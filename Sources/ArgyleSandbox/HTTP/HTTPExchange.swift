@@ -1,4 +1,4 @@
-/// A request while its body is received.
+/// A request from its headers to the end of its answer.
 final class HTTPExchange {
   /// The largest body that is taken.
   private static var bodyLimit: Int { 16 << 20 }
@@ -6,8 +6,25 @@ final class HTTPExchange {
   /// How much of a larger body is read on, so that the client comes to read the answer.
   private static var discardLimit: Int { 64 << 20 }
 
+  let method: String
+  let target: RequestTarget
+  let start = Moment.now()
+  let startTime = Timestamp.systemNow()
+
   private(set) var body = Bytes()
   private var count = 0
+
+  /// What is to become of it, from the time that it was carried out.
+  var outcome: HTTPOutcome?
+
+  /// What was given as the answer, for the log.
+  var sentStatus: UInt32?
+  var sentTraceID: String?
+
+  init(method: String, target: RequestTarget) {
+    self.method = method
+    self.target = target
+  }
 
   var bodyIsTooLarge: Bool { count > Self.bodyLimit }
 

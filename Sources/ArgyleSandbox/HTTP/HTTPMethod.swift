@@ -1,10 +1,10 @@
 /// A request's method.
 enum HTTPMethod {
-  case get, head, post, patch, delete, options
+  case get, head, post, put, patch, delete, options
   case other(String)
 
   init(_ name: String) {
-    let known: [HTTPMethod] = [.get, .head, .post, .patch, .delete, .options]
+    let known: [HTTPMethod] = [.get, .head, .post, .put, .patch, .delete, .options]
     self = known.first { name.utf8.matches($0.name) } ?? .other(name)
   }
 
@@ -13,6 +13,7 @@ enum HTTPMethod {
     case .get: "GET"
     case .head: "HEAD"
     case .post: "POST"
+    case .put: "PUT"
     case .patch: "PATCH"
     case .delete: "DELETE"
     case .options: "OPTIONS"

@@ -16,4 +16,10 @@ struct HTTPRequest {
 
   /// Whether the body was larger than the server takes; it is then empty here.
   let bodyIsTooLarge: Bool
+
+  /// Whether the body is declared as JSON.
+  var isJSON: Bool {
+    let mediaType = (contentType ?? []).prefix { $0 != UInt8(ascii: ";") && !$0.isHTTPSpace }
+    return mediaType.matchesIgnoringCase("application/json")
+  }
 }

@@ -2,7 +2,7 @@
 struct HTTPResponse {
   let status: UInt32
   private(set) var headers: [HTTPHeader] = []
-  let body: Bytes
+  private(set) var body: Bytes
 
   /// An answer without a body.
   init(status: UInt32) {
@@ -14,6 +14,20 @@ struct HTTPResponse {
     self.status = status
     body = json.text
     headers = [HTTPHeader(name: "Content-Type", value: "application/json")]
+  }
+
+  /// The same answer with another body.
+  func replacing(body: Bytes, contentType: String?) -> HTTPResponse {
+    var response = self
+    response.body = body
+    response.headers.removeAll { $0.name.utf8.matches("Content-Type") }
+    guard let contentType else { return response }
+    return response.adding("Content-Type", contentType)
+  }
+
+  /// The value of a header.
+  func header(_ name: String) -> String? {
+    headers.first { $0.name.utf8.matches(name) }?.value
   }
 
   func adding(_ name: String, _ value: String) -> HTTPResponse {

@@ -3,8 +3,9 @@ import CPlatform
 
 /// The libmicrohttpd daemon: one thread that waits, reads, answers, and is the only one at the state.
 final class HTTPServer {
-  private static var connectionLimit: UInt32 { 1000 }
-  private static var idleSeconds: UInt32 { 60 }
+  private static var connectionLimit: Int { 1000 }
+  /// From here on, idle connections make room for new ones.
+  private static var connectionCapacity: Int { 900 }
   /// A connection's memory, which bounds the size of a request's headers.
   private static var connectionMemory: Int { 64 << 10 }
   private static var stopMilliseconds: Int { 5000 }
@@ -15,23 +16,43 @@ final class HTTPServer {
 
   init(
     socket: consuming ListeningSocket,
+    settings: HTTPSettings,
     handler: @escaping HTTPService.Handler
   ) throws(SandboxError) {
-    service = HTTPService(port: socket.port, handler: handler)
+    service = HTTPService(
+      port: socket.port,
+      settings: settings,
+      capacity: Self.connectionCapacity,
+      handler: handler
+    )
     // The daemon closes the socket if it fails to start, and only then.
     descriptor = socket.release()
+    guard service.watch.begin() else {
+      close(descriptor)
+      throw .resources("the HTTP server's thread cannot be started")
+    }
     daemon = argyle_mhd_start(
       descriptor,
-      Self.connectionLimit,
-      Self.idleSeconds,
+      UInt32(Self.connectionLimit),
       Self.connectionMemory,
+      settings.identity.map { $0.certificate + [0] },
+      settings.identity.map { $0.key + [0] },
       connectionChanged,
       requestLineCame,
       requestCame,
       requestCompleted,
       Unmanaged.passUnretained(service).toOpaque()
     )
-    if daemon == nil { throw .resources("the HTTP server's thread cannot be started") }
+    if daemon == nil {
+      service.watch.end()
+      // libmicrohttpd does not say why.
+      if settings.identity != nil {
+        throw .file(
+          "the certificate and its key cannot be used: both must be PEM and belong together"
+        )
+      }
+      throw .resources("the HTTP server's thread cannot be started")
+    }
   }
 
   deinit { stop() }
@@ -43,7 +64,9 @@ final class HTTPServer {
     MHD_quiesce_daemon(daemon)
     // Those who connect from now on are turned away; otherwise they would wait for nothing.
     shutdown(descriptor, Int32(SHUT_RDWR))
+    service.watch.endDelays()
     service.gate.close(withinMilliseconds: Self.stopMilliseconds)
+    service.watch.end()
     MHD_stop_daemon(daemon)
     close(descriptor)
   }
@@ -51,31 +74,36 @@ final class HTTPServer {
 
 private func connectionChanged(
   context: UnsafeMutableRawPointer?,
-  connection: OpaquePointer?,
+  handle: OpaquePointer?,
   kept: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
   change: MHD_ConnectionNotificationCode
 ) {
-  guard let kept else { return }
-  if let ended = kept.pointee { Unmanaged<HTTPConnection>.fromOpaque(ended).release() }
-  kept.pointee =
-    change == .CONNECTION_NOTIFY_STARTED ? Unmanaged.passRetained(HTTPConnection()).toOpaque() : nil
+  guard let context, let kept else { return }
+  let watch = Unmanaged<HTTPService>.fromOpaque(context).takeUnretainedValue().watch
+  if change == .CONNECTION_NOTIFY_STARTED {
+    let connection = watch.add(handle, argyle_mhd_connection_descriptor(handle))
+    kept.pointee = Unmanaged.passRetained(connection).toOpaque()
+  } else if let ended = kept.pointee {
+    kept.pointee = nil
+    watch.remove(Unmanaged<HTTPConnection>.fromOpaque(ended).takeRetainedValue())
+  }
 }
 
 private func requestLineCame(
   context: UnsafeMutableRawPointer?,
   target: UnsafePointer<CChar>?,
-  connection: OpaquePointer?
+  handle: OpaquePointer?
 ) -> UnsafeMutableRawPointer? {
-  if let target, let kept = argyle_mhd_connection_context(connection) {
-    Unmanaged<HTTPConnection>.fromOpaque(kept).takeUnretainedValue().target = bytes(of: target)
-  }
+  guard let context, let target, let connection = keptConnection(handle) else { return nil }
+  connection.target = bytes(of: target)
+  Unmanaged<HTTPService>.fromOpaque(context).takeUnretainedValue().watch.enter(.busy, connection)
   return nil
 }
 
-/// Called when the headers have come, for each part of the body, and at its end.
+/// Called when the headers have come, for each part of the body, at its end, and after a delay.
 private func requestCame(
   context: UnsafeMutableRawPointer?,
-  connection: OpaquePointer?,
+  handle: OpaquePointer?,
   url: UnsafePointer<CChar>?,
   method: UnsafePointer<CChar>?,
   version: UnsafePointer<CChar>?,
@@ -83,19 +111,15 @@ private func requestCame(
   partCount: UnsafeMutablePointer<Int>?,
   exchange: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
 ) -> MHD_Result {
-  guard let context, let name = method, let partCount, let exchange,
-    let kept = argyle_mhd_connection_context(connection)
+  guard let context, let method, let partCount, let exchange,
+    let connection = keptConnection(handle)
   else { return .NO }
   let service = Unmanaged<HTTPService>.fromOpaque(context).takeUnretainedValue()
-  let target = Unmanaged<HTTPConnection>.fromOpaque(kept).takeUnretainedValue().target
-  let method = String(cString: name)
 
   guard let begun = exchange.pointee else {
-    guard let begun = service.begin(on: connection, target: target, method: method) else {
-      return .NO
-    }
+    guard let begun = service.begin(String(cString: method), on: connection) else { return .NO }
     exchange.pointee = Unmanaged.passRetained(begun).toOpaque()
-    return .YES
+    return begun.outcome != nil && begun.sentStatus == nil ? .NO : .YES
   }
   let current = Unmanaged<HTTPExchange>.fromOpaque(begun).takeUnretainedValue()
   if partCount.pointee > 0 {
@@ -103,17 +127,26 @@ private func requestCame(
     partCount.pointee = 0
     return current.isHopeless ? .NO : .YES
   }
-  return service.finish(current, on: connection, target: target, method: method) ? .YES : .NO
+  return service.finish(current, on: connection) ? .YES : .NO
 }
 
 private func requestCompleted(
   context: UnsafeMutableRawPointer?,
-  connection: OpaquePointer?,
+  handle: OpaquePointer?,
   exchange: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
   reason: MHD_RequestTerminationCode
 ) {
   guard let context, let exchange, let ended = exchange.pointee else { return }
   exchange.pointee = nil
-  Unmanaged<HTTPExchange>.fromOpaque(ended).release()
-  Unmanaged<HTTPService>.fromOpaque(context).takeUnretainedValue().gate.leave()
+  Unmanaged<HTTPService>.fromOpaque(context).takeUnretainedValue()
+    .complete(
+      Unmanaged<HTTPExchange>.fromOpaque(ended).takeRetainedValue(),
+      on: keptConnection(handle)
+    )
+}
+
+private func keptConnection(_ handle: OpaquePointer?) -> HTTPConnection? {
+  argyle_mhd_connection_context(handle).map {
+    Unmanaged<HTTPConnection>.fromOpaque($0).takeUnretainedValue()
+  }
 }

@@ -2,73 +2,102 @@ import CMicrohttpd
 
 /// What libmicrohttpd's callbacks work on, on its thread.
 final class HTTPService {
-  typealias Handler = (HTTPRequest) -> HTTPResponse
+  typealias Handler = (HTTPRequest) -> HTTPOutcome
 
   let gate = RequestGate()
+  let watch: ConnectionWatch
+  private let scheme: String
   private let ownHost: String
+  private let log: AccessLog?
   private let handler: Handler
 
-  init(port: UInt16, handler: @escaping Handler) {
+  init(port: UInt16, settings: HTTPSettings, capacity: Int, handler: @escaping Handler) {
+    watch = ConnectionWatch(timeoutSeconds: settings.timeoutSeconds, capacity: capacity)
+    scheme = settings.scheme
     ownHost = "127.0.0.1:\(port)"
+    log = settings.log
     self.handler = handler
   }
 
   /// The headers have come; gives nil to close the connection.
-  func begin(on connection: OpaquePointer?, target: Bytes, method: String) -> HTTPExchange? {
+  func begin(_ method: String, on connection: HTTPConnection) -> HTTPExchange? {
     guard gate.enter() else { return nil }
-    let exchange = HTTPExchange()
+    let exchange = HTTPExchange(method: method, target: RequestTarget(connection.target))
     // An answer at this point ends the connection, so it is given only where reading on is hopeless.
     let announced = header("Content-Length", of: connection) ?? []
     exchange.announce(decimalNumber(announced, limit: .max / 16) ?? 0)
     if exchange.isHopeless {
-      _ = finish(exchange, on: connection, target: target, method: method)
+      exchange.outcome = carryOut(exchange, on: connection)
+      _ = send(exchange, on: connection)
     }
     return exchange
   }
 
-  /// The body has come to its end; gives false to close the connection.
-  func finish(
-    _ exchange: HTTPExchange,
-    on connection: OpaquePointer?,
-    target: Bytes,
-    method: String
-  ) -> Bool {
-    let request = HTTPRequest(
-      method: HTTPMethod(method),
-      target: RequestTarget(target),
-      origin: "http://" + host(of: connection),
-      authorization: header("Authorization", of: connection),
-      contentType: header("Content-Type", of: connection),
-      body: exchange.body,
-      bodyIsTooLarge: exchange.bodyIsTooLarge
-    )
-    return send(handler(request), on: connection)
+  /// The body has come to its end, or a delay has; gives false to close the connection.
+  func finish(_ exchange: HTTPExchange, on connection: HTTPConnection) -> Bool {
+    if exchange.outcome == nil {
+      let outcome = watch.duringWork { carryOut(exchange, on: connection) }
+      exchange.outcome = outcome
+      let delay = outcome.delayMilliseconds
+      if delay > 0, watch.delay(connection, milliseconds: delay) { return true }
+    }
+    return send(exchange, on: connection)
   }
 
-  private func send(_ answer: HTTPResponse, on connection: OpaquePointer?) -> Bool {
-    let response = answer.body.withUnsafeBytes { body in
-      MHD_create_response_from_buffer(
-        body.count,
-        UnsafeMutableRawPointer(mutating: body.baseAddress),
-        .RESPMEM_MUST_COPY
+  /// The answer has been sent, or never will be.
+  func complete(_ exchange: HTTPExchange, on connection: HTTPConnection?) {
+    if let connection { watch.enter(.idle, connection) }
+    log?.write(exchange)
+    gate.leave()
+  }
+
+  private func carryOut(_ exchange: HTTPExchange, on connection: HTTPConnection) -> HTTPOutcome {
+    handler(
+      HTTPRequest(
+        method: HTTPMethod(exchange.method),
+        target: exchange.target,
+        origin: "\(scheme)://\(host(of: connection))",
+        authorization: header("Authorization", of: connection),
+        contentType: header("Content-Type", of: connection),
+        body: exchange.body,
+        bodyIsTooLarge: exchange.bodyIsTooLarge
       )
-    }
-    guard let response else { return false }
+    )
+  }
+
+  private func send(_ exchange: HTTPExchange, on connection: HTTPConnection) -> Bool {
+    guard let outcome = exchange.outcome, let answer = outcome.response else { return false }
+    watch.enter(.busy, connection)
+    guard let response = Self.response(answer.body, isCut: outcome.isCut) else { return false }
     defer { MHD_destroy_response(response) }
     for header in answer.headers { MHD_add_response_header(response, header.name, header.value) }
     if gate.isClosing { MHD_add_response_header(response, "Connection", "close") }
-    return MHD_queue_response(connection, answer.status, response) == .YES
+    if MHD_queue_response(connection.handle, answer.status, response) == .NO { return false }
+    exchange.sentStatus = answer.status
+    exchange.sentTraceID = answer.header("X-Trace-Id")
+    return true
   }
 
-  private func header(_ name: String, of connection: OpaquePointer?) -> Bytes? {
-    guard let value = MHD_lookup_connection_value(connection, .HEADER_KIND, name) else {
+  private static func response(_ body: Bytes, isCut: Bool) -> OpaquePointer? {
+    if isCut, !body.isEmpty { return CutBody.response(body) }
+    return body.withUnsafeBytes {
+      MHD_create_response_from_buffer(
+        $0.count,
+        UnsafeMutableRawPointer(mutating: $0.baseAddress),
+        .RESPMEM_MUST_COPY
+      )
+    }
+  }
+
+  private func header(_ name: String, of connection: HTTPConnection) -> Bytes? {
+    guard let value = MHD_lookup_connection_value(connection.handle, .HEADER_KIND, name) else {
       return nil
     }
     return bytes(of: value)
   }
 
   /// The host by which the client calls the server, as long as it can stand in a URL.
-  private func host(of connection: OpaquePointer?) -> String {
+  private func host(of connection: HTTPConnection) -> String {
     guard let host = header("Host", of: connection), !host.isEmpty,
       host.allSatisfy({
         $0.isASCIILetter || $0.isASCIIDigit || "-._~:[]".utf8.contains($0)

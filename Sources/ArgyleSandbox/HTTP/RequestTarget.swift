@@ -1,5 +1,8 @@
 /// The path and query of a request.
 struct RequestTarget {
+  /// The path as it came, without what may stand before it: an absolute target can name a password.
+  let path: Bytes
+
   /// The path's segments, each decoded by itself: an escaped slash is not a separator.
   let segments: [Bytes]
 
@@ -15,6 +18,7 @@ struct RequestTarget {
     }
     let path = target.prefix { $0 != UInt8(ascii: "?") }
     let query = target[path.endIndex...].dropFirst()
+    self.path = Bytes(path)
 
     var segments = path.split(separator: slash, omittingEmptySubsequences: false)
     // What stands before the first slash, and after one at the end, is nothing.

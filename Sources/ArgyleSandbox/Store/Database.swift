@@ -2,7 +2,8 @@ import CSQLite
 
 /// A connection to the SQLite database, with its schema up to date.
 final class Database {
-  private let handle: OpaquePointer
+  /// NULL where there was no memory for it, and then the object does not come to be.
+  private let handle: OpaquePointer?
   private let name: String
 
   /// Opens a file, which is made where there is none, or a database in memory.
@@ -12,10 +13,12 @@ final class Database {
     let result = sqlite3_open_v2(
       Self.fileName(path),
       &opened,
-      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+      // One thread at a time uses it.
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
       nil
     )
-    guard let opened else { throw .resources("no memory to open the \(name)") }
+    // Before anything fails: in Embedded Swift, an object that is incomplete when its initializer throws is
+    // leaked.
     handle = opened
     guard result == SQLITE_OK else { throw failure() }
 
@@ -48,6 +51,25 @@ final class Database {
     return Statement(statement, of: self)
   }
 
+  /// Does all of it or nothing.
+  func transaction(_ body: () throws(SandboxError) -> Void) throws(SandboxError) {
+    try execute("BEGIN IMMEDIATE")
+    do throws(SandboxError) {
+      try body()
+      try execute("COMMIT")
+    } catch {
+      sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
+      throw error
+    }
+  }
+
+  /// Does all of it or nothing, and no trigger fires: they take half of the time of a million rows.
+  func bulkTransaction(_ body: () throws(SandboxError) -> Void) throws(SandboxError) {
+    argyle_sqlite_enable_triggers(handle, 0)
+    defer { argyle_sqlite_enable_triggers(handle, 1) }
+    try transaction(body)
+  }
+
   /// How many rows the last statement changed.
   var changes: Int { Int(sqlite3_changes64(handle)) }
 
@@ -65,14 +87,7 @@ final class Database {
     let migrations = Schema.migrations
     if try number("PRAGMA user_version") == Int64(migrations.count) { return try checkOwner() }
     // The lock comes first: another process may be at the same work.
-    try execute("BEGIN IMMEDIATE")
-    do {
-      try applyMigrations(migrations)
-      try execute("COMMIT")
-    } catch {
-      sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
-      throw error
-    }
+    try transaction { () throws(SandboxError) in try applyMigrations(migrations) }
   }
 
   private func applyMigrations(_ migrations: [String]) throws(SandboxError) {

@@ -25,7 +25,11 @@ enum Schema {
       CREATE TRIGGER user_deleted AFTER DELETE ON users BEGIN
         UPDATE user_count SET users = users - 1;
       END;
+      """,
       """
+      ALTER TABLE users ADD COLUMN employers_connected TEXT NOT NULL DEFAULT '[]';
+      ALTER TABLE users ADD COLUMN data_providers_connected TEXT NOT NULL DEFAULT '[]';
+      """,
     ]
   }
 }

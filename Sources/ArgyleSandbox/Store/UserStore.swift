@@ -1,49 +1,71 @@
 /// The users, kept in the database.
 struct UserStore {
+  private static var columns: String {
+    "id, created_at, employers_connected, data_providers_connected, external_metadata"
+  }
+
   private let database: Database
+  private let clock: Clock
   private let insertUser: Statement
   private let selectUser: Statement
   private let updateUser: Statement
+  private let connectUser: Statement
   private let deleteUser: Statement
   private let selectCount: Statement
   private let selectNewestFirst: Statement
   private let selectOldestFirst: Statement
 
-  init(_ database: Database) throws(SandboxError) {
+  init(_ database: Database, clock: Clock) throws(SandboxError) {
     self.database = database
+    self.clock = clock
     insertUser = try database.prepare(
-      "INSERT INTO users (id, created_at, external_metadata) VALUES (?1, ?2, ?3)"
+      """
+      INSERT INTO users (id, created_at, external_metadata) VALUES (?1, ?2, ?3)
+      ON CONFLICT (id) DO NOTHING
+      """
     )
-    selectUser = try database.prepare(
-      "SELECT id, created_at, external_metadata FROM users WHERE id = ?1"
-    )
+    selectUser = try database.prepare("SELECT \(Self.columns) FROM users WHERE id = ?1")
     updateUser = try database.prepare("UPDATE users SET external_metadata = ?2 WHERE id = ?1")
+    connectUser = try database.prepare(
+      """
+      UPDATE users SET employers_connected = ?2, data_providers_connected = ?3 WHERE id = ?1
+      """
+    )
     deleteUser = try database.prepare("DELETE FROM users WHERE id = ?1")
     selectCount = try database.prepare("SELECT users FROM user_count")
     // The sequence keeps the order of users that were made in the same millisecond.
     selectNewestFirst = try database.prepare(
       """
-      SELECT id, created_at, external_metadata FROM users
+      SELECT \(Self.columns) FROM users
       ORDER BY created_at DESC, sequence DESC LIMIT ?1 OFFSET ?2
       """
     )
     selectOldestFirst = try database.prepare(
       """
-      SELECT id, created_at, external_metadata FROM users
+      SELECT \(Self.columns) FROM users
       ORDER BY created_at, sequence LIMIT ?1 OFFSET ?2
       """
     )
   }
 
   func create(externalMetadata: Bytes) throws(SandboxError) -> User {
-    let now = Timestamp.now()
+    let now = clock.now()
     let user = User(id: .timeOrdered(now), createdAt: now, externalMetadata: externalMetadata)
-    defer { insertUser.reset() }
-    try insertUser.bind(1, user.id.text)
-    try insertUser.bind(2, now.milliseconds)
-    try insertUser.bind(3, externalMetadata)
-    _ = try insertUser.step()
+    try insert(user)
     return user
+  }
+
+  /// Adds the first users of a seed, which are always the same, but for those that are there already.
+  func create(count: Int, fromSeed seed: Int) throws(SandboxError) {
+    try database.bulkTransaction { () throws(SandboxError) in
+      var users = SeededUsers(seed: seed)
+      var added = 0
+      for _ in 0..<count {
+        try insert(users.next())
+        added += database.changes
+      }
+      try database.execute("UPDATE user_count SET users = users + \(added)")
+    }
   }
 
   func user(_ id: UUID) throws(SandboxError) -> User? {
@@ -61,6 +83,21 @@ struct UserStore {
     return database.changes > 0
   }
 
+  /// Stores what a user is connected to.
+  func connect(_ user: User) throws(SandboxError) {
+    defer { connectUser.reset() }
+    try connectUser.bind(1, user.id.text)
+    try connectUser.bind(2, user.employersConnected)
+    try connectUser.bind(3, user.dataProvidersConnected)
+    _ = try connectUser.step()
+  }
+
+  func deleteAll() throws(SandboxError) {
+    try database.bulkTransaction { () throws(SandboxError) in
+      try database.execute("DELETE FROM users; UPDATE user_count SET users = 0")
+    }
+  }
+
   /// Deletes a user; false where there is no such user.
   func delete(_ id: UUID) throws(SandboxError) -> Bool {
     defer { deleteUser.reset() }
@@ -75,13 +112,37 @@ struct UserStore {
   }
 
   func users(limit: Int, offset: Int, newestFirst: Bool) throws(SandboxError) -> [User] {
-    let statement = newestFirst ? selectNewestFirst : selectOldestFirst
+    // SQLite steps over what is skipped: nothing is read past the end, and the rest from the end that is near.
+    let count = try count()
+    guard offset < count else { return [] }
+    let limit = min(limit, count - offset)
+    let remaining = count - offset - limit
+    if remaining >= offset {
+      return try rows(of: newestFirst ? selectNewestFirst : selectOldestFirst, limit, offset)
+    }
+    return try rows(of: newestFirst ? selectOldestFirst : selectNewestFirst, limit, remaining)
+      .reversed()
+  }
+
+  private func rows(
+    of statement: Statement,
+    _ limit: Int,
+    _ offset: Int
+  ) throws(SandboxError) -> [User] {
     defer { statement.reset() }
     try statement.bind(1, Int64(limit))
     try statement.bind(2, Int64(offset))
     var users: [User] = []
     while try statement.step() { users.append(try row(of: statement)) }
     return users
+  }
+
+  private func insert(_ user: User) throws(SandboxError) {
+    defer { insertUser.reset() }
+    try insertUser.bind(1, user.id.text)
+    try insertUser.bind(2, user.createdAt.milliseconds)
+    try insertUser.bind(3, user.externalMetadata)
+    _ = try insertUser.step()
   }
 
   private func row(of statement: Statement) throws(SandboxError) -> User {
@@ -91,7 +152,9 @@ struct UserStore {
     return User(
       id: id,
       createdAt: Timestamp(milliseconds: statement.integer(1)),
-      externalMetadata: statement.text(2)
+      employersConnected: statement.text(2),
+      dataProvidersConnected: statement.text(3),
+      externalMetadata: statement.text(4)
     )
   }
 }

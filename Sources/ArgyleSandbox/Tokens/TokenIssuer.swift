@@ -10,9 +10,11 @@ struct TokenIssuer {
   private static var clientID: String { "0d9b5bf3-97fa-4757-a136-b2a03d171414" }
 
   private let key: Bytes
+  private let clock: Clock
 
-  init(key: String) {
+  init(key: String, clock: Clock) {
     self.key = Bytes(key.utf8)
+    self.clock = clock
   }
 
   /// The token that is handed to Argyle Link.
@@ -34,7 +36,7 @@ struct TokenIssuer {
   ) throws(SandboxError) -> String {
     var jwt: OpaquePointer?
     defer { jwt_free(jwt) }
-    let now = Timestamp.now().seconds
+    let now = clock.now().seconds
     guard
       jwt_new(&jwt) == 0,
       jwt_set_alg(jwt, JWT_ALG_HS256, key, Int32(clamping: key.count)) == 0,

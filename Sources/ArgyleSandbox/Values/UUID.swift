@@ -15,9 +15,16 @@ struct UUID: Equatable {
 
   /// Puts the time into the first 48 bits, as a ULID does.
   static func timeOrdered(_ time: Timestamp) -> UUID {
-    let random = random()
+    var generator = SystemRandomNumberGenerator()
+    return timeOrdered(time, using: &generator)
+  }
+
+  static func timeOrdered(
+    _ time: Timestamp,
+    using generator: inout some RandomNumberGenerator
+  ) -> UUID {
     let milliseconds = UInt64(truncatingIfNeeded: time.milliseconds)
-    return UUID(high: milliseconds << 16 | random.high & 0xFFFF, low: random.low)
+    return UUID(high: milliseconds << 16 | generator.next() & 0xFFFF, low: generator.next())
   }
 
   init?(_ text: some Collection<UInt8>) {

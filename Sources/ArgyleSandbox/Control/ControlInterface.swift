@@ -1,0 +1,169 @@
+/// The interface by which a sandbox is changed while it runs.
+///
+/// | path                     | method | body, answer                                                       |
+/// |--------------------------|--------|--------------------------------------------------------------------|
+/// | `/_sandbox`              | GET    | everything: version, count of users, clock, faults                 |
+/// |                          | DELETE | a new start: no users, no faults, the clock not moved; 204         |
+/// | `/_sandbox/faults`       | GET    | the faults that are set, an array                                  |
+/// |                          | PUT    | replaces them by an array                                          |
+/// |                          | POST   | adds one, an object                                                |
+/// |                          | DELETE | removes all; 204                                                   |
+/// | `/_sandbox/users`        | POST   | `{"count": n, "seed": s}` adds the first n users of a seed         |
+/// |                          | DELETE | deletes all users; 204                                             |
+/// | `/_sandbox/users/{id}`   | PATCH  | `{"employers_connected": […], "data_providers_connected": […]}`    |
+/// | `/_sandbox/clock`        | GET    | the sandbox's time                                                 |
+/// |                          | PUT    | `{"offset_seconds": n}` moves it, from the system's time           |
+///
+/// No key is asked for: the server can be reached from its own machine only. Bodies have to be declared as
+/// `application/json`, which a browser does not send for a foreign page unasked.
+struct ControlInterface {
+  static var prefix: String { "_sandbox" }
+  /// The most users of a seed: their times then stay in the past.
+  private static var seedLimit: Int { 10_000_000 }
+
+  let users: UserStore
+  let faults: FaultPlan
+  let clock: Clock
+
+  func respond(to request: HTTPRequest) -> HTTPResponse {
+    do throws(SandboxError) {
+      return try route(request)
+    } catch {
+      if case .option(let problem) = error { return .error(400, detail: problem) }
+      return .error(500, detail: "A server error occurred: \(error.message).")
+    }
+  }
+
+  private func route(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
+    if let refusal = refusal(of: request) { return refusal }
+    let segments = request.target.segments.dropFirst()
+    guard let name = segments.first else { return try everything(request) }
+    switch segments.count {
+    case 1 where name.matches("faults"): return try faults(request)
+    case 1 where name.matches("users"): return try users(request)
+    case 2 where name.matches("users"): return try user(segments[2], request)
+    case 1 where name.matches("clock"): return try clock(request)
+    default: return .notFound
+    }
+  }
+
+  private func everything(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
+    switch request.method {
+    case .get, .head: break
+    case .delete:
+      try users.deleteAll()
+      faults.clear()
+      clock.offsetSeconds = 0
+      return HTTPResponse(status: 204)
+    default: return notAllowed(request, "GET, DELETE, HEAD")
+    }
+    var json = JSONWriter()
+    json.raw("{\"version\":")
+    json.string(SandboxServer.version)
+    json.raw(",\"users\":\(try users.count()),\"clock\":")
+    writeClock(to: &json)
+    json.raw(",\"faults\":")
+    faults.write(to: &json)
+    json.raw("}")
+    return HTTPResponse(status: 200, json: json)
+  }
+
+  private func faults(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
+    switch request.method {
+    case .get, .head: break
+    case .put: try faults.replace(by: request.body)
+    case .post: try faults.add(request.body)
+    case .delete:
+      faults.clear()
+      return HTTPResponse(status: 204)
+    default: return notAllowed(request, "GET, PUT, POST, DELETE, HEAD")
+    }
+    var json = JSONWriter()
+    faults.write(to: &json)
+    return HTTPResponse(status: 200, json: json)
+  }
+
+  private func users(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
+    switch request.method {
+    case .post: break
+    case .delete:
+      try users.deleteAll()
+      return HTTPResponse(status: 204)
+    default: return notAllowed(request, "POST, DELETE")
+    }
+    var members = try JSONMembers(request.body)
+    guard let count = try members.integer("count", 1...Self.seedLimit) else {
+      throw .option("'count' is required")
+    }
+    let seed = try members.integer("seed", Int.min...Int.max) ?? 0
+    try members.finish()
+    let before = try users.count()
+    try users.create(count: count, fromSeed: seed)
+    var json = JSONWriter()
+    json.raw("{\"created\":\(try users.count() - before)}")
+    return HTTPResponse(status: 201, json: json)
+  }
+
+  private func user(_ id: Bytes, _ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
+    guard case .patch = request.method else { return notAllowed(request, "PATCH") }
+    guard let id = UUID(id), var user = try users.user(id) else { return .notFound }
+    var members = try JSONMembers(request.body)
+    if let names = try members.strings("employers_connected") {
+      user.employersConnected = array(of: names)
+    }
+    if let names = try members.strings("data_providers_connected") {
+      user.dataProvidersConnected = array(of: names)
+    }
+    try members.finish()
+    try users.connect(user)
+    var json = JSONWriter()
+    json.user(user)
+    return HTTPResponse(status: 200, json: json)
+  }
+
+  private func clock(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
+    switch request.method {
+    case .get, .head: break
+    case .put:
+      var members = try JSONMembers(request.body)
+      let range = -Clock.maximumOffset...Clock.maximumOffset
+      guard let seconds = try members.integer("offset_seconds", range) else {
+        throw .option("'offset_seconds' is required")
+      }
+      try members.finish()
+      clock.offsetSeconds = seconds
+    default: return notAllowed(request, "GET, PUT, HEAD")
+    }
+    var json = JSONWriter()
+    writeClock(to: &json)
+    return HTTPResponse(status: 200, json: json)
+  }
+
+  /// The answer to a body that cannot be read.
+  private func refusal(of request: HTTPRequest) -> HTTPResponse? {
+    if request.bodyIsTooLarge { return .error(413, detail: "Request body is too large.") }
+    if request.body.isEmpty || request.isJSON { return nil }
+    return .error(415, detail: "The body must be declared as application/json.")
+  }
+
+  private func notAllowed(_ request: HTTPRequest, _ methods: String) -> HTTPResponse {
+    .methodNotAllowed(request.method, allowing: methods)
+  }
+
+  private func writeClock(to json: inout JSONWriter) {
+    json.raw("{\"offset_seconds\":\(clock.offsetSeconds),\"now\":")
+    json.string(clock.now().text)
+    json.raw("}")
+  }
+
+  private func array(of strings: [String]) -> Bytes {
+    var json = JSONWriter()
+    json.raw("[")
+    for (index, string) in strings.enumerated() {
+      if index > 0 { json.raw(",") }
+      json.string(string)
+    }
+    json.raw("]")
+    return json.text
+  }
+}

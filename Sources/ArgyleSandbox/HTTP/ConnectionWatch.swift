@@ -1,0 +1,185 @@
+import CMicrohttpd
+import CPlatform
+
+/// A thread that ends connections whose time is over, and delays.
+///
+/// libmicrohttpd's own time-out starts again with every byte, so that a client can hold a connection for
+/// ever.
+final class ConnectionWatch {
+  private let timeoutMilliseconds: Int
+  /// From this number on, the connection that is idle the longest makes room for a new one.
+  private let capacity: Int
+  private let monitor = Monitor()
+  private var connections: [HTTPConnection] = []
+  private var workStart: Moment?
+  private var nextDeadline: Moment?
+  private var delaysAreOver = false
+  private var hasEnded = false
+  private var thread: pthread_t?
+
+  init(timeoutSeconds: Int, capacity: Int) {
+    timeoutMilliseconds = timeoutSeconds * 1000
+    self.capacity = capacity
+  }
+
+  /// Starts the thread, which `end()` has to end; false where that fails.
+  func begin() -> Bool {
+    var thread = pthread_t()
+    let context = Unmanaged.passUnretained(self).toOpaque()
+    guard pthread_create(&thread, nil, runWatch, context) == 0 else { return false }
+    self.thread = thread
+    return true
+  }
+
+  /// Ends the thread, and all delays; none begins any more.
+  func end() {
+    guard let thread else { return }
+    self.thread = nil
+    monitor.lock()
+    hasEnded = true
+    monitor.signal()
+    monitor.unlock()
+    pthread_join(thread, nil)
+    monitor.lock()
+    let delayed = connections.filter { $0.phase == .delayed }
+    monitor.unlock()
+    for connection in delayed { MHD_resume_connection(connection.handle) }
+  }
+
+  /// Ends all delays, those to come too.
+  func endDelays() {
+    monitor.lock()
+    defer { monitor.unlock() }
+    delaysAreOver = true
+    monitor.signal()
+  }
+
+  func add(_ handle: OpaquePointer?, _ descriptor: Int32) -> HTTPConnection {
+    monitor.lock()
+    defer { monitor.unlock() }
+    if connections.count >= capacity { makeRoom() }
+    let connection = HTTPConnection(handle: handle, descriptor: descriptor, deadline: timeout())
+    connections.append(connection)
+    watch(connection)
+    return connection
+  }
+
+  /// Forgets a connection whose socket is about to be closed.
+  func remove(_ connection: HTTPConnection) {
+    monitor.lock()
+    defer { monitor.unlock() }
+    guard let index = connections.firstIndex(where: { $0 === connection }) else { return }
+    connections.swapAt(index, connections.count - 1)
+    connections.removeLast()
+  }
+
+  /// Gives a connection the time for its next part.
+  func enter(_ phase: ConnectionPhase, _ connection: HTTPConnection) {
+    monitor.lock()
+    defer { monitor.unlock() }
+    if connection.phase == .ended { return }
+    connection.phase = phase
+    connection.deadline = timeout()
+    watch(connection)
+  }
+
+  /// Suspends a connection for a time; false where its request is to go on at once.
+  func delay(_ connection: HTTPConnection, milliseconds: Int) -> Bool {
+    monitor.lock()
+    defer { monitor.unlock() }
+    if delaysAreOver || hasEnded || connection.phase == .ended { return false }
+    MHD_suspend_connection(connection.handle)
+    connection.phase = .delayed
+    connection.deadline = .now().adding(milliseconds: milliseconds)
+    watch(connection)
+    return true
+  }
+
+  /// Does the server's work, which is no time that clients take.
+  func duringWork<Result>(_ work: () -> Result) -> Result {
+    let start = Moment.now()
+    monitor.lock()
+    workStart = start
+    monitor.unlock()
+    let result = work()
+    monitor.lock()
+    workStart = nil
+    let elapsed = Moment.now().since(start)
+    for connection in connections where elapsed > 100_000 && connection.phase != .delayed {
+      connection.deadline = connection.deadline.adding(microseconds: elapsed)
+    }
+    monitor.unlock()
+    return result
+  }
+
+  fileprivate func run() {
+    monitor.lock()
+    while !hasEnded {
+      let due = takeDue()
+      if due.isEmpty {
+        monitor.wait(until: nextDeadline)
+      } else {
+        // Not under the lock, because libmicrohttpd takes one of its own. A suspended connection stays.
+        monitor.unlock()
+        for connection in due { MHD_resume_connection(connection.handle) }
+        monitor.lock()
+      }
+    }
+    monitor.unlock()
+  }
+
+  /// Ends what is over; gives the connections whose delay is.
+  private func takeDue() -> [HTTPConnection] {
+    let now = Moment.now()
+    var due: [HTTPConnection] = []
+    nextDeadline = nil
+    for connection in connections {
+      switch connection.phase {
+      case .delayed where delaysAreOver || connection.deadline <= now:
+        connection.phase = .busy
+        connection.deadline = timeout()
+        due.append(connection)
+      case .idle, .busy:
+        if connection.deadline > now { break }
+        // While the server works, nobody can be late; it is looked at again soon.
+        guard workStart == nil else {
+          wake(at: now.adding(milliseconds: 100))
+          break
+        }
+        cut(connection)
+      case .delayed, .ended: break
+      }
+      if connection.phase != .ended, connection.deadline > now { watch(connection) }
+    }
+    return due
+  }
+
+  /// Lets libmicrohttpd find the connection at its end.
+  private func cut(_ connection: HTTPConnection) {
+    connection.phase = .ended
+    shutdown(connection.descriptor, Int32(SHUT_RDWR))
+  }
+
+  private func makeRoom() {
+    let idle = connections.filter { $0.phase == .idle }
+    if let oldest = idle.min(by: { $0.deadline < $1.deadline }) { cut(oldest) }
+  }
+
+  private func timeout() -> Moment { .now().adding(milliseconds: timeoutMilliseconds) }
+
+  /// Sees to it that the thread is awake at a connection's deadline.
+  private func watch(_ connection: HTTPConnection) { wake(at: connection.deadline) }
+
+  private func wake(at moment: Moment) {
+    if let next = nextDeadline, next <= moment { return }
+    nextDeadline = moment
+    monitor.signal()
+  }
+}
+
+private func runWatch(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+  if let context {
+    Unmanaged<ConnectionWatch>.fromOpaque(context).takeUnretainedValue().run()
+  }
+  return nil
+}

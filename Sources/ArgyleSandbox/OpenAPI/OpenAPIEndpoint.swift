@@ -1,0 +1,14 @@
+/// `/openapi.json`: the description of the API, which is no part of it and so asks for no key.
+struct OpenAPIEndpoint {
+  static func respond(to request: HTTPRequest) -> HTTPResponse {
+    switch request.method {
+    case .get, .head:
+      var json = JSONWriter()
+      json.raw(PackageResources.openapi_json)
+      return HTTPResponse(status: 200, json: json)
+    default:
+      return .error(405, detail: "Method \"\(request.method.name)\" not allowed.")
+        .adding("Allow", "GET, HEAD")
+    }
+  }
+}

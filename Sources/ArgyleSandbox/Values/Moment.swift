@@ -1,0 +1,30 @@
+import CPlatform
+
+/// A point in time for measuring, which nobody sets back or forth, in microseconds.
+struct Moment: Comparable {
+  private var microseconds: Int64
+
+  static func now() -> Moment {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Moment(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+  }
+
+  var time: timespec {
+    timespec(
+      tv_sec: Int(microseconds / 1_000_000),
+      tv_nsec: Int(microseconds % 1_000_000) * 1000
+    )
+  }
+
+  /// The microseconds from another moment to this one.
+  func since(_ other: Moment) -> Int { Int(microseconds - other.microseconds) }
+
+  func adding(milliseconds: Int) -> Moment { adding(microseconds: milliseconds * 1000) }
+
+  func adding(microseconds: Int) -> Moment {
+    Moment(microseconds: self.microseconds + Int64(microseconds))
+  }
+
+  static func < (one: Moment, other: Moment) -> Bool { one.microseconds < other.microseconds }
+}
