@@ -12,6 +12,7 @@ let package = Package(
   products: [
     .library(name: "Argyle", targets: ["Argyle"]),
     .library(name: "argyle-c", type: .dynamic, targets: ["ArgyleABI"]),
+    .library(name: "argyle-sandbox-c", type: .dynamic, targets: ["ArgyleSandboxABI"]),
     .executable(name: "argyle-sandbox", targets: ["argyle-sandbox"]),
   ],
   targets: [
@@ -40,22 +41,31 @@ let package = Package(
     .systemLibrary(name: "CJWT", pkgConfig: "libjwt", providers: [.apt(["libjwt-dev"])]),
     .target(name: "CPlatform"),
 
+    // What Swift and C hand each other, for the client and the sandbox alike.
+    .target(name: "Interop", dependencies: ["CJansson"], swiftSettings: swiftSettings),
+
     // The client and its C ABI.
     .target(
       name: "Argyle",
-      dependencies: ["CCurl", "CJansson", "CPlatform"],
+      dependencies: ["CCurl", "CJansson", "CPlatform", "Interop"],
       swiftSettings: swiftSettings
     ),
     .target(
       name: "ArgyleABI",
-      dependencies: ["Argyle", "CArgyle", "CJansson"],
+      dependencies: ["Argyle", "CArgyle", "CJansson", "Interop"],
       swiftSettings: swiftSettings
     ),
 
-    // The sandbox server.
+    // The sandbox server, its C ABI and its command.
     .target(
       name: "ArgyleSandbox",
       dependencies: ["CJWT", "CJansson", "CMicrohttpd", "CPlatform", "CSQLite"],
+      resources: [.embedInCode("OpenAPI/openapi.json")],
+      swiftSettings: swiftSettings
+    ),
+    .target(
+      name: "ArgyleSandboxABI",
+      dependencies: ["ArgyleSandbox", "CArgyle", "CJansson", "CPlatform", "Interop"],
       swiftSettings: swiftSettings
     ),
     .executableTarget(
@@ -64,6 +74,9 @@ let package = Package(
       swiftSettings: swiftSettings
     ),
 
-    .testTarget(name: "ArgyleTests", dependencies: ["Argyle", "ArgyleSandbox", "CJansson"]),
+    .testTarget(
+      name: "ArgyleTests",
+      dependencies: ["Argyle", "ArgyleSandbox", "CJansson", "Interop"]
+    ),
   ]
 )

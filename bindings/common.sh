@@ -52,16 +52,14 @@ header_macro() {
   sed -n "s/^#define $1 \([0-9][0-9]*\)\$/\1/p" "$root/include/argyle.h"
 }
 
-# Sets version, soname and symbol_node from the header, the one place that has the version.
+# Sets version and major from argyle.h, the one place that has the version: both libraries are of the same.
 read_version() {
-  local major minor patch
+  local minor patch
   major=$(header_macro ARGYLE_VERSION_MAJOR)
   minor=$(header_macro ARGYLE_VERSION_MINOR)
   patch=$(header_macro ARGYLE_VERSION_PATCH)
   [[ $major && $minor && $patch ]] || fail "include/argyle.h does not tell its version."
   version=$major.$minor.$patch
-  soname=libargyle.so.$major
-  symbol_node=ARGYLE_$major
 }
 
 # Where the toolchain keeps its libraries, whatever the command on PATH links to.
@@ -78,13 +76,21 @@ unicode_tables() {
   printf '%s/embedded/%s/libswiftUnicodeDataTables.a\n' "$(swift_resources)" "$(swift_triple)"
 }
 
-# write_version_script FILE: exports the header's functions under one node, and nothing else.
+# The libraries go by the names of their headers, argyle and argyle-sandbox; what is built is product NAME-c.
+
+# soname NAME: the name under which programs look for the library.
+soname() {
+  printf 'lib%s.so.%s\n' "$1" "$major"
+}
+
+# write_version_script NAME FILE: exports the header's functions under one node, and nothing else.
 write_version_script() {
+  local node=${1^^}
   {
-    printf '%s {\nglobal:\n' "$symbol_node"
-    "$root/bindings/c/functions" | sed 's/.*/  &;/'
+    printf '%s_%s {\nglobal:\n' "${node//-/_}" "$major"
+    "$root/bindings/c/functions" "$root/include/$1.h" | sed 's/.*/  &;/'
     printf 'local:\n  *;\n};\n'
-  } >"$1"
+  } >"$2"
 }
 
 # build_product PRODUCT OUTPUT SCRATCH FLAG…: builds one product by itself, because linker flags hit everything
@@ -99,7 +105,7 @@ build_product() {
   if [[ -d $scratch/release ]] && is_new "$scratch/compiling" "$compiling"; then
     find "$scratch/release/" -name '*.o' -delete
   fi
-  linking=$(printf '%s\n' "$@" && cat "$scratch"/*.map 2>/dev/null || true)
+  linking=$(printf '%s\n' "$@" && cat "$scratch/$product.map" 2>/dev/null || true)
   if is_new "$scratch/$product.linking" "$linking"; then
     rm -f "$scratch/release/$output"
   fi
@@ -119,35 +125,33 @@ is_new() {
 # the names of local symbols out of the library, which gold does not.
 embedded_flags=(-Xswiftc -Xfrontend -Xswiftc -function-sections -Xswiftc -use-ld=lld)
 
-# build_library SCRATCH: the shipped library, Embedded Swift, into SCRATCH/release/libargyle-c.so.
+# link_library SCRATCH NAME ARGUMENT…: a library, with its name and its exports.
+link_library() {
+  local scratch=$1 name=$2 map=$1/$2-c.map
+  shift 2
+  mkdir -p "$scratch"
+  write_version_script "$name" "$map"
+  build_product "$name-c" "lib$name-c.so" "$scratch" "$@" \
+    -Xlinker "-soname=$(soname "$name")" -Xlinker "--version-script=$map"
+}
+
+# build_library SCRATCH NAME: the shipped library, Embedded Swift, into SCRATCH/release/libNAME-c.so.
 build_library() {
-  local scratch=$1
-  mkdir -p "$scratch"
-  write_version_script "$scratch/argyle.map"
-  ARGYLE_EMBEDDED=1 build_product argyle-c libargyle-c.so "$scratch" "${embedded_flags[@]}" \
-    -Xlinker "$(unicode_tables)" -Xlinker -lm -Xlinker --gc-sections -Xlinker -z -Xlinker defs \
-    -Xlinker -s -Xlinker "-soname=$soname" -Xlinker "--version-script=$scratch/argyle.map"
+  ARGYLE_EMBEDDED=1 link_library "$1" "$2" "${embedded_flags[@]}" \
+    -Xlinker "$(unicode_tables)" -Xlinker --as-needed -Xlinker -lm -Xlinker --gc-sections \
+    -Xlinker -z -Xlinker defs -Xlinker -s
 }
 
-# build_sanitized SCRATCH address|thread: the same for a sanitizer, whose symbols the program that loads it
-# has to bring, with symbols for readable stacks.
+# build_sanitized SCRATCH NAME address|thread: the same for a sanitizer, whose symbols the program that loads
+# it has to bring, with symbols for readable stacks.
 build_sanitized() {
-  local scratch=$1 sanitizer=$2
-  mkdir -p "$scratch"
-  write_version_script "$scratch/argyle.map"
-  ARGYLE_EMBEDDED=1 build_product argyle-c libargyle-c.so "$scratch" "${embedded_flags[@]}" \
-    --sanitize "$sanitizer" \
-    -Xlinker "$(unicode_tables)" -Xlinker -lm \
-    -Xlinker "-soname=$soname" -Xlinker "--version-script=$scratch/argyle.map"
+  ARGYLE_EMBEDDED=1 link_library "$1" "$2" "${embedded_flags[@]}" --sanitize "$3" \
+    -Xlinker "$(unicode_tables)" -Xlinker -lm
 }
 
-# build_ordinary SCRATCH: the library as ordinary Swift, which needs the Swift runtime.
+# build_ordinary SCRATCH NAME: the library as ordinary Swift, which needs the Swift runtime.
 build_ordinary() {
-  local scratch=$1
-  mkdir -p "$scratch"
-  write_version_script "$scratch/argyle.map"
-  build_product argyle-c libargyle-c.so "$scratch" \
-    -Xlinker "-soname=$soname" -Xlinker "--version-script=$scratch/argyle.map"
+  link_library "$1" "$2"
 }
 
 # build_sandbox SCRATCH: the server, Embedded Swift, into SCRATCH/release/argyle-sandbox.
@@ -156,7 +160,7 @@ build_sandbox() {
     -Xlinker "$(unicode_tables)" -Xlinker -lm -Xlinker --gc-sections -Xlinker -s
 }
 
-# build_archive SCRATCH: the objects of a build_library as one, SCRATCH/libargyle.a. A plain archive would
+# build_archive SCRATCH: the objects of libargyle.so as one, SCRATCH/libargyle.a. A plain archive would
 # show swift_retain and some 500 more, which clash with those of a Swift program that links it.
 build_archive() {
   local scratch=$1 object=$1/argyle.o roots
@@ -171,10 +175,11 @@ build_archive() {
   ar -rcD "$scratch/libargyle.a" "$object"
 }
 
-# lay_out_library LIBRARY DIRECTORY: the library and the links to it.
+# lay_out_library SCRATCH NAME DIRECTORY: the library that was built, and the links to it.
 lay_out_library() {
-  mkdir -p "$2"
-  install -m 755 "$1" "$2/libargyle.so.$version"
-  ln -sfn "libargyle.so.$version" "$2/$soname"
-  ln -sfn "$soname" "$2/libargyle.so"
+  local file=lib$2.so
+  mkdir -p "$3"
+  install -m 755 "$1/release/lib$2-c.so" "$3/$file.$version"
+  ln -sfn "$file.$version" "$3/$(soname "$2")"
+  ln -sfn "$(soname "$2")" "$3/$file"
 }

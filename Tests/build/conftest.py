@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HEADER = ROOT / "include" / "argyle.h"
 CONSUMERS = ROOT / "Tests" / "consumers"
 STRICT = ("-pedantic", "-Wall", "-Wextra", "-Werror")
 
@@ -49,11 +48,63 @@ def succeed(
     return result.stdout
 
 
-def declared_functions() -> list[str]:
-    """The functions of the header, from the tool by which the library's exports are made."""
-    functions = succeed([ROOT / "bindings" / "c" / "functions"]).split()
-    assert len(functions) > 20
-    return functions
+@dataclass(frozen=True)
+class Library:
+    """A shared library of the project, which goes by the name of its header."""
+
+    name: str
+    # The Swift target of its exported functions.
+    target: str
+    # The libraries that it needs beside the C library.
+    needed: frozenset[str]
+    # How large it may be, in bytes.
+    limit: int
+
+    @property
+    def header(self) -> Path:
+        """Its C header."""
+        return ROOT / "include" / f"{self.name}.h"
+
+    @property
+    def prefix(self) -> str:
+        """What its functions' names begin with, and in capitals those of its macros."""
+        return self.name.replace("-", "_")
+
+    @property
+    def version(self) -> str:
+        """The version by the header's numbers."""
+        text = self.header.read_text()
+        numbers = [
+            re.search(rf"^#define {self.prefix.upper()}_VERSION_{part} (\d+)$", text, re.MULTILINE)
+            for part in ("MAJOR", "MINOR", "PATCH")
+        ]
+        return ".".join(number.group(1) for number in numbers if number is not None)
+
+    @property
+    def node(self) -> str:
+        """The version node of its exports."""
+        return f"{self.prefix.upper()}_{self.version.split('.')[0]}"
+
+    def functions(self) -> list[str]:
+        """The functions of the header, from the tool by which the library's exports are made."""
+        functions = succeed([ROOT / "bindings" / "c" / "functions", self.header]).split()
+        assert len(functions) > 5
+        return functions
+
+
+CLIENT = Library("argyle", "ArgyleABI", frozenset({"libjansson", "libcurl"}), 256 * 1024)
+SANDBOX = Library(
+    "argyle-sandbox",
+    "ArgyleSandboxABI",
+    frozenset({"libjansson", "libmicrohttpd", "libsqlite3", "libjwt"}),
+    512 * 1024,
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test that asks for a library once for each."""
+    if "library" in metafunc.fixturenames:
+        metafunc.parametrize("library", [CLIENT, SANDBOX], ids=lambda library: library.name)
 
 
 def swift_resources() -> Path:
@@ -74,20 +125,19 @@ class Prefix:
 
     path: Path
 
-    @property
-    def library(self) -> Path:
-        """The shared library itself, not a link to it."""
-        return (self.path / "lib" / "libargyle.so").resolve()
+    def file(self, library: Library) -> Path:
+        """A shared library itself, not a link to it."""
+        return (self.path / "lib" / f"lib{library.name}.so").resolve()
 
     @property
     def archive(self) -> Path:
         """The static library."""
         return self.path / "lib" / "libargyle.a"
 
-    def flags(self, *arguments: str) -> list[str]:
-        """What pkg-config says about argyle."""
-        search = str(self.path / "lib" / "pkgconfig")
-        return succeed(["pkg-config", *arguments, "argyle"], {"PKG_CONFIG_PATH": search}).split()
+    def flags(self, *arguments: str, library: Library = CLIENT) -> list[str]:
+        """What pkg-config says about a library."""
+        search = {"PKG_CONFIG_PATH": str(self.path / "lib" / "pkgconfig")}
+        return succeed(["pkg-config", *arguments, library.name], search).split()
 
     def environment(self) -> dict[str, str]:
         """Lets a program that was linked with the shared library find it."""

@@ -166,10 +166,15 @@ def test_installing_again_changes_nothing(prefix: Prefix) -> None:
     assert contents() == before
     assert sorted(before) == [
         "bin/argyle-sandbox",
+        "include/argyle-sandbox.h",
         "include/argyle.h",
+        "lib/libargyle-sandbox.so",
+        "lib/libargyle-sandbox.so.0",
+        "lib/libargyle-sandbox.so.0.1.0",
         "lib/libargyle.a",
         "lib/libargyle.so",
         "lib/libargyle.so.0",
         "lib/libargyle.so.0.1.0",
+        "lib/pkgconfig/argyle-sandbox.pc",
         "lib/pkgconfig/argyle.pc",
     ]

@@ -1,4 +1,4 @@
-"""The header: what compilers say to it, and whether the Swift sources keep to it."""
+"""The headers: what compilers say to them, and whether the Swift sources keep to them."""
 
 from __future__ import annotations
 
@@ -7,81 +7,94 @@ from pathlib import Path
 
 import pytest
 
-from conftest import HEADER, ROOT, STRICT, Prefix, compilers, declared_functions, succeed
+from conftest import CLIENT, ROOT, SANDBOX, STRICT, Library, Prefix, compilers, succeed
 
-ABI_SOURCES = sorted((ROOT / "Sources" / "ArgyleABI").rglob("*.swift"))
 DECLARATION = re.compile(
     r'^@_cdecl\("(?P<exported>\w+)"\)\s+@implementation\s+public func (?P<name>\w+)\(', re.MULTILINE
 )
 
 
-def swift_text(directory: str) -> str:
-    """All Swift sources of one target."""
+def swift_sources(directory: str) -> list[Path]:
+    """The Swift sources of one target, or of a part of it."""
     sources = sorted((ROOT / "Sources" / directory).rglob("*.swift"))
     assert sources
-    return "\n".join(source.read_text() for source in sources)
+    return sources
 
 
 @pytest.mark.parametrize("compiler", [pair[0] for pair in compilers()])
-def test_compiles_alone_as_c99(compiler: str, tmp_path: Path) -> None:
+def test_compiles_alone_as_c99(compiler: str, library: Library, tmp_path: Path) -> None:
     source = tmp_path / "alone.c"
-    source.write_text("#include <argyle.h>\n")
+    source.write_text(f"#include <{library.header.name}>\n")
     object_file = tmp_path / "alone.o"
-    include = f"-I{HEADER.parent}"
+    include = f"-I{library.header.parent}"
     succeed([*(compiler, "-std=c99", *STRICT, include), "-c", source, "-o", object_file])
 
 
 @pytest.mark.parametrize("compiler", [pair[1] for pair in compilers()])
-def test_compiles_alone_as_cpp17(compiler: str, tmp_path: Path) -> None:
+def test_compiles_alone_as_cpp17(compiler: str, library: Library, tmp_path: Path) -> None:
     source = tmp_path / "alone.cpp"
-    source.write_text("#include <argyle.h>\n")
+    source.write_text(f"#include <{library.header.name}>\n")
     object_file = tmp_path / "alone.o"
-    include = f"-I{HEADER.parent}"
+    include = f"-I{library.header.parent}"
     succeed([*(compiler, "-std=c++17", *STRICT, include), "-c", source, "-o", object_file])
 
 
-def test_cpp_program_that_calls_nothing(prefix: Prefix, tmp_path: Path) -> None:
+def test_cpp_program_that_calls_nothing(prefix: Prefix, library: Library, tmp_path: Path) -> None:
     source = tmp_path / "nothing.cpp"
-    source.write_text("#include <argyle.h>\nint main() { return 0; }\n")
+    source.write_text(f"#include <{library.header.name}>\nint main() {{ return 0; }}\n")
     program = tmp_path / "nothing"
     # Needed though nothing is called, so that loading and unloading the library is what is tested.
-    flags = prefix.flags("--cflags", "--libs")
+    flags = prefix.flags("--cflags", "--libs", library=library)
     succeed(["g++", "-std=c++17", *STRICT, "-Wl,--no-as-needed", source, *flags, "-o", program])
-    assert "libargyle.so." in succeed(["readelf", "--dynamic", program])
+    assert f"lib{library.name}.so." in succeed(["readelf", "--dynamic", program])
     succeed([program], prefix.environment())
 
 
-def test_cpp_program_that_calls(prefix: Prefix, tmp_path: Path) -> None:
+def test_cpp_program_that_calls(prefix: Prefix, library: Library, tmp_path: Path) -> None:
     source = tmp_path / "version.cpp"
+    name = library.prefix
     source.write_text(
-        "#include <argyle.h>\n#include <cstdio>\n"
-        'int main() { std::printf("%s %d %s %d", argyle_version(), argyle_version_number(),\n'
-        "  ARGYLE_VERSION, ARGYLE_VERSION_NUMBER); }\n"
+        f"#include <{library.header.name}>\n#include <cstdio>\n"
+        f'int main() {{ std::printf("%s %d %s %d", {name}_version(), {name}_version_number(),\n'
+        f"  {name.upper()}_VERSION, {name.upper()}_VERSION_NUMBER); }}\n"
     )
     program = tmp_path / "version"
-    flags = prefix.flags("--cflags", "--libs")
+    flags = prefix.flags("--cflags", "--libs", library=library)
     succeed(["g++", "-std=c++17", *STRICT, source, *flags, "-o", program])
     version, number, macro, macro_number = succeed([program], prefix.environment()).split()
     assert (version, number) == (macro, macro_number)
     major, minor, patch = (int(part) for part in version.split("."))
     assert int(number) == major << 16 | minor << 8 | patch
-    assert prefix.library.name == f"libargyle.so.{version}"
+    assert prefix.file(library).name == f"lib{library.name}.so.{version}"
 
 
-def test_list_of_functions_is_what_a_compiler_sees(tmp_path: Path) -> None:
+def test_cpp_program_of_both(prefix: Prefix, tmp_path: Path) -> None:
+    source = tmp_path / "both.cpp"
+    source.write_text(
+        "#include <argyle-sandbox.h>\n#include <argyle.h>\n#include <cstring>\n"
+        "int main() { return std::strcmp(argyle_version(), argyle_sandbox_version()); }\n"
+    )
+    program = tmp_path / "both"
+    flags = prefix.flags("--cflags", "--libs") + prefix.flags("--libs", library=SANDBOX)
+    succeed(["g++", "-std=c++17", *STRICT, source, *flags, "-o", program])
+    succeed([program], prefix.environment())
+
+
+def test_list_of_functions_is_what_a_compiler_sees(library: Library, tmp_path: Path) -> None:
     listing = tmp_path / "prototypes"
-    succeed(["gcc", "-aux-info", listing, "-x", "c", "-std=c99", "-fsyntax-only", HEADER])
+    succeed(["gcc", "-aux-info", listing, "-x", "c", "-std=c99", "-fsyntax-only", library.header])
     seen = {
         match.group(1)
         for line in listing.read_text().splitlines()
-        if "argyle.h:" in line and (match := re.search(r"\b(argyle_\w+) \(", line))
+        if f"{library.header.name}:" in line and (match := re.search(r"\b(argyle_\w+) \(", line))
     }
-    assert sorted(seen) == declared_functions()
+    assert sorted(seen) == library.functions()
 
 
-def test_every_function_is_documented() -> None:
+def test_every_function_is_documented(library: Library) -> None:
     documented: list[str] = []
-    pairs = re.findall(r"(/\*\*(?:(?!\*/).)*\*/)\n([^;/#{]+);", HEADER.read_text(), re.DOTALL)
+    text = library.header.read_text()
+    pairs = re.findall(r"(/\*\*(?:(?!\*/).)*\*/)\n([^;/#{]+);", text, re.DOTALL)
     for comment, declaration in pairs:
         match = re.fullmatch(r"(.*?)(argyle_\w+)\((.*)\)", declaration, re.DOTALL)
         if match is None:
@@ -92,24 +105,25 @@ def test_every_function_is_documented() -> None:
             if parameter != "void":
                 assert f"@param {re.split(r'[ *]', parameter)[-1]} " in comment, f"{name}: {parameter}"
         assert ("@return" in comment) == (result.strip() != "void"), name
-    assert sorted(documented) == declared_functions()
+    assert sorted(documented) == library.functions()
 
 
-def test_every_function_is_checked_against_the_header() -> None:
+def test_every_function_is_checked_against_the_header(library: Library) -> None:
     implemented: list[str] = []
-    for source in ABI_SOURCES:
+    for source in swift_sources(library.target):
         text = source.read_text()
         found = list(DECLARATION.finditer(text))
         assert len(found) == text.count("@_cdecl"), f"{source}: @_cdecl without @implementation or public"
         for match in found:
             assert match["exported"] == match["name"], source
             implemented.append(match["exported"])
-    assert sorted(implemented) == declared_functions()
+    assert sorted(implemented) == library.functions()
 
 
 def test_nothing_is_exported_from_elsewhere() -> None:
+    exporting = swift_sources(CLIENT.target) + swift_sources(SANDBOX.target)
     for source in sorted((ROOT / "Sources").rglob("*.swift")):
-        if source not in ABI_SOURCES:
+        if source not in exporting:
             assert "@_cdecl" not in source.read_text(), source
 
 
@@ -121,9 +135,9 @@ def snake_case(name: str) -> str:
 def test_error_codes_agree() -> None:
     in_header = {
         int(match[2]): match[1].lower()
-        for match in re.finditer(r"^  ARGYLE_ERROR_(\w+) = (\d+)", HEADER.read_text(), re.MULTILINE)
+        for match in re.finditer(r"^  ARGYLE_ERROR_(\w+) = (\d+)", CLIENT.header.read_text(), re.MULTILINE)
     }
-    sources = swift_text("Argyle/Errors")
+    sources = "\n".join(source.read_text() for source in swift_sources("Argyle/Errors"))
     constants = {
         int(match[2]): snake_case(match[1])
         for match in re.finditer(r"static let `?(\w+)`? = Code\(rawValue: (\d+)\)", sources)
@@ -136,3 +150,14 @@ def test_error_codes_agree() -> None:
     assert constants.pop(5) == "protocol_violation"
     assert in_header.pop(5) == "protocol"
     assert constants == in_header
+
+
+def test_sandbox_options_are_those_of_its_command(prefix: Prefix) -> None:
+    comment = SANDBOX.header.read_text().split("argyle_sandbox *argyle_sandbox_start")[0].rsplit("/**", 1)[1]
+    documented = re.findall(r"^ \*   (\w+) +(?:string|integer|boolean|array)\b", comment, re.MULTILINE)
+    reader = ROOT / "Sources" / SANDBOX.target / "SandboxOptions+JSON.swift"
+    assert documented == re.findall(r'^ +\.\w+\("(\w+)"', reader.read_text(), re.MULTILINE)
+    text = succeed([prefix.path / "bin" / "argyle-sandbox", "--help"])
+    command = {name.replace("-", "_") for name in re.findall(r"--([a-z][a-z-]+) [A-Z]", text)}
+    # What the command takes again and again is an array here.
+    assert set(documented) == command - {"fault"} | {"faults"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from conftest import CONSUMERS, ROOT, STRICT, Prefix, Sandbox, declared_functions, succeed
+from conftest import CLIENT, CONSUMERS, ROOT, STRICT, Prefix, Sandbox, succeed
 
 EXAMPLE = ROOT / "bindings" / "c" / "examples" / "users.c"
 STATIC = ("--static", "--cflags", "--libs")
@@ -85,7 +85,7 @@ def test_static_where_no_shared_library_is(prefix: Prefix, sandbox: Sandbox, tmp
 def test_archive_shows_only_the_functions_of_the_header(prefix: Prefix) -> None:
     lines = succeed(["nm", "--extern-only", "--defined-only", prefix.archive]).splitlines()
     symbols = {line.split()[2]: line.split()[1] for line in lines if len(line.split()) == 3}
-    assert symbols == {name: "T" for name in declared_functions()}
+    assert symbols == {name: "T" for name in CLIENT.functions()}
 
 
 def test_archive_has_no_groups_that_a_linker_could_drop(prefix: Prefix) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from conftest import HEADER, ROOT, STRICT, Prefix, Sandbox, succeed
+from conftest import CLIENT, ROOT, STRICT, Prefix, Sandbox, succeed
 
 # What a sandbox without options listens on: here it has a free port instead.
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -52,7 +52,7 @@ let package = Package(
 
 def test_error_table_is_the_headers() -> None:
     rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", (ROOT / "README.md").read_text(), re.M)
-    codes = re.findall(r"^  ARGYLE_ERROR_(\w+) = (\d+)", HEADER.read_text(), re.M)
+    codes = re.findall(r"^  ARGYLE_ERROR_(\w+) = (\d+)", CLIENT.header.read_text(), re.M)
     assert rows == [(number, name.lower()) for name, number in codes]
     assert rows
 
@@ -61,7 +61,7 @@ def test_option_table_is_the_headers() -> None:
     section = (ROOT / "README.md").read_text().split("\n## Options")[1].split("\n## ")[0]
     rows = [row for row in section.splitlines() if row.startswith("| `")]
     described = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
-    comment = HEADER.read_text().split("argyle_client *argyle_client_new")[0].rsplit("/**", 1)[1]
+    comment = CLIENT.header.read_text().split("argyle_client *argyle_client_new")[0].rsplit("/**", 1)[1]
     options = dict(re.findall(r"^ \*   (\w+) +(?:string|integer|boolean) +(.*)$", comment, re.M))
     assert described == set(options)
     for row in rows:

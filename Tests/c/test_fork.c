@@ -1,14 +1,9 @@
 /*
  * Handles after fork(): they answer ARGYLE_ERROR_FORKED in the child, may be freed there, and the parent goes on
  * with its connection.
- *
- * The child tells by a pipe how many of its checks failed, not by its exit status: a memory checker may put its
- * own status in the place of that.
  */
+#include "child.h"
 #include "hostile_server.h"
-
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define USER "{\"id\": \"u1\"}"
 
@@ -28,29 +23,6 @@ static int is_not_forked(argyle_error *error) {
                argyle_error_is_retryable(error) != 0 || argyle_error_message(error)[0] == '\0';
   argyle_error_free(error);
   return failed;
-}
-
-/* Runs the checks in a child and gives the number of those that failed, or -1 where it crashed. */
-static int failures_in_child(int (*checks)(void *), void *argument) {
-  int ends[2];
-  assert_int_equal(pipe(ends), 0);
-  pid_t child = fork();
-  assert_true(child >= 0);
-  if (child == 0) {
-    char failures = (char)checks(argument);
-    ssize_t written = write(ends[1], &failures, 1);
-    _exit(written == 1 ? 0 : 1);
-  }
-  close(ends[1]);
-  char failures = -1;
-  if (read(ends[0], &failures, 1) != 1) {
-    failures = -1;
-  }
-  close(ends[0]);
-  int status;
-  assert_int_equal(waitpid(child, &status, 0), child);
-  assert_true(WIFEXITED(status));
-  return failures;
 }
 
 /* ---------------------------------------------------------------- Checks in the child */

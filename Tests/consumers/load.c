@@ -1,23 +1,30 @@
 /*
- * A host that loads the library at run time, as a language without a linker does, and holds it to what it
+ * A host that loads a library at run time, as a language without a linker does, and holds it to what it
  * promises a host: loading starts no thread and installs no signal handler, and unloading leaves nothing of it.
  *
- *   load LIBRARY     with ARGYLE_BASE_URL, ARGYLE_KEY_ID and ARGYLE_KEY_SECRET naming a server
+ *   load client LIBRARY     with ARGYLE_BASE_URL, ARGYLE_KEY_ID and ARGYLE_KEY_SECRET naming a server
+ *   load sandbox LIBRARY
  *
  * Prints "ok" at its end; else it says what was broken and exits with 1.
  */
 #define _GNU_SOURCE
+#include <argyle-sandbox.h>
 #include <argyle.h>
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <dlfcn.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define ROUNDS 200
 
 static struct sigaction before[NSIG];
+static const char *file_name; /* of the library, without its folder */
 
 static void require(int condition, const char *what, const char *when) {
   if (condition) return;
@@ -47,8 +54,10 @@ static struct sigaction action_of(int number) {
 }
 
 static void check_host(const char *when) {
-  int number;
+  int number, wait;
 
+  /* A thread that was joined may be seen for a moment still. */
+  for (wait = 0; wait < 1000 && count_threads() > 1; wait++) poll(NULL, 0, 10);
   require(count_threads() == 1, "there is a second thread", when);
   for (number = 1; number < NSIG; number++) {
     struct sigaction action = action_of(number);
@@ -58,14 +67,14 @@ static void check_host(const char *when) {
   }
 }
 
-static int is_mapped(const char *name) {
+static int is_mapped(void) {
   FILE *maps = fopen("/proc/self/maps", "r");
   char line[4096];
   int found = 0;
 
   require(maps != NULL, "no /proc/self/maps", "");
   while (fgets(line, sizeof line, maps) != NULL)
-    if (strstr(line, name) != NULL) found = 1;
+    if (strstr(line, file_name) != NULL) found = 1;
   fclose(maps);
   return found;
 }
@@ -75,13 +84,13 @@ static void *load(const char *path) {
 
   if (library == NULL) fprintf(stderr, "load: %s\n", dlerror());
   require(library != NULL, "the library did not load", "");
-  require(is_mapped("libargyle"), "the library is not mapped", "though it is loaded");
+  require(is_mapped(), "the library is not mapped", "though it is loaded");
   return library;
 }
 
 static void unload(void *library, const char *when) {
   require(dlclose(library) == 0, "dlclose failed", when);
-  require(!is_mapped("libargyle"), "the library is still mapped", when);
+  require(!is_mapped(), "the library is still mapped", when);
   check_host(when);
 }
 
@@ -94,7 +103,7 @@ static void find(void *library, const char *name, void *function) {
 }
 
 /* Makes a client and frees it, with a request between and one that fails, where there is to be one. */
-static void use(void *library, int with_requests) {
+static void use_client(void *library, int with_requests) {
   argyle_client *(*client_new)(const json_t *, argyle_error **);
   void (*client_free)(argyle_client *);
   json_t *(*user_create)(argyle_client *, const json_t *, argyle_error **);
@@ -129,30 +138,79 @@ static void use(void *library, int with_requests) {
   client_free(client);
 }
 
+/* Asks without a key, which is answered. */
+static void ask(int port) {
+  static const char request[] = "GET /v1/users HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n\r\n";
+  struct sockaddr_in address;
+  char status[13] = "";
+  int connection = socket(AF_INET, SOCK_STREAM, 0);
+
+  memset(&address, 0, sizeof address);
+  address.sin_family = AF_INET;
+  address.sin_port = htons((unsigned short)port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  require(connect(connection, (struct sockaddr *)&address, sizeof address) == 0, "no connection", "to the sandbox");
+  require(write(connection, request, sizeof request - 1) == (ssize_t)sizeof request - 1, "no request", "was sent");
+  require(recv(connection, status, 12, MSG_WAITALL) == 12, "no answer", "of the sandbox");
+  require(strcmp(status, "HTTP/1.1 401") == 0, status, "is not the answer");
+  close(connection);
+}
+
+/* Starts a sandbox and frees it, after one that does not start, with a request where there is to be one. */
+static void use_sandbox(void *library, int with_requests) {
+  argyle_sandbox *(*start)(const json_t *, argyle_sandbox_error **);
+  const char *(*url)(const argyle_sandbox *);
+  void (*sandbox_free)(argyle_sandbox *);
+  const char *(*error_message)(const argyle_sandbox_error *);
+  void (*error_free)(argyle_sandbox_error *);
+  argyle_sandbox *sandbox;
+  argyle_sandbox_error *error;
+  json_t *options = json_pack("{s:i}", "port", -1);
+
+  find(library, "argyle_sandbox_start", &start);
+  find(library, "argyle_sandbox_url", &url);
+  find(library, "argyle_sandbox_free", &sandbox_free);
+  find(library, "argyle_sandbox_error_message", &error_message);
+  find(library, "argyle_sandbox_error_free", &error_free);
+
+  require(start(options, &error) == NULL && error != NULL, "no error", "for a port that is none");
+  error_free(error);
+  json_decref(options);
+  sandbox = start(NULL, &error);
+  require(sandbox != NULL, error_message(error), "starting a sandbox");
+  if (with_requests) ask(atoi(strrchr(url(sandbox), ':') + 1));
+  sandbox_free(sandbox);
+}
+
 int main(int argc, char **argv) {
   int number, round;
   void *library;
+  void (*use)(void *library, int with_requests);
+  const char *path;
 
-  require(argc == 2, "usage: load LIBRARY", "");
+  require(argc == 3, "usage: load client|sandbox LIBRARY", "");
+  use = strcmp(argv[1], "sandbox") == 0 ? use_sandbox : use_client;
+  path = argv[2];
+  file_name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
   for (number = 1; number < NSIG; number++) before[number] = action_of(number);
 
-  library = load(argv[1]);
+  library = load(path);
   check_host("after dlopen");
   unload(library, "after dlclose");
 
-  for (round = 0; round < ROUNDS; round++) unload(load(argv[1]), "after dlclose, again and again");
+  for (round = 0; round < ROUNDS; round++) unload(load(path), "after dlclose, again and again");
 
-  library = load(argv[1]);
+  library = load(path);
   use(library, 0);
-  check_host("after a client");
-  unload(library, "after a client and dlclose");
+  check_host("after its use");
+  unload(library, "after its use and dlclose");
 
-  library = load(argv[1]);
+  library = load(path);
   use(library, 1);
   check_host("after requests");
   unload(library, "after requests and dlclose");
 
-  library = load(argv[1]);
+  library = load(path);
   use(library, 1);
   unload(library, "after a second life");
 

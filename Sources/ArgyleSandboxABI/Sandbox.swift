@@ -1,0 +1,42 @@
+import ArgyleSandbox
+import CArgyleSandbox
+import CJansson
+import Interop
+
+// The section "Sandbox" of argyle-sandbox.h, which documents every function in full.
+
+/// Starts a sandbox.
+@_cdecl("argyle_sandbox_start") @implementation
+public func argyle_sandbox_start(
+  _ options: UnsafePointer<json_t>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> OpaquePointer? {
+  do throws(SandboxError) {
+    let sandbox = SandboxObject(try SandboxServer(SandboxOptions(options)))
+    error?.pointee = nil
+    return Handle.make(sandbox)
+  } catch let failure {
+    error?.pointee = Handle.make(ErrorObject(failure))
+    return nil
+  }
+}
+
+/// Tells where a sandbox is reached, such as "http://127.0.0.1:40123".
+@_cdecl("argyle_sandbox_url") @implementation
+public func argyle_sandbox_url(_ sandbox: OpaquePointer?) -> UnsafePointer<CChar>? {
+  guard let sandbox else { return ("" as StaticString).cString }
+  return Handle.object(sandbox, as: SandboxObject.self).url.pointer
+}
+
+/// Stops a sandbox: it takes no more connections, finishes the requests in flight, and closes the database.
+@_cdecl("argyle_sandbox_stop") @implementation
+public func argyle_sandbox_stop(_ sandbox: OpaquePointer?) {
+  guard let sandbox else { return }
+  Handle.object(sandbox, as: SandboxObject.self).stop()
+}
+
+/// Frees a sandbox, and stops it first where it still runs.
+@_cdecl("argyle_sandbox_free") @implementation
+public func argyle_sandbox_free(_ sandbox: OpaquePointer?) {
+  Handle.free(sandbox, as: SandboxObject.self)
+}
