@@ -1,5 +1,7 @@
 """Starts the sandbox named by the environment variable ARGYLE_SANDBOX and talks to it over the wire."""
 
+from __future__ import annotations
+
 import base64
 import errno
 import http.client
@@ -10,7 +12,11 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Iterator, Mapping
+from email.message import Message
+from typing import Any, Callable
 
+import description
 import pytest
 
 KEY_ID = "sandbox-key-id"
@@ -20,81 +26,104 @@ PATIENCE = 120
 
 
 class Answer:
-    def __init__(self, status, headers, body):
+    def __init__(self, status: int, headers: Message, body: bytes) -> None:
         self.status = status
         self.headers = headers
         self.body = body
 
     @property
-    def json(self):
+    def json(self) -> Any:
         assert self.headers["Content-Type"] == "application/json"
         return json.loads(self.body)
 
 
-def basic(key_id=KEY_ID, secret=KEY_SECRET):
+def basic(key_id: str = KEY_ID, secret: str = KEY_SECRET) -> str:
     return "Basic " + base64.b64encode(f"{key_id}:{secret}".encode()).decode()
 
 
-def executable():
+def executable() -> str:
     return os.environ["ARGYLE_SANDBOX"]
 
 
-def pytest_sessionstart(session):
+def pytest_sessionstart(session: pytest.Session) -> None:
     path = os.environ.get("ARGYLE_SANDBOX", "")
     if not (os.path.isabs(path) and os.access(path, os.X_OK)):
         pytest.exit("ARGYLE_SANDBOX must name the argyle-sandbox executable, absolutely", returncode=2)
 
 
-def run(*arguments):
+def run(*arguments: str | bytes) -> subprocess.CompletedProcess[bytes]:
     """Runs a sandbox that is expected to end by itself."""
     return subprocess.run(
         [executable(), *arguments], capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
 
 
 class Sandbox:
-    def __init__(self, *arguments):
+    def __init__(self, *arguments: str) -> None:
+        # Whether it answers as described: not while it is told to misbehave.
+        self.faithful = not any(argument.startswith("--fault") for argument in arguments)
         self.process = subprocess.Popen(
             [executable(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL)
         watchdog = threading.Timer(PATIENCE, self.process.kill)
         watchdog.start()
-        self.lines = []
-        self.port = None
+        self.lines: list[str] = []
+        self.port = 0
+        assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line.decode().rstrip("\n"))
             ready = re.fullmatch(
-                r"argyle-sandbox listening on http://127\.0\.0\.1:([1-9]\d*)", self.lines[-1])
+                r"argyle-sandbox listening on https?://127\.0\.0\.1:([1-9]\d*)", self.lines[-1])
             if ready:
                 self.port = int(ready[1])
                 break
         watchdog.cancel()
-        if self.port is None:
+        if self.port == 0:
             _, errors = self.process.communicate(timeout=PATIENCE)
             pytest.fail(f"the sandbox did not start: {errors.decode()}")
         self.connection = self.connect()
 
     @property
-    def url(self):
+    def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def connect(self):
+    def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
-    def send(self, method, path, body=None, headers=None, authorization=basic(), connection=None):
-        """Sends bytes as they are; a body is declared as JSON unless the headers say otherwise."""
-        fields = {}
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str | bytes | None] | None = None,
+        authorization: str | None = basic(),
+        connection: http.client.HTTPConnection | None = None,
+    ) -> Answer:
+        """Sends bytes as they are; a body is declared as JSON unless the headers say otherwise.
+
+        The answer has to be as the OpenAPI description says, whatever was sent.
+        """
+        fields: dict[str, str | bytes | None] = {}
         if authorization is not None:
             fields["Authorization"] = authorization
         if body is not None:
             fields["Content-Type"] = "application/json"
         fields.update(headers or {})
-        fields = {name: value for name, value in fields.items() if value is not None}
+        sent = {name: value for name, value in fields.items() if value is not None}
         connection = connection or self.connection
-        connection.request(method, path, body=body, headers=fields)
+        connection.request(method, path, body=body, headers=sent)
         response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
+        answer = Answer(response.status, response.headers, response.read())
+        if path.startswith("/_sandbox/faults") and method in ("POST", "PUT"):
+            self.faithful = False
+        elif path in ("/_sandbox/faults", "/_sandbox") and method == "DELETE":
+            self.faithful = True
+        if self.faithful:
+            problems = description.check_answer(
+                method, path, answer.status, answer.headers, answer.body)
+            assert not list(problems)
+        return answer
 
-    def raw(self, data):
+    def raw(self, data: bytes) -> bytes:
         """Sends bytes on a connection of their own; gives all that comes back."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
             received = b""
@@ -112,38 +141,41 @@ class Sandbox:
                 pass
             return received
 
-    def create(self, metadata=None):
+    def create(self, metadata: bytes | None = None) -> str:
         """Creates a user with the metadata given as JSON text; gives its id."""
         body = None if metadata is None else b'{"external_metadata":' + metadata + b"}"
         answer = self.send("POST", "/v1/users", body)
         assert answer.status == 201, answer.body
-        return answer.json["id"]
+        return str(answer.json["id"])
 
-    def signal(self, number):
+    def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
-    def wait(self):
+    def wait(self) -> int:
         """Waits for the end; gives the exit code, and fails on anything printed as an error."""
         _, errors = self.process.communicate(timeout=PATIENCE)
         assert errors == b""
         return self.process.returncode
 
-    def stop(self):
+    def stop(self) -> None:
         self.connection.close()
         self.signal(signal.SIGTERM)
         assert self.wait() == 0
 
-    def kill(self):
+    def kill(self) -> None:
         self.process.kill()
         self.process.communicate(timeout=PATIENCE)
 
 
-@pytest.fixture
-def start():
-    """Starts sandboxes on free ports, and stops those that still run at the end."""
-    running = []
+Starter = Callable[..., Sandbox]
 
-    def starter(*arguments):
+
+@pytest.fixture
+def start() -> Iterator[Starter]:
+    """Starts sandboxes on free ports, and stops those that still run at the end."""
+    running: list[Sandbox] = []
+
+    def starter(*arguments: str) -> Sandbox:
         sandbox = Sandbox("--port", "0", *arguments)
         running.append(sandbox)
         return sandbox
@@ -155,20 +187,20 @@ def start():
 
 
 @pytest.fixture
-def fresh(start):
+def fresh(start: Starter) -> Sandbox:
     """A sandbox without users."""
     return start()
 
 
 @pytest.fixture(scope="session")
-def shared():
+def shared() -> Iterator[Sandbox]:
     sandbox = Sandbox("--port", "0")
     yield sandbox
     sandbox.stop()
 
 
 @pytest.fixture
-def sandbox(shared):
+def sandbox(shared: Sandbox) -> Iterator[Sandbox]:
     """A sandbox that other tests have used, on a connection of its own."""
     shared.connection.close()
     shared.connection = shared.connect()

@@ -1,21 +1,24 @@
 """The command line: options, their errors, and what is printed."""
 
+from __future__ import annotations
+
 import signal
 import socket
 import sqlite3
+from pathlib import Path
 
 import pytest
-from conftest import KEY_ID, KEY_SECRET, basic, run
+from conftest import KEY_ID, KEY_SECRET, Sandbox, Starter, basic, run
 
 
-def test_help_names_every_option():
+def test_help_names_every_option() -> None:
     result = run("--help")
     assert (result.returncode, result.stderr) == (0, b"")
     for option in ("--key-id", "--key-secret", "--port", "--database", "--help", "--version"):
         assert option.encode() in result.stdout
 
 
-def test_version():
+def test_version() -> None:
     result = run("--version")
     assert (result.returncode, result.stdout, result.stderr) == (0, b"argyle-sandbox 0.1.0\n", b"")
 
@@ -48,14 +51,14 @@ def test_version():
         (["--port", "0", "serve"], "argument 'serve' is not expected"),
     ],
 )
-def test_wrong_arguments(arguments, problem):
+def test_wrong_arguments(arguments: list[str | bytes], problem: str) -> None:
     result = run(*arguments)
     assert result.returncode == 2
     assert result.stdout == b""
     assert result.stderr.decode() == f"argyle-sandbox: {problem}; try 'argyle-sandbox --help'\n"
 
 
-def test_defaults_are_printed_before_the_listening_line(fresh):
+def test_defaults_are_printed_before_the_listening_line(fresh: Sandbox) -> None:
     assert fresh.lines == [
         f"argyle-sandbox key id: {KEY_ID}",
         f"argyle-sandbox key secret: {KEY_SECRET}",
@@ -63,7 +66,7 @@ def test_defaults_are_printed_before_the_listening_line(fresh):
     ]
 
 
-def test_secret_of_ones_own_is_not_printed(start):
+def test_secret_of_ones_own_is_not_printed(start: Starter) -> None:
     sandbox = start("--key-id", "my id", "--key-secret", "pass:wörd")
     assert sandbox.lines == [
         "argyle-sandbox key id: my id",
@@ -73,14 +76,14 @@ def test_secret_of_ones_own_is_not_printed(start):
     assert sandbox.send("GET", "/v1/users", authorization=basic("my id", "pass:wörd")).status == 200
 
 
-def test_port_is_the_one_asked_for(start):
+def test_port_is_the_one_asked_for(start: Starter) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     assert start("--port", str(port)).port == port
 
 
-def test_listens_on_loopback_only(fresh):
+def test_listens_on_loopback_only(fresh: Sandbox) -> None:
     number = f":{fresh.port:04X} "
     with open("/proc/net/tcp") as table:
         listening = [line.split()[1] for line in table if number in line and " 0A " in line]
@@ -89,7 +92,7 @@ def test_listens_on_loopback_only(fresh):
         assert not [line for line in table if number in line and " 0A " in line]
 
 
-def test_port_in_use(fresh, tmp_path):
+def test_port_in_use(fresh: Sandbox, tmp_path: Path) -> None:
     database = tmp_path / "state.sqlite"
     result = run("--port", str(fresh.port), "--database", str(database))
     assert result.returncode == 1
@@ -99,7 +102,7 @@ def test_port_in_use(fresh, tmp_path):
     assert not database.exists()
 
 
-def test_database_in_a_folder_that_is_missing(tmp_path):
+def test_database_in_a_folder_that_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "none" / "state.sqlite"
     result = run("--port", "0", "--database", str(path))
     assert result.returncode == 1
@@ -108,7 +111,7 @@ def test_database_in_a_folder_that_is_missing(tmp_path):
         f"argyle-sandbox: database '{path}': unable to open database file\n")
 
 
-def test_database_that_is_none(tmp_path):
+def test_database_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("Remember the milk. " * 100)
     result = run("--port", "0", "--database", str(path))
@@ -117,7 +120,7 @@ def test_database_that_is_none(tmp_path):
     assert path.read_text() == "Remember the milk. " * 100
 
 
-def test_database_of_a_newer_version(start, tmp_path):
+def test_database_of_a_newer_version(start: Starter, tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     start("--database", str(path)).stop()
     with sqlite3.connect(path) as database:
@@ -126,11 +129,11 @@ def test_database_of_a_newer_version(start, tmp_path):
     assert (result.returncode, result.stdout) == (1, b"")
     assert result.stderr.decode() == (
         f"argyle-sandbox: database '{path}' was written by a newer version "
-        "(its schema is 99, the newest known here is 1)\n")
+        "(its schema is 99, the newest known here is 2)\n")
 
 
 @pytest.mark.parametrize("version", [0, 1])
-def test_database_of_another_program(tmp_path, version):
+def test_database_of_another_program(tmp_path: Path, version: int) -> None:
     path = tmp_path / "other.sqlite"
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE users (name TEXT)")
@@ -144,14 +147,16 @@ def test_database_of_another_program(tmp_path, version):
     assert path.read_bytes() == before
 
 
-def test_database_name_is_a_file_name_and_no_uri(start, tmp_path, monkeypatch):
+def test_database_name_is_a_file_name_and_no_uri(
+    start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     start("--database", "file:state?mode=memory").stop()
     assert (tmp_path / "file:state?mode=memory").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_end_it_cleanly(start, number):
+def test_signals_end_it_cleanly(start: Starter, number: int) -> None:
     sandbox = start()
     sandbox.create()
     sandbox.signal(number)

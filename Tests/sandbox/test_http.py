@@ -1,5 +1,7 @@
 """Paths, methods, media types, connections and garbage."""
 
+from __future__ import annotations
+
 import json
 import os
 import random
@@ -7,7 +9,7 @@ import re
 import socket
 
 import pytest
-from conftest import PATIENCE, basic
+from conftest import PATIENCE, Sandbox, basic
 from test_users import UNKNOWN, UUID
 
 USERS = "GET, POST, HEAD, OPTIONS"
@@ -16,7 +18,7 @@ TOKENS = "POST, OPTIONS"
 LIMIT = 16 << 20
 
 
-def test_every_answer_has_a_trace_id(sandbox):
+def test_every_answer_has_a_trace_id(sandbox: Sandbox) -> None:
     user = sandbox.create()
     seen = set()
     for method, path, authorization, body in [
@@ -36,7 +38,7 @@ def test_every_answer_has_a_trace_id(sandbox):
 @pytest.mark.parametrize("path", [
     "/", "/v2/users", "/users", "/V1/users", "/v1%2Fusers", "//v1/users", "/index.html", "/v1x",
     "/%00", "/v1%00/users", "*"])
-def test_paths_outside_of_the_api(sandbox, path):
+def test_paths_outside_of_the_api(sandbox: Sandbox, path: str) -> None:
     for authorization in (None, basic()):
         answer = sandbox.send("GET", path, authorization=authorization)
         assert (answer.status, answer.json) == (404, {"detail": "Not found."})
@@ -45,7 +47,7 @@ def test_paths_outside_of_the_api(sandbox, path):
 @pytest.mark.parametrize("path", [
     "/v1", "/v1/", "/v1/Users", "/v1/user", "/v1/users%2F", "/v1/users%00", "/v1//users",
     "/v1/users//", "/v1/user-tokens/x", "/v1/users/a/b/c", "/v1/users%3Flimit=1", "/v1/../v1/users"])
-def test_unknown_paths_of_the_api(sandbox, path):
+def test_unknown_paths_of_the_api(sandbox: Sandbox, path: str) -> None:
     answer = sandbox.send("GET", path)
     assert (answer.status, answer.json) == (404, {"detail": "Not found."})
 
@@ -60,7 +62,9 @@ def test_unknown_paths_of_the_api(sandbox, path):
         ("/v1/user-tokens", ["GET", "HEAD", "PUT", "PATCH", "DELETE"], TOKENS),
     ],
 )
-def test_methods_that_are_not_allowed(sandbox, path, methods, allowed):
+def test_methods_that_are_not_allowed(
+    sandbox: Sandbox, path: str, methods: list[str], allowed: str
+) -> None:
     for method in methods:
         answer = sandbox.send(method, path)
         assert answer.status == 405
@@ -71,12 +75,12 @@ def test_methods_that_are_not_allowed(sandbox, path, methods, allowed):
 
 @pytest.mark.parametrize(
     "path, allowed", [("/v1/users", USERS), ("/v1/users/x", USER), ("/v1/user-tokens", TOKENS)])
-def test_options(sandbox, path, allowed):
+def test_options(sandbox: Sandbox, path: str, allowed: str) -> None:
     answer = sandbox.send("OPTIONS", path)
     assert (answer.status, answer.headers["Allow"]) == (200, allowed)
 
 
-def test_head_answers_as_get_without_a_body(sandbox):
+def test_head_answers_as_get_without_a_body(sandbox: Sandbox) -> None:
     user = sandbox.create(b'"x"')
     for path in ("/v1/users?limit=1", f"/v1/users/{user}", f"/v1/users/{UNKNOWN}"):
         get = sandbox.send("GET", path)
@@ -92,7 +96,9 @@ def test_head_answers_as_get_without_a_body(sandbox):
     [("text/plain", "text/plain"), ("application/x-www-form-urlencoded", None), ("", ""),
      ("application/json5", None), ("application/jso", None), ("json", None), (";", ";"),
      ('a"b\\c', 'a"b\\c'), ("text/html; charset=utf-8", None), (None, "")])
-def test_media_types_that_are_not_supported(sandbox, value, shown):
+def test_media_types_that_are_not_supported(
+    sandbox: Sandbox, value: str | None, shown: str | None
+) -> None:
     user = sandbox.create()
     for method, path in (
             ("POST", "/v1/users"), ("POST", "/v1/user-tokens"), ("PATCH", f"/v1/users/{user}")):
@@ -105,23 +111,23 @@ def test_media_types_that_are_not_supported(sandbox, value, shown):
 @pytest.mark.parametrize(
     "value", ["application/json", "application/json; charset=utf-8", "Application/JSON",
               "application/json;x", "application/json ; charset=x"])
-def test_media_types_that_are_json(sandbox, value):
+def test_media_types_that_are_json(sandbox: Sandbox, value: str) -> None:
     assert sandbox.send("POST", "/v1/users", b"{}", {"Content-Type": value}).status == 201
 
 
-def test_media_type_that_is_not_text(sandbox):
+def test_media_type_that_is_not_text(sandbox: Sandbox) -> None:
     answer = sandbox.send("POST", "/v1/users", b"{}", {"Content-Type": b"\xff\x01"})
     assert answer.status == 415
     assert answer.json["detail"].startswith("Unsupported media type ")
 
 
-def test_body_where_none_is_read_is_ignored(sandbox):
+def test_body_where_none_is_read_is_ignored(sandbox: Sandbox) -> None:
     user = sandbox.create()
     assert sandbox.send("GET", f"/v1/users/{user}", b"rubbish").status == 200
     assert sandbox.send("DELETE", f"/v1/users/{user}", b"\xff" * 100_000).status == 204
 
 
-def test_connection_is_kept(sandbox):
+def test_connection_is_kept(sandbox: Sandbox) -> None:
     connection = sandbox.connect()
     connection.connect()
     own = connection.sock.getsockname()
@@ -129,7 +135,7 @@ def test_connection_is_kept(sandbox):
     for method, path, body in [
         ("GET", f"/v1/users/{user}", None), ("POST", "/v1/users", b"not json"),
         ("GET", "/v1/users", None), ("PUT", "/v1/users", b"{}"), ("GET", "/v1/none", None),
-        ("HEAD", "/v1/users", None), ("POST", "/v1/users", b'{"external_metadata":"' + b"x" * 100_000 + b'"}'),
+        ("HEAD", "/v1/users", None), ("POST", "/v1/users", sized(100_000)),
         ("DELETE", f"/v1/users/{user}", None), ("DELETE", f"/v1/users/{user}", None),
         ("OPTIONS", "/v1/users", None),
     ]:
@@ -141,7 +147,7 @@ def test_connection_is_kept(sandbox):
     assert connection.sock is not None and connection.sock.getsockname() == own
 
 
-def test_pipelined_requests(sandbox):
+def test_pipelined_requests(sandbox: Sandbox) -> None:
     request = f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\nContent-Length: 2\r\n" \
         "Content-Type: application/json\r\n\r\n{}"
     last = f"GET /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\nConnection: close\r\n\r\n"
@@ -149,7 +155,7 @@ def test_pipelined_requests(sandbox):
     assert re.findall(rb"HTTP/1\.1 (\d+)", received) == [b"201", b"201", b"201", b"200"]
 
 
-def test_chunked_body(sandbox):
+def test_chunked_body(sandbox: Sandbox) -> None:
     connection = sandbox.connect()
     connection.request(
         "POST", "/v1/users", body=iter([b'{"external', b'_metadata"', b":[1,", b"2]}"]),
@@ -160,17 +166,17 @@ def test_chunked_body(sandbox):
     assert sandbox.send("GET", f"/v1/users/{user}").json["external_metadata"] == [1, 2]
 
 
-def test_absolute_request_target(sandbox):
+def test_absolute_request_target(sandbox: Sandbox) -> None:
     received = sandbox.raw(
         f"GET http://api.example/v1/users?limit=1 HTTP/1.0\r\nAuthorization: {basic()}\r\n\r\n".encode())
     assert received.startswith(b"HTTP/1.1 200 ")
 
 
-def sized(size):
+def sized(size: int) -> bytes:
     return b'{"external_metadata":"' + b"x" * (size - 24) + b'"}'
 
 
-def test_largest_body(sandbox):
+def test_largest_body(sandbox: Sandbox) -> None:
     user = sandbox.send("POST", "/v1/users", sized(LIMIT))
     assert user.status == 201
     answer = sandbox.send("GET", f"/v1/users/{user.json['id']}")
@@ -179,13 +185,13 @@ def test_largest_body(sandbox):
 
 
 @pytest.mark.parametrize("size", [LIMIT + 1, 2 * LIMIT])
-def test_body_too_large(sandbox, size):
+def test_body_too_large(sandbox: Sandbox, size: int) -> None:
     answer = sandbox.send("POST", "/v1/users", sized(size))
     assert (answer.status, answer.json) == (413, {"detail": "Request body is too large."})
     assert sandbox.send("GET", "/v1/users").status == 200
 
 
-def test_body_too_large_in_chunks(sandbox):
+def test_body_too_large_in_chunks(sandbox: Sandbox) -> None:
     connection = sandbox.connect()
     connection.request(
         "POST", "/v1/users", body=iter([b"x" * (1 << 20)] * 17),
@@ -195,7 +201,7 @@ def test_body_too_large_in_chunks(sandbox):
     assert json.loads(response.read()) == {"detail": "Request body is too large."}
 
 
-def test_body_announced_far_too_large(sandbox):
+def test_body_announced_far_too_large(sandbox: Sandbox) -> None:
     received = sandbox.raw(
         (f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n"
          "Content-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n").encode())
@@ -203,7 +209,7 @@ def test_body_announced_far_too_large(sandbox):
     assert received.endswith(b'{"detail":"Request body is too large."}')
 
 
-def test_endless_body_is_cut(sandbox):
+def test_endless_body_is_cut(sandbox: Sandbox) -> None:
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as connection:
         connection.sendall(
             (f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n"
@@ -233,13 +239,13 @@ def test_endless_body_is_cut(sandbox):
         b"GET \xff\xfe HTTP/1.1\r\nHost: \xff\r\n\r\n",
     ],
 )
-def test_malformed_http(sandbox, data):
+def test_malformed_http(sandbox: Sandbox, data: bytes) -> None:
     received = sandbox.raw(data)
     assert received == b"" or re.match(rb"HTTP/1\.[01] [45]\d\d ", received), received
     assert sandbox.send("GET", "/v1/users").status == 200
 
 
-def test_random_bytes(sandbox):
+def test_random_bytes(sandbox: Sandbox) -> None:
     generator = random.Random(7)
     for _ in range(200):
         sandbox.raw(generator.randbytes(generator.randrange(400)))
@@ -250,7 +256,7 @@ def test_random_bytes(sandbox):
     assert sandbox.send("GET", "/v1/users").status == 200
 
 
-def test_clients_that_go_away(sandbox):
+def test_clients_that_go_away(sandbox: Sandbox) -> None:
     for data in (b"POST /v1/users HTTP/1.1\r\nContent-Length: 5\r\n\r\n{",
                  f"GET /v1/users HTTP/1.1\r\nAuthorization: {basic()}\r\n\r\n".encode()):
         for _ in range(50):
@@ -261,7 +267,7 @@ def test_clients_that_go_away(sandbox):
     assert sandbox.send("GET", "/v1/users").status == 200
 
 
-def test_many_connections(fresh):
+def test_many_connections(fresh: Sandbox) -> None:
     connections = [fresh.connect() for _ in range(200)]
     for _ in range(2):
         for connection in connections:

@@ -1,9 +1,13 @@
 """Bodies that are not what they should be."""
 
+from __future__ import annotations
+
 import json
 import random
+from typing import NoReturn
 
 import pytest
+from conftest import Answer, Sandbox
 
 BAD = [
     b" ", b"\n", b"x", b"{", b"}", b"[", b"]", b'"', b"'a'", b"{]", b"[}", b"{}}", b"{} x", b"{}{}",
@@ -24,7 +28,7 @@ BAD_VALUES = [
 ]
 
 
-def assert_parse_error(answer):
+def assert_parse_error(answer: Answer) -> None:
     assert answer.status == 400
     assert list(answer.json) == ["detail"]
     assert answer.json["detail"].startswith("JSON parse error - ")
@@ -32,7 +36,7 @@ def assert_parse_error(answer):
 
 @pytest.mark.parametrize("body", BAD + [b'{"external_metadata":' + value + b"}" for value in BAD_VALUES]
                          + [b'{"other":[' + value + b"]}" for value in BAD_VALUES])
-def test_bad_json(sandbox, body):
+def test_bad_json(sandbox: Sandbox, body: bytes) -> None:
     count = sandbox.send("GET", "/v1/users?limit=1").json["count"]
     user = sandbox.create(b'"kept"')
     assert_parse_error(sandbox.send("POST", "/v1/users", body))
@@ -55,7 +59,7 @@ def test_bad_json(sandbox, body):
         (b'{"a": "\xff"}', "Invalid UTF-8: line 1 column 8 (char 7)"),
     ],
 )
-def test_errors_say_where(sandbox, body, message):
+def test_errors_say_where(sandbox: Sandbox, body: bytes, message: str) -> None:
     answer = sandbox.send("POST", "/v1/users", body)
     assert (answer.status, answer.json) == (400, {"detail": f"JSON parse error - {message}"})
 
@@ -65,19 +69,19 @@ def test_errors_say_where(sandbox, body, message):
     [(b"[]", "list"), (b'[{"user":1}]', "list"), (b'"x"', "str"), (b"1", "int"), (b"-0", "int"),
      (b"1.0", "float"), (b"1e5", "float"), (b"true", "bool"), (b"false", "bool")])
 @pytest.mark.parametrize("path", ["/v1/users", "/v1/user-tokens"])
-def test_json_that_is_no_object(sandbox, path, body, name):
+def test_json_that_is_no_object(sandbox: Sandbox, path: str, body: bytes, name: str) -> None:
     answer = sandbox.send("POST", path, body)
     message = f"Invalid data. Expected a dictionary, but got {name}."
     assert (answer.status, answer.json) == (400, {"non_field_errors": [message]})
 
 
-def test_null_as_body(sandbox):
+def test_null_as_body(sandbox: Sandbox) -> None:
     answer = sandbox.send("POST", "/v1/users", b"null")
     assert (answer.status, answer.json) == (400, {"non_field_errors": ["No data provided"]})
 
 
 @pytest.mark.parametrize("opening, closing", [(b"[", b"]"), (b'{"a":', b"}")])
-def test_depth(sandbox, opening, closing):
+def test_depth(sandbox: Sandbox, opening: bytes, closing: bytes) -> None:
     text = opening * 2048 + b"1" + closing * 2048
     user = sandbox.create(text)
     assert sandbox.send("GET", f"/v1/users/{user}").body.endswith(
@@ -95,13 +99,13 @@ def test_depth(sandbox, opening, closing):
     assert_parse_error(sandbox.send("POST", "/v1/users", opening * 1_000_000))
 
 
-def test_many_members(sandbox):
+def test_many_members(sandbox: Sandbox) -> None:
     body = b'{"external_metadata":1' + b',"a":2' * 500_000 + b"}"
     assert sandbox.send("POST", "/v1/users", body).status == 201
 
 
-def accepted_by_python(text):
-    def refuse(constant):
+def accepted_by_python(text: bytes) -> bool:
+    def refuse(constant: str) -> NoReturn:
         raise ValueError(constant)
 
     try:
@@ -111,9 +115,9 @@ def accepted_by_python(text):
         return False
 
 
-def random_text(random):
+def random_text(random: random.Random) -> bytes:
     """A JSON text, spoilt in up to three places."""
-    def value(depth):
+    def value(depth: int) -> bytes:
         kind = random.randrange(8 if depth else 6)
         if kind < 2:
             return random.choice([b"0", b"-1.5e3", b"12", b"0.5E-7", b"1e+9", b"-0"])
@@ -143,7 +147,7 @@ def random_text(random):
     return bytes(text)
 
 
-def test_random_bodies_are_judged_as_python_does(sandbox):
+def test_random_bodies_are_judged_as_python_does(sandbox: Sandbox) -> None:
     generator = random.Random(20220422)
     user = sandbox.create()
     judged = {True: 0, False: 0}

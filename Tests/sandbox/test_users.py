@@ -1,10 +1,13 @@
 """Create, retrieve, update and delete."""
 
+from __future__ import annotations
+
 import datetime
 import json
 import re
 
 import pytest
+from conftest import Sandbox
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 UNKNOWN = "018051aa-f7a9-a0db-2f38-6cfa325e9d69"
@@ -21,7 +24,7 @@ EXACT = [
 ]
 
 
-def metadata_text(body):
+def metadata_text(body: bytes) -> bytes:
     """The metadata's text, which is the last member of a user."""
     return body[body.index(b'"external_metadata":') + len(b'"external_metadata":'):-1]
 
@@ -38,7 +41,9 @@ def metadata_text(body):
         (b'{"unknown":1,"external_metadatA":2}', {}),
     ],
 )
-def test_create_without_metadata(sandbox, body, headers):
+def test_create_without_metadata(
+    sandbox: Sandbox, body: bytes | None, headers: dict[str, str]
+) -> None:
     answer = sandbox.send("POST", "/v1/users", body, headers)
     assert answer.status == 201
     assert set(answer.json) == {"token", "id"}
@@ -47,7 +52,7 @@ def test_create_without_metadata(sandbox, body, headers):
     assert metadata_text(user.body) == b"{}"
 
 
-def test_user_object(sandbox):
+def test_user_object(sandbox: Sandbox) -> None:
     user = sandbox.create(b'{"group":"A"}')
     answer = sandbox.send("GET", f"/v1/users/{user}")
     assert answer.status == 200
@@ -66,13 +71,13 @@ def test_user_object(sandbox):
     assert int(user.replace("-", "")[:12], 16) == milliseconds
 
 
-def test_ids_are_unique(sandbox):
+def test_ids_are_unique(sandbox: Sandbox) -> None:
     users = [sandbox.create() for _ in range(200)]
     assert len(set(users)) == 200
 
 
 @pytest.mark.parametrize("text", EXACT)
-def test_metadata_is_kept_exactly(sandbox, text):
+def test_metadata_is_kept_exactly(sandbox: Sandbox, text: bytes) -> None:
     user = sandbox.create(text)
     assert metadata_text(sandbox.send("GET", f"/v1/users/{user}").body) == text
     # Through an update, and within a list, too.
@@ -85,7 +90,7 @@ def test_metadata_is_kept_exactly(sandbox, text):
     assert listed.endswith(b'"external_metadata":' + text + b"}]}")
 
 
-def test_large_metadata(sandbox):
+def test_large_metadata(sandbox: Sandbox) -> None:
     text = json.dumps({"x" * 1000 + str(n): "é" * 1000 for n in range(2000)}).encode()
     user = sandbox.create(text)
     assert metadata_text(sandbox.send("GET", f"/v1/users/{user}").body) == text
@@ -105,13 +110,13 @@ def test_large_metadata(sandbox):
         (b'{"external_metadata":"a\\u005fb"}', b'"a\\u005fb"'),
     ],
 )
-def test_which_member_is_the_metadata(sandbox, body, expected):
+def test_which_member_is_the_metadata(sandbox: Sandbox, body: bytes, expected: bytes) -> None:
     answer = sandbox.send("POST", "/v1/users", body)
     assert answer.status == 201
     assert metadata_text(sandbox.send("GET", f"/v1/users/{answer.json['id']}").body) == expected
 
 
-def test_update_replaces(sandbox):
+def test_update_replaces(sandbox: Sandbox) -> None:
     user = sandbox.create(b'{"a":1,"b":2}')
     before = sandbox.send("GET", f"/v1/users/{user}").json
     answer = sandbox.send("PATCH", f"/v1/users/{user}", b'{"external_metadata":{"c":3}}')
@@ -121,7 +126,7 @@ def test_update_replaces(sandbox):
 
 
 @pytest.mark.parametrize("body", [None, b"", b"{}", b'{"other":1}'])
-def test_update_without_metadata_changes_nothing(sandbox, body):
+def test_update_without_metadata_changes_nothing(sandbox: Sandbox, body: bytes | None) -> None:
     user = sandbox.create(b"[1,2]")
     before = sandbox.send("GET", f"/v1/users/{user}")
     answer = sandbox.send("PATCH", f"/v1/users/{user}", body)
@@ -129,7 +134,7 @@ def test_update_without_metadata_changes_nothing(sandbox, body):
     assert sandbox.send("GET", f"/v1/users/{user}").body == before.body
 
 
-def test_delete(sandbox):
+def test_delete(sandbox: Sandbox) -> None:
     user = sandbox.create()
     answer = sandbox.send("DELETE", f"/v1/users/{user}")
     assert (answer.status, answer.body) == (204, b"")
@@ -139,7 +144,7 @@ def test_delete(sandbox):
         assert (again.status, again.json) == (404, {"detail": "Not found."})
 
 
-def test_update_of_an_unknown_user_is_not_found_whatever_the_body(sandbox):
+def test_update_of_an_unknown_user_is_not_found_whatever_the_body(sandbox: Sandbox) -> None:
     for body in (None, b"{}", b"rubbish", b'{"external_metadata":1}'):
         answer = sandbox.send("PATCH", f"/v1/users/{UNKNOWN}", body)
         assert (answer.status, answer.json) == (404, {"detail": "Not found."})
@@ -155,7 +160,7 @@ def test_update_of_an_unknown_user_is_not_found_whatever_the_body(sandbox):
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_ids_that_are_none(sandbox, method, segment):
+def test_ids_that_are_none(sandbox: Sandbox, method: str, segment: str) -> None:
     user = sandbox.create()
     segment = (
         segment.replace("{id}", user).replace("{bare}", user.replace("-", ""))
@@ -165,8 +170,9 @@ def test_ids_that_are_none(sandbox, method, segment):
     assert sandbox.send("GET", f"/v1/users/{user}").status == 200
 
 
-@pytest.mark.parametrize("target", ["{id}", "{id}?", "{id}/", "{id}?a=b&c", "{id}/?x", "{escaped}", "{upper}"])
-def test_ids_in_other_spellings(sandbox, target):
+@pytest.mark.parametrize(
+    "target", ["{id}", "{id}?", "{id}/", "{id}?a=b&c", "{id}/?x", "{escaped}", "{upper}"])
+def test_ids_in_other_spellings(sandbox: Sandbox, target: str) -> None:
     user = sandbox.create()
     target = (
         target.replace("{id}", user).replace("{upper}", user.upper())
@@ -174,3 +180,33 @@ def test_ids_in_other_spellings(sandbox, target):
     answer = sandbox.send("GET", f"/v1/users/{target}")
     assert answer.status == 200
     assert answer.json["id"] == user
+
+
+def test_unknown_members_are_ignored(sandbox: Sandbox) -> None:
+    body = b'{"id":"x","created_at":0,"employers_connected":["x"],"external_metadata":1,"more":[]}'
+    user = sandbox.send("POST", "/v1/users", body).json["id"]
+    for answer in (sandbox.send("GET", f"/v1/users/{user}"),
+                   sandbox.send("PATCH", f"/v1/users/{user}", body)):
+        assert answer.status == 200
+        assert answer.json["id"] == user
+        assert answer.json["employers_connected"] == []
+        assert answer.json["external_metadata"] == 1
+
+
+@pytest.mark.parametrize("end", ["", "/", "?", "/?", "?a=b", "?limit=1&&"])
+def test_every_operation_with_other_ends_of_the_path(sandbox: Sandbox, end: str) -> None:
+    created = sandbox.send("POST", f"/v1/users{end}", b'{"external_metadata":1}')
+    assert created.status == 201
+    path = f"/v1/users/{created.json['id']}{end}"
+    assert sandbox.send("GET", path).json["external_metadata"] == 1
+    assert sandbox.send("PATCH", path, b'{"external_metadata":2}').json["external_metadata"] == 2
+    body = json.dumps({"user": created.json["id"]}).encode()
+    assert sandbox.send("POST", f"/v1/user-tokens{end}", body).status == 201
+    assert sandbox.send("DELETE", path).status == 204
+    assert sandbox.send("GET", path).status == 404
+
+
+def test_there_are_no_idempotency_keys(sandbox: Sandbox) -> None:
+    key = {"Idempotency-Key": "e3e70682-c209-1cac-a29f-6fbed82c07cd"}
+    users = {sandbox.send("POST", "/v1/users", b"{}", key).json["id"] for _ in range(2)}
+    assert len(users) == 2

@@ -1,0 +1,282 @@
+"""Slow clients, silent clients, too many clients, and requests that are too large."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import resource
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from conftest import PATIENCE, Sandbox, Starter, basic, run
+
+HEAD = f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n" \
+    "Content-Type: application/json\r\n"
+GET = f"GET /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n\r\n".encode()
+
+
+@pytest.fixture(autouse=True)
+def descriptors() -> Iterator[None]:
+    """Lets the test have as many connections as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def connect(sandbox: Sandbox) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE)
+
+
+def rest(connection: socket.socket) -> bytes:
+    """All that still comes, to the end of the connection."""
+    received = b""
+    try:
+        while part := connection.recv(65536):
+            received += part
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def drip(connection: socket.socket, data: bytes) -> None:
+    """Sends a byte now and then until the server has had enough, which is before the data's end."""
+    connection.settimeout(0.05)
+    for index in range(len(data)):
+        try:
+            connection.sendall(data[index:index + 1])
+            if connection.recv(1000) == b"":
+                return
+        except TimeoutError:
+            pass
+        except ConnectionError:
+            return
+    pytest.fail("the server takes all the time in the world")
+
+
+# Slow clients
+
+
+def test_client_that_sends_nothing(start: Starter) -> None:
+    sandbox = start("--timeout", "1")
+    with connect(sandbox) as connection:
+        assert rest(connection) == b""
+    assert sandbox.send("GET", "/v1/users").status == 200
+
+
+@pytest.mark.parametrize("sent", [
+    b"GET", b"GET /v1/users HTTP/1.1\r\n", b"GET /v1/users HTTP/1.1\r\nHost: x", HEAD.encode(),
+    (HEAD + "Content-Length: 10\r\n\r\n").encode(), (HEAD + "Content-Length: 10\r\n\r\n{").encode(),
+    (HEAD + "Transfer-Encoding: chunked\r\n\r\n5\r\nab").encode(),
+    (HEAD + "Content-Length: 60000000\r\n\r\n").encode()],
+    ids=["method", "line", "header", "headers", "no body", "body", "chunk", "large body"])
+def test_client_that_stops(start: Starter, sent: bytes) -> None:
+    sandbox = start("--timeout", "1")
+    with connect(sandbox) as connection:
+        connection.sendall(sent)
+        assert not rest(connection).startswith(b"HTTP/1.1 2")
+    assert sandbox.send("GET", "/v1/users").json["count"] == 0
+
+
+@pytest.mark.parametrize("prefix", [
+    b"", b"GET /v1/users HTTP/1.1\r\nX: ", (HEAD + "Content-Length: 1000000\r\n\r\n").encode(),
+    (HEAD + "Transfer-Encoding: chunked\r\n\r\nfffff\r\n").encode(), GET],
+    ids=["line", "header", "body", "chunk", "second request"])
+def test_drip(start: Starter, prefix: bytes) -> None:
+    sandbox = start("--timeout", "1")
+    with connect(sandbox) as connection:
+        connection.sendall(prefix)
+        drip(connection, b"x" * 2000)
+    assert sandbox.send("GET", "/v1/users").json["count"] == 0
+
+
+def test_drips_hold_up_nobody_else(start: Starter) -> None:
+    sandbox = start("--timeout", "2")
+    dripping = [threading.Thread(target=drip, args=(connect(sandbox), b"x" * 4000)) for _ in range(20)]
+    for thread in dripping:
+        thread.start()
+    while any(thread.is_alive() for thread in dripping):
+        assert sandbox.send("GET", "/v1/users", connection=sandbox.connect()).status == 200
+    for thread in dripping:
+        thread.join()
+
+
+def test_client_that_does_not_take_its_answer(start: Starter) -> None:
+    sandbox = start("--timeout", "1")
+    user = sandbox.create(b'"' + b"x" * (15 << 20) + b'"')
+    with connect(sandbox) as connection:
+        connection.sendall(GET.replace(b"/v1/users", f"/v1/users/{user}".encode()))
+        # Its socket is gone from the server before the client begins to read.
+        folder = f"/proc/{sandbox.process.pid}/fd"
+        deadline = time.monotonic() + PATIENCE
+        before = len(os.listdir(folder))
+        while len(os.listdir(folder)) >= before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(rest(connection)) < 15 << 20
+    assert sandbox.send("GET", "/v1/users?limit=1", connection=sandbox.connect()).status == 200
+
+
+def test_idle_connection_is_closed_and_an_active_one_is_not(start: Starter) -> None:
+    sandbox = start("--timeout", "1")
+    idle, active = connect(sandbox), sandbox.connect()
+    idle.sendall(GET)
+    assert sandbox.send("GET", "/v1/users", connection=active).status == 200
+    own = active.sock.getsockname()
+    ended = threading.Event()
+
+    def wait() -> None:
+        assert rest(idle).startswith(b"HTTP/1.1 200 ")
+        ended.set()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not ended.is_set():
+        assert sandbox.send("GET", "/v1/users", connection=active).status == 200
+        assert active.sock.getsockname() == own
+    thread.join()
+    idle.close()
+
+
+def test_delay_is_not_the_client_s_time(start: Starter) -> None:
+    sandbox = start("--timeout", "1", "--fault", '{"kind":"delay","milliseconds":2500}')
+    connection = sandbox.connect()
+    for _ in range(2):
+        assert sandbox.send("POST", "/v1/users", connection=connection).status == 201
+
+
+def test_work_is_not_the_client_s_time(start: Starter) -> None:
+    sandbox = start("--timeout", "1")
+    sandbox.faithful = False
+    began = time.monotonic()
+    assert sandbox.send("POST", "/_sandbox/users", b'{"count":10000,"seed":1}').status == 201
+    enough = int(10_000 * 1.5 / (time.monotonic() - began))
+    idle, begun = sandbox.connect(), connect(sandbox)
+    assert sandbox.send("GET", "/v1/users", connection=idle).status == 200
+    begun.sendall((HEAD + "Content-Length: 2\r\n\r\n{").encode())
+    # This takes longer than the time-out, and nobody else is served meanwhile.
+    assert sandbox.send(
+        "POST", "/_sandbox/users", b'{"count":%d}' % enough, connection=sandbox.connect()).status == 201
+    own = idle.sock.getsockname()
+    assert sandbox.send("GET", "/v1/users", connection=idle).status == 200
+    assert idle.sock.getsockname() == own
+    begun.sendall(b"}")
+    assert begun.recv(1000).startswith(b"HTTP/1.1 201 ")
+    begun.close()
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "+1", "3601", "1.5", "", "x", "99999999999999999999"])
+def test_wrong_timeouts(value: str) -> None:
+    result = run("--port", "0", "--timeout", value)
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr == (
+        b"argyle-sandbox: the timeout must be a number of seconds from 1 to 3600; "
+        b"try 'argyle-sandbox --help'\n")
+
+
+# Too many clients
+
+
+def test_many_silent_connections(start: Starter) -> None:
+    """More than are kept: the oldest make room."""
+    sandbox = start()
+    silent = [connect(sandbox) for _ in range(1500)]
+    for _ in range(3):
+        assert sandbox.send("GET", "/v1/users", connection=sandbox.connect()).status == 200
+    # The newest of them still get what they ask for.
+    silent[-1].sendall(GET)
+    assert silent[-1].recv(65536).startswith(b"HTTP/1.1 200 ")
+    assert rest(silent[0]) == b""
+    for connection in silent:
+        connection.close()
+    assert sandbox.send("GET", "/v1/users", connection=sandbox.connect()).status == 200
+    assert_few_descriptors(sandbox)
+
+
+def assert_few_descriptors(sandbox: Sandbox) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while len(os.listdir(f"/proc/{sandbox.process.pid}/fd")) > 50:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_many_connections_in_the_middle_of_a_request(start: Starter) -> None:
+    """None of them is idle, so that newcomers wait until their time is over."""
+    sandbox = start("--timeout", "2")
+    begun = []
+    for _ in range(1000):
+        begun.append(connect(sandbox))
+        begun[-1].sendall((HEAD + "Content-Length: 10\r\n\r\n{").encode())
+    assert sandbox.send("GET", "/v1/users", connection=sandbox.connect()).status == 200
+    for connection in begun:
+        connection.close()
+    assert_few_descriptors(sandbox)
+
+
+def test_sandbox_that_may_open_few_files(start: Starter) -> None:
+    sandbox = start("--timeout", "1")
+    resource.prlimit(sandbox.process.pid, resource.RLIMIT_NOFILE, (40, 40))
+    silent = [connect(sandbox) for _ in range(100)]
+    assert sandbox.send("POST", "/v1/users", connection=sandbox.connect()).status == 201
+    for connection in silent:
+        connection.close()
+    assert sandbox.send("GET", "/v1/users", connection=sandbox.connect()).json["count"] == 1
+
+
+def test_silent_connections_do_not_hold_up_the_end(start: Starter) -> None:
+    sandbox = start()
+    silent = [connect(sandbox) for _ in range(500)]
+    sandbox.connection.close()
+    sandbox.signal(signal.SIGTERM)
+    assert sandbox.wait() == 0
+    for connection in silent:
+        connection.close()
+
+
+# Large requests
+
+
+@pytest.mark.parametrize("size", [30_000, 60_000])
+def test_headers_that_are_large(sandbox: Sandbox, size: int) -> None:
+    received = sandbox.raw(
+        GET.replace(b"Host: x", b"Host: x\r\nConnection: close\r\nX-Long: " + b"x" * size))
+    if size == 30_000:
+        assert received.startswith(b"HTTP/1.1 200 ")
+    assert sandbox.send("GET", "/v1/users").status == 200
+
+
+@pytest.mark.parametrize(
+    "data",
+    [GET.replace(b"Host: x", b"Host: x\r\nX-Long: " + b"x" * 200_000),
+     GET.replace(b"Host: x", b"Host: x" + b"".join(b"\r\nX-%d: x" % n for n in range(20_000))),
+     GET.replace(b"/v1/users", b"/v1/users/" + b"x" * 200_000),
+     GET.replace(b"GET", b"G" * 200_000)],
+    ids=["header", "headers", "path", "method"])
+def test_headers_that_are_too_large(sandbox: Sandbox, data: bytes) -> None:
+    received = sandbox.raw(data)
+    assert received == b"" or received.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), received[:100]
+    assert sandbox.send("GET", "/v1/users").status == 200
+
+
+def test_large_bodies_at_once(start: Starter) -> None:
+    """The client hears of it, though it sends all before it listens."""
+    sandbox = start()
+    answers: list[int] = []
+
+    def send() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=PATIENCE)
+        connection.request("POST", "/v1/users", body=b"x" * (40 << 20),
+                           headers={"Authorization": basic(), "Content-Type": "application/json"})
+        answers.append(connection.getresponse().status)
+        connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [413] * 4
+    assert sandbox.send("GET", "/v1/users").json["count"] == 0
