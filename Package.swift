@@ -42,7 +42,11 @@ let package = Package(
     .target(name: "CPlatform"),
 
     // What Swift and C hand each other, for the client and the sandbox alike.
-    .target(name: "Interop", dependencies: ["CJansson"], swiftSettings: swiftSettings),
+    .target(
+      name: "Interop",
+      dependencies: ["CJansson", "CPlatform"],
+      swiftSettings: swiftSettings
+    ),
 
     // The client and its C ABI.
     .target(
@@ -59,7 +63,7 @@ let package = Package(
     // The sandbox server, its C ABI and its command.
     .target(
       name: "ArgyleSandbox",
-      dependencies: ["CJWT", "CJansson", "CMicrohttpd", "CPlatform", "CSQLite"],
+      dependencies: ["CJWT", "CJansson", "CMicrohttpd", "CPlatform", "CSQLite", "Interop"],
       resources: [.embedInCode("OpenAPI/openapi.json")],
       swiftSettings: swiftSettings
     ),

@@ -1,3 +1,5 @@
+import Interop
+
 /// A local HTTP server that answers as Argyle's v1 users API does.
 ///
 /// It serves from the moment it is made until `stop()` or the end of its life. It prints nothing, and its
@@ -58,10 +60,10 @@ public final class SandboxServer: @unchecked Sendable {
   ///
   /// Requests that are not finished after five seconds are cut. Stopping again does nothing.
   public func stop() {
-    lock.lock()
-    defer { lock.unlock() }
-    server?.stop()
-    // The last reference to the store, whose end closes the database.
-    server = nil
+    lock.withLock {
+      server?.stop()
+      // The last reference to the store, whose end closes the database.
+      server = nil
+    }
   }
 }

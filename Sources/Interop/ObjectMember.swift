@@ -61,7 +61,8 @@ package struct ObjectMember {
       guard let object = json_array_get(value, index), let members = ObjectMember.all(of: object),
         members.allSatisfy({ $0.isScalar })
       else { return nil }
-      texts.append(ObjectMember.document(object))
+      let text = JSONReference(retaining: object).shortened() ?? []
+      texts.append(String(decoding: text, as: UTF8.self))
     }
     return texts
   }
@@ -69,13 +70,6 @@ package struct ObjectMember {
   private var isScalar: Bool {
     let type = argyle_json_type(value)
     return type != JSON_ARRAY && type != JSON_OBJECT
-  }
-
-  private static func document(_ value: UnsafeMutablePointer<json_t>) -> String {
-    let flags = argyle_json_compact_flags()
-    var bytes = [CChar](repeating: 0, count: json_dumpb(value, nil, 0, flags))
-    let count = json_dumpb(value, &bytes, bytes.count, flags)
-    return bytes.prefix(count).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
   }
 
   private static func string(_ text: UnsafePointer<CChar>, _ count: Int) -> String {

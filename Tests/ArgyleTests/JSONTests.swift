@@ -1,4 +1,5 @@
 import CJansson
+import Interop
 import Testing
 
 @testable import Argyle

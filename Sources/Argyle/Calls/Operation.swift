@@ -1,3 +1,5 @@
+import Interop
+
 /// One of the service's operations with its arguments.
 package enum Operation: Sendable {
   /// "Create a user".

@@ -1,3 +1,5 @@
+import Interop
+
 // The six operations with their answers as jansson values, checked for what this library relies on.
 extension Client {
   package func createUser(_ metadata: Metadata?) throws(ArgyleError) -> JSONReference {

@@ -1,3 +1,5 @@
+import Interop
+
 /// A failure of the library or of the service, with all that is known about it.
 public struct ArgyleError: Error, Sendable {
   /// Why the call failed.

@@ -1,4 +1,5 @@
 import CPlatform
+import Interop
 
 /// The connections of a client and of those made like it, each lent to one thread at a time.
 ///

@@ -1,3 +1,5 @@
+import Interop
+
 /// What a user token says of itself, decoded and not verified: only the service has the key.
 public struct TokenClaims: Sendable, Equatable {
   /// The whole object of claims.

@@ -1,3 +1,5 @@
+import Interop
+
 /// A user token: a short-lived credential to start Argyle Link for one user ("The user token object").
 public struct UserToken: Sendable, Equatable {
   /// The token that Argyle Link is given: a credential, which no description shows.

@@ -1,4 +1,5 @@
 import CJansson
+import Interop
 
 /// The `external_metadata` of a user as JSON text, ready to be sent.
 package struct Metadata: Sendable {

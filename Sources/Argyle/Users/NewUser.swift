@@ -1,3 +1,5 @@
+import Interop
+
 /// A user who was just created, with a token to start Argyle Link for them ("Create a user").
 public struct NewUser: Sendable, Equatable {
   /// The user's id.

@@ -1,3 +1,5 @@
+import Interop
+
 /// A user who has connected, or will connect, payroll accounts ("The user object").
 ///
 /// Only the id may be relied on. The other fields are nil where the service sent none, or something of another

@@ -1,3 +1,5 @@
+import Interop
+
 /// A walk over all users, page after page, in memory that does not grow with their number ("List users").
 ///
 /// The service counts pages by offset: a user deleted during the walk can make it pass over another, and a user

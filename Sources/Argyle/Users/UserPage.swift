@@ -1,3 +1,5 @@
+import Interop
+
 /// One page of a list of users ("List users").
 public struct UserPage: Sendable, Equatable {
   /// The users on the page.

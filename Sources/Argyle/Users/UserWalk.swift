@@ -1,4 +1,5 @@
 import CJansson
+import Interop
 
 /// A walk over all users as jansson values, page after page: the one way behind every cursor.
 package final class UserWalk {

@@ -1,4 +1,5 @@
 import CJansson
+import Interop
 
 /// The faults that are set, in their order.
 final class FaultPlan {
@@ -9,19 +10,18 @@ final class FaultPlan {
 
   /// Adds a rule, given as a JSON object.
   func add(_ text: Bytes) throws(SandboxError) {
-    try add(.parse(text))
+    try add(JSONMembers.parse(text))
   }
 
   /// Puts the rules of a JSON array in place of all others, or none of them.
   func replace(by text: Bytes) throws(SandboxError) {
-    let array = try JSONReference.parse(text)
-    guard argyle_json_type(array.value) == JSON_ARRAY else {
+    let array = try JSONMembers.parse(text)
+    guard array.type == JSON_ARRAY else {
       throw .option("faults must be a JSON array")
     }
     let plan = FaultPlan()
-    for index in 0..<json_array_size(array.value) {
-      guard let rule = json_array_get(array.value, index) else { continue }
-      try plan.add(JSONReference(argyle_json_retain(rule)))
+    for index in 0..<array.count {
+      if let rule = array.item(index) { try plan.add(rule) }
     }
     rules = plan.rules
   }

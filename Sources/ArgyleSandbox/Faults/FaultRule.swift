@@ -1,4 +1,5 @@
 import CJansson
+import Interop
 
 /// A fault that was asked for: what goes wrong, for which requests, and how often.
 ///
@@ -51,7 +52,9 @@ struct FaultRule {
 
   /// The rule as JSON, with the count that is left.
   var text: Bytes {
-    if let count { json_object_set_new(source.value, "count", json_integer(Int64(count))) }
-    return source.text
+    if let count {
+      source.withValue { _ = json_object_set_new($0, "count", json_integer(Int64(count))) }
+    }
+    return source.shortened() ?? []
   }
 }

@@ -1,4 +1,5 @@
 import CPlatform
+import Interop
 
 /// Counts the requests in flight, and lets none begin once it is closed.
 ///
@@ -12,25 +13,21 @@ final class RequestGate {
 
   /// Begins a request; false where it must not.
   func enter() -> Bool {
-    lock.lock()
-    defer { lock.unlock() }
-    if closed { return false }
-    inFlight += 1
-    return true
+    lock.withLock {
+      if closed { return false }
+      inFlight += 1
+      return true
+    }
   }
 
   /// Ends a request.
   func leave() {
-    lock.lock()
-    defer { lock.unlock() }
-    inFlight -= 1
+    lock.withLock { inFlight -= 1 }
   }
 
   /// Whether connections should end with the answer that they get now.
   var isClosing: Bool {
-    lock.lock()
-    defer { lock.unlock() }
-    return closing
+    lock.withLock { closing }
   }
 
   /// Closes as soon as no request is in flight, and at the latest when the time is over.
@@ -44,10 +41,10 @@ final class RequestGate {
   }
 
   private func close(force: Bool) -> Bool {
-    lock.lock()
-    defer { lock.unlock() }
-    closing = true
-    closed = force || inFlight == 0
-    return closed
+    lock.withLock {
+      closing = true
+      closed = force || inFlight == 0
+      return closed
+    }
   }
 }

@@ -6,7 +6,7 @@ package struct JSONSyntaxError: Error {
   package let reason: String
 
   /// Whether jansson ran out of memory, so that nothing is said of the text.
-  let isOutOfMemory: Bool
+  package let isOutOfMemory: Bool
 
   init(_ failure: inout json_error_t) {
     isOutOfMemory = json_error_code(&failure) == json_error_out_of_memory

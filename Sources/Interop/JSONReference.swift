@@ -1,5 +1,4 @@
 import CJansson
-import Interop
 
 /// One counted reference to a jansson value: released with the last Swift reference to it.
 package final class JSONReference {
@@ -37,10 +36,14 @@ package final class JSONReference {
 // MARK: - Text
 
 extension JSONReference {
-  /// Parses one JSON document.
-  package convenience init(parsing text: [UInt8]) throws(JSONSyntaxError) {
+  /// Parses one JSON document; of two members with the same name the last one counts, unless that is refused.
+  package convenience init(
+    parsing text: [UInt8],
+    refusingDuplicates: Bool = false
+  ) throws(JSONSyntaxError) {
     var failure = json_error_t()
-    let flags = Int(JSON_DECODE_ANY | JSON_ALLOW_NUL)
+    let duplicates = refusingDuplicates ? JSON_REJECT_DUPLICATES : 0
+    let flags = Int(JSON_DECODE_ANY | JSON_ALLOW_NUL | duplicates)
     let value = text.withUnsafeBytes { bytes in
       // An empty array may have no address, and jansson takes NULL for a mistake rather than for empty text.
       bytes.isEmpty
@@ -52,15 +55,23 @@ extension JSONReference {
   }
 
   /// Writes the value as compact JSON text; nil where jansson cannot.
-  func encoded() -> [UInt8]? {
+  package func encoded() -> [UInt8]? {
     withValue { JSONReference.text(of: $0) }
+  }
+
+  /// Writes the value for people to read, 0.1 as 0.1; nil where jansson cannot.
+  package func shortened() -> [UInt8]? {
+    withValue { JSONReference.text(of: $0, flags: argyle_json_compact_flags()) }
   }
 
   /// Writes a value as compact JSON text; nil where jansson cannot, as with text that is not UTF-8.
   ///
   /// The text is collected by a callback, not taken from `json_dumps`: a host may have replaced jansson's
   /// allocator, and so nothing of jansson's has to be freed here.
-  static func text(of value: UnsafePointer<json_t>) -> [UInt8]? {
+  package static func text(
+    of value: UnsafePointer<json_t>,
+    flags: Int = Int(JSON_COMPACT | JSON_ENCODE_ANY)
+  ) -> [UInt8]? {
     var text: [UInt8] = []
     let status = withUnsafeMutablePointer(to: &text) { text in
       json_dump_callback(
@@ -72,7 +83,7 @@ extension JSONReference {
           return 0
         },
         text,
-        Int(JSON_COMPACT | JSON_ENCODE_ANY)
+        flags
       )
     }
     return status == 0 ? text : nil
@@ -83,18 +94,18 @@ extension JSONReference {
 
 extension JSONReference {
   /// The kind of the value.
-  var type: json_type { withValue { argyle_json_type($0) } }
+  package var type: json_type { withValue { argyle_json_type($0) } }
 
   /// Whether the value is an object.
   package var isObject: Bool { type == JSON_OBJECT }
 
   /// The member of an object, or nil where there is none or this is no object.
-  func member(_ key: StaticString) -> JSONReference? {
+  package func member(_ key: StaticString) -> JSONReference? {
     withValue { json_object_get($0, key.cString).map { JSONReference(retaining: $0) } }
   }
 
   /// The first member of an object with its name, or nil where there is none.
-  var firstMember: (key: String, value: JSONReference)? {
+  package var firstMember: (key: String, value: JSONReference)? {
     withValue { object in
       guard let first = argyle_json_object_first(object), let key = json_object_iter_key(first),
         let value = json_object_iter_value(first)
@@ -104,24 +115,38 @@ extension JSONReference {
   }
 
   /// How many items an array has.
-  var count: Int { withValue { json_array_size($0) } }
+  package var count: Int { withValue { json_array_size($0) } }
 
   /// The item of an array, or nil where there is none or this is no array.
-  func item(_ index: Int) -> JSONReference? {
+  package func item(_ index: Int) -> JSONReference? {
     withValue { json_array_get($0, index).map { JSONReference(retaining: $0) } }
   }
 
-  /// The text of a string that is not empty, otherwise nil.
-  var text: String? {
+  /// The text of a string, otherwise nil.
+  package var string: String? {
     withValue { value in
       guard let text = json_string_value(value) else { return nil }
       let bytes = UnsafeRawBufferPointer(start: text, count: json_string_length(value))
-      return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+      return String(decoding: bytes, as: UTF8.self)
     }
   }
 
+  /// The text of a string that is not empty, otherwise nil.
+  package var text: String? {
+    guard let string, !string.utf8.isEmpty else { return nil }
+    return string
+  }
+
   /// The number of an integer, otherwise nil.
-  var integer: Int64? {
+  package var integer: Int64? {
     withValue { argyle_json_type($0) == JSON_INTEGER ? Int64(json_integer_value($0)) : nil }
+  }
+
+  /// The number of an integer or a real, otherwise nil.
+  package var number: Double? {
+    withValue { value in
+      let type = argyle_json_type(value)
+      return type == JSON_INTEGER || type == JSON_REAL ? json_number_value(value) : nil
+    }
   }
 }

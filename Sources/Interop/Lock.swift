@@ -1,11 +1,11 @@
 import CPlatform
 
 /// A mutual exclusion over `pthread_mutex_t`: Embedded Swift has no `Mutex`.
-final class Lock: @unchecked Sendable {
+package final class Lock: @unchecked Sendable {
   // A mutex has to stay where it is, hence memory of its own. Unchecked: locking is what it is made for.
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
 
-  init() {
+  package init() {
     pthread_mutex_init(mutex, nil)
   }
 
@@ -15,7 +15,7 @@ final class Lock: @unchecked Sendable {
   }
 
   /// Runs a body that no other thread runs at the same time.
-  func withLock<Result>(_ body: () -> Result) -> Result {
+  package func withLock<Result>(_ body: () -> Result) -> Result {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     return body()
