@@ -15,14 +15,15 @@
  * Threads      Any number of threads may use one sandbox at once, and any number of sandboxes may run at once.
  *              An error does not change once made and may be read by any number of threads at once.
  * Processes    In a child that fork() made, a sandbox of the parent does not run. There the handle may be freed,
- *              which releases its memory and touches nothing that the parent uses, and argyle_sandbox_stop()
+ *              which releases the handle alone and touches nothing that the parent uses, and argyle_sandbox_stop()
  *              does nothing. A child that wants a sandbox of its own has to call exec() first, unless none ran
  *              when it was made.
  * Memory       When no memory is left for the library's own objects, the process is aborted: Swift's
  *              allocations cannot fail softly.
  * Globals      Each sandbox serves on threads of its own, in which every signal is blocked but those that a
  *              fault of the thread itself raises: signals for the process go to the host's threads. The library
- *              installs no handler, prints nothing and reads no environment variable. Once every sandbox is
+ *              installs no handler, prints nothing and reads nothing of the environment itself; GnuTLS, which serves HTTPS, does,
+ *              such as SSLKEYLOGFILE. Once every sandbox is
  *              freed it may be unloaded.
  */
 #ifndef ARGYLE_SANDBOX_H
@@ -130,7 +131,8 @@ const char *argyle_sandbox_url(const argyle_sandbox *sandbox);
 /**
  * Stops a sandbox: it takes no more connections, finishes the requests in flight, and closes the database.
  *
- * It blocks until that is done, at most some five seconds: requests that take longer are cut. When it returns,
+ * It blocks until that is done: requests that take longer than some five seconds are cut, but for one that the
+ * database is at work on, such as a large seeding, which is waited for. When it returns,
  * no thread of the sandbox is left and its database file may be opened again. Stopping again does nothing.
  *
  * @param sandbox  The sandbox, or NULL, which does nothing. It has to be freed all the same.
