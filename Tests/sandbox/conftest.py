@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
 import http.client
 import json
@@ -61,6 +62,8 @@ class Sandbox:
     def __init__(self, *arguments: str) -> None:
         # Whether it answers as described: not while it is told to misbehave.
         self.faithful = not any(argument.startswith("--fault") for argument in arguments)
+        # Whether somebody has waited for its end.
+        self.ended = False
         self.process = subprocess.Popen(
             [executable(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL)
@@ -153,16 +156,25 @@ class Sandbox:
 
     def wait(self) -> int:
         """Waits for the end; gives the exit code, and fails on anything printed as an error."""
+        self.ended = True
         _, errors = self.process.communicate(timeout=PATIENCE)
         assert errors == b""
         return self.process.returncode
 
     def stop(self) -> None:
+        before = self.process.poll()
         self.connection.close()
         self.signal(signal.SIGTERM)
         assert self.wait() == 0
+        assert before is None, "the sandbox ended by itself"
+
+    def stop_unless_ended(self) -> None:
+        """Stops it where the test has not waited for its end: one that crashed unseen fails here."""
+        if not self.ended:
+            self.stop()
 
     def kill(self) -> None:
+        self.ended = True
         self.process.kill()
         self.process.communicate(timeout=PATIENCE)
 
@@ -172,18 +184,16 @@ Starter = Callable[..., Sandbox]
 
 @pytest.fixture
 def start() -> Iterator[Starter]:
-    """Starts sandboxes on free ports, and stops those that still run at the end."""
-    running: list[Sandbox] = []
+    """Starts sandboxes on free ports, and stops at the end those that the test has not."""
+    # Each is stopped, whatever becomes of the others.
+    with contextlib.ExitStack() as started:
 
-    def starter(*arguments: str) -> Sandbox:
-        sandbox = Sandbox("--port", "0", *arguments)
-        running.append(sandbox)
-        return sandbox
+        def starter(*arguments: str) -> Sandbox:
+            sandbox = Sandbox("--port", "0", *arguments)
+            started.callback(sandbox.stop_unless_ended)
+            return sandbox
 
-    yield starter
-    for sandbox in running:
-        if sandbox.process.poll() is None:
-            sandbox.stop()
+        yield starter
 
 
 @pytest.fixture

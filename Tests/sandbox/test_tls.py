@@ -53,8 +53,7 @@ class SecureSandbox(Sandbox):
 def secure(files: tuple[Path, Path]) -> Iterator[SecureSandbox]:
     sandbox = SecureSandbox(files)
     yield sandbox
-    if sandbox.process.poll() is None:
-        sandbox.stop()
+    sandbox.stop_unless_ended()
 
 
 def test_url(secure: SecureSandbox) -> None:
