@@ -160,6 +160,12 @@ build_sandbox() {
     -Xlinker "$(unicode_tables)" -Xlinker -lm -Xlinker --gc-sections -Xlinker -s
 }
 
+# build_sanitized_sandbox SCRATCH address: the same for a sanitizer.
+build_sanitized_sandbox() {
+  ARGYLE_EMBEDDED=1 build_product argyle-sandbox argyle-sandbox "$1" "${embedded_flags[@]}" --sanitize "$2" \
+    -Xlinker "$(unicode_tables)" -Xlinker -lm
+}
+
 # build_archive SCRATCH: the objects of libargyle.so as one, SCRATCH/libargyle.a. A plain archive would
 # show swift_retain and some 500 more, which clash with those of a Swift program that links it.
 build_archive() {
