@@ -48,6 +48,9 @@ let package = Package(
       swiftSettings: swiftSettings
     ),
 
+    // How texts are written, for the client and the sandbox alike.
+    .target(name: "Encodings", swiftSettings: swiftSettings),
+
     // The client and its C ABI.
     .target(
       name: "Argyle",
@@ -63,7 +66,9 @@ let package = Package(
     // The sandbox server, its C ABI and its command.
     .target(
       name: "ArgyleSandbox",
-      dependencies: ["CJWT", "CJansson", "CMicrohttpd", "CPlatform", "CSQLite", "Interop"],
+      dependencies: [
+        "CJWT", "CJansson", "CMicrohttpd", "CPlatform", "CSQLite", "Encodings", "Interop",
+      ],
       resources: [.embedInCode("OpenAPI/openapi.json")],
       swiftSettings: swiftSettings
     ),
@@ -80,7 +85,7 @@ let package = Package(
 
     .testTarget(
       name: "ArgyleTests",
-      dependencies: ["Argyle", "ArgyleSandbox", "CJansson", "Interop"]
+      dependencies: ["Argyle", "ArgyleSandbox", "CJansson", "Encodings", "Interop"]
     ),
   ]
 )

@@ -1,5 +1,10 @@
+import Encodings
+
 /// What a request's body holds of the one member that its endpoint reads.
 enum BodyMember {
+  /// How deep the objects and arrays of a body may be nested.
+  private static var maximumDepth: Int { 4096 }
+
   case absent
   case present(JSONValue)
   /// The body cannot be read, and this is the answer.
@@ -15,8 +20,12 @@ enum BodyMember {
       self = .refused(.error(415, detail: "Unsupported media type \"\(name)\" in request."))
       return
     }
-    do throws(JSONSyntaxError) {
-      let (kind, member) = try JSONScanner.scan(request.body, member: key)
+    do throws(JSONTextError) {
+      let (kind, member) = try JSONScanner.scan(
+        request.body,
+        maximumDepth: Self.maximumDepth,
+        member: key
+      )
       switch kind {
       case .object: self = member.map { .present($0) } ?? .absent
       case .null: self = .refused(.invalid("non_field_errors", "No data provided"))

@@ -1,3 +1,5 @@
+import Encodings
+
 /// `/v1/user-tokens`.
 struct UserTokensEndpoint {
   let users: UserStore

@@ -1,3 +1,5 @@
+import Encodings
+
 /// `/v1/users` and `/v1/users/{id}`.
 struct UsersEndpoint {
   let users: UserStore
@@ -7,7 +9,7 @@ struct UsersEndpoint {
     let metadata: Bytes
     switch BodyMember("external_metadata", of: request) {
     case .refused(let response): return response
-    case .present(let value): metadata = value.text
+    case .present(let value): metadata = Bytes(value.text)
     case .absent: metadata = Bytes("{}".utf8)
     }
     let user = try users.create(externalMetadata: metadata)
@@ -31,8 +33,9 @@ struct UsersEndpoint {
     case .refused(let response): return response
     case .absent: break
     case .present(let value):
-      user.externalMetadata = value.text
-      guard try users.update(user.id, externalMetadata: value.text) else { return .notFound }
+      let metadata = Bytes(value.text)
+      user.externalMetadata = metadata
+      guard try users.update(user.id, externalMetadata: metadata) else { return .notFound }
     }
     return answer(user)
   }

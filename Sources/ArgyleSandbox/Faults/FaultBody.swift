@@ -1,3 +1,5 @@
+import Encodings
+
 /// The body of an answer that went wrong.
 enum FaultBody {
   /// As the service would write it.
@@ -56,10 +58,11 @@ enum FaultBody {
         """
       return HTTPOutcome(response.replacing(body: Bytes(page.utf8), contentType: "text/html"))
     case .array:
-      guard let (_, member) = try? JSONScanner.scan(response.body, member: "results"),
-        let results = member
-      else { return HTTPOutcome(response) }
-      return HTTPOutcome(response.replacing(body: results.text, contentType: "application/json"))
+      let document = try? JSONScanner.scan(response.body, maximumDepth: 4096, member: "results")
+      guard let results = document?.member else { return HTTPOutcome(response) }
+      return HTTPOutcome(
+        response.replacing(body: Bytes(results.text), contentType: "application/json")
+      )
     }
   }
 }

@@ -3,35 +3,42 @@
 /// Metadata comes back exactly as it was sent only because nobody re-encodes it: numbers beyond any
 /// type, escapes, duplicate keys and order all survive. It keeps its own stack, so that depth costs no
 /// call frames.
-struct JSONScanner {
-  /// How deep objects and arrays may be nested.
-  private static var maximumDepth: Int { 4096 }
-
-  private let text: Bytes
-  private let wantedKey: String
+package struct JSONScanner {
+  private let text: [UInt8]
+  private let maximumDepth: Int
+  private let wantedKey: String?
   private var position = 0
   /// The closing byte of each object or array that is open.
-  private var open = Bytes()
+  private var open: [UInt8] = []
   private var wantedStart: Int?
   private var wantedKind = JSONKind.null
   private var wanted: JSONValue?
 
   /// Checks one whole document; gives its kind and, for an object, the last member with this key.
-  static func scan(
-    _ text: Bytes,
-    member key: String
-  ) throws(JSONSyntaxError) -> (kind: JSONKind, member: JSONValue?) {
-    var scanner = JSONScanner(text, key)
+  ///
+  /// - Parameters:
+  ///   - text: the document, as UTF-8.
+  ///   - maximumDepth: how deep objects and arrays may be nested.
+  ///   - key: the member's name, or nil where none is wanted.
+  /// - Returns: the document's kind, and the member where there is one.
+  /// - Throws: ``JSONTextError`` where the text is not JSON or nested too deeply.
+  package static func scan(
+    _ text: [UInt8],
+    maximumDepth: Int,
+    member key: String? = nil
+  ) throws(JSONTextError) -> (kind: JSONKind, member: JSONValue?) {
+    var scanner = JSONScanner(text: text, maximumDepth: maximumDepth, wantedKey: key)
     let kind = try scanner.scanDocument()
     return (kind, scanner.wanted)
   }
 
-  private init(_ text: Bytes, _ key: String) {
+  private init(text: [UInt8], maximumDepth: Int, wantedKey: String?) {
     self.text = text
-    wantedKey = key
+    self.maximumDepth = maximumDepth
+    self.wantedKey = wantedKey
   }
 
-  private mutating func scanDocument() throws(JSONSyntaxError) -> JSONKind {
+  private mutating func scanDocument() throws(JSONTextError) -> JSONKind {
     skipSpace()
     var documentKind: JSONKind?
     repeat {
@@ -49,7 +56,7 @@ struct JSONScanner {
   }
 
   /// Reads a scalar, an empty object or array, or the start of one up to its first value.
-  private mutating func scanValueStart() throws(JSONSyntaxError) -> JSONKind {
+  private mutating func scanValueStart() throws(JSONTextError) -> JSONKind {
     guard let first = current else { throw failure("Expecting value") }
     switch first {
     case UInt8(ascii: "{"):
@@ -80,10 +87,10 @@ struct JSONScanner {
   }
 
   /// Closes all that ends with this value, then goes on to the next value if there is one.
-  private mutating func scanAfterValue() throws(JSONSyntaxError) {
+  private mutating func scanAfterValue() throws(JSONTextError) {
     while let closing = open.last {
       if open.count == 1, let start = wantedStart {
-        wanted = JSONValue(kind: wantedKind, text: Bytes(text[start..<position]))
+        wanted = JSONValue(kind: wantedKind, text: text[start..<position])
         wantedStart = nil
       }
       skipSpace()
@@ -99,8 +106,8 @@ struct JSONScanner {
     }
   }
 
-  private mutating func enter(closing: UInt8) throws(JSONSyntaxError) {
-    if open.count == Self.maximumDepth { throw failure("Nested too deeply") }
+  private mutating func enter(closing: UInt8) throws(JSONTextError) {
+    if open.count == maximumDepth { throw failure("Nested too deeply") }
     open.append(closing)
     position += 1
     skipSpace()
@@ -112,7 +119,7 @@ struct JSONScanner {
   }
 
   /// Reads a member's key and colon.
-  private mutating func scanKey() throws(JSONSyntaxError) {
+  private mutating func scanKey() throws(JSONTextError) {
     let start = position
     guard current == UInt8(ascii: "\"") else {
       throw failure("Expecting property name enclosed in double quotes")
@@ -123,10 +130,12 @@ struct JSONScanner {
     guard current == UInt8(ascii: ":") else { throw failure("Expecting ':' delimiter") }
     position += 1
     skipSpace()
-    if open.count == 1, unescape(key).matches(wantedKey) { wantedStart = position }
+    if open.count == 1, let wantedKey, unescape(key).elementsEqual(wantedKey.utf8) {
+      wantedStart = position
+    }
   }
 
-  private mutating func scanString() throws(JSONSyntaxError) {
+  private mutating func scanString() throws(JSONTextError) {
     let start = position
     position += 1
     while let byte = current {
@@ -144,10 +153,10 @@ struct JSONScanner {
         position += 1
       }
     }
-    throw JSONSyntaxError(reason: "Unterminated string starting at", offset: start)
+    throw JSONTextError(reason: "Unterminated string starting at", offset: start)
   }
 
-  private mutating func scanEscape() throws(JSONSyntaxError) {
+  private mutating func scanEscape() throws(JSONTextError) {
     let start = position
     position += 1
     switch current {
@@ -157,18 +166,18 @@ struct JSONScanner {
     case UInt8(ascii: "u"):
       position += 1
       for _ in 0..<4 {
-        guard current?.hexadecimalValue != nil else {
-          throw JSONSyntaxError(reason: "Invalid \\uXXXX escape", offset: start)
+        guard current?.isHexadecimalDigit == true else {
+          throw JSONTextError(reason: "Invalid \\uXXXX escape", offset: start)
         }
         position += 1
       }
     default:
-      throw JSONSyntaxError(reason: "Invalid \\escape", offset: start)
+      throw JSONTextError(reason: "Invalid \\escape", offset: start)
     }
   }
 
   /// Accepts the well-formed sequences of Unicode's table 3-7 and no others.
-  private mutating func scanMultibyteCharacter(lead: UInt8) throws(JSONSyntaxError) {
+  private mutating func scanMultibyteCharacter(lead: UInt8) throws(JSONTextError) {
     let following: Int
     var second: ClosedRange<UInt8> = 0x80...0xBF
     switch lead {
@@ -187,13 +196,13 @@ struct JSONScanner {
     position += 1
     for index in 0..<following {
       guard let byte = current, (index == 0 ? second : 0x80...0xBF).contains(byte) else {
-        throw JSONSyntaxError(reason: "Invalid UTF-8", offset: start)
+        throw JSONTextError(reason: "Invalid UTF-8", offset: start)
       }
       position += 1
     }
   }
 
-  private mutating func scanNumber() throws(JSONSyntaxError) -> JSONKind {
+  private mutating func scanNumber() throws(JSONTextError) -> JSONKind {
     var kind = JSONKind.integer
     if current == UInt8(ascii: "-") { position += 1 }
     if current == UInt8(ascii: "0") { position += 1 } else { try scanDigits() }
@@ -211,14 +220,14 @@ struct JSONScanner {
     return kind
   }
 
-  private mutating func scanDigits() throws(JSONSyntaxError) {
-    guard let first = current, first.isASCIIDigit else { throw failure("Expecting digit") }
-    while let byte = current, byte.isASCIIDigit { position += 1 }
+  private mutating func scanDigits() throws(JSONTextError) {
+    guard let first = current, first.isDecimalDigit else { throw failure("Expecting digit") }
+    while let byte = current, byte.isDecimalDigit { position += 1 }
   }
 
-  private mutating func scanLiteral(_ literal: String) throws(JSONSyntaxError) {
+  private mutating func scanLiteral(_ literal: String) throws(JSONTextError) {
     let end = position + literal.utf8.count
-    guard end <= text.count, text[position..<end].matches(literal) else {
+    guard end <= text.count, text[position..<end].elementsEqual(literal.utf8) else {
       throw failure("Expecting value")
     }
     position = end
@@ -237,7 +246,20 @@ struct JSONScanner {
     position < text.count ? text[position] : nil
   }
 
-  private func failure(_ reason: String) -> JSONSyntaxError {
-    JSONSyntaxError(reason: reason, offset: position)
+  private func failure(_ reason: String) -> JSONTextError {
+    JSONTextError(reason: reason, offset: position)
+  }
+}
+
+extension UInt8 {
+  fileprivate var isDecimalDigit: Bool {
+    UInt8(ascii: "0")...UInt8(ascii: "9") ~= self
+  }
+
+  fileprivate var isHexadecimalDigit: Bool {
+    switch self {
+    case UInt8(ascii: "A")...UInt8(ascii: "F"), UInt8(ascii: "a")...UInt8(ascii: "f"): true
+    default: isDecimalDigit
+    }
   }
 }

@@ -1,23 +1,25 @@
 /// A valid JSON value as the text it came in.
-struct JSONValue {
-  let kind: JSONKind
-  let text: Bytes
+package struct JSONValue {
+  package let kind: JSONKind
+
+  /// A piece of the document, whose indices tell where in it the value stands.
+  package let text: ArraySlice<UInt8>
 
   /// What stands between the quotes of a string, with its escapes.
-  var escapedContent: ArraySlice<UInt8> {
+  package var escapedContent: ArraySlice<UInt8> {
     kind == .string ? text.dropFirst().dropLast() : []
   }
 
   /// A string's characters; a surrogate that lacks its pair becomes U+FFFD.
-  var characters: Bytes {
+  package var characters: [UInt8] {
     unescape(escapedContent)
   }
 }
 
 /// Resolves the escapes in the content of a valid JSON string.
-func unescape(_ content: ArraySlice<UInt8>) -> Bytes {
-  guard content.contains(UInt8(ascii: "\\")) else { return Bytes(content) }
-  var result = Bytes()
+func unescape(_ content: ArraySlice<UInt8>) -> [UInt8] {
+  guard content.contains(UInt8(ascii: "\\")) else { return [UInt8](content) }
+  var result: [UInt8] = []
   var rest = content
   while let byte = rest.popFirst() {
     guard byte == UInt8(ascii: "\\"), let escape = rest.popFirst() else {
@@ -52,8 +54,7 @@ func unescape(_ content: ArraySlice<UInt8>) -> Bytes {
 
 /// Takes the four digits of a `\u` escape.
 private func takeCodeUnit(_ rest: inout ArraySlice<UInt8>) -> UInt32 {
-  var unit: UInt32 = 0
-  for digit in rest.prefix(4) { unit = unit << 4 | UInt32(digit.hexadecimalValue ?? 0) }
+  let digits = String(decoding: rest.prefix(4), as: UTF8.self)
   rest = rest.dropFirst(4)
-  return unit
+  return UInt32(digits, radix: 16) ?? 0
 }

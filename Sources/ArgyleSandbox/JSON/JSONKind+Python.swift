@@ -1,7 +1,6 @@
-/// What kind of value a JSON text is.
-enum JSONKind {
-  case object, array, string, integer, fraction, boolean, null
+import Encodings
 
+extension JSONKind {
   /// The name of the kind in Python, which the service's messages use.
   var pythonName: String {
     switch self {

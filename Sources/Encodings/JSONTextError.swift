@@ -1,10 +1,12 @@
-/// Where and why a text is not JSON.
-struct JSONSyntaxError: Error {
-  let reason: String
-  let offset: Int
+/// Why a text is not JSON, and where: never a piece of it, which may be personal data.
+package struct JSONTextError: Error {
+  package let reason: String
+
+  /// How many bytes stand before the mistake.
+  package let offset: Int
 
   /// The message in the manner of Python's json module, with line, column and character.
-  func message(in text: Bytes) -> String {
+  package func message(in text: [UInt8]) -> String {
     var line = 1
     var column = 1
     var character = 0
