@@ -54,7 +54,7 @@ let package = Package(
     // The client and its C ABI.
     .target(
       name: "Argyle",
-      dependencies: ["CCurl", "CJansson", "CPlatform", "Interop"],
+      dependencies: ["CCurl", "CJansson", "CPlatform", "Encodings", "Interop"],
       swiftSettings: swiftSettings
     ),
     .target(

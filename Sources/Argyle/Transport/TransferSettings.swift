@@ -1,5 +1,6 @@
 import CCurl
 import CPlatform
+import Encodings
 
 /// A client's options once they are known to be good, in the form in which every transfer needs them.
 struct TransferSettings: Sendable {

@@ -1,3 +1,5 @@
+import Encodings
+
 /// The API key, in the form in which HTTP Basic authentication carries it.
 struct BasicCredentials {
   /// What a check found.
@@ -8,7 +10,7 @@ struct BasicCredentials {
   private let encoded: Bytes
 
   init(keyID: String, keySecret: String) {
-    encoded = Self.base64(Bytes("\(keyID):\(keySecret)".utf8))
+    encoded = Bytes(Base64.encode("\(keyID):\(keySecret)".utf8).utf8)
   }
 
   /// Checks the value of an `Authorization` header.
@@ -26,22 +28,5 @@ struct BasicCredentials {
     var difference: UInt8 = 0
     for (one, other) in zip(given, encoded) { difference |= one ^ other }
     return difference == 0
-  }
-
-  private static func base64(_ bytes: Bytes) -> Bytes {
-    let alphabet = Bytes("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    var result = Bytes()
-    for start in stride(from: 0, to: bytes.count, by: 3) {
-      let group = bytes[start..<min(start + 3, bytes.count)]
-      var bits = 0
-      for index in 0..<3 {
-        bits = bits << 8 | (index < group.count ? Int(group[start + index]) : 0)
-      }
-      for index in 0..<4 {
-        let digit = alphabet[bits >> (18 - index * 6) & 0x3F]
-        result.append(index <= group.count ? digit : UInt8(ascii: "="))
-      }
-    }
-    return result
   }
 }

@@ -1,7 +1,7 @@
 /// The base64 encoding of RFC 4648, in which HTTP Basic authentication writes a key.
-enum Base64 {
+package enum Base64 {
   /// Encodes bytes, with padding.
-  static func encode(_ bytes: some Sequence<UInt8>) -> String {
+  package static func encode(_ bytes: some Sequence<UInt8>) -> String {
     let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     var text: [UInt8] = []
     var bits: UInt32 = 0
