@@ -182,6 +182,17 @@ def test_bare_array(faulty: Sandbox) -> None:
     assert faulty.send("DELETE", f"/v1/users/{users[0]}").status == 204
 
 
+@pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":', "}")])
+def test_bare_array_of_the_deepest_metadata(faulty: Sandbox, opening: str, closing: str) -> None:
+    # With the body around it, as deep as a body may be; what stands around it in a list is deeper.
+    metadata = (opening * 4095 + "1" + closing * 4095).encode()
+    faulty.create(metadata)
+    add(faulty, kind="body", body="array")
+    answer = faulty.send("GET", "/v1/users")
+    assert answer.body.startswith(b'[{"id":')
+    assert answer.body.endswith(b'"external_metadata":' + metadata + b"}]")
+
+
 # Closed connections
 
 

@@ -58,7 +58,8 @@ enum FaultBody {
         """
       return HTTPOutcome(response.replacing(body: Bytes(page.utf8), contentType: "text/html"))
     case .array:
-      let document = try? JSONScanner.scan(response.body, maximumDepth: 4096, member: "results")
+      // A list stands around metadata that may be as deep as a body.
+      let document = try? JSONScanner.scan(response.body, maximumDepth: .max, member: "results")
       guard let results = document?.member else { return HTTPOutcome(response) }
       return HTTPOutcome(
         response.replacing(body: Bytes(results.text), contentType: "application/json")
