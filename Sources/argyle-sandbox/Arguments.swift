@@ -6,7 +6,6 @@ enum Arguments {
   case help
   case version
   case run(SandboxOptions)
-  case invalid(String)
 
   static var defaultPort: UInt16 { 8080 }
 
@@ -36,8 +35,8 @@ enum Arguments {
     """
   }
 
-  static func parse() -> Arguments {
-    guard let vector = ArgumentVector() else { return .invalid("the arguments cannot be read") }
+  static func parse() throws(SandboxError) -> Arguments {
+    guard let vector = ArgumentVector() else { throw .option("the arguments cannot be read") }
     var options = SandboxOptions()
     options.port = defaultPort
     let known = [
@@ -65,12 +64,12 @@ enum Arguments {
       switch UInt8(truncatingIfNeeded: found) {
       case UInt8(ascii: "h"): return .help
       case UInt8(ascii: "v"): return .version
-      case UInt8(ascii: ":"): return .invalid("option '\(name(vector, index))' needs a value")
-      case UInt8(ascii: "?"): return .invalid("option '\(name(vector, index))' is not understood")
+      case UInt8(ascii: ":"): throw .option("option '\(name(vector, index))' needs a value")
+      case UInt8(ascii: "?"): throw problem(name(vector, index), known)
       default: break
       }
       guard let text = argyle_getopt_argument(), let value = String(validatingCString: text) else {
-        return .invalid("an option's value is not UTF-8")
+        throw .option("the value of option '\(name(vector, index))' is not UTF-8")
       }
       switch UInt8(truncatingIfNeeded: found) {
       case UInt8(ascii: "i"): options.keyID = value
@@ -79,26 +78,48 @@ enum Arguments {
       case UInt8(ascii: "I"): options.otherKeyID = value
       case UInt8(ascii: "S"): options.otherKeySecret = value
       case UInt8(ascii: "f"): options.faults.append(value)
-      case UInt8(ascii: "t"): options.timeoutSeconds = number(value) ?? 0
+      case UInt8(ascii: "t"): options.timeoutSeconds = try number(value, 1...3600, "--timeout")
       case UInt8(ascii: "l"): options.log = value
       case UInt8(ascii: "c"): options.certificate = value
       case UInt8(ascii: "k"): options.certificateKey = value
-      default:
-        guard let number = number(value), let port = UInt16(exactly: number) else {
-          return .invalid("the port must be a number from 0 to 65535, not '\(value)'")
-        }
-        options.port = port
+      default: options.port = UInt16(try number(value, 0...65535, "--port"))
       }
     }
     let index = Int(argyle_getopt_index())
     if index < Int(vector.count), let extra = vector.pointers[index] {
-      return .invalid("argument '\(String(cString: extra))' is not expected")
+      throw .option("argument '\(String(cString: extra))' is not expected")
     }
     return .run(options)
   }
 
-  private static func number(_ text: String) -> Int? {
-    text.utf8.allSatisfy { 0x30...0x39 ~= $0 } ? Int(text) : nil
+  private static func number(
+    _ text: String,
+    _ range: ClosedRange<Int>,
+    _ name: String
+  ) throws(SandboxError) -> Int {
+    guard text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), let number = Int(text),
+      range ~= number
+    else {
+      throw .option(
+        "option '\(name)' needs an integer from \(range.lowerBound) to \(range.upperBound), "
+          + "not '\(text)'"
+      )
+    }
+    return number
+  }
+
+  /// Why getopt_long does not take an option: no name begins so, one that takes no value, or several.
+  private static func problem(_ given: String, _ known: [CPlatform.option]) -> SandboxError {
+    var names: [String] = []
+    for option in known {
+      guard let text = option.name else { continue }
+      let name = "--" + String(cString: text)
+      if name.utf8.starts(with: given.utf8) { names.append("'\(name)'") }
+    }
+    guard let first = names.first else { return .option("option '\(given)' is not understood") }
+    if names.count == 1 { return .option("option \(first) takes no value") }
+    let others = names.dropFirst().reduce(first) { "\($0) or \($1)" }
+    return .option("option '\(given)' may be \(others)")
   }
 
   private static func option(

@@ -5,15 +5,21 @@ import CPlatform
 @main
 struct ArgyleSandboxCommand {
   static func main() {
-    switch Arguments.parse() {
-    case .help: Console.print(Arguments.helpText)
-    case .version: Console.print("argyle-sandbox \(SandboxServer.version)")
-    case .invalid(let problem): fail(problem)
-    case .run(let options): run(options)
+    var status: Int32 = 0
+    do throws(SandboxError) {
+      switch try Arguments.parse() {
+      case .help: Console.print(Arguments.helpText)
+      case .version: Console.print("argyle-sandbox \(SandboxServer.version)")
+      case .run(let options): try run(options)
+      }
+    } catch {
+      status = report(error)
     }
+    // Not where the error is at hand, which would not be released before.
+    exit(status)
   }
 
-  private static func run(_ options: SandboxOptions) {
+  private static func run(_ options: SandboxOptions) throws(SandboxError) {
     // Before the server makes its thread, which inherits the mask: the signals wait for sigwait.
     var signals = sigset_t()
     sigemptyset(&signals)
@@ -21,17 +27,21 @@ struct ArgyleSandboxCommand {
     sigaddset(&signals, SIGINT)
     pthread_sigmask(SIG_BLOCK, &signals, nil)
 
-    do throws(SandboxError) {
-      let server = try SandboxServer(options)
-      announce(server, options)
-      var signal: Int32 = 0
-      sigwait(&signals, &signal)
-      server.stop()
-    } catch {
-      if case .option(let problem) = error { fail(problem) }
-      Console.printError("argyle-sandbox: \(error.message)")
-      exit(1)
+    let server = try SandboxServer(options)
+    announce(server, options)
+    var signal: Int32 = 0
+    sigwait(&signals, &signal)
+    server.stop()
+  }
+
+  /// Says what is wrong; gives the exit status.
+  private static func report(_ error: SandboxError) -> Int32 {
+    if case .option(let problem) = error {
+      Console.printError("argyle-sandbox: \(problem); try 'argyle-sandbox --help'")
+      return 2
     }
+    Console.printError("argyle-sandbox: \(error.message)")
+    return 1
   }
 
   private static func announce(_ server: SandboxServer, _ options: SandboxOptions) {
@@ -40,10 +50,5 @@ struct ArgyleSandboxCommand {
       Console.print("argyle-sandbox key secret: \(options.keySecret)")
     }
     Console.print("argyle-sandbox listening on \(server.url)")
-  }
-
-  private static func fail(_ problem: String) -> Never {
-    Console.printError("argyle-sandbox: \(problem); try 'argyle-sandbox --help'")
-    exit(2)
   }
 }

@@ -172,9 +172,9 @@ def test_work_is_not_the_client_s_time(start: Starter) -> None:
 def test_wrong_timeouts(value: str) -> None:
     result = run("--port", "0", "--timeout", value)
     assert (result.returncode, result.stdout) == (2, b"")
-    assert result.stderr == (
-        b"argyle-sandbox: the timeout must be a number of seconds from 1 to 3600; "
-        b"try 'argyle-sandbox --help'\n")
+    assert result.stderr.decode() == (
+        f"argyle-sandbox: option '--timeout' needs an integer from 1 to 3600, not '{value}'; "
+        "try 'argyle-sandbox --help'\n")
 
 
 # Too many clients
