@@ -19,7 +19,7 @@ struct Site {
 
   func respond(to request: HTTPRequest) -> HTTPOutcome {
     if request.target.segments.first?.matches(ControlInterface.prefix) == true {
-      return HTTPOutcome(control.respond(to: request))
+      return control.respond(to: request)
     }
     return api.respond(to: request)
   }

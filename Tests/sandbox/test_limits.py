@@ -216,6 +216,90 @@ def test_many_connections_in_the_middle_of_a_request(start: Starter) -> None:
     assert_few_descriptors(sandbox)
 
 
+def delayed_clients(sandbox: Sandbox, count: int) -> list[socket.socket]:
+    """Clients each of whom waits for an answer that comes in ten minutes."""
+    rule = b'[{"kind":"delay","milliseconds":600000,"method":"POST"}]'
+    assert sandbox.send("PUT", "/_sandbox/faults", rule, connection=sandbox.connect()).status == 200
+    clients = []
+    for _ in range(count):
+        client = socket.create_connection(("127.0.0.1", sandbox.port), timeout=10)
+        client.sendall((HEAD + "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n").encode())
+        # One after another, so that none is idle when the next one comes.
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"{}")
+        clients.append(client)
+    while users(sandbox) < count:
+        pass
+    return clients
+
+
+def users(sandbox: Sandbox) -> int:
+    """Asks a sandbox that has to answer at once, on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=10)
+    number: int = sandbox.send("GET", "/_sandbox", connection=connection).json["users"]
+    connection.close()
+    return number
+
+
+def test_many_delayed_clients_that_have_gone(start: Starter) -> None:
+    sandbox = start()
+    for _ in range(3):
+        for connection in delayed_clients(sandbox, 400):
+            connection.close()
+        assert sandbox.send("DELETE", "/_sandbox/users", connection=sandbox.connect()).status == 204
+    assert users(sandbox) == 0
+    assert sandbox.send("GET", "/v1/users", connection=sandbox.connect()).status == 200
+
+
+def test_many_delayed_clients_that_stay(start: Starter) -> None:
+    sandbox = start()
+    waiting = delayed_clients(sandbox, 1100)
+    assert sandbox.send("GET", "/v1/users", connection=sandbox.connect()).status == 200
+    # Some had to make room; the others wait still, to be answered when no delay is left.
+    sandbox.send("DELETE", "/_sandbox/faults", connection=sandbox.connect())
+    answers = [answer_to(connection) for connection in waiting]
+    answered = sum(answer.startswith(b"HTTP/1.1 201 ") for answer in answers)
+    assert answered > 800
+    assert answers.count(b"") == 1100 - answered
+
+
+def answer_to(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(65536)
+    except ConnectionResetError:
+        return b""
+    finally:
+        connection.close()
+
+
+def test_delayed_clients_that_have_gone_make_room_first(start: Starter) -> None:
+    sandbox = start()
+    clients = delayed_clients(sandbox, 800)
+    idle = [sandbox.connect() for _ in range(90)]
+    for connection in idle:
+        assert sandbox.send("GET", "/v1/users", connection=connection).status == 200
+    own = [connection.sock.getsockname() for connection in idle]
+    for connection in clients:
+        connection.close()
+    for _ in range(50):
+        idle.append(sandbox.connect())
+        assert sandbox.send("GET", "/v1/users", connection=idle[-1]).status == 200
+    for connection, name in zip(idle, own):
+        assert sandbox.send("GET", "/v1/users", connection=connection).status == 200
+        assert connection.sock.getsockname() == name
+    for connection in idle:
+        connection.close()
+
+
+@pytest.mark.parametrize("path", ["/_sandbox/faults", "/_sandbox"])
+def test_delays_end_with_their_fault(start: Starter, path: str) -> None:
+    sandbox = start()
+    waiting = delayed_clients(sandbox, 20)
+    assert sandbox.send("DELETE", path).status == 204
+    for connection in waiting:
+        assert answer_to(connection).startswith(b"HTTP/1.1 201 ")
+
+
 def test_sandbox_that_may_open_few_files(start: Starter) -> None:
     sandbox = start("--timeout", "1")
     resource.prlimit(sandbox.process.pid, resource.RLIMIT_NOFILE, (40, 40))

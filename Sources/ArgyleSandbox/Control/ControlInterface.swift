@@ -7,7 +7,7 @@
 /// | `/_sandbox/faults`       | GET    | the faults that are set, an array                                  |
 /// |                          | PUT    | replaces them by an array                                          |
 /// |                          | POST   | adds one, an object                                                |
-/// |                          | DELETE | removes all; 204                                                   |
+/// |                          | DELETE | removes all, and ends the delays that have begun; 204              |
 /// | `/_sandbox/users`        | POST   | `{"count": n, "seed": s}` adds the first n users of a seed         |
 /// |                          | DELETE | deletes all users; 204                                             |
 /// | `/_sandbox/users/{id}`   | PATCH  | `{"employers_connected": […], "data_providers_connected": […]}`    |
@@ -25,37 +25,38 @@ struct ControlInterface {
   let faults: FaultPlan
   let clock: Clock
 
-  func respond(to request: HTTPRequest) -> HTTPResponse {
+  func respond(to request: HTTPRequest) -> HTTPOutcome {
     do throws(SandboxError) {
       return try route(request)
     } catch {
-      if case .option(let problem) = error { return .error(400, detail: problem) }
-      return .error(500, detail: "A server error occurred: \(error.message).")
+      if case .option(let problem) = error {
+        return HTTPOutcome(.error(400, detail: problem))
+      }
+      return HTTPOutcome(.error(500, detail: "A server error occurred: \(error.message)."))
     }
   }
 
-  private func route(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
-    if let refusal = refusal(of: request) { return refusal }
+  private func route(_ request: HTTPRequest) throws(SandboxError) -> HTTPOutcome {
+    if let refusal = refusal(of: request) { return HTTPOutcome(refusal) }
     let segments = request.target.segments.dropFirst()
     guard let name = segments.first else { return try everything(request) }
     switch segments.count {
     case 1 where name.matches("faults"): return try faults(request)
-    case 1 where name.matches("users"): return try users(request)
-    case 2 where name.matches("users"): return try user(segments[2], request)
-    case 1 where name.matches("clock"): return try clock(request)
-    default: return .notFound
+    case 1 where name.matches("users"): return HTTPOutcome(try users(request))
+    case 2 where name.matches("users"): return HTTPOutcome(try user(segments[2], request))
+    case 1 where name.matches("clock"): return HTTPOutcome(try clock(request))
+    default: return HTTPOutcome(.notFound)
     }
   }
 
-  private func everything(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
+  private func everything(_ request: HTTPRequest) throws(SandboxError) -> HTTPOutcome {
     switch request.method {
     case .get, .head: break
     case .delete:
       try users.deleteAll()
-      faults.clear()
       clock.offsetSeconds = 0
-      return HTTPResponse(status: 204)
-    default: return notAllowed(request, "GET, DELETE, HEAD")
+      return clearFaults()
+    default: return HTTPOutcome(notAllowed(request, "GET, DELETE, HEAD"))
     }
     var json = JSONWriter()
     json.raw("{\"version\":")
@@ -65,22 +66,28 @@ struct ControlInterface {
     json.raw(",\"faults\":")
     faults.write(to: &json)
     json.raw("}")
-    return HTTPResponse(status: 200, json: json)
+    return HTTPOutcome(HTTPResponse(status: 200, json: json))
   }
 
-  private func faults(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
+  private func faults(_ request: HTTPRequest) throws(SandboxError) -> HTTPOutcome {
     switch request.method {
     case .get, .head: break
     case .put: try faults.replace(by: request.body)
     case .post: try faults.add(request.body)
-    case .delete:
-      faults.clear()
-      return HTTPResponse(status: 204)
-    default: return notAllowed(request, "GET, PUT, POST, DELETE, HEAD")
+    case .delete: return clearFaults()
+    default: return HTTPOutcome(notAllowed(request, "GET, PUT, POST, DELETE, HEAD"))
     }
     var json = JSONWriter()
     faults.write(to: &json)
-    return HTTPResponse(status: 200, json: json)
+    return HTTPOutcome(HTTPResponse(status: 200, json: json))
+  }
+
+  /// Removes all faults, and lets nobody wait any longer because of one.
+  private func clearFaults() -> HTTPOutcome {
+    faults.clear()
+    var outcome = HTTPOutcome(HTTPResponse(status: 204))
+    outcome.endsDelays = true
+    return outcome
   }
 
   private func users(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {

@@ -7,10 +7,12 @@ import CPlatform
 /// ever.
 final class ConnectionWatch {
   private let timeoutMilliseconds: Int
-  /// From this number on, the connection that is idle the longest makes room for a new one.
+  /// From this number on, others make room for a new one.
   private let capacity: Int
   private let monitor = Monitor()
   private var connections: [HTTPConnection] = []
+  /// Those that were ended during their delay, and are suspended still.
+  private var endedInDelay: [HTTPConnection] = []
   private var workStart: Moment?
   private var nextDeadline: Moment?
   private var delaysAreOver = false
@@ -41,13 +43,23 @@ final class ConnectionWatch {
     monitor.unlock()
     pthread_join(thread, nil)
     monitor.lock()
-    let delayed = connections.filter { $0.phase == .delayed }
+    delaysAreOver = true
+    let due = takeDue()
     monitor.unlock()
-    for connection in delayed { MHD_resume_connection(connection.handle) }
+    for connection in due { MHD_resume_connection(connection.handle) }
+  }
+
+  /// Ends the delays that have begun: their answers are sent.
+  func endDelays() {
+    monitor.lock()
+    defer { monitor.unlock() }
+    let now = Moment.now()
+    for connection in connections where connection.phase == .delayed { connection.deadline = now }
+    wake(at: now)
   }
 
   /// Ends all delays, those to come too.
-  func endDelays() {
+  func endAllDelays() {
     monitor.lock()
     defer { monitor.unlock() }
     delaysAreOver = true
@@ -57,7 +69,7 @@ final class ConnectionWatch {
   func add(_ handle: OpaquePointer?, _ descriptor: Int32) -> HTTPConnection {
     monitor.lock()
     defer { monitor.unlock() }
-    if connections.count >= capacity { makeRoom() }
+    if isFull { makeRoom() }
     let connection = HTTPConnection(handle: handle, descriptor: descriptor, deadline: timeout())
     connections.append(connection)
     watch(connection)
@@ -128,10 +140,11 @@ final class ConnectionWatch {
     monitor.unlock()
   }
 
-  /// Ends what is over; gives the connections whose delay is.
+  /// Ends what is over; gives the connections that are to be resumed.
   private func takeDue() -> [HTTPConnection] {
     let now = Moment.now()
-    var due: [HTTPConnection] = []
+    var due = endedInDelay
+    endedInDelay = []
     nextDeadline = nil
     for connection in connections {
       switch connection.phase {
@@ -156,13 +169,39 @@ final class ConnectionWatch {
 
   /// Lets libmicrohttpd find the connection at its end.
   private func cut(_ connection: HTTPConnection) {
+    if connection.phase == .delayed {
+      endedInDelay.append(connection)
+      wake(at: .now())
+    }
     connection.phase = .ended
     shutdown(connection.descriptor, Int32(SHUT_RDWR))
   }
 
+  /// Whether no place is free, where those that are about to go have none.
+  private var isFull: Bool { connections.count { $0.phase != .ended } >= capacity }
+
+  /// Ends the delayed connections whose clients have gone, else an idle or a delayed one.
+  ///
+  /// It is of the kind of which there are more, so that newcomers do not take each other's place, and the one
+  /// whose time is over first.
   private func makeRoom() {
     let idle = connections.filter { $0.phase == .idle }
-    if let oldest = idle.min(by: { $0.deadline < $1.deadline }) { cut(oldest) }
+    let delayed = connections.filter { $0.phase == .delayed }
+    let gone = hungUp(delayed)
+    for connection in gone { cut(connection) }
+    let candidates = idle.count < delayed.count ? delayed : idle
+    if gone.isEmpty, let next = candidates.min(by: { $0.deadline < $1.deadline }) { cut(next) }
+  }
+
+  /// Those whose clients send no more.
+  ///
+  /// A client that has gone cannot be told from one that still listens, so they stay while there is room.
+  private func hungUp(_ delayed: [HTTPConnection]) -> [HTTPConnection] {
+    var states = delayed.map {
+      pollfd(fd: $0.descriptor, events: argyle_poll_hangup(), revents: 0)
+    }
+    guard poll(&states, nfds_t(states.count), 0) > 0 else { return [] }
+    return zip(delayed, states).filter { $0.1.revents != 0 }.map { $0.0 }
   }
 
   private func timeout() -> Moment { .now().adding(milliseconds: timeoutMilliseconds) }

@@ -9,6 +9,9 @@ struct HTTPOutcome {
   /// How long the client is left waiting.
   var delayMilliseconds = 0
 
+  /// Whether nobody is left waiting any longer.
+  var endsDelays = false
+
   init(_ response: HTTPResponse?, isCut: Bool = false) {
     self.response = response
     self.isCut = isCut

@@ -64,7 +64,7 @@ final class HTTPServer {
     MHD_quiesce_daemon(daemon)
     // Those who connect from now on are turned away; otherwise they would wait for nothing.
     shutdown(descriptor, Int32(SHUT_RDWR))
-    service.watch.endDelays()
+    service.watch.endAllDelays()
     service.gate.close(withinMilliseconds: Self.stopMilliseconds)
     service.watch.end()
     MHD_stop_daemon(daemon)

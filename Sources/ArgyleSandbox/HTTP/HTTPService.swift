@@ -38,6 +38,7 @@ final class HTTPService {
     if exchange.outcome == nil {
       let outcome = watch.duringWork { carryOut(exchange, on: connection) }
       exchange.outcome = outcome
+      if outcome.endsDelays { watch.endDelays() }
       let delay = outcome.delayMilliseconds
       if delay > 0, watch.delay(connection, milliseconds: delay) { return true }
     }

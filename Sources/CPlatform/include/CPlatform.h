@@ -20,6 +20,9 @@
 // no loaded library does.
 int argyle_pin_library(const void *address);
 
+// The event POLLRDHUP: the other side of a socket sends no more.
+short argyle_poll_hangup(void);
+
 // Necessary because Swift 6 refuses C's global variables as unsafe shared state.
 static inline char *argyle_getopt_argument(void) { return optarg; }
 static inline int argyle_getopt_index(void) { return optind; }

@@ -1,0 +1,5 @@
+// Necessary because POLLRDHUP is a GNU extension, which must be asked for before the first header.
+#define _GNU_SOURCE
+#include "CPlatform.h"
+
+short argyle_poll_hangup(void) { return POLLRDHUP; }
