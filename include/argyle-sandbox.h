@@ -106,7 +106,8 @@ typedef struct argyle_sandbox argyle_sandbox;
  *   faults            array    of flat objects: faults that are set from the start, as the option --fault has them
  *   timeout           integer  1 to 3600, default 30: the seconds that a client has to begin a request, to send
  *                              it, and to take its answer, each
- *   log               string   a file to which a line of JSON is added for each request
+ *   log               string   a file to which a line of JSON is added for each request; a line that cannot be written
+ *                              at once, as to a pipe that is full, is left out
  *   certificate       string   with certificate_key, PEM files with which HTTPS is served in place of HTTP
  *   certificate_key   string
  *

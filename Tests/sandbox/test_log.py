@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import signal
 import socket
 import subprocess
@@ -133,6 +135,52 @@ def test_log_that_cannot_be_opened(tmp_path: Path) -> None:
 def test_log_to_a_disk_that_is_full(start: Starter) -> None:
     sandbox = start("--log", "/dev/full")
     assert sandbox.send("GET", "/v1/users").status == 200
+
+
+def test_log_to_a_pipe_that_nobody_reads(start: Starter, tmp_path: Path) -> None:
+    """Lines that do not fit are left out, and none is in pieces."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    sandbox = logging(start, path)
+    generator = random.Random(3)
+    sent = 0
+    read = b""
+    for _ in range(3):
+        # Some lines are longer than what a pipe takes in one piece or not at all.
+        for _ in range(400):
+            sandbox.send("GET", f"/{sent}/" + "x" * generator.choice([1, 1000, 20_000]))
+            sent += 1
+        while part := take(reader):
+            read += part
+    sandbox.send("GET", "/last")
+    sandbox.connection.close()
+    sandbox.signal(signal.SIGTERM)
+    assert sandbox.wait() == 0
+    while part := take(reader):
+        read += part
+    os.close(reader)
+    logged = [json.loads(line) for line in read.decode().splitlines()]
+    numbers = [int(line["path"].split("/")[1]) for line in logged[:-1]]
+    assert numbers == sorted(set(numbers))
+    assert 10 < len(numbers) < sent
+    assert logged[-1]["path"] == "/last"
+
+
+def take(reader: int) -> bytes:
+    """What is in a pipe."""
+    try:
+        return os.read(reader, 65536)
+    except BlockingIOError:
+        return b""
+
+
+def test_log_to_a_pipe_that_nobody_has_opened(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    result = run("--port", "0", "--log", str(path))
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.decode() == f"argyle-sandbox: log '{path}': No such device or address\n"
 
 
 def test_log_to_the_terminal() -> None:

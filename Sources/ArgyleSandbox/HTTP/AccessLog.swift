@@ -1,24 +1,52 @@
 import CPlatform
 
 /// Writes one line of JSON for each request: no headers, no bodies, and of the target only the path.
+///
+/// It never waits: lines that cannot be written at once are left out.
 final class AccessLog {
-  private let file: UnsafeMutablePointer<FILE>
+  private let descriptor: Int32
+  /// What is still to be written of a line, before any other.
+  private var rest: ArraySlice<UInt8> = []
 
   static func open(_ path: String) throws(SandboxError) -> AccessLog {
-    guard let file = fopen(path, "ae") else {
+    let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK
+    let descriptor = argyle_open(path, flags, 0o666)
+    guard descriptor >= 0 else {
       let reason = String(cString: strerror(__errno_location().pointee))
       throw .file("log '\(path)': \(reason)")
     }
-    return AccessLog(file)
+    return AccessLog(descriptor)
   }
 
-  private init(_ file: UnsafeMutablePointer<FILE>) {
-    self.file = file
+  private init(_ descriptor: Int32) {
+    self.descriptor = descriptor
   }
 
-  deinit { fclose(file) }
+  deinit { close(descriptor) }
 
   func write(_ exchange: HTTPExchange) {
+    writeRest()
+    guard rest.isEmpty else { return }
+    rest = line(exchange)[...]
+    let count = rest.count
+    writeRest()
+    // None of it was written, so that nobody misses the rest.
+    if rest.count == count { rest = [] }
+  }
+
+  /// Writes what goes without waiting: a log that cannot be written to does not stop the server.
+  private func writeRest() {
+    if rest.isEmpty { return }
+    let count = rest.withUnsafeBytes { CPlatform.write(descriptor, $0.baseAddress, $0.count) }
+    if count > 0 {
+      rest = rest.dropFirst(count)
+    } else if __errno_location().pointee == EPIPE {
+      // Whoever reads a pipe next has not seen the line's beginning.
+      rest = []
+    }
+  }
+
+  private func line(_ exchange: HTTPExchange) -> Bytes {
     var json = JSONWriter()
     json.raw("{\"time\":")
     json.string(exchange.startTime.text)
@@ -31,7 +59,6 @@ final class AccessLog {
     json.raw(",\"duration_us\":\(Moment.now().since(exchange.start)),\"trace_id\":")
     if let traceID = exchange.sentTraceID { json.string(traceID) } else { json.raw("null") }
     json.raw("}\n")
-    // In one piece, so that lines stay whole. A log that cannot be written to does not stop the server.
-    _ = json.text.withUnsafeBytes { CPlatform.write(fileno(file), $0.baseAddress, $0.count) }
+    return json.text
   }
 }

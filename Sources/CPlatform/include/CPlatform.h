@@ -4,7 +4,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +25,16 @@ int argyle_pin_library(const void *address);
 
 // The event POLLRDHUP: the other side of a socket sends no more.
 short argyle_poll_hangup(void);
+
+// Necessary because the type of RLIMIT_NOFILE differs with _GNU_SOURCE. How many descriptors the process may have.
+static inline long argyle_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return INT_MAX;
+  return (long)limit.rlim_cur;
+}
+
+// Necessary because open is variadic, which Swift does not import.
+static inline int argyle_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
 
 // Necessary because Swift 6 refuses C's global variables as unsafe shared state.
 static inline char *argyle_getopt_argument(void) { return optarg; }
