@@ -3,9 +3,36 @@
 
 #include <microhttpd.h>
 
+// Certificate and key are PEM, ended by NUL.
+#define ARGYLE_MHD_TLS(certificate, key) \
+  { \
+    {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(certificate)}, \
+    {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(key)}, \
+    {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"}, \
+    {MHD_OPTION_END, 0, NULL}, \
+  }
+
+static inline enum MHD_Result argyle_mhd_answer_nothing(
+    void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+    const char *part, size_t *part_count, void **exchange) {
+  (void)context, (void)connection, (void)url, (void)method, (void)version;
+  (void)part, (void)part_count, (void)exchange;
+  return MHD_NO;
+}
+
+// Tells whether a server can have this certificate and key, by a daemon that neither listens nor runs.
+static inline int argyle_mhd_takes(const unsigned char *certificate, const unsigned char *key) {
+  struct MHD_OptionItem tls[] = ARGYLE_MHD_TLS(certificate, key);
+  struct MHD_Daemon *daemon = MHD_start_daemon(
+      MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, argyle_mhd_answer_nothing, NULL,
+      MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+  if (daemon) MHD_stop_daemon(daemon);
+  return daemon != NULL;
+}
+
 // Necessary because MHD_start_daemon is variadic, which Swift does not import. All callbacks are given the
 // same context. The descriptor is a listening socket; the daemon closes it unless quiesced. With a certificate
-// and key (PEM, ended by NUL) it speaks TLS, 1.2 at the least. It has no time-out of its own. Not epoll: in
+// and key it speaks TLS, 1.2 at the least. It has no time-out of its own. Not epoll: in
 // 0.9.75 it overlooks the end of a connection that comes together with data, and keeps such connections for ever.
 static inline struct MHD_Daemon *argyle_mhd_start(
     int descriptor, unsigned int connection_limit, size_t memory_limit,
@@ -13,12 +40,7 @@ static inline struct MHD_Daemon *argyle_mhd_start(
     MHD_NotifyConnectionCallback on_connection,
     void *(*on_request_line)(void *context, const char *target, struct MHD_Connection *connection),
     MHD_AccessHandlerCallback on_request, MHD_RequestCompletedCallback on_completed, void *context) {
-  struct MHD_OptionItem tls[] = {
-      {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)certificate},
-      {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)key},
-      {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
-      {MHD_OPTION_END, 0, NULL},
-  };
+  struct MHD_OptionItem tls[] = ARGYLE_MHD_TLS(certificate, key);
   unsigned int flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
   if (certificate) flags |= MHD_USE_TLS;
   return MHD_start_daemon(

@@ -231,6 +231,7 @@ def test_files_that_are_not_pem(tmp_path: Path, files: tuple[Path, Path], conten
                      "--database", str(database))
         assert (result.returncode, result.stdout) == (1, b"")
         assert result.stderr.decode() == f"argyle-sandbox: {UNUSABLE}\n"
+        assert not database.exists()
 
 
 def test_files_that_are_missing(tmp_path: Path, files: tuple[Path, Path]) -> None:

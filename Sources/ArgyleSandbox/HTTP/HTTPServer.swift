@@ -35,8 +35,8 @@ final class HTTPServer {
       descriptor,
       UInt32(Self.connectionLimit),
       Self.connectionMemory,
-      settings.identity.map { $0.certificate + [0] },
-      settings.identity.map { $0.key + [0] },
+      settings.identity?.certificate,
+      settings.identity?.key,
       connectionChanged,
       requestLineCame,
       requestCame,
@@ -45,13 +45,7 @@ final class HTTPServer {
     )
     if daemon == nil {
       service.watch.end()
-      // libmicrohttpd does not say why.
-      if settings.identity != nil {
-        throw .file(
-          "the certificate and its key cannot be used: both must be PEM and belong together"
-        )
-      }
-      throw .resources("the HTTP server's thread cannot be started")
+      throw .resources("the HTTP server's threads cannot be started")
     }
   }
 

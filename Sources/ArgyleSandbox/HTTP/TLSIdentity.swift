@@ -1,10 +1,18 @@
-/// A certificate and its private key, in PEM.
+import CMicrohttpd
+
+/// A certificate and its private key, in PEM and ended by NUL.
 struct TLSIdentity {
   let certificate: Bytes
   let key: Bytes
 
   init(certificate: String, key: String) throws(SandboxError) {
-    self.certificate = try readFile(certificate, "certificate")
-    self.key = try readFile(key, "certificate key")
+    self.certificate = try readFile(certificate, "certificate") + [0]
+    self.key = try readFile(key, "certificate key") + [0]
+    // Before anything else is begun. libmicrohttpd does not say what is wrong.
+    guard argyle_mhd_takes(self.certificate, self.key) != 0 else {
+      throw .file(
+        "the certificate and its key cannot be used: both must be PEM and belong together"
+      )
+    }
   }
 }
