@@ -22,9 +22,10 @@
  *              allocations cannot fail softly.
  * Globals      Each sandbox serves on threads of its own, in which every signal is blocked but those that a
  *              fault of the thread itself raises: signals for the process go to the host's threads. The library
- *              installs no handler, prints nothing and reads nothing of the environment itself; GnuTLS, which serves HTTPS, does,
- *              such as SSLKEYLOGFILE. Once every sandbox is
- *              freed it may be unloaded.
+ *              installs no handler, prints nothing and reads nothing of the environment itself; GnuTLS, which serves
+ *              HTTPS, does, such as SSLKEYLOGFILE. Once every sandbox is freed it may be unloaded.
+ * Descriptors  A sandbox takes up to 1000 connections, and no more than the limit of descriptors that the process
+ *              has when it starts less 64, or half of that limit where it is very low: the rest is for the host.
  */
 #ifndef ARGYLE_SANDBOX_H
 #define ARGYLE_SANDBOX_H

@@ -320,6 +320,22 @@ def test_silent_connections_do_not_hold_up_the_end(start: Starter) -> None:
         connection.close()
 
 
+def test_sandbox_that_may_open_few_files_from_the_start(start: Starter) -> None:
+    """It takes no more connections than it has descriptors for, so that the oldest make room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    sandbox = start()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    silent = [connect(sandbox) for _ in range(400)]
+    for path in ("/v1/users", "/_sandbox"):
+        newcomer = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=10)
+        assert sandbox.send("GET", path, connection=newcomer).status == 200
+        newcomer.close()
+    assert 150 < len(os.listdir(f"/proc/{sandbox.process.pid}/fd")) < 256
+    for connection in silent:
+        connection.close()
+
+
 # Large requests
 
 

@@ -3,9 +3,9 @@ import CPlatform
 
 /// The libmicrohttpd daemon: one thread that waits, reads, answers, and is the only one at the state.
 final class HTTPServer {
-  private static var connectionLimit: Int { 1000 }
-  /// From here on, idle connections make room for new ones.
-  private static var connectionCapacity: Int { 900 }
+  private static var mostConnections: Int { 1000 }
+  /// The descriptors that are left to all others in the process.
+  private static var otherDescriptors: Int { 64 }
   /// A connection's memory, which bounds the size of a request's headers.
   private static var connectionMemory: Int { 64 << 10 }
   private static var stopMilliseconds: Int { 5000 }
@@ -19,10 +19,12 @@ final class HTTPServer {
     settings: HTTPSettings,
     handler: @escaping HTTPService.Handler
   ) throws(SandboxError) {
+    let limit = Self.connectionLimit(descriptors: argyle_descriptor_limit())
     service = HTTPService(
       port: socket.port,
       settings: settings,
-      capacity: Self.connectionCapacity,
+      // From here on, others make room for new ones.
+      capacity: limit - limit / 10,
       handler: handler
     )
     // The daemon closes the socket if it fails to start, and only then.
@@ -33,7 +35,7 @@ final class HTTPServer {
     }
     daemon = argyle_mhd_start(
       descriptor,
-      UInt32(Self.connectionLimit),
+      UInt32(limit),
       Self.connectionMemory,
       settings.identity?.certificate,
       settings.identity?.key,
@@ -63,6 +65,11 @@ final class HTTPServer {
     service.watch.end()
     MHD_stop_daemon(daemon)
     close(descriptor)
+  }
+
+  /// How many connections there can be, where so many descriptors are allowed.
+  private static func connectionLimit(descriptors: Int) -> Int {
+    min(mostConnections, max(descriptors - otherDescriptors, descriptors / 2))
   }
 }
 
