@@ -1,11 +1,18 @@
 /// All that the server serves: the API, and the control interface beside it.
 struct Site {
+  private let users: UserStore
   let api: FaultyAPI
   let control: ControlInterface
 
   init(_ options: SandboxOptions) throws(SandboxError) {
     let clock = Clock()
-    let users = try UserStore(Database(path: options.database), clock: clock)
+    do throws(SandboxError) {
+      users = try UserStore(Database(path: options.database), clock: clock)
+    } catch {
+      // Its name stands in no later error: those are answered over HTTP.
+      let name = options.database.map { "'\($0)'" } ?? "in memory"
+      throw .database("database \(name): \(error.message)")
+    }
     let faults = try options.faultPlan()
     let api = API(
       credentials: BasicCredentials(keyID: options.keyID, keySecret: options.keySecret),

@@ -133,7 +133,7 @@ def test_database_of_a_newer_version(start: Starter, tmp_path: Path) -> None:
     result = run("--port", "0", "--database", str(path))
     assert (result.returncode, result.stdout) == (1, b"")
     assert result.stderr.decode() == (
-        f"argyle-sandbox: database '{path}' was written by a newer version "
+        f"argyle-sandbox: database '{path}': it was written by a newer version "
         "(its schema is 99, the newest known here is 2)\n")
 
 
@@ -148,7 +148,7 @@ def test_database_of_another_program(tmp_path: Path, version: int) -> None:
     result = run("--port", "0", "--database", str(path))
     assert (result.returncode, result.stdout) == (1, b"")
     assert result.stderr.decode() == (
-        f"argyle-sandbox: database '{path}' was written by another program\n")
+        f"argyle-sandbox: database '{path}': it was written by another program\n")
     assert path.read_bytes() == before
 
 

@@ -98,17 +98,20 @@ def test_two_sandboxes_on_one_file(start: Starter, tmp_path: Path) -> None:
 
 
 def test_database_that_goes_bad_is_a_server_error(start: Starter, tmp_path: Path) -> None:
-    path = tmp_path / "state.sqlite"
-    sandbox = start("--database", str(path))
+    file = tmp_path / "state.sqlite"
+    sandbox = start("--database", str(file))
     sandbox.create()
-    with sqlite3.connect(path) as database:
+    with sqlite3.connect(file) as database:
         database.execute("ALTER TABLE users RENAME TO lost")
     database.close()
     # A server error is no part of the API.
     sandbox.faithful = False
-    answer = sandbox.send("POST", "/v1/users")
-    assert answer.status == 500
-    assert answer.json["detail"].startswith("A server error occurred: ")
+    for method, path in (("POST", "/v1/users"), ("DELETE", "/_sandbox")):
+        answer = sandbox.send(method, path)
+        assert answer.status == 500
+        # What is wrong, and not where.
+        assert answer.json["detail"].startswith("A server error occurred: no such table: ")
+        assert b"sqlite" not in answer.body
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

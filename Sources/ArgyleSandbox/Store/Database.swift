@@ -1,14 +1,15 @@
 import CSQLite
+import Interop
 
 /// A connection to the SQLite database, with its schema up to date.
 final class Database {
   /// NULL where there was no memory for it, and then the object does not come to be.
   private let handle: OpaquePointer?
-  private let name: String
+  private let lock = Lock()
+  private var isInterrupted = false
 
   /// Opens a file, which is made where there is none, or a database in memory.
   init(path: String?) throws(SandboxError) {
-    name = path.map { "database '\($0)'" } ?? "database in memory"
     var opened: OpaquePointer?
     let result = sqlite3_open_v2(
       Self.fileName(path),
@@ -74,7 +75,7 @@ final class Database {
   var changes: Int { Int(sqlite3_changes64(handle)) }
 
   func failure() -> SandboxError {
-    .database("\(name): \(String(cString: sqlite3_errmsg(handle)))")
+    .database(String(cString: sqlite3_errmsg(handle)))
   }
 
   private static func fileName(_ path: String?) -> String {
@@ -98,7 +99,7 @@ final class Database {
     try checkOwner()
     guard 0...Int64(migrations.count) ~= version else {
       throw .database(
-        "\(name) was written by a newer version (its schema is \(version), "
+        "it was written by a newer version (its schema is \(version), "
           + "the newest known here is \(migrations.count))"
       )
     }
@@ -108,9 +109,9 @@ final class Database {
 
   private func checkOwner() throws(SandboxError) {
     guard try number("PRAGMA application_id") == Schema.applicationID else {
-      throw .database("\(name) was written by another program")
+      throw .database("it was written by another program")
     }
-    if sqlite3_db_readonly(handle, "main") == 1 { throw .database("\(name) cannot be written to") }
+    if sqlite3_db_readonly(handle, "main") == 1 { throw .database("it cannot be written to") }
   }
 
   private func number(_ sql: String) throws(SandboxError) -> Int64 {
