@@ -133,9 +133,10 @@ const char *argyle_sandbox_url(const argyle_sandbox *sandbox);
 /**
  * Stops a sandbox: it takes no more connections, finishes the requests in flight, and closes the database.
  *
- * It blocks until that is done: requests that take longer than some five seconds are cut, but for one that the
- * database is at work on, such as a large seeding, which is waited for. When it returns,
- * no thread of the sandbox is left and its database file may be opened again. Stopping again does nothing.
+ * It blocks until that is done, for some five seconds at the most. Requests that are not finished by then are cut:
+ * one that the database is still at work on, such as a large seeding, is undone as a whole, one that was not begun
+ * with is never carried out, and one that was carried out loses what is left of its answer. When it returns, no
+ * thread of the sandbox is left and its database file may be opened again. Stopping again does nothing.
  *
  * @param sandbox  The sandbox, or NULL, which does nothing. It has to be freed all the same.
  */

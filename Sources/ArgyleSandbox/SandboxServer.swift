@@ -41,9 +41,12 @@ public final class SandboxServer: @unchecked Sendable {
     // The server's thread inherits the mask.
     let mask = SignalMask.blockAll()
     defer { mask.apply() }
-    let server = try HTTPServer(socket: socket, settings: settings) { request in
-      site.respond(to: request)
-    }
+    let server = try HTTPServer(
+      socket: socket,
+      settings: settings,
+      handler: { request in site.respond(to: request) },
+      interrupt: { site.interrupt() }
+    )
     self.init(port: port, url: url, server: server)
   }
 
@@ -58,7 +61,8 @@ public final class SandboxServer: @unchecked Sendable {
 
   /// Takes no more connections, finishes the requests in flight, and closes the database.
   ///
-  /// Requests that are not finished after five seconds are cut. Stopping again does nothing.
+  /// Requests that are not finished after five seconds are cut: one that the database is still at work on is
+  /// undone, and one that was not begun with is never carried out. Stopping again does nothing.
   public func stop() {
     lock.withLock {
       server?.stop()

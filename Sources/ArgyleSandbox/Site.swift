@@ -24,6 +24,9 @@ struct Site {
     control = ControlInterface(users: users, faults: faults, clock: clock)
   }
 
+  /// Breaks off what takes longer than a moment; any thread may call it.
+  func interrupt() { users.interrupt() }
+
   func respond(to request: HTTPRequest) -> HTTPOutcome {
     if request.target.segments.first?.matches(ControlInterface.prefix) == true {
       return control.respond(to: request)

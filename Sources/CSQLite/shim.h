@@ -15,4 +15,8 @@ static inline void argyle_sqlite_enable_triggers(sqlite3 *database, int enabled)
   sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_TRIGGER, enabled, (int *)0);
 }
 
+static inline void argyle_sqlite_keep_journal(sqlite3 *database) {
+  sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)0);
+}
+
 #endif

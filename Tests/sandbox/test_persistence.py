@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,59 @@ def test_request_that_never_ends_does_not_hold_it_up(start: Starter) -> None:
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         sandbox.signal(signal.SIGTERM)
         assert sandbox.wait() == 0
+
+
+def test_seeding_that_takes_long_does_not_hold_it_up(start: Starter, tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    sandbox = start("--database", str(path))
+    sandbox.create()
+    body = b'{"count":10000000}'
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as connection:
+        connection.sendall(
+            (f"POST /_sandbox/users HTTP/1.1\r\nHost: {sandbox.url[7:]}\r\n"
+             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body)
+        wait_for_writing(path)
+        began = time.monotonic()
+        sandbox.signal(signal.SIGTERM)
+        assert sandbox.wait() == 0
+        assert time.monotonic() - began < 8
+        try:
+            assert b" 201 " not in connection.recv(65536)
+        except ConnectionResetError:
+            pass
+    # Nothing is left of what was broken off.
+    restarted = start("--database", str(path))
+    assert restarted.send("GET", "/v1/users").json["count"] == 1
+    restarted.stop()
+    assert_sound(path)
+
+
+def wait_for_writing(path: Path) -> None:
+    """Waits until a large transaction fills the journal."""
+    journal = path.with_name(path.name + "-wal")
+    while journal.stat().st_size < 10 << 20:
+        time.sleep(0.01)
+
+
+def test_database_that_another_holds_does_not_hold_it_up(start: Starter, tmp_path: Path) -> None:
+    """A request that waits for it, and begins shortly before its time is over."""
+    path = tmp_path / "state.sqlite"
+    sandbox = start("--database", str(path))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as connection:
+        connection.sendall(
+            (f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n"
+             "Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n").encode())
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        began = time.monotonic()
+        sandbox.signal(signal.SIGTERM)
+        time.sleep(3)
+        connection.sendall(b"{}")
+        assert sandbox.wait() == 0
+    assert time.monotonic() - began < 7
+    other.close()
+    assert start("--database", str(path)).send("GET", "/v1/users").json["count"] == 0
 
 
 def test_idle_connections_do_not_hold_it_up(start: Starter) -> None:

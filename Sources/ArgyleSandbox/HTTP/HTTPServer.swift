@@ -12,13 +12,16 @@ final class HTTPServer {
 
   private let descriptor: Int32
   private let service: HTTPService
+  private let interrupt: () -> Void
   private var daemon: OpaquePointer?
 
   init(
     socket: consuming ListeningSocket,
     settings: HTTPSettings,
-    handler: @escaping HTTPService.Handler
+    handler: @escaping HTTPService.Handler,
+    interrupt: @escaping () -> Void
   ) throws(SandboxError) {
+    self.interrupt = interrupt
     let limit = Self.connectionLimit(descriptors: argyle_descriptor_limit())
     service = HTTPService(
       port: socket.port,
@@ -61,7 +64,7 @@ final class HTTPServer {
     // Those who connect from now on are turned away; otherwise they would wait for nothing.
     shutdown(descriptor, Int32(SHUT_RDWR))
     service.watch.endAllDelays()
-    service.gate.close(withinMilliseconds: Self.stopMilliseconds)
+    if !service.gate.close(withinMilliseconds: Self.stopMilliseconds) { interrupt() }
     service.watch.end()
     MHD_stop_daemon(daemon)
     close(descriptor)

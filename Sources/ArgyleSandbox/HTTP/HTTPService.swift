@@ -36,6 +36,7 @@ final class HTTPService {
   /// The body has come to its end, or a delay has; gives false to close the connection.
   func finish(_ exchange: HTTPExchange, on connection: HTTPConnection) -> Bool {
     if exchange.outcome == nil {
+      guard gate.isOpen else { return false }
       let outcome = watch.duringWork { carryOut(exchange, on: connection) }
       exchange.outcome = outcome
       if outcome.endsDelays { watch.endDelays() }

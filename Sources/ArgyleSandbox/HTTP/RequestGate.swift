@@ -1,10 +1,10 @@
 import CPlatform
 import Interop
 
-/// Counts the requests in flight, and lets none begin once it is closed.
+/// Counts the requests in flight, and lets none begin or be carried out once it is closed.
 ///
-/// A request that was carried out therefore always gets its answer: the daemon is stopped only when
-/// the gate is closed.
+/// It closes when none is in flight, or else by force: then requests lose their answers, and those that were
+/// not carried out never are.
 final class RequestGate {
   private let lock = Lock()
   private var inFlight = 0
@@ -20,6 +20,11 @@ final class RequestGate {
     }
   }
 
+  /// Whether a request that has begun may be carried out.
+  var isOpen: Bool {
+    lock.withLock { !closed }
+  }
+
   /// Ends a request.
   func leave() {
     lock.withLock { inFlight -= 1 }
@@ -30,14 +35,16 @@ final class RequestGate {
     lock.withLock { closing }
   }
 
-  /// Closes as soon as no request is in flight, and at the latest when the time is over.
-  func close(withinMilliseconds limit: Int) {
+  /// Closes as soon as no request is in flight, and at the latest when the time is over; tells whether all
+  /// of them are finished.
+  func close(withinMilliseconds limit: Int) -> Bool {
     var waited = 0
     while !close(force: waited >= limit) {
       var pause = timespec(tv_sec: 0, tv_nsec: 5_000_000)
       nanosleep(&pause, nil)
       waited += 5
     }
+    return waited < limit
   }
 
   private func close(force: Bool) -> Bool {

@@ -23,16 +23,31 @@ final class Database {
     handle = opened
     guard result == SQLITE_OK else { throw failure() }
 
-    sqlite3_busy_timeout(handle, 5000)
+    let context = Unmanaged.passUnretained(self).toOpaque()
+    // Both are called by the thread that is at work, which cannot be asked to stop in another way.
+    sqlite3_busy_handler(handle, waitForOther, context)
+    sqlite3_progress_handler(handle, 10_000, mustStop, context)
     try migrate()
     // What was answered survives the end of the process; only a power cut may lose the last of it.
     try execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
   }
 
   deinit {
+    // Copying a long journal into the database could take long; who opens it next does that.
+    if isInterrupted { argyle_sqlite_keep_journal(handle) }
     // With v2 the connection ends after its last statement, in whatever order they are released.
     sqlite3_close_v2(handle)
   }
+
+  /// Makes everything fail that takes longer than a moment, what runs now too, for good; any thread may
+  /// call it.
+  func interrupt() {
+    lock.withLock { isInterrupted = true }
+    // The copying of the journal that follows a commit asks no handler.
+    sqlite3_interrupt(handle)
+  }
+
+  fileprivate var isOver: Bool { lock.withLock { isInterrupted } }
 
   func execute(_ sql: String) throws(SandboxError) {
     guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw failure() }
@@ -119,4 +134,17 @@ final class Database {
     guard try statement.step() else { throw failure() }
     return statement.integer(0)
   }
+}
+
+/// Waits a little while another process is at the database, and after five seconds no more.
+private func waitForOther(_ context: UnsafeMutableRawPointer?, _ attempts: Int32) -> Int32 {
+  guard attempts < 500, mustStop(context) == 0 else { return 0 }
+  sqlite3_sleep(10)
+  return 1
+}
+
+/// Called now and then while a statement runs, to break it off.
+private func mustStop(_ context: UnsafeMutableRawPointer?) -> Int32 {
+  guard let context else { return 0 }
+  return Unmanaged<Database>.fromOpaque(context).takeUnretainedValue().isOver ? 1 : 0
 }

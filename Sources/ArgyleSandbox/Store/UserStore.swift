@@ -48,6 +48,9 @@ struct UserStore {
     )
   }
 
+  /// Breaks off what takes longer than a moment, and undoes it; any thread may call it.
+  func interrupt() { database.interrupt() }
+
   func create(externalMetadata: Bytes) throws(SandboxError) -> User {
     let now = clock.now()
     let user = User(id: .timeOrdered(now), createdAt: now, externalMetadata: externalMetadata)
