@@ -290,6 +290,8 @@ def test_order_goes_by_the_clock(own: Sandbox) -> None:
          "'employers_connected' must be an array of strings"),
         ("PATCH", "/users/USER", {"data_providers_connected": ["x", 1]},
          "'data_providers_connected' must be an array of strings"),
+        ("PATCH", "/users/USER", {"employers_connected": ["x" * 70_000]},
+         "'employers_connected' must not be longer than 65536 bytes"),
         ("PATCH", "/users/USER", {"external_metadata": {}}, "'external_metadata' is not understood"),
         ("PUT", "/clock", {}, "'offset_seconds' is required"),
         ("PUT", "/clock", {"offset_seconds": None},
@@ -376,7 +378,7 @@ def test_it_is_not_the_api(own: Sandbox) -> None:
 
 
 def test_body_too_large(own: Sandbox) -> None:
-    answer = own.send("POST", "/_sandbox/faults", b" " * ((16 << 20) + 1))
+    answer = own.send("POST", "/_sandbox/faults", b" " * ((1 << 20) + 1))
     assert (answer.status, answer.json) == (413, {"detail": "Request body is too large."})
 
 

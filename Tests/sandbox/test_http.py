@@ -15,7 +15,7 @@ from test_users import UNKNOWN, UUID
 USERS = "GET, POST, HEAD, OPTIONS"
 USER = "GET, PATCH, DELETE, HEAD, OPTIONS"
 TOKENS = "POST, OPTIONS"
-LIMIT = 16 << 20
+LIMIT = 1 << 20
 
 
 def test_every_answer_has_a_trace_id(sandbox: Sandbox) -> None:

@@ -88,7 +88,7 @@ def test_depth(sandbox: Sandbox, opening: bytes, closing: bytes) -> None:
         b'"external_metadata":' + text + b"}")
     sandbox.send("DELETE", f"/v1/users/{user}")
     # The body itself is one level.
-    for levels, status in ((4095, 201), (4096, 400), (1_000_000, 400)):
+    for levels, status in ((4095, 201), (4096, 400), (80_000, 400)):
         body = b'{"external_metadata":' + opening * levels + b"1" + closing * levels + b"}"
         answer = sandbox.send("POST", "/v1/users", body)
         assert answer.status == status
@@ -96,11 +96,11 @@ def test_depth(sandbox: Sandbox, opening: bytes, closing: bytes) -> None:
             sandbox.send("DELETE", f"/v1/users/{answer.json['id']}")
         else:
             assert answer.json["detail"].startswith("JSON parse error - Nested too deeply: ")
-    assert_parse_error(sandbox.send("POST", "/v1/users", opening * 1_000_000))
+    assert_parse_error(sandbox.send("POST", "/v1/users", opening * 150_000))
 
 
 def test_many_members(sandbox: Sandbox) -> None:
-    body = b'{"external_metadata":1' + b',"a":2' * 500_000 + b"}"
+    body = b'{"external_metadata":1' + b',"a":2' * 150_000 + b"}"
     assert sandbox.send("POST", "/v1/users", body).status == 201
 
 

@@ -48,7 +48,7 @@ struct UsersEndpoint {
   func list(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
     let page = Page(request.target)
     let count = try users.count()
-    let results = try users.users(
+    var results = try users.users(
       limit: page.limit,
       offset: page.offset,
       newestFirst: page.newestFirst
@@ -59,9 +59,11 @@ struct UsersEndpoint {
     json.raw(",\"previous\":")
     write(page.previous(for: request), to: &json)
     json.raw(",\"results\":[")
-    for (index, user) in results.enumerated() {
-      if index > 0 { json.raw(",") }
+    // The last first, so that each is let go of when it is written: together they can be large.
+    results.reverse()
+    while let user = results.popLast() {
       json.user(user)
+      if !results.isEmpty { json.raw(",") }
     }
     json.raw("]}")
     return HTTPResponse(status: 200, json: json)

@@ -1,3 +1,5 @@
+import Interop
+
 /// The interface by which a sandbox is changed while it runs.
 ///
 /// | path                     | method | body, answer                                                       |
@@ -20,6 +22,8 @@ struct ControlInterface {
   static var prefix: String { "_sandbox" }
   /// The most users of a seed: their times then stay in the past.
   private static var seedLimit: Int { 10_000_000 }
+  /// The longest array of names.
+  private static var namesLimit: Int { 64 << 10 }
 
   let users: UserStore
   let faults: FaultPlan
@@ -115,11 +119,9 @@ struct ControlInterface {
     guard case .patch = request.method else { return notAllowed(request, "PATCH") }
     guard let id = UUID(id), var user = try users.user(id) else { return .notFound }
     var members = try JSONMembers(request.body)
-    if let names = try members.strings("employers_connected") {
-      user.employersConnected = array(of: names)
-    }
-    if let names = try members.strings("data_providers_connected") {
-      user.dataProvidersConnected = array(of: names)
+    if let names = try names("employers_connected", &members) { user.employersConnected = names }
+    if let names = try names("data_providers_connected", &members) {
+      user.dataProvidersConnected = names
     }
     try members.finish()
     try users.connect(user)
@@ -163,7 +165,12 @@ struct ControlInterface {
     json.raw("}")
   }
 
-  private func array(of strings: [String]) -> Bytes {
+  /// Reads an array of strings, as JSON again; nil where there is none.
+  private func names(
+    _ name: StaticString,
+    _ members: inout JSONMembers
+  ) throws(SandboxError) -> Bytes? {
+    guard let strings = try members.strings(name) else { return nil }
     var json = JSONWriter()
     json.raw("[")
     for (index, string) in strings.enumerated() {
@@ -171,6 +178,10 @@ struct ControlInterface {
       json.string(string)
     }
     json.raw("]")
+    guard json.text.count <= Self.namesLimit else {
+      let name = String(cString: name.cString)
+      throw .option("'\(name)' must not be longer than \(Self.namesLimit) bytes")
+    }
     return json.text
   }
 }

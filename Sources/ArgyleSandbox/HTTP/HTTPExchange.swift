@@ -1,7 +1,7 @@
 /// A request from its headers to the end of its answer.
 final class HTTPExchange {
-  /// The largest body that is taken.
-  private static var bodyLimit: Int { 16 << 20 }
+  /// The largest body that is taken, which bounds a user's metadata, and so the largest list.
+  private static var bodyLimit: Int { 1 << 20 }
 
   /// How much of a larger body is read on, so that the client comes to read the answer.
   private static var discardLimit: Int { 64 << 20 }

@@ -70,7 +70,9 @@ final class HTTPService {
   private func send(_ exchange: HTTPExchange, on connection: HTTPConnection) -> Bool {
     guard let outcome = exchange.outcome, let answer = outcome.response else { return false }
     watch.enter(.busy, connection)
-    guard let response = Self.response(answer.body, isCut: outcome.isCut) else { return false }
+    guard let response = ResponseBody.response(answer.body, isCut: outcome.isCut) else {
+      return false
+    }
     defer { MHD_destroy_response(response) }
     for header in answer.headers { MHD_add_response_header(response, header.name, header.value) }
     if gate.isClosing { MHD_add_response_header(response, "Connection", "close") }
@@ -78,17 +80,6 @@ final class HTTPService {
     exchange.sentStatus = answer.status
     exchange.sentTraceID = answer.header("X-Trace-Id")
     return true
-  }
-
-  private static func response(_ body: Bytes, isCut: Bool) -> OpaquePointer? {
-    if isCut, !body.isEmpty { return CutBody.response(body) }
-    return body.withUnsafeBytes {
-      MHD_create_response_from_buffer(
-        $0.count,
-        UnsafeMutableRawPointer(mutating: $0.baseAddress),
-        .RESPMEM_MUST_COPY
-      )
-    }
   }
 
   private func header(_ name: String, of connection: HTTPConnection) -> Bytes? {
