@@ -330,6 +330,48 @@ def test_other_media_types(own: Sandbox) -> None:
                     {"Content-Type": "application/json; charset=utf-8"}).status == 201
 
 
+@pytest.mark.parametrize("host", [
+    "127.0.0.1", "127.0.0.1:8080", "localhost", "LocalHost:1", "[::1]", "[::1]:65535"])
+def test_hosts_of_this_machine(own: Sandbox, host: str) -> None:
+    headers = {"Host": host}
+    assert own.send("GET", "/_sandbox", headers=headers).status == 200
+    for scheme in ("http", "https"):
+        assert own.send("DELETE", "/_sandbox/faults",
+                        headers={**headers, "Origin": f"{scheme}://{host}"}).status == 204
+
+
+FOREIGN = [
+    "example.com", "example.com:8080", "localhost.example.com", "127.0.0.1.example.com", "127.0.0.2",
+    "xlocalhost", "localhost:x", "localhost:1:1", "localhost@example.com", "::1", "0.0.0.0",
+    "127.0.0.1:80.example.com", "", " "]
+
+
+@pytest.mark.parametrize("path", ["", "/faults", "/users", f"/users/{UNKNOWN}", "/clock", "/x"])
+def test_hosts_and_pages_from_elsewhere(own: Sandbox, path: str) -> None:
+    """A name that an attacker has pointed to this machine, or a page of theirs."""
+    own.create()
+    wanted = [{"Host": host} for host in FOREIGN]
+    wanted += [{"Origin": f"http://{host}"} for host in FOREIGN]
+    wanted += [{"Origin": origin} for origin in ("null", "", "localhost", "file://", "ftp://localhost",
+                                                 "http://localhost/", "http://localhost http://x")]
+    for headers in wanted:
+        for method in ("GET", "DELETE", "PUT", "POST", "PATCH"):
+            answer = own.send(method, "/_sandbox" + path, b"{}", headers)
+            assert answer.status == 403, headers
+            assert list(answer.json) == ["detail"]
+    assert state(own)["users"] == 1
+
+
+def test_no_host_at_all(own: Sandbox) -> None:
+    assert own.raw(b"GET /_sandbox HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 403 ")
+    assert own.raw(b"GET /_sandbox HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 4")
+
+
+def test_the_api_has_any_host(own: Sandbox) -> None:
+    headers = {"Host": "api.example", "Origin": "http://example.com"}
+    assert own.send("GET", "/v1/users", headers=headers).status == 200
+
+
 def test_unknown_users(own: Sandbox) -> None:
     for user in (UNKNOWN, "x", "", "%00", "a/b"):
         assert control(own, "PATCH", f"/users/{user}", {}).status in (404, 405)

@@ -16,7 +16,8 @@ import Interop
 /// | `/_sandbox/clock`        | GET    | the sandbox's time                                                 |
 /// |                          | PUT    | `{"offset_seconds": n}` moves it, from the system's time           |
 ///
-/// No key is asked for: the server can be reached from its own machine only. Bodies have to be declared as
+/// No key is asked for: the server can be reached from its own machine only. A browser on that machine must not
+/// bring foreign pages in: `Host` and `Origin` have to name this machine, and bodies have to be declared as
 /// `application/json`, which a browser does not send for a foreign page unasked.
 struct ControlInterface {
   static var prefix: String { "_sandbox" }
@@ -148,11 +149,35 @@ struct ControlInterface {
     return HTTPResponse(status: 200, json: json)
   }
 
-  /// The answer to a body that cannot be read.
+  /// The answer to a request from elsewhere, and to a body that cannot be read.
   private func refusal(of request: HTTPRequest) -> HTTPResponse? {
+    guard isLoopback(request.host ?? []) else {
+      return .error(403, detail: "The host must be 127.0.0.1, localhost or [::1].")
+    }
+    if let page = request.pageOrigin, !isLoopbackOrigin(page) {
+      return .error(403, detail: "Pages of other machines are not answered.")
+    }
     if request.bodyIsTooLarge { return .error(413, detail: "Request body is too large.") }
     if request.body.isEmpty || request.isJSON { return nil }
     return .error(415, detail: "The body must be declared as application/json.")
+  }
+
+  private func isLoopbackOrigin(_ origin: Bytes) -> Bool {
+    for scheme in ["http://", "https://"] where origin.starts(with: scheme.utf8) {
+      return isLoopback(origin.dropFirst(scheme.utf8.count))
+    }
+    return false
+  }
+
+  /// Whether a host, with a port or without, is one that is not looked up in the net.
+  private func isLoopback(_ host: some Collection<UInt8>) -> Bool {
+    for name in ["127.0.0.1", "localhost", "[::1]"] {
+      let rest = host.dropFirst(name.utf8.count)
+      guard host.prefix(name.utf8.count).matchesIgnoringCase(name) else { continue }
+      return rest.isEmpty
+        || rest.first == UInt8(ascii: ":") && rest.dropFirst().allSatisfy { $0.isASCIIDigit }
+    }
+    return false
   }
 
   private func notAllowed(_ request: HTTPRequest, _ methods: String) -> HTTPResponse {

@@ -6,6 +6,12 @@ struct HTTPRequest {
   /// The scheme, host and port by which the client reached the server.
   let origin: String
 
+  /// The value of `Host`.
+  let host: Bytes?
+
+  /// The value of `Origin`, by which a browser names the page that asks.
+  let pageOrigin: Bytes?
+
   /// The value of `Authorization`.
   let authorization: Bytes?
 

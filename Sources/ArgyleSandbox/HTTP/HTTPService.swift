@@ -59,6 +59,8 @@ final class HTTPService {
         method: HTTPMethod(exchange.method),
         target: exchange.target,
         origin: "\(scheme)://\(host(of: connection))",
+        host: header("Host", of: connection),
+        pageOrigin: header("Origin", of: connection),
         authorization: header("Authorization", of: connection),
         contentType: header("Content-Type", of: connection),
         body: exchange.body,
