@@ -3,7 +3,7 @@ import Interop
 /// A local HTTP server that answers as Argyle's v1 users API does.
 ///
 /// It serves from the moment it is made until `stop()` or the end of its life. It prints nothing, and its
-/// thread takes no signals.
+/// threads take no signals.
 public final class SandboxServer: @unchecked Sendable {
   /// The version of the sandbox.
   public static var version: String {
@@ -38,7 +38,7 @@ public final class SandboxServer: @unchecked Sendable {
     let site = try Site(options)
     let port = socket.port
     let url = "\(settings.scheme)://127.0.0.1:\(port)"
-    // The server's thread inherits the mask.
+    // The server's threads inherit the mask.
     let mask = SignalMask.blockAll()
     defer { mask.apply() }
     let server = try HTTPServer(

@@ -1,7 +1,9 @@
 import CMicrohttpd
 import CPlatform
 
-/// The libmicrohttpd daemon: one thread that waits, reads, answers, and is the only one at the state.
+/// The libmicrohttpd daemon: a thread that waits, reads, answers, and is the only one at the state.
+///
+/// A second thread keeps watch over the connections.
 final class HTTPServer {
   private static var mostConnections: Int { 1000 }
   /// The descriptors that are left to all others in the process.
@@ -34,7 +36,7 @@ final class HTTPServer {
     descriptor = socket.release()
     guard service.watch.begin() else {
       close(descriptor)
-      throw .resources("the HTTP server's thread cannot be started")
+      throw .resources("the HTTP server's threads cannot be started")
     }
     daemon = argyle_mhd_start(
       descriptor,
@@ -56,7 +58,7 @@ final class HTTPServer {
 
   deinit { stop() }
 
-  /// Takes no more connections, waits for the requests in flight, and ends the thread.
+  /// Takes no more connections, waits for the requests in flight, and ends the threads.
   func stop() {
     guard let daemon else { return }
     self.daemon = nil
