@@ -33,6 +33,8 @@ public struct SandboxOptions: Sendable {
   public var timeoutSeconds = 30
 
   /// The file to which a line is added for each request, or nil for none.
+  ///
+  /// A line that cannot be written at once, as to a pipe that is full, is left out.
   public var log: String?
 
   /// The PEM file of the certificate for HTTPS, with its chain, or nil for HTTP.
