@@ -23,7 +23,8 @@ enum Arguments {
       --fault JSON       a fault that is set from the start; may be given again
       --timeout SECONDS  the time a client has to begin a request, to send it, and to take
                          its answer, each (default: 30)
-      --log FILE         add a line of JSON for each request (/dev/stderr for the terminal)
+      --log FILE         add a line of JSON for each request (/dev/stderr for the terminal);
+                         what cannot be written at once is left out
       --certificate FILE, --certificate-key FILE
                          serve HTTPS with this certificate and private key (PEM)
       --help             print this and exit

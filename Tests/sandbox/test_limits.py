@@ -111,6 +111,8 @@ def test_client_that_does_not_take_its_answer(start: Starter) -> None:
     sandbox = start("--timeout", "1")
     for _ in range(16):
         sandbox.create(b'"' + b"x" * 1_000_000 + b'"')
+    # The connection of those requests ends by the same time-out: it must not be taken for the slow one.
+    sandbox.connection.close()
     with connect(sandbox) as connection:
         connection.sendall(GET.replace(b"/v1/users", b"/v1/users?limit=200"))
         # Its socket is gone from the server before the client begins to read.
