@@ -113,7 +113,8 @@ typedef struct argyle_sandbox argyle_sandbox;
  *   certificate_key   string
  *
  * @param error    Where to put the error; may be NULL.
- * @return a sandbox to be freed with argyle_sandbox_free(), or NULL on failure, which leaves nothing behind.
+ * @return a sandbox to be freed with argyle_sandbox_free(), or NULL on failure, which leaves nothing running; a
+ *         log file can have been made.
  *
  * Errors: an option is wrong, the port is taken, the database or another file cannot be used, or the system is
  * out of threads.
