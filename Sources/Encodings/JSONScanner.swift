@@ -13,6 +13,12 @@ package struct JSONScanner {
   private var wantedStart: Int?
   private var wantedKind = JSONKind.null
   private var wanted: JSONValue?
+  /// Whether what comes after the wanted member is of no interest.
+  private var stopsAtWanted = false
+  /// How many values stand directly in the document.
+  private var itemCount = 0
+  /// Where the first of them stands.
+  private var firstItem = 0..<0
 
   /// Checks one whole document; gives its kind and, for an object, the last member with this key.
   ///
@@ -32,6 +38,41 @@ package struct JSONScanner {
     return (kind, scanner.wanted)
   }
 
+  /// Finds the first member with this key of a document that is an object; what comes after it is not looked at.
+  ///
+  /// - Parameters:
+  ///   - key: the member's name.
+  ///   - text: the document, as UTF-8.
+  ///   - maximumDepth: how deep objects and arrays may be nested.
+  /// - Returns: the document's kind, and the member where there is one.
+  /// - Throws: ``JSONTextError`` where the text up to there is not JSON or nested too deeply.
+  package static func find(
+    _ key: String,
+    in text: [UInt8],
+    maximumDepth: Int
+  ) throws(JSONTextError) -> (kind: JSONKind, member: JSONValue?) {
+    var scanner = JSONScanner(text: text, maximumDepth: maximumDepth, wantedKey: key)
+    scanner.stopsAtWanted = true
+    let kind = try scanner.scanDocument()
+    return (kind, scanner.wanted)
+  }
+
+  /// Counts the items of a document that is an array, and gives the text of the first.
+  ///
+  /// - Parameters:
+  ///   - text: the document, as UTF-8.
+  ///   - maximumDepth: how deep objects and arrays may be nested.
+  /// - Returns: the number of items; the first is empty where there is none.
+  /// - Throws: ``JSONTextError`` where the text is not JSON or nested too deeply.
+  package static func items(
+    of text: [UInt8],
+    maximumDepth: Int
+  ) throws(JSONTextError) -> (count: Int, first: ArraySlice<UInt8>) {
+    var scanner = JSONScanner(text: text, maximumDepth: maximumDepth, wantedKey: nil)
+    _ = try scanner.scanDocument()
+    return (scanner.itemCount, text[scanner.firstItem])
+  }
+
   private init(text: [UInt8], maximumDepth: Int, wantedKey: String?) {
     self.text = text
     self.maximumDepth = maximumDepth
@@ -43,12 +84,14 @@ package struct JSONScanner {
     var documentKind: JSONKind?
     repeat {
       let opened = open.count
+      if opened == 1, itemCount == 0 { firstItem = position..<position }
       let kind = try scanValueStart()
       if documentKind == nil { documentKind = kind }
       if wantedStart != nil, opened == 1 { wantedKind = kind }
       // An object or array that is not empty goes on with its first value.
       if open.count > opened { continue }
       try scanAfterValue()
+      if stopsAtWanted, wanted != nil { return documentKind ?? .null }
     } while !open.isEmpty
     skipSpace()
     if position < text.count { throw failure("Extra data") }
@@ -89,6 +132,10 @@ package struct JSONScanner {
   /// Closes all that ends with this value, then goes on to the next value if there is one.
   private mutating func scanAfterValue() throws(JSONTextError) {
     while let closing = open.last {
+      if open.count == 1 {
+        if itemCount == 0 { firstItem = firstItem.lowerBound..<position }
+        itemCount += 1
+      }
       if open.count == 1, let start = wantedStart {
         wanted = JSONValue(kind: wantedKind, text: text[start..<position])
         wantedStart = nil
@@ -107,7 +154,9 @@ package struct JSONScanner {
   }
 
   private mutating func enter(closing: UInt8) throws(JSONTextError) {
-    if open.count == maximumDepth { throw failure("Nested too deeply") }
+    if open.count == maximumDepth {
+      throw JSONTextError(reason: "Nested too deeply", offset: position, isTooDeep: true)
+    }
     open.append(closing)
     position += 1
     skipSpace()

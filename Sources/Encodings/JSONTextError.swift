@@ -5,6 +5,15 @@ package struct JSONTextError: Error {
   /// How many bytes stand before the mistake.
   package let offset: Int
 
+  /// Whether the mistake is that values are nested deeper than is allowed.
+  package let isTooDeep: Bool
+
+  package init(reason: String, offset: Int, isTooDeep: Bool = false) {
+    self.reason = reason
+    self.offset = offset
+    self.isTooDeep = isTooDeep
+  }
+
   /// The message in the manner of Python's json module, with line, column and character.
   package func message(in text: [UInt8]) -> String {
     var line = 1

@@ -44,6 +44,12 @@ package struct ObjectMember {
     argyle_json_type(value) == JSON_INTEGER ? Int(json_integer_value(value)) : nil
   }
 
+  /// The member's number, whole or not; nil where it is none.
+  package var number: Double? {
+    let type = argyle_json_type(value)
+    return type == JSON_INTEGER || type == JSON_REAL ? json_number_value(value) : nil
+  }
+
   /// The member's truth; nil where it is no boolean.
   package var boolean: Bool? {
     switch argyle_json_type(value) {

@@ -48,7 +48,13 @@ struct CallMachineTests {
     -> CallMachine.Event
   {
     .answered(
-      Response(head: ResponseHead(status: status, retryAfter: retryAfter), body: Array(body.utf8))
+      Response(
+        head: ResponseHead(
+          status: status,
+          headers: ResponseHeaders(retryAfter.map { "Retry-After: \($0)\r\n" } ?? "")
+        ),
+        body: Array(body.utf8)
+      )
     )
   }
 
@@ -99,8 +105,9 @@ struct CallMachineTests {
   @Test func theServersHeadersCannotShowTheSecretOrBreakALine() throws {
     let head = ResponseHead(
       status: 200,
-      contentType: "text/html; canary",
-      traceID: "canary\u{1b}[31m"
+      headers: ResponseHeaders(
+        "content-type: text/html; canary\r\nx-trace-id: canary\u{1b}[31m\r\n"
+      )
     )
     var machine = CallMachine(CallContext(Self.get, authority: "host:1", secrets: ["canary"]))
     _ = machine.handle(.started)

@@ -486,11 +486,28 @@ static void counting_on_does_not_overflow(void **state) {
 static void after_an_error_the_same_page_is_asked_for_again(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\"}");
+  /* Ahead, and when it is needed. */
+  hostile_server_answer_json(fixture->server, 503, "");
   hostile_server_answer_json(fixture->server, 503, "");
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u2\"}], " NO_NEXT "}");
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_next(cursor, "u1");
   assert_next_fails(cursor, ARGYLE_ERROR_SERVER, NULL);
+  assert_next(cursor, "u2");
+  assert_end(cursor);
+  assert_int_equal(hostile_server_requests(fixture->server), 4);
+  assert_string_equal(request(fixture, 1)->target, request(fixture, 2)->target);
+  assert_string_equal(request(fixture, 1)->target, request(fixture, 3)->target);
+  argyle_user_cursor_free(cursor);
+}
+
+static void a_page_that_failed_ahead_is_asked_for_again(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\"}");
+  hostile_server_answer_json(fixture->server, 503, "");
+  hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u2\"}], " NO_NEXT "}");
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
+  assert_next(cursor, "u1");
   assert_next(cursor, "u2");
   assert_end(cursor);
   assert_int_equal(hostile_server_requests(fixture->server), 3);
@@ -577,7 +594,8 @@ int main(void) {
     hostile_test(bare_arrays_are_counted_on_from_the_offset),
     hostile_test(a_bare_array_that_comes_again_is_a_circle),
     hostile_test(counting_on_does_not_overflow),
-    hostile_test(after_an_error_the_same_page_is_asked_for_again),
+    hostile_test(a_page_that_failed_ahead_is_asked_for_again),
+      hostile_test(after_an_error_the_same_page_is_asked_for_again),
     hostile_test(the_first_page_may_fail_too),
     hostile_test(a_page_that_failed_is_no_circle),
     hostile_test(a_page_that_is_no_list_cannot_be_read),

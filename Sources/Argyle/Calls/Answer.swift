@@ -4,7 +4,7 @@ import Interop
 package struct Answer: Sendable {
   let context: CallContext
   package let response: Response
-  let attempts: Int
+  package let attempts: Int
 
   /// The body as JSON.
   func document() throws(ArgyleError) -> JSONReference {
@@ -54,8 +54,10 @@ extension Answer {
       code,
       context.message(reason),
       isRetryable: isRetryable,
+      outcomeIsUnknown: outcomeIsUnknown,
       attempts: attempts,
-      head: context.quotable(response.head),
+      head: response.head,
+      traceID: context.traceID(in: response.head),
       bodyBytes: response.body
     )
   }
@@ -66,6 +68,16 @@ extension Answer {
     case 503: context.request.isIdempotent || response.head.retryAfterMilliseconds != nil
     case 408, 500, 502, 504: context.request.isIdempotent
     default: false
+    }
+  }
+
+  /// Whether the service may have done what was asked: it says so, but not what came of it, or it failed.
+  private var outcomeIsUnknown: Bool {
+    guard context.request.method != .get else { return false }
+    switch response.head.status {
+    case 200..<300, 408, 500, 502, 504: return true
+    case 503: return response.head.retryAfterMilliseconds == nil
+    default: return false
     }
   }
 

@@ -22,4 +22,9 @@ package struct CallContext: Sendable {
   func quotable(_ text: String) -> String {
     secrets.reduce(text) { $0.redacting($1) }.redactingTokens.printable
   }
+
+  /// The trace id of an answer, fit to be shown.
+  func traceID(in head: ResponseHead) -> String? {
+    head.traceID.map { quotable($0) }
+  }
 }

@@ -21,8 +21,9 @@ package struct CallMachine {
     case finish(Result<Answer, ArgyleError>)
   }
 
-  private let context: CallContext
-  private var attempts = 0
+  let context: CallContext
+  /// The attempts that were made.
+  private(set) var attempts = 0
   /// The time that attempts before this one took, in milliseconds.
   private var timeSpent = 0
 
@@ -39,14 +40,23 @@ package struct CallMachine {
     case .answered(let response):
       return .finish(finish(response))
     case .failed(let failure):
-      // A kept connection that the server had already closed says nothing of the server: one more attempt
-      // on a new connection, where doing the thing twice does no harm.
-      if failure.keptConnectionWasDead, context.request.isIdempotent, attempts == 1 {
+      if mayBeSentAgain(after: failure), attempts == 1 {
         timeSpent += failure.milliseconds
         return send()
       }
       return .finish(.failure(error(failure)))
     }
+  }
+
+  /// Whether a failure says nothing of the server, so that one more attempt is due, where doing the thing twice
+  /// does no harm.
+  ///
+  /// A kept connection that the server had already closed is such a failure, and one for which the host was away.
+  private func mayBeSentAgain(after failure: TransferFailure) -> Bool {
+    guard failure.keptConnectionWasDead || failure.hostWasAway && failure.isTransient else {
+      return false
+    }
+    return context.request.isIdempotent || !failure.mayHaveBeenReceived
   }
 
   private mutating func send() -> Step {
@@ -63,13 +73,15 @@ package struct CallMachine {
   }
 
   private func error(_ failure: TransferFailure) -> ArgyleError {
-    let isTransient = failure.code == .connection || failure.code == .timeout
-    return ArgyleError(
+    ArgyleError(
       failure.code,
       context.message(failure.reason),
-      isRetryable: isTransient && (context.request.isIdempotent || !failure.mayHaveBeenReceived),
+      isRetryable: failure.isTransient
+        && (context.request.isIdempotent || !failure.mayHaveBeenReceived),
+      outcomeIsUnknown: context.request.method != .get && failure.mayHaveBeenReceived,
       attempts: attempts,
-      head: failure.head.map { context.quotable($0) }
+      head: failure.head,
+      traceID: failure.head.flatMap { context.traceID(in: $0) }
     )
   }
 }

@@ -16,6 +16,31 @@ package enum Operation: Sendable {
   case createUserToken(UserID)
 }
 
+// MARK: - Kind
+
+extension Operation {
+  /// An operation without its arguments: the numbers of the C header's operations.
+  package enum Kind: Int32, Sendable {
+    case createUser = 1
+    case getUser = 2
+    case updateUser = 3
+    case listUsers = 4
+    case deleteUser = 5
+    case createUserToken = 6
+  }
+
+  var kind: Kind {
+    switch self {
+    case .createUser: .createUser
+    case .getUser: .getUser
+    case .updateUser: .updateUser
+    case .listUsers: .listUsers
+    case .deleteUser: .deleteUser
+    case .createUserToken: .createUserToken
+    }
+  }
+}
+
 // MARK: - Request
 
 extension Operation {

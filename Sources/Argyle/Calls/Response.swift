@@ -1,6 +1,6 @@
 /// The service's answer to one request.
 package struct Response: Sendable {
-  let head: ResponseHead
+  package let head: ResponseHead
   /// The body after decompression.
   package let body: [UInt8]
 

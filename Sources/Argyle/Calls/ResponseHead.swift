@@ -1,38 +1,32 @@
 import CCurl
 
-/// The status of an answer and what its headers say that matters here.
+/// The status of an answer and its headers.
 package struct ResponseHead: Sendable {
   /// The HTTP status.
   package let status: Int
-  var contentType: String?
-  var traceID: String?
-  /// How long the service asked to wait, or nil where it said nothing that can be read.
-  let retryAfterMilliseconds: Int64?
+  /// The headers of the final answer, without trailers.
+  package let headers: ResponseHeaders
+  /// When it came, in seconds since 1970: what a `Retry-After` date is read by.
+  private let receivedAt: Int64
 
-  /// Reads the headers; `receivedAt` is in seconds since 1970, to read a `Retry-After` date by.
-  init(
-    status: Int,
-    contentType: String? = nil,
-    traceID: String? = nil,
-    retryAfter: String? = nil,
-    receivedAt: Int64 = 0
-  ) {
+  /// Makes a head; package-wide for tests alone.
+  package init(status: Int, headers: ResponseHeaders = ResponseHeaders(), receivedAt: Int64 = 0) {
     self.status = status
-    self.contentType = contentType
-    self.traceID = traceID
-    retryAfterMilliseconds = retryAfter.flatMap {
+    self.headers = headers
+    self.receivedAt = receivedAt
+  }
+
+  /// The type of the body.
+  var contentType: String? { headers["Content-Type"] }
+
+  /// The id by which Argyle's support can find the request.
+  var traceID: String? { headers["X-Trace-Id"] }
+
+  /// How long the service asked to wait, or nil where it said nothing that can be read.
+  var retryAfterMilliseconds: Int64? {
+    headers["Retry-After"].flatMap {
       ResponseHead.milliseconds(ofRetryAfter: $0, receivedAt: receivedAt)
     }
-  }
-}
-
-extension CallContext {
-  /// A head whose texts may be shown.
-  func quotable(_ head: ResponseHead) -> ResponseHead {
-    var head = head
-    head.contentType = head.contentType.map { quotable($0) }
-    head.traceID = head.traceID.map { quotable($0) }
-    return head
   }
 }
 

@@ -1,6 +1,6 @@
 /// Why one attempt brought no answer.
 package struct TransferFailure: Sendable {
-  /// One of `connection`, `tls`, `timeout`, `protocolViolation`, `tooLarge` and `internal`.
+  /// One of `connection`, `tls`, `timeout`, `protocolViolation`, `tooLarge`, `cancelled` and `internal`.
   let code: ArgyleError.Code
 
   /// What was wrong, for people.
@@ -11,6 +11,9 @@ package struct TransferFailure: Sendable {
 
   /// Whether a connection kept from an earlier request turned out dead before the first byte of the answer.
   let keptConnectionWasDead: Bool
+
+  /// Whether nobody drove the queue for so long that the server may have lost patience.
+  let hostWasAway: Bool
 
   /// How long the attempt took, in milliseconds.
   let milliseconds: Int
@@ -23,6 +26,7 @@ package struct TransferFailure: Sendable {
     _ reason: String,
     mayHaveBeenReceived: Bool,
     keptConnectionWasDead: Bool = false,
+    hostWasAway: Bool = false,
     milliseconds: Int = 0,
     head: ResponseHead? = nil
   ) {
@@ -30,7 +34,11 @@ package struct TransferFailure: Sendable {
     self.reason = reason
     self.mayHaveBeenReceived = mayHaveBeenReceived
     self.keptConnectionWasDead = keptConnectionWasDead
+    self.hostWasAway = hostWasAway
     self.milliseconds = milliseconds
     self.head = head
   }
+
+  /// Whether another attempt may do better.
+  var isTransient: Bool { code == .connection || code == .timeout }
 }

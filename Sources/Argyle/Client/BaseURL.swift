@@ -9,6 +9,9 @@ struct BaseURL: Sendable {
   /// Host and port, for errors.
   let authority: String
 
+  /// Whether the scheme is https.
+  let isSecure: Bool
+
   /// Whether the host is this machine itself.
   let isLoopback: Bool
 
@@ -20,7 +23,7 @@ struct BaseURL: Sendable {
       let scheme = parts[CURLUPART_SCHEME], let host = parts[CURLUPART_HOST], !host.isEmpty
     else { throw BaseURL.error("must be a URL such as https://api.argyle.com") }
 
-    let isSecure = scheme.utf8.elementsEqual("https".utf8)
+    isSecure = scheme.utf8.elementsEqual("https".utf8)
     guard isSecure || scheme.utf8.elementsEqual("http".utf8) else {
       throw BaseURL.error("must begin with https:// or http://")
     }

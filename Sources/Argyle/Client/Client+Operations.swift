@@ -3,27 +3,33 @@ import Interop
 // The six operations with their answers as jansson values, checked for what this library relies on.
 extension Client {
   package func createUser(_ metadata: Metadata?) throws(ArgyleError) -> JSONReference {
-    try perform(.createUser(externalMetadata: metadata)).object(with: "id", "token")
+    try document(.createUser(externalMetadata: metadata))
   }
 
   package func getUser(_ id: UserID) throws(ArgyleError) -> JSONReference {
-    try perform(.getUser(id)).object(with: "id")
+    try document(.getUser(id))
   }
 
   package func updateUser(_ id: UserID, _ metadata: Metadata) throws(ArgyleError) -> JSONReference {
-    try perform(.updateUser(id, externalMetadata: metadata)).object(with: "id")
+    try document(.updateUser(id, externalMetadata: metadata))
   }
 
-  package func listUsers(_ query: UserQuery) throws(ArgyleError) -> UserPageDocument {
+  package func listUsers(_ query: UserQuery) throws(ArgyleError) -> JSONReference {
     try query.validate()
-    return try UserPageDocument(perform(.listUsers(query: query.text)))
+    return try document(.listUsers(query: query.text))
   }
 
   package func deleteUser(_ id: UserID) throws(ArgyleError) {
-    _ = try perform(.deleteUser(id))
+    try Call(self, .deleteUser(id)).run()
   }
 
   package func createUserToken(_ id: UserID) throws(ArgyleError) -> JSONReference {
-    try perform(.createUserToken(id)).object(with: "access")
+    try document(.createUserToken(id))
+  }
+
+  private func document(_ operation: Operation) throws(ArgyleError) -> JSONReference {
+    let call = try Call(self, operation)
+    try call.run()
+    return try call.requireDocument()
   }
 }

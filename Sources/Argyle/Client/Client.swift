@@ -7,8 +7,12 @@ import CPlatform
 /// ``ArgyleError/Code/forked``.
 public final class Client: Sendable {
   private let options: ClientOptions
-  private let settings: TransferSettings
-  private let pool: ConnectionPool
+  let settings: TransferSettings
+  let pool: ConnectionPool
+  /// The pace of the requests; nil where it is not limited.
+  let limiter: RateLimiter?
+  /// What is asked when a signal interrupts a blocking call.
+  let interruption: Interruption?
 
   /// Makes a client, which opens no connection yet.
   ///
@@ -22,13 +26,25 @@ public final class Client: Sendable {
     // libcurl resolves names on a thread that a call which timed out leaves behind: were libcurl unloaded with
     // this library, that thread would run into nothing.
     _ = argyle_pin_library(argyle_curl_address())
-    self.init(options, settings, ConnectionPool())
+    self.init(options, settings, ConnectionPool(), Client.limiter(options), nil)
   }
 
-  private init(_ options: ClientOptions, _ settings: TransferSettings, _ pool: ConnectionPool) {
+  private init(
+    _ options: ClientOptions,
+    _ settings: TransferSettings,
+    _ pool: ConnectionPool,
+    _ limiter: RateLimiter?,
+    _ interruption: Interruption?
+  ) {
     self.options = options
     self.settings = settings
     self.pool = pool
+    self.limiter = limiter
+    self.interruption = interruption
+  }
+
+  private static func limiter(_ options: ClientOptions) -> RateLimiter? {
+    options.maxRequestsPerSecond.map { RateLimiter(requestsPerSecond: $0) }
   }
 
   /// Makes a client for one of Argyle's environments.
@@ -63,7 +79,7 @@ public final class Client: Sendable {
 
   /// Makes a client like this one, with some options changed, that shares its connections.
   ///
-  /// It is cheap: make one for the time-outs of a single call.
+  /// It is cheap: make one for the time-outs of a single call. It also shares the rate limit, unless that is changed.
   ///
   /// - Parameter change: changes a copy of this client's options.
   /// - Returns: the other client.
@@ -74,7 +90,16 @@ public final class Client: Sendable {
     try checkProcess()
     var options = options
     try change(&options)
-    return Client(options, try TransferSettings(options), pool)
+    let settings = try TransferSettings(options)
+    let isPaceTheSame = options.maxRequestsPerSecond == self.options.maxRequestsPerSecond
+    let limiter = isPaceTheSame ? limiter : Client.limiter(options)
+    return Client(options, settings, pool, limiter, interruption)
+  }
+
+  /// Makes a client like this one whose blocking calls ask whether to go on when a signal interrupts them.
+  package func with(_ interruption: Interruption?) throws(ArgyleError) -> Client {
+    try checkProcess()
+    return Client(options, settings, pool, limiter, interruption)
   }
 
   /// The operations on users.
@@ -101,23 +126,24 @@ extension Client: CustomStringConvertible {
 // MARK: - Calls
 
 extension Client {
-  /// Carries out one operation and waits for its answer.
-  func perform(_ operation: Operation) throws(ArgyleError) -> Answer {
+  /// Waits until a call is over.
+  func run(_ call: Call) throws(ArgyleError) {
     try checkProcess()
-    let context = CallContext(
-      try operation.request(),
-      authority: settings.baseURL.authority,
-      secrets: settings.secrets
-    )
-    var machine = CallMachine(context)
-    var step = machine.handle(.started)
-    while true {
-      switch step {
-      case .send(let timeSpent):
-        step = machine.handle(pool.send(context.request, settings.after(milliseconds: timeSpent)))
-      case .finish(let result): return try result.get()
-      }
-    }
+    let queue = try pool.take()
+    defer { pool.giveBack(queue) }
+    try run(call, queue)
+  }
+
+  /// Waits until a call is over that a queue of its own holds, or is to hold.
+  func run(_ call: Call, _ queue: CallQueue) throws(ArgyleError) {
+    if call.queue == nil { try queue.submit(call) }
+    try queue.wait(milliseconds: nil, interruption)
+    _ = queue.next()
+  }
+
+  /// What every message about a request begins with, and what none may show.
+  func context(for request: Request) -> CallContext {
+    CallContext(request, authority: settings.baseURL.authority, secrets: settings.secrets)
   }
 
   /// Refuses to go on in a forked child, whose copies of the connections are the parent's.

@@ -20,6 +20,12 @@ public struct ClientOptions: Sendable {
   /// The largest answer after decompression (`max_response_bytes`): 1 to 2147483647 bytes.
   public var maxResponseBytes = 16 * 1024 * 1024
 
+  /// How many requests a second are made at the most (`max_requests_per_second`): 0.001 to 1000000; nil for any.
+  ///
+  /// They are evenly spaced, but for a tenth of a second's worth after a pause, and shared by all threads and queues.
+  /// Where the service answers 429 all the same, the pace is lowered by half, and recovers within ten seconds.
+  public var maxRequestsPerSecond: Double?
+
   /// A PEM file of the certificate authorities to trust instead of the system's (`ca_file`).
   public var caFile: String?
 

@@ -43,6 +43,8 @@ extension ArgyleError {
     public static let forked = Code(rawValue: 16)
     /// Memory ran out, or a defect of this library.
     public static let `internal` = Code(rawValue: 17)
+    /// The caller ended the call.
+    public static let cancelled = Code(rawValue: 18)
   }
 }
 
@@ -73,6 +75,7 @@ extension ArgyleError.Code {
     case 15: "redirect"
     case 16: "forked"
     case 17: "internal"
+    case 18: "cancelled"
     default: "unknown"
     }
   }

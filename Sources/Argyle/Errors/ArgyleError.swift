@@ -20,6 +20,13 @@ public struct ArgyleError: Error, Sendable {
   /// Whether the same call may succeed later and can be repeated without doing anything twice.
   public let isRetryable: Bool
 
+  /// Whether the service may have carried out what was asked, though no success was told.
+  ///
+  /// So it is where a request that changes something may have reached the service and no answer came, where the
+  /// service failed in the middle (408, 500, 502, 504, and 503 without `Retry-After`), and where a success was
+  /// told in an answer that cannot be read.
+  public let outcomeIsUnknown: Bool
+
   /// How long the service asked to wait, in milliseconds, or nil where it said nothing.
   public let retryAfterMilliseconds: Int64?
 
@@ -35,16 +42,19 @@ public struct ArgyleError: Error, Sendable {
     _ code: Code,
     _ message: String,
     isRetryable: Bool = false,
+    outcomeIsUnknown: Bool = false,
     attempts: Int = 0,
     head: ResponseHead? = nil,
+    traceID: String? = nil,
     bodyBytes: [UInt8]? = nil
   ) {
     self.code = code
     self.message = message
     self.isRetryable = isRetryable
+    self.outcomeIsUnknown = outcomeIsUnknown
     self.attempts = attempts
     self.httpStatus = head?.status
-    self.traceID = head?.traceID
+    self.traceID = traceID
     self.retryAfterMilliseconds = head?.retryAfterMilliseconds
     self.bodyBytes = bodyBytes
   }

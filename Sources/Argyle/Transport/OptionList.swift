@@ -43,14 +43,20 @@ struct OptionList {
     attempt { argyle_curl_set_prereq_function($0, function) }
   }
 
-  /// The method and the body, of which libcurl keeps a copy.
+  mutating func set(closeSocket function: curl_closesocket_callback) {
+    attempt { argyle_curl_set_close_function($0, function) }
+  }
+
+  /// The method and the body, of which libcurl keeps a copy; nothing is left of another method.
   mutating func set(method request: Request) {
     switch request.method {
-    case .get: set(CURLOPT_HTTPGET, 1)
-    case .delete: set(CURLOPT_CUSTOMREQUEST, request.method.name)
+    case .get, .post: attempt { argyle_curl_set_string($0, CURLOPT_CUSTOMREQUEST, nil) }
+    case .patch, .delete: set(CURLOPT_CUSTOMREQUEST, request.method.name)
+    }
+    switch request.method {
+    case .get, .delete: set(CURLOPT_HTTPGET, 1)
     case .post, .patch:
       set(CURLOPT_POST, 1)
-      if request.method == .patch { set(CURLOPT_CUSTOMREQUEST, request.method.name) }
       let body = request.body ?? []
       attempt { argyle_curl_set_offset($0, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)) }
       attempt { handle in
@@ -62,5 +68,10 @@ struct OptionList {
         }
       }
     }
+  }
+
+  /// Releases libcurl's copy of a body.
+  mutating func forgetBody() {
+    attempt { argyle_curl_set_bytes($0, CURLOPT_POSTFIELDS, nil) }
   }
 }

@@ -2,13 +2,14 @@ import CCurl
 import CPlatform
 import Interop
 
-/// One attempt: what libcurl's callbacks gather, and what its end means.
+/// One attempt after the other of an easy handle: what libcurl's callbacks gather, and what its end means.
 final class Transfer {
   /// The most bytes of header lines: less than libcurl's own bound for a head.
   private static let maxHeadBytes = 256 * 1024
 
-  private let maxResponseBytes: Int
+  private var maxResponseBytes = 0
   private var body: [UInt8] = []
+  private var headers = ResponseHeaders()
   private var isTooLarge = false
   private var hasTooLargeHead = false
   /// Whether the blank line after the headers of the answer has come.
@@ -18,15 +19,30 @@ final class Transfer {
   /// How often a connection stood ready for the request.
   private var readyConnections = 0
 
-  init(maxResponseBytes: Int) {
+  /// Whether nobody drove the queue for so long that the server may have lost patience.
+  var hostWasAway = false
+
+  /// Whether the request may have reached the service.
+  var mayHaveBeenReceived: Bool { readyConnections > 0 }
+
+  /// Starts anew.
+  func begin(maxResponseBytes: Int) {
     self.maxResponseBytes = maxResponseBytes
+    body = []
+    headers = ResponseHeaders()
+    isTooLarge = false
+    hasTooLargeHead = false
+    hasWholeHead = false
+    headBytes = 0
+    readyConnections = 0
+    hostWasAway = false
   }
 }
 
 // MARK: - Callbacks
 
 extension Transfer {
-  /// Lets an easy handle report to this attempt, which must outlive it.
+  /// Lets the easy handle that owns this report to it.
   func attach(to options: inout OptionList) {
     let context = Unmanaged.passUnretained(self).toOpaque()
     options.set(write: { bytes, size, count, context in
@@ -64,14 +80,20 @@ extension Transfer {
   /// It notes whether the head is whole, for libcurl takes one that ends with the connection for an answer, and it
   /// bounds the size, for libcurl does not bound trailers.
   private func receive(headerLine line: UnsafeRawBufferPointer) -> Int {
-    // The final answer may follow an interim one.
-    if line.starts(with: "HTTP/".utf8) { hasWholeHead = false }
-    if line.elementsEqual("\r\n".utf8) || line.elementsEqual("\n".utf8) { hasWholeHead = true }
     guard line.count <= Transfer.maxHeadBytes - headBytes else {
       hasTooLargeHead = true
       return 0
     }
     headBytes += line.count
+    // The final answer may follow an interim one.
+    if line.starts(with: "HTTP/".utf8) {
+      hasWholeHead = false
+      headers = ResponseHeaders()
+    } else if line.elementsEqual("\r\n".utf8) || line.elementsEqual("\n".utf8) {
+      hasWholeHead = true
+    } else if !hasWholeHead {
+      headers.append(line)
+    }
     return line.count
   }
 
@@ -90,41 +112,39 @@ extension Transfer {
 extension Transfer {
   /// Tells the call what the attempt's end means.
   func outcome(of result: CURLcode, _ easy: EasyHandle) -> CallMachine.Event {
-    let head = hasWholeHead ? Transfer.head(easy) : nil
+    let head = hasWholeHead ? head(easy) : nil
     guard result == CURLE_OK else { return .failed(failure(result, head, easy)) }
     guard let head else {
       return .failed(
         TransferFailure(
           .connection,
           "the connection was closed within the headers of the answer",
-          mayHaveBeenReceived: true
+          mayHaveBeenReceived: true,
+          hostWasAway: hostWasAway
         )
       )
     }
     return .answered(Response(head: head, body: body))
   }
 
-  private static func head(_ easy: EasyHandle) -> ResponseHead? {
+  /// Tells the call that the queue has ended the attempt.
+  func outcome(_ code: ArgyleError.Code, _ reason: String) -> CallMachine.Event {
+    .failed(
+      TransferFailure(
+        code,
+        reason,
+        mayHaveBeenReceived: mayHaveBeenReceived,
+        hostWasAway: hostWasAway
+      )
+    )
+  }
+
+  private func head(_ easy: EasyHandle) -> ResponseHead? {
     var status = 0
     guard argyle_curl_get_long(easy.handle, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK else {
       return nil
     }
-    return ResponseHead(
-      status: status,
-      contentType: header("Content-Type", easy),
-      traceID: header("X-Trace-Id", easy),
-      retryAfter: header("Retry-After", easy),
-      receivedAt: Int64(time(nil))
-    )
-  }
-
-  /// The first header of that name in the final answer.
-  private static func header(_ name: StaticString, _ easy: EasyHandle) -> String? {
-    var header: UnsafeMutablePointer<curl_header>?
-    guard curl_easy_header(easy.handle, name.cString, 0, 1, -1, &header) == CURLHE_OK,
-      let value = header?.pointee.value
-    else { return nil }
-    return String(cString: value)
+    return ResponseHead(status: status, headers: headers, receivedAt: Int64(time(nil)))
   }
 
   private func failure(
@@ -132,13 +152,17 @@ extension Transfer {
     _ head: ResponseHead?,
     _ easy: EasyHandle
   ) -> TransferFailure {
-    let wasSent = readyConnections > 0
     if isTooLarge {
       let reason = "the answer is larger than max_response_bytes (\(maxResponseBytes))"
-      return TransferFailure(.tooLarge, reason, mayHaveBeenReceived: wasSent, head: head)
+      return TransferFailure(
+        .tooLarge,
+        reason,
+        mayHaveBeenReceived: mayHaveBeenReceived,
+        head: head
+      )
     }
     // libcurl calls a header line that is longer than its bound a want of memory.
-    let hasEndlessLine = result == CURLE_OUT_OF_MEMORY && wasSent && !hasWholeHead
+    let hasEndlessLine = result == CURLE_OUT_OF_MEMORY && mayHaveBeenReceived && !hasWholeHead
     if hasTooLargeHead || hasEndlessLine {
       let reason = "the headers of the answer are larger than \(Transfer.maxHeadBytes) bytes"
       return TransferFailure(.tooLarge, reason, mayHaveBeenReceived: true, head: head)
@@ -149,14 +173,15 @@ extension Transfer {
         "the kept connection was closed before an answer came",
         mayHaveBeenReceived: true,
         keptConnectionWasDead: true,
-        milliseconds: easy.milliseconds
+        milliseconds: Int(easy.times.ended / 1000)
       )
     }
     let message = easy.errorMessage
     return TransferFailure(
       .transfer(result),
       message.isEmpty ? String(cString: curl_easy_strerror(result)) : message,
-      mayHaveBeenReceived: wasSent
+      mayHaveBeenReceived: mayHaveBeenReceived,
+      hostWasAway: hostWasAway
     )
   }
 }

@@ -3,11 +3,13 @@ import CPlatform
 import Encodings
 
 /// A client's options once they are known to be good, in the form in which every transfer needs them.
-struct TransferSettings: Sendable {
+///
+/// An object, by whose identity an easy handle knows what it is set up for.
+final class TransferSettings: Sendable {
   let keyID: String
   let keySecret: String
   let baseURL: BaseURL
-  private(set) var timeoutMilliseconds: Int
+  let timeoutMilliseconds: Int
   let connectTimeoutMilliseconds: Int
   let maxResponseBytes: Int
   let caFile: String?
@@ -16,37 +18,51 @@ struct TransferSettings: Sendable {
   let secrets: [String]
 
   /// Checks options; an error names the one that breaks a rule.
-  init(_ options: ClientOptions) throws(ArgyleError) {
-    keyID = try TransferSettings.check("key_id", options.keyID)
+  ///
+  /// It delegates, because Embedded Swift leaks an object whose own initialiser throws.
+  convenience init(_ options: ClientOptions) throws(ArgyleError) {
+    try TransferSettings.check(maxRequestsPerSecond: options.maxRequestsPerSecond)
+    let keyID = try TransferSettings.check("key_id", options.keyID)
     guard !keyID.utf8.contains(UInt8(ascii: ":")) else {
       throw ArgyleError(.argument, "key_id must not contain \":\"")
     }
-    keySecret = try TransferSettings.check("key_secret", options.keySecret)
-    baseURL = try BaseURL(
-      options.environment.baseURL,
-      allowInsecureHTTP: options.allowInsecureHTTP
+    try self.init(
+      keyID: keyID,
+      keySecret: TransferSettings.check("key_secret", options.keySecret),
+      baseURL: BaseURL(
+        options.environment.baseURL,
+        allowInsecureHTTP: options.allowInsecureHTTP
+      ),
+      timeoutMilliseconds: TransferSettings.check("timeout_ms", options.timeout),
+      connectTimeoutMilliseconds: TransferSettings.check(
+        "connect_timeout_ms",
+        options.connectTimeout
+      ),
+      maxResponseBytes: TransferSettings.check(maxResponseBytes: options.maxResponseBytes),
+      caFile: TransferSettings.check(caFile: options.caFile),
+      userAgent: TransferSettings.userAgent(options.application)
     )
-    timeoutMilliseconds = try TransferSettings.check("timeout_ms", options.timeout)
-    connectTimeoutMilliseconds = try TransferSettings.check(
-      "connect_timeout_ms",
-      options.connectTimeout
-    )
-    guard (1...Int(Int32.max)).contains(options.maxResponseBytes) else {
-      throw ArgyleError(.argument, "max_response_bytes must be between 1 and \(Int32.max)")
-    }
-    maxResponseBytes = options.maxResponseBytes
-    caFile = try TransferSettings.check(caFile: options.caFile)
-    userAgent = try TransferSettings.userAgent(options.application)
-    secrets = [keySecret, Base64.encode("\(keyID):\(keySecret)".utf8)]
   }
-}
 
-extension TransferSettings {
-  /// The same with a time-out that is shorter by what is spent.
-  func after(milliseconds spent: Int) -> TransferSettings {
-    var settings = self
-    settings.timeoutMilliseconds = max(1, timeoutMilliseconds - spent)
-    return settings
+  private init(
+    keyID: String,
+    keySecret: String,
+    baseURL: BaseURL,
+    timeoutMilliseconds: Int,
+    connectTimeoutMilliseconds: Int,
+    maxResponseBytes: Int,
+    caFile: String?,
+    userAgent: String
+  ) {
+    self.keyID = keyID
+    self.keySecret = keySecret
+    self.baseURL = baseURL
+    self.timeoutMilliseconds = timeoutMilliseconds
+    self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
+    self.maxResponseBytes = maxResponseBytes
+    self.caFile = caFile
+    self.userAgent = userAgent
+    secrets = [keySecret, Base64.encode("\(keyID):\(keySecret)".utf8)]
   }
 }
 
@@ -69,6 +85,19 @@ extension TransferSettings {
       if (1...Int64(Int32.max)).contains(milliseconds) { return Int(milliseconds) }
     }
     throw ArgyleError(.argument, "\(name) must be between 1 and \(Int32.max) milliseconds")
+  }
+
+  private static func check(maxResponseBytes: Int) throws(ArgyleError) -> Int {
+    guard (1...Int(Int32.max)).contains(maxResponseBytes) else {
+      throw ArgyleError(.argument, "max_response_bytes must be between 1 and \(Int32.max)")
+    }
+    return maxResponseBytes
+  }
+
+  private static func check(maxRequestsPerSecond: Double?) throws(ArgyleError) {
+    if let maxRequestsPerSecond, !(0.001...1_000_000).contains(maxRequestsPerSecond) {
+      throw ArgyleError(.argument, "max_requests_per_second must be between 0.001 and 1000000")
+    }
   }
 
   private static func check(caFile: String?) throws(ArgyleError) -> String? {

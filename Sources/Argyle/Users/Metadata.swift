@@ -1,4 +1,5 @@
 import CJansson
+import Encodings
 import Interop
 
 /// The `external_metadata` of a user as JSON text, ready to be sent.
@@ -18,6 +19,18 @@ package struct Metadata: Sendable {
   init(_ value: JSON) throws(ArgyleError) {
     let reference = try value.makeReference(argument: "external_metadata")
     self = try reference.withValue { (value) throws(ArgyleError) in try Metadata(value) }
+  }
+
+  /// Takes JSON text, to be sent as it is; an error names the rule that it breaks.
+  package init(text: [UInt8]) throws(ArgyleError) {
+    do {
+      _ = try JSONScanner.scan(text, maximumDepth: JSON.maximumDepth)
+    } catch {
+      if error.isTooDeep { throw JSON.tooDeep("external_metadata") }
+      let message = error.message(in: text)
+      throw ArgyleError(.argument, "external_metadata must be one JSON value: \(message)")
+    }
+    self.text = text
   }
 
   /// The request's body.

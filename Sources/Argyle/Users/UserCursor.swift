@@ -18,4 +18,11 @@ public final class UserCursor {
   public func next() throws(ArgyleError) -> User? {
     try walk.next().map { User($0) }
   }
+
+  /// Gives the next page, or nil at the end; it blocks where the page is not there yet.
+  ///
+  /// A cursor gives either users or pages. A page that could not be fetched is asked for again by the next call.
+  public func nextPage() throws(ArgyleError) -> UserPage? {
+    try walk.nextPage().map { UserPage($0) }
+  }
 }

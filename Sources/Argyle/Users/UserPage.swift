@@ -14,10 +14,11 @@ public struct UserPage: Sendable, Equatable {
   /// How many users there are in all, or nil where the service did not say.
   public let count: Int64?
 
-  init(_ page: UserPageDocument) {
-    results = (0..<page.results.count).compactMap { page.results.item($0).map { User($0) } }
-    next = page.document.member("next")?.text
-    previous = page.document.member("previous")?.text
-    count = page.document.member("count")?.integer
+  init(_ document: JSONReference) {
+    let users = document.member("results")
+    results = (0..<(users?.count ?? 0)).compactMap { users?.item($0).map { User($0) } }
+    next = document.member("next")?.text
+    previous = document.member("previous")?.text
+    count = document.member("count")?.integer
   }
 }

@@ -44,7 +44,7 @@ extension UserQuery {
   private static let maximumOffset = 9_007_199_254_740_991
 
   /// The query part of the URL, empty where nothing is asked for.
-  var text: String {
+  package var text: String {
     var text = ""
     func add(_ key: String, _ value: String) {
       text += text.isEmpty ? "\(key)=\(value)" : "&\(key)=\(value)"

@@ -1,111 +1,133 @@
-import CJansson
 import Interop
 
-/// A walk over all users as jansson values, page after page: the one way behind every cursor.
+/// A walk over all users, page after page, with the next page under way while this one is read: the one way behind
+/// every cursor.
 package final class UserWalk {
-  /// Users on a page unless the caller said otherwise: the most that the service gives.
-  private static let defaultLimit = 200
+  /// How many users are given between two looks at the page that is under way.
+  private static let usersBetweenLooks = 16
 
-  /// What comes when the users of the page at hand have been given.
-  private enum Following {
-    /// The page that this query asks for.
-    case page(query: String)
-    /// Nothing more.
-    case end
-    /// The failure to find out, which stays.
-    case failure(ArgyleError)
+  /// In what pieces the users are given.
+  private enum Form {
+    case users
+    case pages
   }
 
   private let client: Client
-  private var query: UserQuery
-  private var page: UserPageDocument?
+  private var paging: UserPaging
+  /// The form that the first call chose.
+  private var form: Form?
+  /// The users of the page at hand.
+  private var users: JSONReference?
   private var index = 0
-  private var following: Following
-  /// A hash of each query that was asked, to notice a circle: 8 bytes a page, whatever its users.
-  private var asked: [UInt64] = []
-  /// The first id of the bare array before.
-  private var lastFirstID: String?
+  /// The call for the next page, and the queue that makes it.
+  private var ahead: (call: Call, queue: CallQueue)?
 
   /// Prepares a walk; an error names what is wrong with the query.
   package init(_ client: Client, _ query: UserQuery) throws(ArgyleError) {
     self.client = client
-    self.query = query
-    if query.limit == nil { self.query.limit = UserWalk.defaultLimit }
-    following = .page(query: self.query.text)
+    paging = UserPaging(query)
     // Last, because Embedded Swift leaks an object whose initialiser throws before all of it is set.
     try query.validate()
     try client.checkProcess()
   }
 
+  deinit {
+    guard let ahead else { return }
+    ahead.queue.discard(ahead.call)
+    client.pool.giveBack(ahead.queue)
+  }
+
+  private func choose(_ form: Form) throws(ArgyleError) {
+    try client.checkProcess()
+    guard self.form == nil || self.form == form else {
+      throw ArgyleError(.argument, "cursor must give either users or pages, not both")
+    }
+    self.form = form
+  }
+}
+
+// MARK: - Giving
+
+extension UserWalk {
   /// The next user, or nil at the end.
   ///
   /// A page that could not be fetched is asked for again by the next call.
   package func next() throws(ArgyleError) -> JSONReference? {
-    try client.checkProcess()
+    try choose(.users)
     while true {
-      if let user = page?.results.item(index) {
+      if let user = users?.item(index) {
         index += 1
+        // What has come of the next page is read now and then, or the server would have to stop sending it.
+        if let ahead, index.isMultiple(of: UserWalk.usersBetweenLooks) { try? ahead.queue.drive() }
         return user
       }
-      switch following {
-      case .page(let query): try fetch(query)
-      case .end: return nil
-      case .failure(let error): throw error
-      }
+      guard let page = try fetch() else { return nil }
+      users = page.results
+      index = 0
     }
   }
 
-  /// Asks for a page, and finds out what comes after it.
-  private func fetch(_ text: String) throws(ArgyleError) {
-    let answer = try client.perform(.listUsers(query: text))
+  /// The next page in its normal form, or nil at the end.
+  package func nextPage() throws(ArgyleError) -> JSONReference? {
+    try choose(.pages)
+    return try fetch()?.document
+  }
+
+  /// The text of the next page as it was received, or nil at the end.
+  package func nextPageText() throws(ArgyleError) -> [UInt8]? {
+    try choose(.pages)
+    guard let answer = try nextAnswer() else { return nil }
+    try paging.take(textOf: answer)
+    lookAhead()
+    return answer.response.body
+  }
+
+  private func fetch() throws(ArgyleError) -> UserPageDocument? {
+    guard let answer = try nextAnswer() else { return nil }
     let page = try UserPageDocument(answer)
-    var onward = query
-    onward.offset = (query.offset ?? 0) + page.results.count
-    following =
-      page.isBareArray ? try advance(past: page, to: onward, answer) : link(in: page, answer)
-    query = onward
-    asked.append(UserWalk.hash(text))
-    if case .page(let query) = following, asked.contains(UserWalk.hash(query)) {
-      following = .failure(
-        answer.protocolError("the page after the answer is one that was already given")
-      )
-    }
-    self.page = page
-    index = 0
+    try paging.take(page, answer)
+    lookAhead()
+    return page
   }
 }
 
-// MARK: - The following page
+// MARK: - Fetching
 
 extension UserWalk {
-  /// The query of the link to the next page: nothing else of it is used, so that the key goes nowhere else.
-  private func link(in page: UserPageDocument, _ answer: Answer) -> Following {
-    guard let link = page.document.member("next"), link.type != JSON_NULL else { return .end }
-    let withoutFragment = (link.text ?? "").utf8.prefix { $0 != UInt8(ascii: "#") }
-    let query = withoutFragment.drop { $0 != UInt8(ascii: "?") }.dropFirst()
-    let isSendable = query.allSatisfy { (0x21...0x7E).contains($0) }
-    guard !query.isEmpty, query.count <= 8192, isSendable else {
-      return .failure(answer.protocolError("\"next\" in the answer is no link with a query"))
+  /// The answer to the next query, or nil at the end.
+  private func nextAnswer() throws(ArgyleError) -> Answer? {
+    switch paging.following {
+    case .end: return nil
+    case .failure(let error): throw error
+    case .page(let query):
+      if let answer = try takeAhead() { return answer }
+      let call = try Call(client, .listUsers(query: query))
+      try client.run(call)
+      return try call.answer()
     }
-    return .page(query: String(decoding: query, as: UTF8.self))
   }
 
-  /// Where a bare array comes, the offset grows by what was received until a page is empty.
-  private func advance(
-    past page: UserPageDocument,
-    to onward: UserQuery,
-    _ answer: Answer
-  ) throws(ArgyleError) -> Following {
-    guard let firstID = page.results.item(0)?.member("id")?.text else { return .end }
-    if let lastFirstID, lastFirstID.utf8.elementsEqual(firstID.utf8) {
-      throw answer.protocolError("the answer begins with the same user as the page before")
-    }
-    lastFirstID = firstID
-    return .page(query: onward.text)
+  /// The answer that was asked for ahead; nil where none was, or where it failed, so that it is asked for again.
+  private func takeAhead() throws(ArgyleError) -> Answer? {
+    guard let (call, queue) = ahead else { return nil }
+    ahead = nil
+    defer { client.pool.giveBack(queue) }
+    try client.run(call, queue)
+    if let error = call.error, error.code == .cancelled { throw error }
+    return try? call.answer()
   }
 
-  /// FNV-1a.
-  private static func hash(_ text: String) -> UInt64 {
-    text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+  /// Asks for the page after the one at hand, without waiting for it.
+  private func lookAhead() {
+    guard case .page(let query) = paging.following,
+      let call = try? Call(client, .listUsers(query: query)), let queue = try? client.pool.take()
+    else { return }
+    do {
+      try queue.submit(call)
+      try queue.drive()
+      ahead = (call, queue)
+    } catch {
+      // The page is asked for when it is needed.
+    }
   }
 }

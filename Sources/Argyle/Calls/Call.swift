@@ -1,0 +1,107 @@
+import Interop
+
+/// One operation ready to run, and what became of it.
+///
+/// It runs once: alone, or in a queue among others. It is used by one thread at a time.
+package final class Call {
+  /// How far the call has come.
+  enum State {
+    /// Nobody has asked for it yet.
+    case ready
+    /// It waits for its turn in a queue.
+    case waiting
+    /// It has its turn, and waits until the rate limit allows the next attempt.
+    case delayed(until: Int64, timeSpent: Int)
+    /// An attempt is under way.
+    case running(EasyHandle, deadline: Int64)
+    /// It is over.
+    case finished(Result<Answer, ArgyleError>)
+  }
+
+  let client: Client
+  let request: Request
+  private let kind: Operation.Kind
+
+  /// The queue that holds the call; nil before and after.
+  package unowned(unsafe) var queue: CallQueue?
+  /// What whoever made the call wants to find again.
+  package var context: UnsafeMutableRawPointer?
+
+  // What follows is for the queue to change.
+  var state = State.ready
+  var machine: CallMachine?
+  /// Where the call stands among those of the queue that have their turn; nil where it does not.
+  var activeIndex: Int?
+  /// The last answer, whatever its status.
+  package var response: Response?
+  /// The attempts that were made.
+  package var attempts = 0
+  package var times = CallTimes()
+
+  private init(_ client: Client, _ kind: Operation.Kind, _ request: Request) {
+    self.client = client
+    self.kind = kind
+    self.request = request
+  }
+
+  /// Prepares a call.
+  package convenience init(_ client: Client, _ operation: Operation) throws(ArgyleError) {
+    self.init(client, operation.kind, try operation.request())
+  }
+
+  /// Waits until the call is over; an error where it failed.
+  package func run() throws(ArgyleError) {
+    try checkReady()
+    try client.run(self)
+    _ = try answer()
+  }
+
+  /// Refuses a call that was handed over before.
+  func checkReady() throws(ArgyleError) {
+    guard case .ready = state else {
+      throw ArgyleError(.argument, "call must not have been run or submitted before")
+    }
+  }
+}
+
+// MARK: - Result
+
+extension Call {
+  /// Whether the call is over.
+  package var isFinished: Bool {
+    if case .finished = state { true } else { false }
+  }
+
+  /// Why the call failed; nil where it succeeded or is not over.
+  package var error: ArgyleError? {
+    if case .finished(.failure(let error)) = state { error } else { nil }
+  }
+
+  /// The answer to a call that succeeded.
+  func answer() throws(ArgyleError) -> Answer {
+    guard case .finished(let result) = state else {
+      throw ArgyleError(.argument, "call must be over")
+    }
+    return try result.get()
+  }
+
+  /// The answer as a jansson value, for an operation that has one.
+  func requireDocument() throws(ArgyleError) -> JSONReference {
+    guard let document = try document() else {
+      throw try answer().protocolError("the answer is empty where JSON is expected")
+    }
+    return document
+  }
+
+  /// The answer as a jansson value, checked for what this library relies on; nil after a delete.
+  package func document() throws(ArgyleError) -> JSONReference? {
+    let answer = try answer()
+    switch kind {
+    case .createUser: return try answer.object(with: "id", "token")
+    case .getUser, .updateUser: return try answer.object(with: "id")
+    case .listUsers: return try UserPageDocument(answer).document
+    case .createUserToken: return try answer.object(with: "access")
+    case .deleteUser: return nil
+    }
+  }
+}

@@ -1,0 +1,412 @@
+import CCurl
+import CPlatform
+
+/// Runs calls, any number at once, on the thread that uses it.
+///
+/// Whatever waits for calls, a blocking function or somebody's event loop, does it here: this is the one place
+/// that carries out the steps of a ``CallMachine``.
+package final class CallQueue {
+  /// How long the descriptor may be silent while an attempt is under way, in microseconds.
+  ///
+  /// A longer pause between two rounds is therefore known to be the host's, and not the server's.
+  private static let tick: Int64 = 1_000_000
+  /// How late a round may come before the host counts as having been away, in microseconds.
+  private static let slack: Int64 = 50_000
+  /// How often a round goes on at once before others get their turn.
+  private static let mostRepeats = 64
+  /// How long a wait may last that a signal is to end, in milliseconds.
+  ///
+  /// A signal may come just before the wait, or to another thread of the program.
+  private static let longestUninterruptedWait: Int64 = 100_000
+
+  private let maxInFlight: Int
+  private let multi: MultiHandle
+  private let processID = getpid()
+
+  private var waiting = FIFO<Call>()
+  private var waitingCount = 0
+  /// The calls that have their turn: delayed and running.
+  private var active: [Call] = []
+  private var finished = FIFO<Call>()
+  private var finishedCount = 0
+  private var idle: [EasyHandle] = []
+
+  /// No active call has anything to do by the clock before this time, which may be too early.
+  private var earliestDue = Int64.max
+  /// When the last round was made.
+  private var lastRound: Int64 = 0
+  /// Whether the last round stopped with work at hand.
+  private var isUnfinished = false
+  /// Whether the descriptor was closed by somebody else.
+  private(set) var isBroken = false
+
+  private init(_ maxInFlight: Int, _ multi: MultiHandle) {
+    self.maxInFlight = maxInFlight
+    self.multi = multi
+  }
+
+  /// Makes a queue; an error where memory or descriptors ran out.
+  package static func make(maxInFlight: Int) throws(ArgyleError) -> CallQueue {
+    guard let multi = MultiHandle.make(connections: maxInFlight) else {
+      throw ArgyleError(.internal, "memory or file descriptors ran out")
+    }
+    return CallQueue(maxInFlight, multi)
+  }
+
+  deinit {
+    for call in calls {
+      if case .running(let easy, _) = call.state, isOfThisProcess { multi.remove(easy) }
+      call.queue = nil
+    }
+  }
+
+  /// Whether this is the process that made the queue, and not a fork of it.
+  var isOfThisProcess: Bool { processID == getpid() }
+
+  /// How many calls the queue holds: those that wait, those under way, and those that are over.
+  package var count: Int { waitingCount + active.count + finishedCount }
+
+  /// How many calls are over and were not taken.
+  package var readyCount: Int { finishedCount }
+
+  /// All calls that the queue holds, in no particular order.
+  package var calls: [Call] {
+    (waiting.remaining + active + finished.remaining).filter { $0.queue === self }
+  }
+}
+
+// MARK: - In and out
+
+extension CallQueue {
+  /// Takes a call, which begins with the next round.
+  package func submit(_ call: Call) throws(ArgyleError) {
+    try call.checkReady()
+    try call.client.checkProcess()
+    try checkUsable()
+    call.times.submittedAt = MonotonicClock.now
+    call.state = .waiting
+    call.queue = self
+    waiting.append(call)
+    waitingCount += 1
+    updateWakeUp()
+  }
+
+  /// Gives back a call that is over, in the order in which they ended; nil where none is.
+  package func next() -> Call? {
+    while let call = finished.popFirst() {
+      guard call.queue === self else { continue }
+      call.queue = nil
+      finishedCount -= 1
+      if finishedCount == 0 { updateWakeUp() }
+      return call
+    }
+    return nil
+  }
+
+  /// Ends a call that the queue holds; nothing happens to one that is over.
+  package func cancel(_ call: Call) {
+    end(call, "cancelled")
+    updateWakeUp()
+  }
+
+  /// Ends all calls that the queue holds.
+  package func cancelAll() {
+    for call in calls { end(call, "cancelled") }
+    updateWakeUp()
+  }
+
+  /// Lets go of a call that the queue holds: it is ended, and not given back.
+  package func discard(_ call: Call) {
+    // A forked child leaves what is under way to the parent.
+    guard isOfThisProcess else {
+      call.queue = nil
+      return
+    }
+    end(call, "cancelled")
+    call.queue = nil
+    finishedCount -= 1
+    updateWakeUp()
+  }
+
+  private func end(_ call: Call, _ reason: String) {
+    switch call.state {
+    case .ready, .finished: return
+    case .waiting:
+      waitingCount -= 1
+      begin(call)
+      step(call, .failed(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
+    case .delayed:
+      step(call, .failed(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
+    case .running(let easy, _):
+      step(call, release(call, easy).outcome(.cancelled, reason))
+    }
+  }
+}
+
+// MARK: - Driving
+
+extension CallQueue {
+  /// Makes a descriptor that is readable whenever there is something to do.
+  package func shareDescriptor() throws(ArgyleError) -> Int32 {
+    try checkUsable()
+    guard multi.poller.share() else { throw ArgyleError(.internal, "file descriptors ran out") }
+    updateWakeUp()
+    return multi.poller.descriptor
+  }
+
+  /// Does all that can be done without waiting.
+  package func drive() throws(ArgyleError) {
+    try checkUsable()
+    noteAbsence()
+    guard multi.wait(0) != .broken else { throw breakDown() }
+    round()
+  }
+
+  /// Waits until a call is over, the queue holds none, or so much time has passed.
+  ///
+  /// - Parameters:
+  ///   - milliseconds: the longest wait; nil for any.
+  ///   - interruption: what may end all calls when a signal comes.
+  /// - Throws: ``ArgyleError``; what becomes of a call is told by the call.
+  package func wait(
+    milliseconds: Int?,
+    _ interruption: Interruption? = nil
+  ) throws(ArgyleError) {
+    try checkUsable()
+    noteAbsence()
+    let end = milliseconds.map { MonotonicClock.now + Int64($0) * 1000 }
+    round()
+    while finishedCount == 0, count > 0 {
+      let now = MonotonicClock.now
+      if let end, now >= end { return }
+      switch multi.wait(longestWait(from: now, to: end, interruption != nil)) {
+      case .ready: break
+      case .timedOut, .interrupted:
+        if let interruption, interruption.endsCall() { cancelAll() }
+      case .broken: throw breakDown()
+      }
+      round()
+    }
+  }
+
+  /// How long a wait may last, in milliseconds.
+  private func longestWait(from now: Int64, to end: Int64?, _ isInterruptible: Bool) -> Int32 {
+    var time = min(nextDue, end ?? Int64.max)
+    if isInterruptible { time = min(time, now + CallQueue.longestUninterruptedWait) }
+    guard time < Int64.max else { return -1 }
+    // Rounded up, so that the time has come when the wait is over.
+    return Int32(clamping: (max(time - now, 0) + 999) / 1000)
+  }
+
+  /// When there is something to do by the clock.
+  private var nextDue: Int64 {
+    if isUnfinished { return 0 }
+    return min(multi.due ?? Int64.max, active.isEmpty ? Int64.max : earliestDue)
+  }
+
+  /// Keeps what others wait for true: the descriptor's being readable.
+  private func updateWakeUp() {
+    let poller = multi.poller
+    guard poller.isShared else { return }
+    let canStart = waitingCount > 0 && active.count < maxInFlight
+    poller.setAwake(finishedCount > 0 || isUnfinished || canStart)
+    let next = active.isEmpty ? nextDue : min(nextDue, lastRound + CallQueue.tick)
+    if next < Int64.max { poller.setTimer(next) }
+  }
+
+  /// Refuses to go on in a forked child, whose copies of the connections are the parent's.
+  package func checkProcess() throws(ArgyleError) {
+    guard isOfThisProcess else {
+      throw ArgyleError(
+        .forked,
+        "the queue was made in the parent process; make a new one after fork()"
+      )
+    }
+  }
+
+  private func checkUsable() throws(ArgyleError) {
+    try checkProcess()
+    guard !isBroken else { throw CallQueue.brokenError }
+  }
+
+  private static let brokenReason = "the queue's descriptor was closed by the program"
+  private static var brokenError: ArgyleError { ArgyleError(.argument, brokenReason) }
+
+  /// Ends all calls once the descriptor is not ours any more.
+  private func breakDown() -> ArgyleError {
+    for call in calls { end(call, CallQueue.brokenReason) }
+    isBroken = true
+    return CallQueue.brokenError
+  }
+}
+
+// MARK: - Rounds
+
+extension CallQueue {
+  /// Goes on with everything until there is nothing to do but wait.
+  private func round() {
+    var repeats = 0
+    var isAtWork = true
+    while isAtWork, repeats < CallQueue.mostRepeats {
+      lastRound = MonotonicClock.now
+      isAtWork = collect()
+      startWaiting()
+      // What libcurl wants to do at once it does now: a timer would take one more round.
+      if multi.runDue(lastRound) { isAtWork = true }
+      if earliestDue <= lastRound, runDue() { isAtWork = true }
+      repeats += 1
+    }
+    isUnfinished = isAtWork
+    multi.poller.apply()
+    updateWakeUp()
+  }
+
+  /// Takes the attempts that have ended, and tells whether there were any.
+  private func collect() -> Bool {
+    var hasAny = false
+    while let (easy, result) = multi.nextEnded() {
+      guard let call = easy.call else { continue }
+      hasAny = true
+      step(call, release(call, easy).outcome(of: result, easy))
+    }
+    return hasAny
+  }
+
+  private func startWaiting() {
+    while active.count < maxInFlight, let call = waiting.popFirst() {
+      guard call.queue === self, case .waiting = call.state else { continue }
+      waitingCount -= 1
+      begin(call)
+      call.activeIndex = active.count
+      active.append(call)
+      step(call, .started)
+    }
+  }
+
+  /// Ends the attempts whose time has passed, makes those that were delayed, and finds the next time.
+  private func runDue() -> Bool {
+    var hasAny = false
+    earliestDue = Int64.max
+    for call in active {
+      switch call.state {
+      case .delayed(let time, let timeSpent):
+        guard time <= lastRound else {
+          earliestDue = min(earliestDue, time)
+          continue
+        }
+        hasAny = true
+        // The pace may have become slower since the place was taken.
+        if call.client.limiter?.isPaused(lastRound) == true {
+          admit(call, timeSpent)
+        } else {
+          send(call, timeSpent)
+        }
+      case .running(let easy, let deadline):
+        guard deadline <= lastRound else {
+          earliestDue = min(earliestDue, deadline)
+          continue
+        }
+        hasAny = true
+        let limit = call.client.settings.timeoutMilliseconds
+        let reason = "no answer within timeout_ms (\(limit))"
+        step(call, release(call, easy).outcome(.timeout, reason))
+      case .ready, .waiting, .finished: break
+      }
+    }
+    return hasAny
+  }
+
+  /// Gives back the time in which the host did not drive the queue though the descriptor was readable.
+  ///
+  /// Of the time that an attempt has left the pause takes half at the most, so that what has come meanwhile can be
+  /// read; but it takes something, or else a host that is always late would wait for ever.
+  private func noteAbsence() {
+    let now = MonotonicClock.now
+    let expected = min(lastRound + CallQueue.tick, max(nextDue, lastRound))
+    guard !active.isEmpty, now > expected + CallQueue.slack else { return }
+    for call in active {
+      guard case .running(let easy, let deadline) = call.state else { continue }
+      let left = max(deadline - lastRound, 0)
+      let charged = min(expected - lastRound, left / 2)
+      call.state = .running(easy, deadline: now + left - charged)
+      easy.transfer.hostWasAway = true
+    }
+    // To be found anew.
+    earliestDue = now
+  }
+}
+
+// MARK: - Steps of a call
+
+extension CallQueue {
+  private func begin(_ call: Call) {
+    call.machine = CallMachine(call.client.context(for: call.request))
+  }
+
+  /// Hands an event to a call's machine, and does what it wants.
+  private func step(_ call: Call, _ event: CallMachine.Event) {
+    if case .answered(let response) = event {
+      call.response = response
+      call.client.limiter?.note(
+        status: response.head.status,
+        retryAfterMilliseconds: response.head.retryAfterMilliseconds,
+        lastRound
+      )
+    }
+    switch call.machine?.handle(event) {
+    case .send(let timeSpent): admit(call, timeSpent)
+    case .finish(let result): finish(call, result)
+    case nil: break
+    }
+  }
+
+  /// Makes the next attempt as soon as the rate limit allows it.
+  private func admit(_ call: Call, _ timeSpent: Int) {
+    let time = call.client.limiter?.reserve(lastRound) ?? lastRound
+    guard time > lastRound else { return send(call, timeSpent) }
+    call.state = .delayed(until: time, timeSpent: timeSpent)
+    earliestDue = min(earliestDue, time)
+  }
+
+  private func send(_ call: Call, _ timeSpent: Int) {
+    let settings = call.client.settings
+    guard let easy = idle.popLast() ?? EasyHandle(multi.poller) else {
+      let reason = "memory ran out"
+      return step(call, .failed(TransferFailure(.internal, reason, mayHaveBeenReceived: false)))
+    }
+    let deadline = lastRound + Int64(max(settings.timeoutMilliseconds - timeSpent, 1)) * 1000
+    if call.times.sentAt == 0 { call.times.sentAt = lastRound }
+    call.state = .running(easy, deadline: deadline)
+    earliestDue = min(earliestDue, deadline)
+    easy.call = call
+    var result = easy.prepare(call.request, settings)
+    if result == CURLE_OK, !multi.add(easy) { result = CURLE_FAILED_INIT }
+    if result != CURLE_OK { step(call, release(call, easy).outcome(of: result, easy)) }
+  }
+
+  /// Takes an easy handle back, and tells what it did.
+  private func release(_ call: Call, _ easy: EasyHandle) -> Transfer {
+    multi.remove(easy)
+    call.times.transfer = easy.times
+    if call.request.body != nil { easy.forgetBody() }
+    easy.call = nil
+    idle.append(easy)
+    return easy.transfer
+  }
+
+  private func finish(_ call: Call, _ result: Result<Answer, ArgyleError>) {
+    call.state = .finished(result)
+    call.attempts = call.machine?.attempts ?? 0
+    call.machine = nil
+    call.times.finishedAt = lastRound
+    if let index = call.activeIndex, let last = active.popLast() {
+      call.activeIndex = nil
+      if last !== call {
+        active[index] = last
+        last.activeIndex = index
+      }
+    }
+    finished.append(call)
+    finishedCount += 1
+  }
+}

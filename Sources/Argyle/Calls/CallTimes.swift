@@ -1,0 +1,16 @@
+/// When what happened in a call.
+package struct CallTimes: Sendable {
+  /// When it was handed over, in microseconds of ``MonotonicClock``.
+  var submittedAt: Int64 = 0
+  /// When its first attempt began, on the same clock; 0 where none did.
+  var sentAt: Int64 = 0
+  /// When it was over, on the same clock.
+  var finishedAt: Int64 = 0
+
+  /// How long it waited for its turn, in microseconds.
+  package var waiting: Int64 { max((sentAt == 0 ? finishedAt : sentAt) - submittedAt, 0) }
+  /// How long it took from when it was handed over until it was over, in microseconds.
+  package var total: Int64 { max(finishedAt - submittedAt, 0) }
+  /// The last attempt.
+  package var transfer = TransferTimes()
+}

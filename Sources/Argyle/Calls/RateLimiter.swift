@@ -1,0 +1,69 @@
+import Interop
+
+/// The pace of a client's requests: at most so many a second, evenly spaced, with a small burst after a pause.
+///
+/// Threads and queues that share a client share its limiter. It knows no clock: times are microseconds that the
+/// caller reads.
+final class RateLimiter: @unchecked Sendable {
+  // Unchecked: all that changes is touched under the lock only.
+  private let lock = Lock()
+
+  /// The pace that was asked for, in requests a second.
+  private let fullRate: Double
+  /// The pace at this time, which is lower after the service has said that it is too high.
+  private var rate: Double
+  /// When the next request may be made.
+  private var next: Int64 = 0
+  /// Before this time none is made.
+  private var pausedUntil: Int64 = 0
+  /// When the pace was last changed.
+  private var changedAt: Int64 = 0
+
+  /// A pace is never lowered further than to this part of the one that was asked for.
+  private static let lowestPart = 1.0 / 64
+  /// How long it takes to recover from the lowest pace, in microseconds.
+  private static let recovery = 10_000_000.0
+  /// One refusal in this time counts: the others were on their way already.
+  private static let oneRefusal: Int64 = 1_000_000
+  /// The longest that a refusal stops all requests, in microseconds.
+  private static let longestPause: Int64 = 60_000_000
+
+  init(requestsPerSecond: Double) {
+    fullRate = requestsPerSecond
+    rate = requestsPerSecond
+  }
+
+  /// Takes the next place, and tells when the request is to be made.
+  func reserve(_ now: Int64) -> Int64 {
+    lock.withLock {
+      let interval = 1_000_000 / rate
+      // A tenth of a second's requests may be made at once after a pause.
+      let burst = Int64(max(fullRate / 10 - 1, 0).rounded(.down) * interval)
+      let time = max(next, now - burst, pausedUntil)
+      next = time + Int64(interval)
+      return max(time, now)
+    }
+  }
+
+  /// Whether a place that was taken before is to be taken anew.
+  func isPaused(_ now: Int64) -> Bool {
+    lock.withLock { now < pausedUntil }
+  }
+
+  /// Takes note of an answer: 429 lowers the pace by half, others let it recover.
+  func note(status: Int, retryAfterMilliseconds: Int64?, _ now: Int64) {
+    lock.withLock {
+      if status == 429 {
+        let pause = (retryAfterMilliseconds ?? 0) * 1000
+        pausedUntil = max(pausedUntil, now + min(pause, RateLimiter.longestPause))
+        guard rate == fullRate || now - changedAt >= RateLimiter.oneRefusal else { return }
+        rate = max(rate / 2, fullRate * RateLimiter.lowestPart)
+        changedAt = now
+      } else if rate < fullRate {
+        rate += fullRate * Double(now - changedAt) / RateLimiter.recovery
+        rate = min(rate, fullRate)
+        changedAt = now
+      }
+    }
+  }
+}

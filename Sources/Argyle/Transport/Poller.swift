@@ -1,0 +1,213 @@
+import CCurl
+import CPlatform
+
+/// The sockets that libcurl watches, a timer and a wake-up, behind one descriptor.
+///
+/// This is epoll(7), with a timerfd and an eventfd inside once somebody else waits on the descriptor. On macOS one
+/// kqueue(2) would do all three: `EVFILT_READ` and `EVFILT_WRITE` for the sockets, `EVFILT_TIMER` and
+/// `EVFILT_USER`. Nothing outside this file knows which it is.
+final class Poller {
+  /// A socket that is ready, in libcurl's terms: any of `CURL_CSELECT_IN`, `CURL_CSELECT_OUT` and `CURL_CSELECT_ERR`.
+  struct Ready {
+    let socket: curl_socket_t
+    let events: Int32
+  }
+
+  /// What is watched of a socket: what libcurl wants, and what the kernel was told.
+  private struct Watch {
+    var wanted: UInt32 = 0
+    var applied: UInt32 = 0
+    var isChanged = false
+  }
+
+  /// The descriptor, which is readable whenever there is something to do.
+  let descriptor: Int32
+
+  private let processID = getpid()
+  private var watches: [curl_socket_t: Watch] = [:]
+  private var changed: [curl_socket_t] = []
+  private let events: UnsafeMutableBufferPointer<epoll_event>
+
+  /// The timer and the wake-up; nil until the descriptor is shared.
+  private var signals: (timer: Int32, wakeUp: Int32)?
+  private var isAwake = false
+  /// When the timer goes off, in microseconds; nil where it is not set.
+  private var timerIsSetTo: Int64?
+
+  /// Makes a descriptor; nil where the process may have no more.
+  init?() {
+    descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
+    events = .allocate(capacity: 64)
+    events.initialize(repeating: epoll_event())
+    if descriptor < 0 { return nil }
+  }
+
+  deinit {
+    events.deallocate()
+    // A forked child's copies are the parent's.
+    guard descriptor >= 0, processID == getpid() else { return }
+    if let signals {
+      close(signals.timer)
+      close(signals.wakeUp)
+    }
+    close(descriptor)
+  }
+}
+
+// MARK: - Sockets
+
+extension Poller {
+  /// Notes what libcurl wants to know of a socket, to be told to the kernel by ``apply()``.
+  ///
+  /// A socket that is of no interest stays with the kernel until it is ready or closed: mostly the next request on
+  /// the same connection asks for the same again.
+  func watch(_ socket: curl_socket_t, _ what: Int32) {
+    var wanted: UInt32 = 0
+    if what == CURL_POLL_IN || what == CURL_POLL_INOUT { wanted |= EPOLLIN.rawValue }
+    if what == CURL_POLL_OUT || what == CURL_POLL_INOUT { wanted |= EPOLLOUT.rawValue }
+    var watch = watches[socket] ?? Watch()
+    watch.wanted = wanted
+    if !watch.isChanged, wanted != 0, wanted != watch.applied {
+      watch.isChanged = true
+      changed.append(socket)
+    }
+    watches[socket] = watch
+  }
+
+  /// Closes a socket, whose number may stand for another one at once.
+  func closeSocket(_ socket: curl_socket_t) -> Int32 {
+    watches[socket] = nil
+    return close(socket)
+  }
+
+  /// Tells the kernel what has changed since the last time.
+  func apply() {
+    for socket in changed {
+      guard var watch = watches[socket] else { continue }
+      watch.isChanged = false
+      if watch.wanted != 0, watch.wanted != watch.applied {
+        set(socket, to: watch.wanted, isNew: watch.applied == 0)
+        watch.applied = watch.wanted
+      }
+      watches[socket] = watch
+    }
+    changed.removeAll(keepingCapacity: true)
+  }
+
+  private func set(_ descriptor: Int32, to wanted: UInt32, isNew: Bool) {
+    var event = epoll_event()
+    event.events = wanted
+    event.data.fd = descriptor
+    let operation = isNew ? EPOLL_CTL_ADD : EPOLL_CTL_MOD
+    guard epoll_ctl(self.descriptor, operation, descriptor, &event) != 0 else { return }
+    // A number that was closed and given again behind our back.
+    if __errno_location().pointee == EEXIST {
+      epoll_ctl(self.descriptor, EPOLL_CTL_MOD, descriptor, &event)
+    }
+    if __errno_location().pointee == ENOENT {
+      epoll_ctl(self.descriptor, EPOLL_CTL_ADD, descriptor, &event)
+    }
+  }
+}
+
+// MARK: - Waiting
+
+extension Poller {
+  /// How a wait ended.
+  enum End {
+    /// Something is ready.
+    case ready
+    /// The time has passed.
+    case timedOut
+    /// A signal interrupted it.
+    case interrupted
+    /// The descriptor is not ours any more.
+    case broken
+  }
+
+  /// Waits for ready sockets, at most so many milliseconds (-1 for ever), and hands them over.
+  func wait(_ milliseconds: Int32, _ body: (Ready) -> Void) -> End {
+    let count = epoll_wait(descriptor, events.baseAddress, Int32(events.count), milliseconds)
+    guard count >= 0 else { return __errno_location().pointee == EINTR ? .interrupted : .broken }
+    for index in 0..<Int(count) {
+      let event = events[index]
+      let descriptor = event.data.fd
+      if let signals, descriptor == signals.timer {
+        drain(descriptor)
+        timerIsSetTo = nil
+      } else if let signals, descriptor == signals.wakeUp {
+        continue
+      } else if let ready = ready(descriptor, event.events) {
+        body(ready)
+      }
+    }
+    return count > 0 ? .ready : .timedOut
+  }
+
+  private func ready(_ socket: curl_socket_t, _ events: UInt32) -> Ready? {
+    guard let watch = watches[socket] else { return nil }
+    if watch.wanted == 0 {
+      // Nobody waits for it: a kept connection that the server closes.
+      var event = epoll_event()
+      epoll_ctl(descriptor, EPOLL_CTL_DEL, socket, &event)
+      watches[socket] = nil
+      return nil
+    }
+    var selected: Int32 = 0
+    if events & EPOLLIN.rawValue != 0 { selected |= CURL_CSELECT_IN }
+    if events & EPOLLOUT.rawValue != 0 { selected |= CURL_CSELECT_OUT }
+    if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 { selected |= CURL_CSELECT_ERR }
+    return Ready(socket: socket, events: selected)
+  }
+}
+
+// MARK: - Sharing the descriptor
+
+extension Poller {
+  /// Whether somebody else may wait on the descriptor, so that the timer and the wake-up have to be inside.
+  var isShared: Bool { signals != nil }
+
+  /// Puts a timer and a wake-up behind the descriptor; false where the process may have no more descriptors.
+  func share() -> Bool {
+    if isShared { return true }
+    let timer = timerfd_create(CLOCK_MONOTONIC, Int32(TFD_CLOEXEC | TFD_NONBLOCK))
+    let wakeUp = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+    guard timer >= 0, wakeUp >= 0 else {
+      if timer >= 0 { close(timer) }
+      if wakeUp >= 0 { close(wakeUp) }
+      return false
+    }
+    signals = (timer, wakeUp)
+    set(timer, to: EPOLLIN.rawValue, isNew: true)
+    set(wakeUp, to: EPOLLIN.rawValue, isNew: true)
+    return true
+  }
+
+  /// Makes the descriptor readable until it is told otherwise.
+  func setAwake(_ awake: Bool) {
+    guard let signals, awake != isAwake else { return }
+    isAwake = awake
+    if awake { eventfd_write(signals.wakeUp, 1) } else { drain(signals.wakeUp) }
+  }
+
+  /// Makes the descriptor readable at a time, in microseconds, or a little before.
+  ///
+  /// A timer that goes off too early is left as it is: one needless round costs less than setting it for each
+  /// request.
+  func setTimer(_ time: Int64?) {
+    guard let signals, let time else { return }
+    if let timerIsSetTo, timerIsSetTo <= time { return }
+    timerIsSetTo = time
+    var setting = itimerspec()
+    // Zero would disarm it.
+    let armed = max(time, 1)
+    setting.it_value.tv_sec = Int(armed / 1_000_000)
+    setting.it_value.tv_nsec = Int(armed % 1_000_000) * 1000
+    timerfd_settime(signals.timer, Int32(TFD_TIMER_ABSTIME), &setting, nil)
+  }
+
+  private func drain(_ descriptor: Int32) {
+    var value: UInt64 = 0
+    _ = read(descriptor, &value, 8)
+  }
+}

@@ -1,0 +1,8 @@
+/// When what happened in an attempt, in microseconds from its beginning; 0 for what did not happen.
+package struct TransferTimes: Sendable {
+  package var nameResolved: Int64 = 0
+  package var connected: Int64 = 0
+  package var secured: Int64 = 0
+  package var answerBegan: Int64 = 0
+  package var ended: Int64 = 0
+}

@@ -1,0 +1,108 @@
+import CJansson
+import Encodings
+import Interop
+
+/// How a list goes on from page to page: pages go in, the next query comes out.
+///
+/// It knows no network, so that a blocking walk and an asynchronous one go the same way.
+struct UserPaging {
+  /// Users on a page unless the caller said otherwise: the most that the service gives.
+  private static let defaultLimit = 200
+  /// What comes after the pages that were taken in.
+  enum Following {
+    /// The page that this query asks for.
+    case page(query: String)
+    /// Nothing more.
+    case end
+    /// The failure to find out, which stays.
+    case failure(ArgyleError)
+  }
+
+  private(set) var following: Following
+  private var query: UserQuery
+  private var history = QueryHistory()
+  /// The first id of the bare array before.
+  private var lastFirstID: String?
+
+  /// Begins with the page that a query asks for, which has to be valid.
+  init(_ query: UserQuery) {
+    self.query = query
+    if query.limit == nil { self.query.limit = UserPaging.defaultLimit }
+    following = .page(query: self.query.text)
+  }
+}
+
+// MARK: - Taking pages in
+
+extension UserPaging {
+  /// Takes in a page as jansson holds it; a page that is refused may be asked for again.
+  mutating func take(_ page: UserPageDocument, _ answer: Answer) throws(ArgyleError) {
+    if page.isBareArray {
+      let firstID = page.results.item(0)?.member("id")?.text
+      try advance(past: page.results.count, beginningWith: firstID, answer)
+    } else {
+      let next = page.document.member("next")
+      follow(next?.type == JSON_NULL ? nil : next.map { $0.text ?? "" }, answer)
+    }
+  }
+
+  /// Takes in a page as text, of which no more is read than is needed to find the next one.
+  ///
+  /// Nothing of it goes through jansson: a user that jansson cannot hold does not make the page unreadable.
+  mutating func take(textOf answer: Answer) throws(ArgyleError) {
+    let outline: PageOutline
+    do {
+      outline = try PageOutline(answer.response.body)
+    } catch {
+      throw answer.protocolError("the answer is not JSON that can be read: \(error.reason)")
+    }
+    switch outline {
+    case .envelope(let next): follow(next, answer)
+    case .array(let count, let firstID): try advance(past: count, beginningWith: firstID, answer)
+    case .other:
+      throw answer.protocolError("the answer is neither a JSON object nor an array of users")
+    }
+  }
+
+  /// Follows the link to the next page: nothing but its query is used, so that the key goes nowhere else.
+  private mutating func follow(_ link: String?, _ answer: Answer) {
+    guard let link else {
+      following = .end
+      return
+    }
+    let withoutFragment = link.utf8.prefix { $0 != UInt8(ascii: "#") }
+    let query = withoutFragment.drop { $0 != UInt8(ascii: "?") }.dropFirst()
+    let isSendable = query.allSatisfy { (0x21...0x7E).contains($0) }
+    guard !query.isEmpty, query.count <= 8192, isSendable else {
+      following = .failure(answer.protocolError("\"next\" in the answer is no link with a query"))
+      return
+    }
+    ask(String(decoding: query, as: UTF8.self), answer)
+  }
+
+  /// Where a bare array comes, the offset grows by what was received until a page is empty.
+  private mutating func advance(
+    past count: Int,
+    beginningWith firstID: String?,
+    _ answer: Answer
+  ) throws(ArgyleError) {
+    guard count > 0 else {
+      following = .end
+      return
+    }
+    if let lastFirstID, let firstID, lastFirstID.utf8.elementsEqual(firstID.utf8) {
+      throw answer.protocolError("the answer begins with the same user as the page before")
+    }
+    lastFirstID = firstID
+    query.offset = (query.offset ?? 0) + count
+    ask(query.text, answer)
+  }
+
+  private mutating func ask(_ query: String, _ answer: Answer) {
+    if case .page(let asked) = following { history.add(asked) }
+    following =
+      history.contains(query)
+      ? .failure(answer.protocolError("the page after the answer is one that was already given"))
+      : .page(query: query)
+  }
+}
