@@ -11,11 +11,12 @@
  *              failure, which the caller releases with argyle_error_free(). What `*error` held before is
  *              overwritten, not released.
  * Handles      `_free` functions accept NULL. Using a handle after it was freed is undefined.
- * Threads      A client may be used by any number of threads at once. A cursor may be used by one thread at
- *              a time. An error does not change once made and may be read by any number of threads at once.
- *              Values in a `json_t` follow jansson's own rules.
+ * Threads      A client may be used by any number of threads at once. A cursor, a call and a queue may each be
+ *              used by one thread at a time. An error does not change once made and may be read by any number
+ *              of threads at once. Values in a `json_t` follow jansson's own rules.
  * Blocking     Functions documented as blocking return once the answer has arrived, or when a time-out has
- *              passed. A signal handled by the host does not end them.
+ *              passed. A signal handled by the host does not end them, unless the client has an interrupt
+ *              function.
  * Processes    A handle made before fork() answers with ARGYLE_ERROR_FORKED in the child. It may be freed
  *              there, which makes no call on the connections that the parent uses.
  * Stack        A thread that passes or receives deeply nested JSON needs up to 1 MiB of stack, for jansson's
@@ -89,7 +90,8 @@ enum {
   ARGYLE_ERROR_HTTP = 14,            /**< Any other status that is not a success. */
   ARGYLE_ERROR_REDIRECT = 15,        /**< 3xx: redirects are refused, for they would carry the key along. */
   ARGYLE_ERROR_FORKED = 16,          /**< The handle belongs to the parent process of this one. */
-  ARGYLE_ERROR_INTERNAL = 17         /**< Memory ran out, or a defect of this library. */
+  ARGYLE_ERROR_INTERNAL = 17,        /**< Memory or descriptors ran out, or a defect of this library. */
+  ARGYLE_ERROR_CANCELLED = 18        /**< The caller ended the call. */
 };
 
 /** One failure with all that is known about it; see the accessors. */
@@ -149,6 +151,18 @@ const char *argyle_error_trace_id(const argyle_error *error);
  * @return 1 or 0; 0 for NULL.
  */
 int argyle_error_is_retryable(const argyle_error *error);
+
+/**
+ * Tells whether the service may have carried out what was asked, though no success was told.
+ *
+ * So it is where a request that changes something may have reached the service and no answer came, where the
+ * service failed in the middle (408, 500, 502, 504, and 503 without Retry-After), and where a success was told in
+ * an answer that cannot be read. Then look at the service before you repeat a creation.
+ *
+ * @param error  The error, or NULL.
+ * @return 1 or 0; 0 for NULL.
+ */
+int argyle_error_outcome_is_unknown(const argyle_error *error);
 
 /**
  * Tells how long the service asked to wait, from its Retry-After header.
@@ -221,6 +235,11 @@ typedef struct argyle_client argyle_client;
  *   timeout_ms           integer  1 to 2147483647, default 30000: the time of one request, connecting included
  *   connect_timeout_ms   integer  1 to 2147483647, default 10000: the time to resolve, connect and secure
  *   max_response_bytes   integer  1 to 2147483647, default 16777216: the largest answer, after decompression
+ *   max_requests_per_second
+ *                        number   0.001 to 1000000; absent: no limit. Requests are evenly spaced, but for a tenth
+ *                                 of a second's worth after a pause, over all threads and queues that use the
+ *                                 client or one made from it. Where the service answers 429 all the same, the
+ *                                 pace is lowered by half, and recovers within ten seconds
  *   ca_file              string   a PEM file of the certificate authorities to trust instead of the system's
  *   application          string   added to the User-Agent header: 1 to 128 printable ASCII characters
  *   allow_insecure_http  boolean  default false: allow http to any host, which shows the key to the network
@@ -235,7 +254,8 @@ argyle_client *argyle_client_new(const json_t *options, argyle_error **error);
 /**
  * Makes a client like another, with some options changed, that shares its connections.
  *
- * It is cheap: make one for the time-outs of a single call. Both may be freed in any order.
+ * It is cheap: make one for the time-outs of a single call. Both may be freed in any order. It shares the rate
+ * limit too, unless max_requests_per_second is among the overrides.
  *
  * @param client     The client to start from. Not NULL.
  * @param overrides  A JSON object of options as for argyle_client_new(), each replacing the client's own;
@@ -248,9 +268,35 @@ argyle_client *argyle_client_new(const json_t *options, argyle_error **error);
 argyle_client *argyle_client_with(argyle_client *client, const json_t *overrides, argyle_error **error);
 
 /**
+ * What a blocking function asks whether to go on; it answers 0 to go on, and anything else to end the call.
+ *
+ * It is called on the thread that blocks: when a signal has interrupted the wait, and every 100 ms without an
+ * answer. It may call any function of this library, but for those on the handle that blocks.
+ */
+typedef int (*argyle_interrupt_function)(void *context);
+
+/**
+ * Makes a client like another whose blocking functions can be ended by a signal, and that shares its connections.
+ *
+ * A call that is ended so fails with ARGYLE_ERROR_CANCELLED. A cursor that is ended so may be used again.
+ *
+ * @param client    The client to start from. Not NULL.
+ * @param function  What is asked; NULL: nothing, as with argyle_client_new(). Called from every thread that uses
+ *                  the client.
+ * @param context   What the function is given; may be NULL. It must live as long as clients and cursors that were
+ *                  made from the new client.
+ * @param error     Where to put the error; may be NULL.
+ * @return a client to be freed with argyle_client_free(), or NULL on failure.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT, ARGYLE_ERROR_FORKED. Any number of threads may call it on one client.
+ */
+argyle_client *argyle_client_with_interrupt(argyle_client *client, argyle_interrupt_function function, void *context,
+                                            argyle_error **error);
+
+/**
  * Frees a client; its connections are closed with the last client that shares them.
  *
- * Cursors made from the client keep what they need and may go on. Freeing a client while one of its calls is
+ * Cursors and calls made from the client keep what they need and may go on. Freeing a client while one of its calls is
  * running in another thread is undefined.
  *
  * @param client  The client, or NULL, which does nothing.
@@ -373,16 +419,25 @@ json_t *argyle_token_claims(const char *token, argyle_error **error);
 
 /* ---------------------------------------------------------------- User cursor */
 
-/** A walk over all users, page after page ("List users"). Used by one thread at a time. */
+/**
+ * A walk over all users, page after page ("List users"). Used by one thread at a time.
+ *
+ * While one page is read the next is already on its way, without a thread: it has been asked for, and what has come
+ * of it is taken in whenever the cursor is used. Memory is that of two pages, whatever the number of users.
+ *
+ * The service counts pages by offset. Nobody who was there from the beginning of the walk to its end is missed or
+ * given twice while users are only created and "ordering" is "created_at": new ones come at the end then. In the
+ * order of the newest first, a user created meanwhile moves the others, and one of them is given twice, at the
+ * beginning of the next page. A user deleted meanwhile, among those already given, makes the walk pass over another
+ * one. Where that matters, walk again and compare ids.
+ */
 typedef struct argyle_user_cursor argyle_user_cursor;
 
 /**
  * Starts a walk over all users. It sends nothing yet.
  *
  * It asks for 200 users a page unless the query has a limit. Of the service's "next" links only the query is
- * used, always on the client's own base URL. The service counts pages by offset: a user deleted during the
- * walk can make it pass over another, and a user created during it can make it give another twice, unless
- * "ordering" is "created_at".
+ * used, always on the client's own base URL.
  *
  * @param client  The client. Not NULL. It may be freed before the cursor.
  * @param query   As for argyle_user_list(); the offset is where the walk begins. NULL: all users, newest first.
@@ -394,17 +449,45 @@ typedef struct argyle_user_cursor argyle_user_cursor;
 argyle_user_cursor *argyle_user_cursor_new(argyle_client *client, const json_t *query, argyle_error **error);
 
 /**
- * Gives the next user. It blocks where the next page has to be fetched.
+ * Gives the next user. It blocks where the next page is not there yet.
  *
- * A page that could not be fetched is asked for again by the next call, so that a passing failure loses
- * nothing. Where the link to the next page is at fault, the users of the page that has it are given first.
+ * A page that was asked for ahead and failed is asked for again before that becomes an error; time in which the
+ * cursor was not used does not count as the server's. After an error the next call asks for the page again, so that
+ * a passing failure loses nothing. Where the link to the next page is at fault, the users of the page that has it
+ * are given first.
  *
  * @param cursor  The cursor. Not NULL.
  * @param error   Where to put the error; NULL leaves the end and a failure undistinguished.
  * @return a new reference to a user object; NULL with `*error` NULL at the end, and NULL with an error on
- *         failure: as for argyle_user_list(), and ARGYLE_ERROR_PROTOCOL where the pages go in a circle.
+ *         failure: as for argyle_user_list(), ARGYLE_ERROR_PROTOCOL where the pages go in a circle, and
+ *         ARGYLE_ERROR_ARGUMENT where the cursor has given pages before.
  */
 json_t *argyle_user_cursor_next(argyle_user_cursor *cursor, argyle_error **error);
+
+/**
+ * Gives the next page as a whole. Otherwise it is like argyle_user_cursor_next(); a cursor gives users or pages.
+ *
+ * @param cursor  The cursor. Not NULL.
+ * @param error   Where to put the error; NULL leaves the end and a failure undistinguished.
+ * @return a new reference to a page in the form of argyle_user_list(); NULL with `*error` NULL at the end, and NULL
+ *         with an error on failure.
+ */
+json_t *argyle_user_cursor_next_page(argyle_user_cursor *cursor, argyle_error **error);
+
+/**
+ * Gives the text of the next page as it was received: a JSON object with "results", or a bare array of users.
+ *
+ * The text does not pass through jansson, so that no user in it can make it unreadable, and no more of it is looked
+ * at than is needed to find the next page: whether the rest is JSON is for the caller to find out. Otherwise it is
+ * like argyle_user_cursor_next_page(), with which it may be mixed.
+ *
+ * @param cursor  The cursor. Not NULL.
+ * @param size    Where to put the number of bytes without the NUL at the end; may be NULL. 0 where NULL is returned.
+ * @param error   Where to put the error; NULL leaves the end and a failure undistinguished.
+ * @return the text, followed by a NUL, borrowed from the cursor until its next use; NULL with `*error` NULL at the
+ *         end, and NULL with an error on failure.
+ */
+const char *argyle_user_cursor_next_page_text(argyle_user_cursor *cursor, size_t *size, argyle_error **error);
 
 /**
  * Frees a cursor.
@@ -412,6 +495,313 @@ json_t *argyle_user_cursor_next(argyle_user_cursor *cursor, argyle_error **error
  * @param cursor  The cursor, or NULL, which does nothing.
  */
 void argyle_user_cursor_free(argyle_user_cursor *cursor);
+
+/* ---------------------------------------------------------------- Calls */
+
+/**
+ * One operation ready to run, and then what became of it. It runs once: alone with argyle_call_run(), or among
+ * others in a queue. Used by one thread at a time, its accessors too.
+ *
+ * Its results can be read as text, too, which takes no jansson and loses nothing that jansson cannot hold.
+ */
+typedef struct argyle_call argyle_call;
+
+/** The operations. The numbers are fixed. */
+enum {
+  ARGYLE_OPERATION_USER_CREATE = 1,      /**< As argyle_user_create(). */
+  ARGYLE_OPERATION_USER_GET = 2,         /**< As argyle_user_get(). */
+  ARGYLE_OPERATION_USER_UPDATE = 3,      /**< As argyle_user_update(). */
+  ARGYLE_OPERATION_USER_LIST = 4,        /**< As argyle_user_list(). */
+  ARGYLE_OPERATION_USER_DELETE = 5,      /**< As argyle_user_delete(). */
+  ARGYLE_OPERATION_USER_TOKEN_CREATE = 6 /**< As argyle_user_token_create(). */
+};
+
+/**
+ * Prepares a call. It sends nothing.
+ *
+ * @param client     The client. Not NULL. It may be freed before the call.
+ * @param operation  One of the ARGYLE_OPERATION_ numbers.
+ * @param user_id    The user's id, as for argyle_user_get(); NULL, and nothing else, to create a user and to list.
+ * @param document   To create or update a user: its external_metadata, NULL only to create one without. To list: the
+ *                   query, or NULL. Otherwise NULL.
+ * @param error      Where to put the error; may be NULL.
+ * @return a call to be freed with argyle_call_free(), or NULL on failure.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT, as for the operation's own function.
+ */
+argyle_call *argyle_call_new(argyle_client *client, int operation, const char *user_id, const json_t *document,
+                             argyle_error **error);
+
+/**
+ * Prepares a call whose document is given as JSON text. Otherwise it is like argyle_call_new().
+ *
+ * The text has to be exactly one JSON value in UTF-8, nested no deeper than 2044 levels, and metadata is sent just
+ * as it was given: numbers of any size and precision, escapes and duplicate keys too, which jansson may then not be
+ * able to read back.
+ *
+ * @param client     The client. Not NULL. It may be freed before the call.
+ * @param operation  One of the ARGYLE_OPERATION_ numbers.
+ * @param user_id    As for argyle_call_new().
+ * @param document   The text, read during the call; NULL where the document of argyle_call_new() may be NULL.
+ * @param size       The bytes of the text; not looked at where that is NULL.
+ * @param error      Where to put the error; may be NULL.
+ * @return a call to be freed with argyle_call_free(), or NULL on failure.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT, as for the operation's own function, and where the text is not one JSON value.
+ */
+argyle_call *argyle_call_new_text(argyle_client *client, int operation, const char *user_id, const char *document,
+                                  size_t size, argyle_error **error);
+
+/**
+ * Runs a call alone. It blocks.
+ *
+ * It succeeds where the service tells a success; what the answer holds is looked at by argyle_call_json() only.
+ *
+ * @param call   The call, which was neither run nor submitted before. Not NULL.
+ * @param error  Where to put the error; may be NULL.
+ * @return 0, or -1 on failure; the error is then argyle_call_error()'s as well.
+ *
+ * Errors: as for the operation's own function; ARGYLE_ERROR_ARGUMENT where the call has been run or submitted.
+ */
+int argyle_call_run(argyle_call *call, argyle_error **error);
+
+/**
+ * Tells why a call failed.
+ *
+ * @param call  The call, or NULL.
+ * @return the error, borrowed from the call, not to be freed; NULL where the call succeeded or is not over, and for
+ *         NULL.
+ */
+const argyle_error *argyle_call_error(argyle_call *call);
+
+/**
+ * Tells the HTTP status of the last answer, whether it told a success or not.
+ *
+ * @param call  The call, or NULL.
+ * @return the status, or 0 where no answer came, and for NULL.
+ */
+int argyle_call_http_status(argyle_call *call);
+
+/**
+ * Gives a header of the last answer.
+ *
+ * @param call  The call, or NULL.
+ * @param name  The header's name, in any case of letters. NULL: no header.
+ * @return the value of the first header of that name, without blanks around it, borrowed from the call; NULL where
+ *         there is none, and for NULL.
+ */
+const char *argyle_call_header(argyle_call *call, const char *name);
+
+/**
+ * Gives the body of the last answer as it was received.
+ *
+ * It may hold personal data and tokens: do not log it.
+ *
+ * @param call  The call, or NULL.
+ * @return the bytes, not necessarily UTF-8 and possibly with a NUL among them, followed by a NUL; borrowed from the
+ *         call. NULL where no whole answer came, and for NULL.
+ */
+const char *argyle_call_body_text(argyle_call *call);
+
+/**
+ * Tells how long the body of the last answer is.
+ *
+ * @param call  The call, or NULL.
+ * @return the bytes of argyle_call_body_text() without the NUL at the end; 0 where that is NULL, and for NULL.
+ */
+size_t argyle_call_body_size(argyle_call *call);
+
+/**
+ * Gives what the operation's own function returns: the answer as JSON, parsed when it is first asked for.
+ *
+ * @param call   The call. Not NULL.
+ * @param error  Where to put the error; may be NULL.
+ * @return a new reference; NULL with `*error` NULL after a delete, and NULL with an error where the call failed or
+ *         is not over, or where the answer is not what the operation promises.
+ *
+ * Errors: those of the call; ARGYLE_ERROR_PROTOCOL; ARGYLE_ERROR_ARGUMENT where the call is not over.
+ */
+json_t *argyle_call_json(argyle_call *call, argyle_error **error);
+
+/**
+ * Counts the attempts that were made, each of one connection and one request.
+ *
+ * @param call  The call, or NULL.
+ * @return the attempts; 0 where the call ended before the first, where it is not over, and for NULL.
+ */
+int argyle_call_attempts(argyle_call *call);
+
+/** What argyle_call_time_us() tells. The numbers are fixed, and new ones may be added. */
+enum {
+  ARGYLE_TIME_TOTAL = 1,         /**< From run or submitted to over. */
+  ARGYLE_TIME_WAITING = 2,       /**< From run or submitted to the first attempt: for a place, or the rate limit. */
+  ARGYLE_TIME_NAME_RESOLVED = 3, /**< In the last attempt, until the host's address was known. */
+  ARGYLE_TIME_CONNECTED = 4,     /**< In the last attempt, until it was connected. */
+  ARGYLE_TIME_SECURED = 5,       /**< In the last attempt, until TLS was established. */
+  ARGYLE_TIME_ANSWER_BEGAN = 6,  /**< In the last attempt, until the answer's first byte. */
+  ARGYLE_TIME_ANSWER_ENDED = 7   /**< In the last attempt, until its end. */
+};
+
+/**
+ * Tells how long a part of the call took.
+ *
+ * @param call  The call, or NULL.
+ * @param time  One of the ARGYLE_TIME_ numbers.
+ * @return microseconds; 0 for what did not happen, as a name to resolve on a connection that was kept; -1 where the
+ *         call is not over, for any other number, and for NULL.
+ */
+json_int_t argyle_call_time_us(argyle_call *call, int time);
+
+/**
+ * Frees a call and all that was borrowed from it. A queue that holds it ends it and lets it go.
+ *
+ * @param call  The call, or NULL, which does nothing.
+ */
+void argyle_call_free(argyle_call *call);
+
+/* ---------------------------------------------------------------- Queues */
+
+/**
+ * Many calls at once, on the thread that uses the queue and on no other: it does nothing between two calls of its
+ * functions. Used by one thread at a time; where two are seen in it at once, one of them gets an argument error.
+ *
+ *   argyle_queue *queue = argyle_queue_new(NULL, &error);
+ *   for (...) argyle_queue_submit(queue, argyle_call_new(client, ...), tag, &error);
+ *   while (argyle_queue_wait(queue, -1, &error) > 0)
+ *     while ((call = argyle_queue_next(queue, &tag, &error)) != NULL) { ...; argyle_call_free(call); }
+ *   argyle_queue_free(queue);
+ *
+ * In an event loop, wait for argyle_queue_fd() to be readable, call argyle_queue_drive(), and take what is over.
+ *
+ * The calls may be of several clients. Over TLS, calls share an HTTP/2 connection where the server offers that;
+ * otherwise each call in flight has a connection of its own, and those are kept for the next ones. Time in which the
+ * queue is not driven though it should be is not counted as the server's; an attempt that fails after such a pause is
+ * made once more, where doing the thing twice does no harm.
+ */
+typedef struct argyle_queue argyle_queue;
+
+/**
+ * Makes a queue.
+ *
+ * @param options  A JSON object, or NULL for the defaults; an unknown key or a wrong type is an argument error that
+ *                 names it:
+ *
+ *   max_in_flight  integer  1 to 1000, default 50: how many calls may be under way at once; others wait
+ *
+ * @param error    Where to put the error; may be NULL.
+ * @return a queue to be freed with argyle_queue_free(), or NULL on failure.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT, ARGYLE_ERROR_INTERNAL. Any thread may call it at any time.
+ */
+argyle_queue *argyle_queue_new(const json_t *options, argyle_error **error);
+
+/**
+ * Hands a call to a queue, which takes it over until argyle_queue_next() gives it back. It does not block, and
+ * nothing is sent before the queue is driven.
+ *
+ * Until then the call may be given to argyle_queue_cancel() and argyle_call_free() only. Any number of calls may
+ * wait: one takes about half a KiB, and the bytes of its document.
+ *
+ * @param queue  The queue. Not NULL.
+ * @param call   The call, which was neither run nor submitted before. Not NULL. On failure it stays the caller's.
+ * @param tag    What argyle_queue_next() gives back with the call; may be NULL.
+ * @param error  Where to put the error; may be NULL.
+ * @return 0, or -1 on failure.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT, ARGYLE_ERROR_FORKED.
+ */
+int argyle_queue_submit(argyle_queue *queue, argyle_call *call, void *tag, argyle_error **error);
+
+/**
+ * Gives the descriptor to wait on: readable whenever there is something to do, calls that are over included.
+ *
+ * It can be watched by poll(), epoll, libuv, GLib, asyncio or anything else, for reading. It belongs to the queue:
+ * do not read from it and do not close it.
+ *
+ * @param queue  The queue. Not NULL.
+ * @param error  Where to put the error; may be NULL.
+ * @return the descriptor, always the same one, or -1 on failure.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT, ARGYLE_ERROR_FORKED, ARGYLE_ERROR_INTERNAL.
+ */
+int argyle_queue_fd(argyle_queue *queue, argyle_error **error);
+
+/**
+ * Does all that can be done without waiting. It does not block.
+ *
+ * @param queue  The queue. Not NULL.
+ * @param error  Where to put the error; may be NULL.
+ * @return how many calls are over and can be taken, or -1 on failure.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT, also where the queue's descriptor was closed, which ends its calls;
+ * ARGYLE_ERROR_FORKED. What becomes of a call is told by the call.
+ */
+int argyle_queue_drive(argyle_queue *queue, argyle_error **error);
+
+/**
+ * Waits until a call is over. It blocks.
+ *
+ * @param queue       The queue. Not NULL.
+ * @param timeout_ms  The longest wait in milliseconds; negative: without end.
+ * @param error       Where to put the error; may be NULL.
+ * @return how many calls are over and can be taken; 0 where the time has passed or the queue holds no call; -1 on
+ *         failure.
+ *
+ * Errors: as for argyle_queue_drive().
+ */
+int argyle_queue_wait(argyle_queue *queue, int timeout_ms, argyle_error **error);
+
+/**
+ * Takes a call that is over, in the order in which they ended. It does not block.
+ *
+ * @param queue  The queue. Not NULL.
+ * @param tag    Where to put the tag that the call was submitted with; may be NULL.
+ * @param error  Where to put the error; may be NULL.
+ * @return the call, which is the caller's again, to be freed with argyle_call_free(); NULL with `*error` NULL where
+ *         none is over, and NULL with an error on failure.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT, ARGYLE_ERROR_FORKED.
+ */
+argyle_call *argyle_queue_next(argyle_queue *queue, void **tag, argyle_error **error);
+
+/**
+ * Counts the calls that a queue holds: those that wait, those under way, and those that are over and not taken.
+ *
+ * @param queue  The queue, or NULL.
+ * @return how many there are; 0 for NULL.
+ */
+size_t argyle_queue_count(argyle_queue *queue);
+
+/**
+ * Ends a call that a queue holds. It is over then, with ARGYLE_ERROR_CANCELLED, and is taken like any other; nothing
+ * happens to one that is over. Whether the service has carried it out, argyle_error_outcome_is_unknown() tells.
+ *
+ * @param queue  The queue. Not NULL.
+ * @param call   A call that this queue holds. Not NULL.
+ * @param error  Where to put the error; may be NULL.
+ * @return 0, or -1 on failure.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT, also where this queue does not hold the call; ARGYLE_ERROR_FORKED.
+ */
+int argyle_queue_cancel(argyle_queue *queue, argyle_call *call, argyle_error **error);
+
+/**
+ * Ends all calls that a queue holds, as argyle_queue_cancel() does.
+ *
+ * @param queue  The queue. Not NULL.
+ * @param error  Where to put the error; may be NULL.
+ * @return 0, or -1 on failure.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT, ARGYLE_ERROR_FORKED.
+ */
+int argyle_queue_cancel_all(argyle_queue *queue, argyle_error **error);
+
+/**
+ * Frees a queue with all calls that it holds, at any time: what is under way is broken off.
+ *
+ * @param queue  The queue, or NULL, which does nothing.
+ */
+void argyle_queue_free(argyle_queue *queue);
 
 #ifdef __cplusplus
 }

@@ -33,6 +33,20 @@ public func argyle_client_with(
   }
 }
 
+/// Makes a client like another whose blocking functions can be ended by a signal.
+@_cdecl("argyle_client_with_interrupt") @implementation
+public func argyle_client_with_interrupt(
+  _ client: OpaquePointer?,
+  _ function: argyle_interrupt_function?,
+  _ context: UnsafeMutableRawPointer?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> OpaquePointer? {
+  reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    let client = try Arguments.client(client)
+    return Handle.make(try client.with(function.map { Interruption($0, context) }))
+  }
+}
+
 /// Frees a client; its connections are closed with the last client that shares them.
 @_cdecl("argyle_client_free") @implementation
 public func argyle_client_free(_ client: OpaquePointer?) {

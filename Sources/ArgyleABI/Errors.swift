@@ -45,6 +45,12 @@ public func argyle_error_is_retryable(_ error: OpaquePointer?) -> Int32 {
   object(error)?.error.isRetryable == true ? 1 : 0
 }
 
+/// Tells whether the service may have carried out what was asked, though no success was told.
+@_cdecl("argyle_error_outcome_is_unknown") @implementation
+public func argyle_error_outcome_is_unknown(_ error: OpaquePointer?) -> Int32 {
+  object(error)?.error.outcomeIsUnknown == true ? 1 : 0
+}
+
 /// Tells how long the service asked to wait, from its Retry-After header.
 @_cdecl("argyle_error_retry_after_ms") @implementation
 public func argyle_error_retry_after_ms(_ error: OpaquePointer?) -> json_int_t {

@@ -14,7 +14,7 @@ public func argyle_user_cursor_new(
 ) -> OpaquePointer? {
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
     let client = try Arguments.client(client)
-    return Handle.make(try UserWalk(client, UserQuery(query)))
+    return Handle.make(CursorObject(try UserWalk(client, UserQuery(query))))
   }
 }
 
@@ -25,13 +25,41 @@ public func argyle_user_cursor_next(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> UnsafeMutablePointer<json_t>? {
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
-    let cursor = try Arguments.require(cursor, "cursor")
-    return try Handle.object(cursor, as: UserWalk.self).next()?.newReference()
+    try Arguments.cursor(cursor).walk.next()?.newReference()
+  }
+}
+
+/// Gives the next page as a whole.
+@_cdecl("argyle_user_cursor_next_page") @implementation
+public func argyle_user_cursor_next_page(
+  _ cursor: OpaquePointer?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> UnsafeMutablePointer<json_t>? {
+  reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    try Arguments.cursor(cursor).walk.nextPage()?.newReference()
+  }
+}
+
+/// Gives the text of the next page as it was received.
+@_cdecl("argyle_user_cursor_next_page_text") @implementation
+public func argyle_user_cursor_next_page_text(
+  _ cursor: OpaquePointer?,
+  _ size: UnsafeMutablePointer<Int>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> UnsafePointer<CChar>? {
+  size?.pointee = 0
+  return reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    let cursor = try Arguments.cursor(cursor)
+    cursor.text = nil
+    guard let text = try cursor.walk.nextPageText() else { return nil }
+    size?.pointee = text.count
+    cursor.text = CText(text)
+    return cursor.text?.pointer
   }
 }
 
 /// Frees a cursor.
 @_cdecl("argyle_user_cursor_free") @implementation
 public func argyle_user_cursor_free(_ cursor: OpaquePointer?) {
-  Handle.free(cursor, as: UserWalk.self)
+  Handle.free(cursor, as: CursorObject.self)
 }

@@ -58,7 +58,7 @@ public func argyle_user_list(
 ) -> UnsafeMutablePointer<json_t>? {
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
     let client = try Arguments.client(client)
-    return try client.listUsers(UserQuery(query)).document.newReference()
+    return try client.listUsers(UserQuery(query)).newReference()
   }
 }
 

@@ -8,12 +8,8 @@ package final class CText {
 
   package init(_ bytes: [UInt8]) {
     characters = .allocate(capacity: bytes.count + 1)
-    var index = 0
-    for byte in bytes {
-      characters.initializeElement(at: index, to: CChar(bitPattern: byte))
-      index += 1
-    }
-    characters.initializeElement(at: index, to: 0)
+    bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(characters).copyMemory(from: $0) }
+    characters.initializeElement(at: bytes.count, to: 0)
   }
 
   deinit {

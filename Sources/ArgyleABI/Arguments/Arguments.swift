@@ -15,6 +15,21 @@ enum Arguments {
     Handle.object(try require(handle, "client"), as: Client.self)
   }
 
+  /// The call behind a handle.
+  static func call(_ handle: OpaquePointer?) throws(ArgyleError) -> CallObject {
+    Handle.object(try require(handle, "call"), as: CallObject.self)
+  }
+
+  /// The queue behind a handle.
+  static func queue(_ handle: OpaquePointer?) throws(ArgyleError) -> QueueObject {
+    Handle.object(try require(handle, "queue"), as: QueueObject.self)
+  }
+
+  /// The cursor behind a handle.
+  static func cursor(_ handle: OpaquePointer?) throws(ArgyleError) -> CursorObject {
+    Handle.object(try require(handle, "cursor"), as: CursorObject.self)
+  }
+
   /// A string.
   static func text(
     _ text: UnsafePointer<CChar>?,

@@ -51,6 +51,8 @@ extension ClientOptions {
         options.connectTimeout = .milliseconds(try member.integer())
       } else if member.isNamed("max_response_bytes") {
         options.maxResponseBytes = try member.integer()
+      } else if member.isNamed("max_requests_per_second") {
+        options.maxRequestsPerSecond = try member.number()
       } else if member.isNamed("ca_file") {
         options.caFile = try member.text()
       } else if member.isNamed("application") {

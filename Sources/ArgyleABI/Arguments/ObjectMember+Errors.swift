@@ -25,6 +25,11 @@ extension ObjectMember {
     try require(integer, "an integer")
   }
 
+  /// The member's number.
+  func number() throws(ArgyleError) -> Double {
+    try require(number, "a number")
+  }
+
   /// The member's truth.
   func boolean() throws(ArgyleError) -> Bool {
     try require(boolean, "a boolean")

@@ -1,0 +1,79 @@
+import Argyle
+import CJansson
+import Interop
+
+extension Operation {
+  /// The document of an operation as C gives it.
+  enum Document {
+    case value(UnsafePointer<json_t>)
+    case text([UInt8])
+  }
+
+  /// Reads an operation with its arguments; an error names the argument and the rule that it breaks.
+  init(
+    _ number: Int32,
+    _ userID: UnsafePointer<CChar>?,
+    _ document: Document?
+  ) throws(ArgyleError) {
+    guard let kind = Kind(rawValue: number) else {
+      throw ArgyleError(.argument, "operation must be one of the ARGYLE_OPERATION_ numbers")
+    }
+    switch kind {
+    case .createUser, .listUsers:
+      try Operation.refuse(userID, "user_id")
+    case .getUser, .deleteUser, .createUserToken:
+      try Operation.refuse(document, "document")
+    case .updateUser: break
+    }
+    switch kind {
+    case .createUser:
+      self = .createUser(externalMetadata: try document?.metadata())
+    case .getUser:
+      self = .getUser(try Arguments.userID(userID))
+    case .updateUser:
+      self = .updateUser(
+        try Arguments.userID(userID),
+        externalMetadata: try Arguments.require(document, "document").metadata()
+      )
+    case .listUsers:
+      self = .listUsers(query: try document?.query().text ?? "")
+    case .deleteUser:
+      self = .deleteUser(try Arguments.userID(userID))
+    case .createUserToken:
+      self = .createUserToken(try Arguments.userID(userID))
+    }
+  }
+
+  private static func refuse<Value>(_ value: Value?, _ name: String) throws(ArgyleError) {
+    guard value == nil else {
+      throw ArgyleError(.argument, "\(name) must be NULL for this operation")
+    }
+  }
+}
+
+extension Operation.Document {
+  fileprivate func metadata() throws(ArgyleError) -> Metadata {
+    switch self {
+    case .value(let value): try Metadata(value)
+    case .text(let text): try Metadata(text: text)
+    }
+  }
+
+  fileprivate func query() throws(ArgyleError) -> UserQuery {
+    let query: UserQuery
+    switch self {
+    case .value(let value): query = try UserQuery(value)
+    case .text(let text):
+      let document: JSONReference
+      do {
+        document = try JSONReference(parsing: text)
+      } catch {
+        if error.isOutOfMemory { throw .outOfMemory }
+        throw ArgyleError(.argument, "query must be JSON: \(error.reason)")
+      }
+      query = try document.withValue { (value) throws(ArgyleError) in try UserQuery(value) }
+    }
+    try query.validate()
+    return query
+  }
+}

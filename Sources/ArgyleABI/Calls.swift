@@ -1,0 +1,136 @@
+import Argyle
+import CArgyle
+import CJansson
+import Interop
+
+// The section "Calls" of argyle.h, which documents every function in full.
+
+private func object(_ call: OpaquePointer?) -> CallObject? {
+  call.map { Handle.object($0, as: CallObject.self) }
+}
+
+/// Prepares a call.
+@_cdecl("argyle_call_new") @implementation
+public func argyle_call_new(
+  _ client: OpaquePointer?,
+  _ operation: Int32,
+  _ user_id: UnsafePointer<CChar>?,
+  _ document: UnsafePointer<json_t>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> OpaquePointer? {
+  reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    let client = try Arguments.client(client)
+    let operation = try Operation(operation, user_id, document.map { .value($0) })
+    return Handle.make(CallObject(try Call(client, operation)))
+  }
+}
+
+/// Prepares a call whose document is given as JSON text.
+@_cdecl("argyle_call_new_text") @implementation
+public func argyle_call_new_text(
+  _ client: OpaquePointer?,
+  _ operation: Int32,
+  _ user_id: UnsafePointer<CChar>?,
+  _ document: UnsafePointer<CChar>?,
+  _ size: Int,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> OpaquePointer? {
+  reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    let client = try Arguments.client(client)
+    var text: Operation.Document?
+    if let document {
+      guard size >= 0 else { throw ArgyleError(.argument, "size must be that of the document") }
+      text = .text(Array(UnsafeRawBufferPointer(start: document, count: size)))
+    }
+    return Handle.make(CallObject(try Call(client, Operation(operation, user_id, text))))
+  }
+}
+
+/// Runs a call alone.
+@_cdecl("argyle_call_run") @implementation
+public func argyle_call_run(
+  _ call: OpaquePointer?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> Int32 {
+  reporting(to: error, onFailure: -1) { () throws(ArgyleError) in
+    try Arguments.call(call).call.run()
+    return 0
+  }
+}
+
+/// Tells why a call failed.
+@_cdecl("argyle_call_error") @implementation
+public func argyle_call_error(_ call: OpaquePointer?) -> OpaquePointer? {
+  // Lent: the call object holds it.
+  object(call)?.error.map { OpaquePointer(Unmanaged.passUnretained($0).toOpaque()) }
+}
+
+/// Tells the HTTP status of the last answer.
+@_cdecl("argyle_call_http_status") @implementation
+public func argyle_call_http_status(_ call: OpaquePointer?) -> Int32 {
+  let call = object(call)?.call
+  return Int32(clamping: call?.response?.head.status ?? call?.error?.httpStatus ?? 0)
+}
+
+/// Gives a header of the last answer.
+@_cdecl("argyle_call_header") @implementation
+public func argyle_call_header(
+  _ call: OpaquePointer?,
+  _ name: UnsafePointer<CChar>?
+) -> UnsafePointer<CChar>? {
+  guard let name else { return nil }
+  return object(call)?.header(String(cString: name))?.pointer
+}
+
+/// Gives the body of the last answer as it was received.
+@_cdecl("argyle_call_body_text") @implementation
+public func argyle_call_body_text(_ call: OpaquePointer?) -> UnsafePointer<CChar>? {
+  object(call)?.body?.pointer
+}
+
+/// Tells how long the body of the last answer is.
+@_cdecl("argyle_call_body_size") @implementation
+public func argyle_call_body_size(_ call: OpaquePointer?) -> Int {
+  object(call)?.call.response?.body.count ?? 0
+}
+
+/// Gives the answer as JSON.
+@_cdecl("argyle_call_json") @implementation
+public func argyle_call_json(
+  _ call: OpaquePointer?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> UnsafeMutablePointer<json_t>? {
+  reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    try Arguments.call(call).json()?.newReference()
+  }
+}
+
+/// Counts the attempts that were made.
+@_cdecl("argyle_call_attempts") @implementation
+public func argyle_call_attempts(_ call: OpaquePointer?) -> Int32 {
+  Int32(clamping: object(call)?.call.attempts ?? 0)
+}
+
+/// Tells how long a part of the call took.
+@_cdecl("argyle_call_time_us") @implementation
+public func argyle_call_time_us(_ call: OpaquePointer?, _ time: Int32) -> json_int_t {
+  guard let call = object(call)?.call, call.isFinished else { return -1 }
+  let times = call.times
+  switch time {
+  case 1: return json_int_t(times.total)
+  case 2: return json_int_t(times.waiting)
+  case 3: return json_int_t(times.transfer.nameResolved)
+  case 4: return json_int_t(times.transfer.connected)
+  case 5: return json_int_t(times.transfer.secured)
+  case 6: return json_int_t(times.transfer.answerBegan)
+  case 7: return json_int_t(times.transfer.ended)
+  default: return -1
+  }
+}
+
+/// Frees a call and all that was borrowed from it.
+@_cdecl("argyle_call_free") @implementation
+public func argyle_call_free(_ call: OpaquePointer?) {
+  if let call = object(call)?.call { call.queue?.discard(call) }
+  Handle.free(call, as: CallObject.self)
+}
