@@ -1,5 +1,4 @@
 import CCurl
-import CPlatform
 
 /// Runs calls, any number at once, on the thread that uses it.
 ///
@@ -21,7 +20,7 @@ package final class CallQueue {
 
   private let maxInFlight: Int
   private let multi: MultiHandle
-  private let processID = getpid()
+  private let mark: ProcessMark
 
   private var waiting = FIFO<Call>()
   private var waitingCount = 0
@@ -40,17 +39,23 @@ package final class CallQueue {
   /// Whether the descriptor was closed by somebody else.
   private(set) var isBroken = false
 
-  private init(_ maxInFlight: Int, _ multi: MultiHandle) {
+  private init(_ maxInFlight: Int, _ multi: MultiHandle, _ mark: ProcessMark) {
     self.maxInFlight = maxInFlight
     self.multi = multi
+    self.mark = mark
   }
 
   /// Makes a queue; an error where memory or descriptors ran out.
   package static func make(maxInFlight: Int) throws(ArgyleError) -> CallQueue {
-    guard let multi = MultiHandle.make(connections: maxInFlight) else {
+    try make(maxInFlight: maxInFlight, ProcessMark())
+  }
+
+  /// The same with the mark of what the queue belongs to.
+  static func make(maxInFlight: Int, _ mark: ProcessMark) throws(ArgyleError) -> CallQueue {
+    guard let multi = MultiHandle.make(connections: maxInFlight, mark) else {
       throw ArgyleError(.internal, "memory or file descriptors ran out")
     }
-    return CallQueue(maxInFlight, multi)
+    return CallQueue(maxInFlight, multi, mark)
   }
 
   deinit {
@@ -61,7 +66,7 @@ package final class CallQueue {
   }
 
   /// Whether this is the process that made the queue, and not a fork of it.
-  var isOfThisProcess: Bool { processID == getpid() }
+  var isOfThisProcess: Bool { mark.isOfThisProcess }
 
   /// How many calls the queue holds: those that wait, those under way, and those that are over.
   package var count: Int { waitingCount + active.count + finishedCount }
@@ -370,7 +375,7 @@ extension CallQueue {
 
   private func send(_ call: Call, _ timeSpent: Int) {
     let settings = call.client.settings
-    guard let easy = idle.popLast() ?? EasyHandle(multi.poller) else {
+    guard let easy = idle.popLast() ?? EasyHandle(multi.poller, mark) else {
       let reason = "memory ran out"
       return step(call, .failed(TransferFailure(.internal, reason, mayHaveBeenReceived: false)))
     }

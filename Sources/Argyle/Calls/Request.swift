@@ -7,6 +7,14 @@ package struct Request: Sendable {
     case patch
     case delete
 
+    /// Whether a body is sent, were it an empty one.
+    var hasBody: Bool {
+      switch self {
+      case .post, .patch: true
+      case .get, .delete: false
+      }
+    }
+
     /// The method's name on the wire.
     var name: String {
       switch self {

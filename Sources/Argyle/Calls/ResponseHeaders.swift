@@ -1,5 +1,8 @@
 /// The header lines of an answer as they were received, searched when one is asked for.
 package struct ResponseHeaders: Sendable {
+  /// What the headers of most answers take, in bytes.
+  private static let usualSize = 448
+
   /// The lines with their ends.
   private var lines: [UInt8]
 
@@ -10,6 +13,7 @@ package struct ResponseHeaders: Sendable {
 
   /// Adds a line.
   mutating func append(_ line: UnsafeRawBufferPointer) {
+    if lines.isEmpty { lines.reserveCapacity(ResponseHeaders.usualSize) }
     lines.append(contentsOf: line)
   }
 

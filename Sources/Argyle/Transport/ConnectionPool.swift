@@ -1,4 +1,3 @@
-import CPlatform
 import Interop
 
 /// The connections of a client and of those made like it, each lent to one blocking call at a time.
@@ -12,15 +11,15 @@ final class ConnectionPool: Sendable {
 
   private let lock = Lock()
   private let idle = IdleQueues()
-  private let processID = getpid()
+  private let mark = ProcessMark()
 
   /// Whether this is the process that made the pool, and not a fork of it.
-  var belongsToThisProcess: Bool { getpid() == processID }
+  var belongsToThisProcess: Bool { mark.isOfThisProcess }
 
   /// Lends a queue.
   func take() throws(ArgyleError) -> CallQueue {
     if let queue = lock.withLock({ idle.list.popLast() }) { return queue }
-    return try CallQueue.make(maxInFlight: 1)
+    return try CallQueue.make(maxInFlight: 1, mark)
   }
 
   /// Takes back a queue that holds no calls.

@@ -1,5 +1,4 @@
 import CCurl
-import CPlatform
 import Interop
 
 /// One of libcurl's easy handles, with the memory that it needs for as long as it lives.
@@ -15,48 +14,32 @@ final class EasyHandle {
 
   private let poller: Poller
   private let errorText: UnsafeMutablePointer<CChar>
-  private let headers: UnsafeMutablePointer<curl_slist>
-  private let processID = getpid()
+  /// The headers of requests without a document, and of those with one; nil until they are needed.
+  private var plainHeaders: UnsafeMutablePointer<curl_slist>?
+  private var documentHeaders: UnsafeMutablePointer<curl_slist>?
+  private let mark: ProcessMark
   /// What the handle is set up for.
   private var settings: TransferSettings?
+  private var method: Request.Method?
+  /// Where the URL is put together, with a NUL at its end.
+  private var url: [UInt8] = []
 
   /// Makes a handle whose sockets are watched by a poller; nil where memory ran out.
-  init?(_ poller: Poller) {
+  init?(_ poller: Poller, _ mark: ProcessMark) {
     guard let handle = curl_easy_init() else { return nil }
-    guard let headers = EasyHandle.makeHeaders() else {
-      curl_easy_cleanup(handle)
-      return nil
-    }
     self.handle = handle
-    self.headers = headers
     self.poller = poller
+    self.mark = mark
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.pointee = 0
   }
 
   deinit {
-    guard processID == getpid() else { return }
+    guard mark.isOfThisProcess else { return }
     curl_easy_cleanup(handle)
-    curl_slist_free_all(headers)
+    curl_slist_free_all(plainHeaders)
+    curl_slist_free_all(documentHeaders)
     errorText.deallocate()
-  }
-
-  /// Makes the headers of every request.
-  ///
-  /// An empty "Expect" keeps libcurl from asking for leave to send a large body.
-  private static func makeHeaders() -> UnsafeMutablePointer<curl_slist>? {
-    let lines: [StaticString] = [
-      "Accept: application/json", "Content-Type: application/json", "Expect:",
-    ]
-    var list: UnsafeMutablePointer<curl_slist>?
-    for line in lines {
-      guard let longer = curl_slist_append(list, line.cString) else {
-        curl_slist_free_all(list)
-        return nil
-      }
-      list = longer
-    }
-    return list
   }
 
   /// The object of a handle of libcurl's.
@@ -102,16 +85,57 @@ extension EasyHandle {
     errorText.pointee = 0
     if self.settings !== settings {
       self.settings = nil
+      method = nil
       let result = configure(settings)
       guard result == CURLE_OK else { return result }
       self.settings = settings
     }
     var options = OptionList(handle)
-    var url = settings.baseURL.text + request.path
-    if !request.query.isEmpty { url += "?" + request.query }
+    if method != request.method {
+      guard let headers = headers(for: request) else { return CURLE_OUT_OF_MEMORY }
+      options.set(CURLOPT_HTTPHEADER, list: headers)
+      options.set(request.method)
+      method = request.method
+    }
+    if request.method.hasBody { options.set(body: request.body ?? []) }
+    url.removeAll(keepingCapacity: true)
+    url.append(contentsOf: settings.baseURL.text.utf8)
+    url.append(contentsOf: request.path.utf8)
+    if !request.query.isEmpty {
+      url.append(UInt8(ascii: "?"))
+      url.append(contentsOf: request.query.utf8)
+    }
+    url.append(0)
     options.set(CURLOPT_URL, url)
-    options.set(method: request)
     return options.result
+  }
+
+  private func headers(for request: Request) -> UnsafeMutablePointer<curl_slist>? {
+    guard request.method.hasBody else {
+      if plainHeaders == nil { plainHeaders = EasyHandle.list("Accept: application/json") }
+      return plainHeaders
+    }
+    if documentHeaders == nil {
+      // An empty "Expect" keeps libcurl from asking for leave to send a large body.
+      documentHeaders = EasyHandle.list(
+        "Accept: application/json",
+        "Content-Type: application/json",
+        "Expect:"
+      )
+    }
+    return documentHeaders
+  }
+
+  private static func list(_ lines: StaticString...) -> UnsafeMutablePointer<curl_slist>? {
+    var list: UnsafeMutablePointer<curl_slist>?
+    for line in lines {
+      guard let longer = curl_slist_append(list, line.cString) else {
+        curl_slist_free_all(list)
+        return nil
+      }
+      list = longer
+    }
+    return list
   }
 
   /// Forgets the body that was sent, which libcurl would otherwise keep until the next one.
@@ -150,7 +174,6 @@ extension EasyHandle {
     options.set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
     if let caFile = settings.caFile { options.set(CURLOPT_CAINFO, caFile) }
 
-    options.set(CURLOPT_HTTPHEADER, list: headers)
     options.set(CURLOPT_USERAGENT, settings.userAgent)
     options.set(CURLOPT_ACCEPT_ENCODING, "")
     options.set(CURLOPT_CLOSESOCKETDATA, pointer: Unmanaged.passUnretained(poller).toOpaque())

@@ -1,5 +1,4 @@
 import CCurl
-import CPlatform
 
 /// One of libcurl's multi handles: the transfers that run in it, and the connections that it keeps.
 ///
@@ -10,25 +9,26 @@ final class MultiHandle {
   let poller: Poller
 
   private let multi: UnsafeMutableRawPointer
-  private let processID = getpid()
+  private let mark: ProcessMark
   /// When libcurl wants to be called, in microseconds: 0 for at once, nil for not at all.
   private(set) var due: Int64?
 
-  private init(_ poller: Poller, _ multi: UnsafeMutableRawPointer) {
+  private init(_ poller: Poller, _ multi: UnsafeMutableRawPointer, _ mark: ProcessMark) {
+    self.mark = mark
     self.poller = poller
     self.multi = multi
   }
 
   /// Makes a handle that keeps so many connections; nil where memory or descriptors ran out.
-  static func make(connections: Int) -> MultiHandle? {
-    guard let poller = Poller(), let multi = curl_multi_init() else { return nil }
-    let handle = MultiHandle(poller, multi)
+  static func make(connections: Int, _ mark: ProcessMark) -> MultiHandle? {
+    guard let poller = Poller.make(mark), let multi = curl_multi_init() else { return nil }
+    let handle = MultiHandle(poller, multi, mark)
     return handle.configure(connections) == CURLM_OK ? handle : nil
   }
 
   deinit {
     // In a forked child, closing these connections would end the parent's TLS sessions.
-    if processID == getpid() { curl_multi_cleanup(multi) }
+    if mark.isOfThisProcess { curl_multi_cleanup(multi) }
   }
 
   private func configure(_ connections: Int) -> CURLMcode {

@@ -23,6 +23,13 @@ struct OptionList {
     attempt { argyle_curl_set_string($0, option, value) }
   }
 
+  /// The bytes of a text with a NUL at its end, of which libcurl keeps a copy.
+  mutating func set(_ option: CURLoption, _ text: [UInt8]) {
+    attempt { handle in
+      text.withUnsafeBytes { argyle_curl_set_bytes(handle, option, $0.baseAddress) }
+    }
+  }
+
   mutating func set(_ option: CURLoption, list: UnsafeMutablePointer<curl_slist>) {
     attempt { argyle_curl_set_list($0, option, list) }
   }
@@ -47,25 +54,24 @@ struct OptionList {
     attempt { argyle_curl_set_close_function($0, function) }
   }
 
-  /// The method and the body, of which libcurl keeps a copy; nothing is left of another method.
-  mutating func set(method request: Request) {
-    switch request.method {
+  /// The method; nothing is left of another one.
+  mutating func set(_ method: Request.Method) {
+    switch method {
     case .get, .post: attempt { argyle_curl_set_string($0, CURLOPT_CUSTOMREQUEST, nil) }
-    case .patch, .delete: set(CURLOPT_CUSTOMREQUEST, request.method.name)
+    case .patch, .delete: set(CURLOPT_CUSTOMREQUEST, method.name)
     }
-    switch request.method {
-    case .get, .delete: set(CURLOPT_HTTPGET, 1)
-    case .post, .patch:
-      set(CURLOPT_POST, 1)
-      let body = request.body ?? []
-      attempt { argyle_curl_set_offset($0, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)) }
-      attempt { handle in
-        body.withUnsafeBytes {
-          // NULL would mean a body to be read from a callback, and an empty array may have no address.
-          $0.isEmpty
-            ? argyle_curl_set_bytes(handle, CURLOPT_COPYPOSTFIELDS, "")
-            : argyle_curl_set_bytes(handle, CURLOPT_COPYPOSTFIELDS, $0.baseAddress)
-        }
+    set(method.hasBody ? CURLOPT_POST : CURLOPT_HTTPGET, 1)
+  }
+
+  /// The body, of which libcurl keeps a copy.
+  mutating func set(body: [UInt8]) {
+    attempt { argyle_curl_set_offset($0, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)) }
+    attempt { handle in
+      body.withUnsafeBytes {
+        // NULL would mean a body to be read from a callback, and an empty array may have no address.
+        $0.isEmpty
+          ? argyle_curl_set_bytes(handle, CURLOPT_COPYPOSTFIELDS, "")
+          : argyle_curl_set_bytes(handle, CURLOPT_COPYPOSTFIELDS, $0.baseAddress)
       }
     }
   }

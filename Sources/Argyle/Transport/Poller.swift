@@ -23,7 +23,7 @@ final class Poller {
   /// The descriptor, which is readable whenever there is something to do.
   let descriptor: Int32
 
-  private let processID = getpid()
+  private let mark: ProcessMark
   private var watches: [curl_socket_t: Watch] = [:]
   private var changed: [curl_socket_t] = []
   private let events: UnsafeMutableBufferPointer<epoll_event>
@@ -34,18 +34,23 @@ final class Poller {
   /// When the timer goes off, in microseconds; nil where it is not set.
   private var timerIsSetTo: Int64?
 
-  /// Makes a descriptor; nil where the process may have no more.
-  init?() {
-    descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
+  private init(_ descriptor: Int32, _ mark: ProcessMark) {
+    self.descriptor = descriptor
+    self.mark = mark
     events = .allocate(capacity: 64)
     events.initialize(repeating: epoll_event())
-    if descriptor < 0 { return nil }
+  }
+
+  /// Makes a descriptor; nil where the process may have no more.
+  static func make(_ mark: ProcessMark) -> Poller? {
+    let descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
+    return descriptor < 0 ? nil : Poller(descriptor, mark)
   }
 
   deinit {
     events.deallocate()
     // A forked child's copies are the parent's.
-    guard descriptor >= 0, processID == getpid() else { return }
+    guard mark.isOfThisProcess else { return }
     if let signals {
       close(signals.timer)
       close(signals.wakeUp)

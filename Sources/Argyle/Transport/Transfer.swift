@@ -86,10 +86,10 @@ extension Transfer {
     }
     headBytes += line.count
     // The final answer may follow an interim one.
-    if line.starts(with: "HTTP/".utf8) {
+    if line.first == UInt8(ascii: "H"), line.starts(with: "HTTP/".utf8) {
       hasWholeHead = false
       headers = ResponseHeaders()
-    } else if line.elementsEqual("\r\n".utf8) || line.elementsEqual("\n".utf8) {
+    } else if line.count <= 2, line.last == UInt8(ascii: "\n") {
       hasWholeHead = true
     } else if !hasWholeHead {
       headers.append(line)

@@ -6,17 +6,26 @@ package struct UserID: Sendable {
   /// The id as it was given.
   let text: String
 
+  /// Whether all of it may stand in a path as it is.
+  private let isUnreserved: Bool
+
   /// Checks an id; an error names the rule that it breaks.
   package init(_ text: String) throws(ArgyleError) {
+    var text = text
+    // One look at contiguous bytes: this is done for each call.
+    let (count, hasNUL, isUnreserved) = text.withUTF8 { bytes in
+      (bytes.count, bytes.contains(0), bytes.allSatisfy { UserID.isUnreserved($0) })
+    }
+    guard count > 0 else { throw UserID.error("must not be empty") }
+    guard count <= 255 else { throw UserID.error("must not be longer than 255 bytes") }
     let bytes = text.utf8
-    guard !bytes.isEmpty else { throw UserID.error("must not be empty") }
-    guard bytes.count <= 255 else { throw UserID.error("must not be longer than 255 bytes") }
     guard !bytes.elementsEqual(".".utf8), !bytes.elementsEqual("..".utf8) else {
       // Such a segment is resolved away, here or on the way, and the request would name another resource.
       throw UserID.error("must not be \".\" or \"..\"")
     }
-    guard !bytes.contains(0) else { throw UserID.error("must not contain a NUL character") }
+    guard !hasNUL else { throw UserID.error("must not contain a NUL character") }
     self.text = text
+    self.isUnreserved = isUnreserved
   }
 
   private static func error(_ rule: String) -> ArgyleError {
@@ -29,20 +38,28 @@ package struct UserID: Sendable {
 extension UserID {
   /// The id as one segment of a path: every byte but RFC 3986's unreserved ones percent-encoded.
   var pathSegment: String {
+    if isUnreserved { return text }
     var segment: [UInt8] = []
     for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
-        UInt8(ascii: "_"), UInt8(ascii: "~"):
+      if UserID.isUnreserved(byte) {
         segment.append(byte)
-      default:
+      } else {
         segment.append(UInt8(ascii: "%"))
         segment.append(UserID.hexadecimalDigit(byte >> 4))
         segment.append(UserID.hexadecimalDigit(byte & 15))
       }
     }
     return String(decoding: segment, as: UTF8.self)
+  }
+
+  private static func isUnreserved(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+      UInt8(ascii: "_"), UInt8(ascii: "~"):
+      true
+    default: false
+    }
   }
 
   private static func hexadecimalDigit(_ value: UInt8) -> UInt8 {

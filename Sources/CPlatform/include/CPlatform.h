@@ -26,6 +26,10 @@
 // no loaded library does.
 int argyle_pin_library(const void *address);
 
+// A page of memory that is empty in a forked child, or NULL where the kernel does not offer that.
+void *argyle_fork_page(void);
+void argyle_fork_page_free(void *page);
+
 // The event POLLRDHUP: the other side of a socket sends no more.
 short argyle_poll_hangup(void);
 

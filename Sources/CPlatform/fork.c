@@ -1,0 +1,16 @@
+// Necessary because MAP_ANONYMOUS and MADV_WIPEONFORK must be asked for before the first header.
+#define _GNU_SOURCE
+#include "CPlatform.h"
+
+#include <sys/mman.h>
+
+void *argyle_fork_page(void) {
+  size_t size = (size_t)sysconf(_SC_PAGESIZE);
+  void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return NULL;
+  if (madvise(page, size, MADV_WIPEONFORK) == 0) return page;
+  munmap(page, size);
+  return NULL;
+}
+
+void argyle_fork_page_free(void *page) { munmap(page, (size_t)sysconf(_SC_PAGESIZE)); }
