@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import http.client
 import json
+import os
 import signal
 import socket
 import time
@@ -228,6 +229,8 @@ def test_closed_though_the_body_is_far_too_large(faulty: Sandbox) -> None:
 
 # Delays
 
+POST = f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n\r\n".encode()
+
 
 def request(sandbox: Sandbox, method: str, path: str) -> socket.socket:
     """Sends a request, and leaves the answer for later."""
@@ -251,6 +254,31 @@ def test_delay(faulty: Sandbox) -> None:
         start = time.monotonic()
         assert faulty.send("GET", "/v1/users").status == 200
         assert time.monotonic() - start >= 0.3
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+def test_delayed_client_that_sends_no_more(faulty: Sandbox, requests: int) -> None:
+    """The end of what it sends, which has come before the delay is over, is not its going away."""
+    add(faulty, kind="delay", milliseconds=100)
+    assert faulty.raw(POST * requests).count(b"HTTP/1.1 201 ") == requests
+    assert count(faulty) == requests
+
+
+def test_delay_ends_with_its_fault_though_it_has_hardly_begun(faulty: Sandbox) -> None:
+    add(faulty, kind="delay", milliseconds=600_000, method="POST")
+    waiting, clearing = faulty.connect(), faulty.connect()
+    for connection in (waiting, clearing):
+        assert faulty.send("GET", "/v1/users", connection=connection).status == 200
+    # It finds both requests at once, and takes up the older connection first.
+    faulty.signal(signal.SIGSTOP)
+    os.waitpid(faulty.process.pid, os.WUNTRACED)
+    waiting.request("POST", "/v1/users", headers={"Authorization": basic()})
+    clearing.request("DELETE", "/_sandbox/faults")
+    faulty.signal(signal.SIGCONT)
+    assert clearing.getresponse().status == 204
+    assert waiting.getresponse().status == 201
+    waiting.close()
+    clearing.close()
 
 
 def test_delay_holds_up_nobody_else(faulty: Sandbox) -> None:
@@ -315,9 +343,9 @@ def test_delayed_and_closed(faulty: Sandbox) -> None:
 
 def test_pipelined_requests_are_delayed_each(faulty: Sandbox) -> None:
     add(faulty, kind="delay", milliseconds=50)
-    one = f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n\r\n"
+    last = POST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     with socket.create_connection(("127.0.0.1", faulty.port), timeout=PATIENCE) as connection:
-        connection.sendall((one * 2 + one.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).encode())
+        connection.sendall(POST * 2 + last)
         received = b""
         while part := connection.recv(65536):
             received += part

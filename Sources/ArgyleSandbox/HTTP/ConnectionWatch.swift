@@ -54,7 +54,10 @@ final class ConnectionWatch {
     monitor.lock()
     defer { monitor.unlock() }
     let now = Moment.now()
-    for connection in connections where connection.phase == .delayed { connection.deadline = now }
+    for connection in connections {
+      connection.delayEnd = nil
+      if connection.phase == .delayed { connection.deadline = now }
+    }
     wake(at: now)
   }
 
@@ -95,14 +98,23 @@ final class ConnectionWatch {
     watch(connection)
   }
 
-  /// Suspends a connection for a time; false where its request is to go on at once.
-  func delay(_ connection: HTTPConnection, milliseconds: Int) -> Bool {
+  /// Begins a delay, for which the connection is still to be suspended.
+  func delay(_ connection: HTTPConnection, milliseconds: Int) {
     monitor.lock()
     defer { monitor.unlock() }
+    connection.delayEnd = .now().adding(milliseconds: milliseconds)
+  }
+
+  /// Suspends a connection for the delay that has begun; false where its request is to go on at once.
+  func suspend(_ connection: HTTPConnection) -> Bool {
+    monitor.lock()
+    defer { monitor.unlock() }
+    guard let end = connection.delayEnd else { return false }
+    connection.delayEnd = nil
     if delaysAreOver || hasEnded || connection.phase == .ended { return false }
     MHD_suspend_connection(connection.handle)
     connection.phase = .delayed
-    connection.deadline = .now().adding(milliseconds: milliseconds)
+    connection.deadline = end
     watch(connection)
     return true
   }

@@ -16,6 +16,9 @@ final class HTTPConnection {
   /// Until when, which the watch alone reads and writes.
   var deadline: Moment
 
+  /// The end of a delay for which it is still to be suspended, which the watch alone reads and writes.
+  var delayEnd: Moment?
+
   init(handle: OpaquePointer?, descriptor: Int32, deadline: Moment) {
     self.handle = handle
     self.descriptor = descriptor

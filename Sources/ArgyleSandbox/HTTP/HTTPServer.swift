@@ -106,7 +106,7 @@ private func requestLineCame(
   return nil
 }
 
-/// Called when the headers have come, for each part of the body, at its end, and after a delay.
+/// Called when the headers have come, for each part of the body, at its end, and before and after a delay.
 private func requestCame(
   context: UnsafeMutableRawPointer?,
   handle: OpaquePointer?,

@@ -33,15 +33,21 @@ final class HTTPService {
     return exchange
   }
 
-  /// The body has come to its end, or a delay has; gives false to close the connection.
+  /// The body has come to its end, a delay has, or one begins; gives false to close the connection.
   func finish(_ exchange: HTTPExchange, on connection: HTTPConnection) -> Bool {
     if exchange.outcome == nil {
       guard gate.isOpen else { return false }
       let outcome = watch.duringWork { carryOut(exchange, on: connection) }
       exchange.outcome = outcome
       if outcome.endsDelays { watch.endDelays() }
-      let delay = outcome.delayMilliseconds
-      if delay > 0, watch.delay(connection, milliseconds: delay) { return true }
+      if outcome.delayMilliseconds > 0 {
+        watch.delay(connection, milliseconds: outcome.delayMilliseconds)
+        // libmicrohttpd now comes back at once, and reads no more before the answer. If it were suspended here,
+        // it would go on with reading, and close the connection of a client that has sent all.
+        return true
+      }
+    } else if watch.suspend(connection) {
+      return true
     }
     return send(exchange, on: connection)
   }
