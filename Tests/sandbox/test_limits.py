@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE, Sandbox, Starter, basic, run
+from conftest import PATIENCE, Sandbox, Starter, basic, executable, run
 
 HEAD = f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n" \
     "Content-Type: application/json\r\n"
@@ -337,6 +337,24 @@ def test_sandbox_that_may_open_few_files_from_the_start(start: Starter) -> None:
         assert sandbox.send("GET", path, connection=newcomer).status == 200
         newcomer.close()
     assert 150 < len(os.listdir(f"/proc/{sandbox.process.pid}/fd")) < 256
+    for connection in silent:
+        connection.close()
+
+
+@pytest.mark.parametrize("count", [16, 18, 24])
+def test_sandbox_that_may_open_hardly_any_files(
+        start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """The oldest make room here too, long before their time is over."""
+    script = tmp_path / "sandbox"
+    script.write_text(f"#!/bin/sh\nulimit -n {count}\nexec '{executable()}' \"$@\"\n")
+    script.chmod(0o700)
+    monkeypatch.setenv("ARGYLE_SANDBOX", str(script))
+    sandbox = start()
+    silent = [connect(sandbox) for _ in range(30)]
+    for path in ("/v1/users", "/_sandbox"):
+        newcomer = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=10)
+        assert sandbox.send("GET", path, connection=newcomer).status == 200
+        newcomer.close()
     for connection in silent:
         connection.close()
 

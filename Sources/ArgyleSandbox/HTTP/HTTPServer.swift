@@ -28,8 +28,8 @@ final class HTTPServer {
     service = HTTPService(
       port: socket.port,
       settings: settings,
-      // From here on, others make room for new ones.
-      capacity: limit - limit / 10,
+      // From here on, others make room for new ones, which takes a connection more.
+      capacity: max(1, limit - max(1, limit / 10)),
       handler: handler
     )
     // The daemon closes the socket if it fails to start, and only then.
