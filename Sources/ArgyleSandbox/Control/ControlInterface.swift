@@ -136,8 +136,7 @@ struct ControlInterface {
     case .get, .head: break
     case .put:
       var members = try JSONMembers(request.body)
-      let range = -Clock.maximumOffset...Clock.maximumOffset
-      guard let seconds = try members.integer("offset_seconds", range) else {
+      guard let seconds = try members.integer("offset_seconds", Clock.offsets) else {
         throw .option("'offset_seconds' is required")
       }
       try members.finish()

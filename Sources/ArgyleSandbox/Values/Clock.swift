@@ -1,7 +1,10 @@
 /// The sandbox's time, which can be moved.
 final class Clock {
-  /// How far it is moved at most, either way: about thirty years, which stay far from 1970 and 9999.
-  static var maximumOffset: Int { 1_000_000_000 }
+  /// How far it is moved at most: some twenty years back, or thirty forth.
+  ///
+  /// From a system's clock that is right, times in seconds then have ten digits, those at which tokens expire
+  /// too; the length of an access token hangs on that.
+  static var offsets: ClosedRange<Int> { -700_000_000...1_000_000_000 }
 
   /// How many seconds it is ahead of the system's.
   var offsetSeconds = 0
