@@ -105,7 +105,7 @@ struct ClientTests {
       return try await group.reduce(into: Set<String>()) { $0.insert($1) }
     }
     #expect(ids.count == 16)
-    #expect(try client.users.list().count == 16)
+    #expect(try await client.users.list().count == 16)
   }
 
   @Test func noDescriptionShowsASecret() throws {

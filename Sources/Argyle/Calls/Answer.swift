@@ -18,8 +18,19 @@ package struct Answer: Sendable {
     }
   }
 
+  /// The body as JSON, checked for what this library relies on in the answer to an operation.
+  func document(of kind: Operation.Kind) throws(ArgyleError) -> JSONReference {
+    switch kind {
+    case .createUser: try object(with: "id", "token")
+    case .getUser, .updateUser: try object(with: "id")
+    case .listUsers: try UserPageDocument(self).document
+    case .createUserToken: try object(with: "access")
+    case .deleteUser: try document()
+    }
+  }
+
   /// The body as a JSON object with members that are texts and not empty.
-  func object(with keys: StaticString...) throws(ArgyleError) -> JSONReference {
+  private func object(with keys: StaticString...) throws(ArgyleError) -> JSONReference {
     let document = try document()
     guard document.isObject else { throw protocolError("the answer is not a JSON object") }
     for key in keys where document.member(key)?.text == nil {

@@ -77,31 +77,20 @@ extension Call {
     if case .finished(.failure(let error)) = state { error } else { nil }
   }
 
-  /// The answer to a call that succeeded.
-  func answer() throws(ArgyleError) -> Answer {
-    guard case .finished(let result) = state else {
-      throw ArgyleError(.argument, "call must be over")
-    }
-    return try result.get()
+  /// What became of the call; an error where it is not over.
+  var result: Result<Answer, ArgyleError> {
+    if case .finished(let result) = state { return result }
+    return .failure(ArgyleError(.argument, "call must be over"))
   }
 
-  /// The answer as a jansson value, for an operation that has one.
-  func requireDocument() throws(ArgyleError) -> JSONReference {
-    guard let document = try document() else {
-      throw try answer().protocolError("the answer is empty where JSON is expected")
-    }
-    return document
+  /// The answer to a call that succeeded.
+  func answer() throws(ArgyleError) -> Answer {
+    try result.get()
   }
 
   /// The answer as a jansson value, checked for what this library relies on; nil after a delete.
   package func document() throws(ArgyleError) -> JSONReference? {
     let answer = try answer()
-    switch kind {
-    case .createUser: return try answer.object(with: "id", "token")
-    case .getUser, .updateUser: return try answer.object(with: "id")
-    case .listUsers: return try UserPageDocument(answer).document
-    case .createUserToken: return try answer.object(with: "access")
-    case .deleteUser: return nil
-    }
+    return kind == .deleteUser ? nil : try answer.document(of: kind)
   }
 }

@@ -13,6 +13,15 @@ final class ConnectionPool: Sendable {
   private let idle = IdleQueues()
   private let mark = ProcessMark()
 
+  #if !hasFeature(Embedded)
+    /// Runs the calls of Swift concurrency.
+    let asyncCalls: AsyncCalls
+
+    init() {
+      asyncCalls = AsyncCalls(mark)
+    }
+  #endif
+
   /// Whether this is the process that made the pool, and not a fork of it.
   var belongsToThisProcess: Bool { mark.isOfThisProcess }
 

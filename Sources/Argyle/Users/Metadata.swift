@@ -21,6 +21,12 @@ package struct Metadata: Sendable {
     self = try reference.withValue { (value) throws(ArgyleError) in try Metadata(value) }
   }
 
+  /// Encodes a Swift value where there is one.
+  init?(optional value: JSON?) throws(ArgyleError) {
+    guard let value else { return nil }
+    try self.init(value)
+  }
+
   /// Takes JSON text, to be sent as it is; an error names the rule that it breaks.
   package init(text: [UInt8]) throws(ArgyleError) {
     do {

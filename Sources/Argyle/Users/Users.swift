@@ -13,9 +13,7 @@ public struct Users: Sendable {
   /// - Returns: the user's id and a token: a credential to keep secret.
   /// - Throws: ``ArgyleError``.
   public func create(externalMetadata: JSON? = nil) throws(ArgyleError) -> NewUser {
-    var metadata: Metadata?
-    if let externalMetadata { metadata = try Metadata(externalMetadata) }
-    return NewUser(try client.createUser(metadata))
+    NewUser(try client.createUser(Metadata(optional: externalMetadata)))
   }
 
   /// Retrieves a user ("Retrieve a user and their metadata": `GET /v1/users/{id}`).

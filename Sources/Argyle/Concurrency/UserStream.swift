@@ -1,0 +1,124 @@
+#if !hasFeature(Embedded)
+  /// All users as an asynchronous sequence, page after page, in memory that does not grow with their number.
+  ///
+  /// While one page is read the next is already on its way. What is promised of users who are created or deleted
+  /// meanwhile is what ``UserCursor`` promises. A failure ends the sequence.
+  public struct UserStream: AsyncSequence, Sendable {
+    let client: Client
+    let query: UserQuery
+
+    /// Starts a walk.
+    public func makeAsyncIterator() -> AsyncIterator {
+      AsyncIterator(client, query)
+    }
+
+    /// A walk over the users.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+      private let client: Client
+      private let query: UserQuery
+      private var paging: UserPaging
+      private var users: [User] = []
+      private var index = 0
+      private var isOver = false
+      private let ahead = LookAhead()
+
+      init(_ client: Client, _ query: UserQuery) {
+        self.client = client
+        self.query = query
+        paging = UserPaging(query)
+      }
+
+      /// Gives the next user, or nil at the end.
+      public mutating func next() async throws(ArgyleError) -> User? {
+        try await next(isolation: nil)
+      }
+
+      /// Gives the next user, or nil at the end.
+      ///
+      /// - Parameter actor: where the caller runs.
+      /// - Returns: the user.
+      /// - Throws: ``ArgyleError``, after which the sequence is at its end.
+      public mutating func next(
+        isolation actor: isolated (any Actor)?
+      ) async throws(ArgyleError) -> User? {
+        if isOver { return nil }
+        do {
+          while index == users.count {
+            guard try await fetch(isolation: actor) else {
+              isOver = true
+              return nil
+            }
+          }
+        } catch {
+          isOver = true
+          throw error
+        }
+        index += 1
+        return users[index - 1]
+      }
+
+      /// Fetches the next page; false where there is none.
+      private mutating func fetch(
+        isolation actor: isolated (any Actor)?
+      ) async throws(ArgyleError) -> Bool {
+        try query.validate()
+        let text: String
+        switch paging.following {
+        case .end: return false
+        case .failure(let error): throw error
+        case .page(let query): text = query
+        }
+        let answer = try await answer(to: text, isolation: actor)
+        let page = try UserPageDocument(answer)
+        try paging.take(page, answer)
+        users = UserPage(page.document).results
+        index = 0
+        if case .page(let query) = paging.following { ahead.start(query, client) }
+        return true
+      }
+
+      /// The answer that was asked for ahead, or where that failed, one that is asked for now.
+      private func answer(
+        to query: String,
+        isolation actor: isolated (any Actor)?
+      ) async throws(ArgyleError) -> Answer {
+        if let answer = try await ahead.take(isolation: actor) { return answer }
+        return try await client.perform(.listUsers(query: query))
+      }
+    }
+  }
+
+  /// The page after the one at hand, asked for before it is needed; given up with the walk.
+  private final class LookAhead {
+    private var task: Task<Result<Answer, ArgyleError>, Never>?
+
+    deinit {
+      task?.cancel()
+    }
+
+    func start(_ query: String, _ client: Client) {
+      task = Task {
+        do throws(ArgyleError) {
+          return .success(try await client.perform(.listUsers(query: query)))
+        } catch {
+          return .failure(error)
+        }
+      }
+    }
+
+    /// The answer; nil where none was asked for or none came.
+    ///
+    /// Where the caller's task is cancelled, that ends the call too.
+    func take(isolation actor: isolated (any Actor)?) async throws(ArgyleError) -> Answer? {
+      guard let task else { return nil }
+      self.task = nil
+      let result = await withTaskCancellationHandler {
+        await task.value
+      } onCancel: {
+        task.cancel()
+      }
+      if case .failure(let error) = result, error.code == .cancelled { throw error }
+      return try? result.get()
+    }
+  }
+#endif

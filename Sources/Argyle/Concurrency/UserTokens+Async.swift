@@ -1,0 +1,15 @@
+#if !hasFeature(Embedded)
+  extension UserTokens {
+    /// Creates a token for a user ("Create a user token": `POST /v1/user-tokens`), without blocking.
+    ///
+    /// The cancellation of the task ends the call with ``ArgyleError/Code/cancelled``.
+    ///
+    /// - Parameter userID: the user's id, as for ``Users/get(_:)``.
+    /// - Returns: the tokens: credentials to keep secret.
+    /// - Throws: ``ArgyleError``: ``ArgyleError/Code/invalidRequest`` where there is no such user.
+    public func create(_ userID: String) async throws(ArgyleError) -> UserToken {
+      let answer = try await client.perform(.createUserToken(UserID(userID)))
+      return UserToken(try answer.document(of: .createUserToken))
+    }
+  }
+#endif

@@ -1,0 +1,127 @@
+import Argyle
+import ArgyleSandbox
+import Testing
+
+/// The Swift API for Swift concurrency, against a sandbox of its own.
+struct ConcurrencyTests {
+  private let sandbox: SandboxServer
+  private let client: Client
+
+  init() throws {
+    (sandbox, client) = try Self.start()
+  }
+
+  /// Starts a sandbox with these faults, and makes a client for it.
+  private static func start(faults: [String] = []) throws -> (SandboxServer, Client) {
+    var options = SandboxOptions()
+    options.keyID = "id"
+    options.keySecret = "canary"
+    options.faults = faults
+    let sandbox = try SandboxServer(options)
+    return (sandbox, try Client(keyID: "id", keySecret: "canary", baseURL: sandbox.url))
+  }
+
+  @Test func aUserLivesFromCreateToDelete() async throws {
+    let created = try await client.users.create(externalMetadata: ["group": "A"])
+    let user = try await client.users.get(created.id)
+    #expect(user.externalMetadata == ["group": "A"])
+    let updated = try await client.users.update(created.id, externalMetadata: nil)
+    #expect(updated.externalMetadata == .null)
+    let token = try await client.userTokens.create(created.id)
+    #expect(try token.claims().userID == created.id)
+    #expect(try await client.users.list().results.map(\.id) == [created.id])
+    try await client.users.delete(created.id)
+    let error = await #expect(throws: ArgyleError.self) { try await client.users.get(created.id) }
+    #expect(error?.code == .notFound)
+    #expect(error?.attempts == 1)
+  }
+
+  @Test func whatIsWrongIsSaidBeforeAnythingIsSent() async throws {
+    let id = await #expect(throws: ArgyleError.self) { try await client.users.get("") }
+    #expect(id?.code == .argument)
+    let limit = await #expect(throws: ArgyleError.self) { try await client.users.list(limit: 0) }
+    #expect(limit?.message == "limit must be between 1 and 2147483647")
+    let stream = await #expect(throws: ArgyleError.self) {
+      for try await _ in client.users.stream(UserQuery(offset: -1)) {}
+    }
+    #expect(stream?.code == .argument)
+  }
+
+  @Test func manyTasksShareAClient() async throws {
+    let ids = try await withThrowingTaskGroup(of: String.self) { group in
+      for number in 0..<500 {
+        group.addTask {
+          try await client.users.create(externalMetadata: .integer(Int64(number))).id
+        }
+      }
+      return try await group.reduce(into: Set<String>()) { $0.insert($1) }
+    }
+    #expect(ids.count == 500)
+    var seen: [String] = []
+    for try await user in client.users.stream() { seen.append(user.id) }
+    #expect(seen.count == 500)
+    #expect(Set(seen) == ids)
+    #expect(try client.users.all().map { try $0.get().id } == seen)
+  }
+
+  @Test func theStreamIsEmptyWhereNobodyIs() async throws {
+    for try await user in client.users.stream() { Issue.record("there is \(user)") }
+  }
+
+  @Test func theStreamEndsWithItsFailure() async throws {
+    let wrong = try Client(keyID: "id", keySecret: "wrong", baseURL: sandbox.url)
+    var iterator = wrong.users.stream().makeAsyncIterator()
+    do {
+      _ = try await iterator.next()
+      Issue.record("a wrong key is taken")
+    } catch {
+      #expect(error.code == .authentication)
+    }
+    #expect(try await iterator.next() == nil)
+  }
+
+  @Test func aWalkCanBeGivenUpWithAPageOnItsWay() async throws {
+    for _ in 0..<5 { _ = try await client.users.create() }
+    for try await _ in client.users.stream(UserQuery(limit: 1)) { break }
+    #expect(try await client.users.list(limit: 1).count == 5)
+  }
+
+  @Test(.timeLimit(.minutes(1))) func theCancellationOfATaskEndsItsCall() async throws {
+    let (sandbox, client) = try Self.start(
+      faults: [#"{"kind": "delay", "milliseconds": 600000, "method": "POST"}"#]
+    )
+    let task = Task { try await client.users.create() }
+    // Carried out at once, but for its answer.
+    while try await client.users.list().count == 0 {}
+    task.cancel()
+    let error = await #expect(throws: ArgyleError.self) { try await task.value }
+    #expect(error?.code == .cancelled)
+    #expect(error?.outcomeIsUnknown == true)
+    sandbox.stop()
+  }
+
+  @Test(.timeLimit(.minutes(1))) func aTaskThatWasCancelledBeforeSendsNothing() async throws {
+    let task = Task {
+      while !Task.isCancelled { await Task.yield() }
+      return try await client.users.create()
+    }
+    task.cancel()
+    let error = await #expect(throws: ArgyleError.self) { try await task.value }
+    #expect(error?.code == .cancelled)
+    #expect(error?.outcomeIsUnknown == false)
+    #expect(try await client.users.list().count == 0)
+  }
+
+  @Test func manyAreCancelledAtOnceAndOthersGoOn() async throws {
+    let (sandbox, client) = try Self.start(faults: [#"{"kind": "delay", "milliseconds": 300}"#])
+    let doomed = (0..<50).map { _ in Task { try await client.users.list() } }
+    let others = (0..<50).map { _ in Task { try await client.users.list() } }
+    for task in doomed { task.cancel() }
+    for task in doomed {
+      let error = await #expect(throws: ArgyleError.self) { try await task.value }
+      #expect(error?.code == .cancelled)
+    }
+    for task in others { #expect(try await task.value.results.isEmpty) }
+    sandbox.stop()
+  }
+}

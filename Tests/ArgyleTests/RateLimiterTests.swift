@@ -1,0 +1,74 @@
+import Testing
+
+@testable import Argyle
+
+/// The pace of requests, on a clock of the test's own.
+struct RateLimiterTests {
+  /// The times at which requests that all want to begin at one time may be made, in microseconds.
+  private func times(_ limiter: RateLimiter, _ count: Int, at now: Int64) -> [Int64] {
+    (0..<count).map { _ in limiter.reserve(now) }
+  }
+
+  @Test func requestsAreEvenlySpaced() {
+    #expect(
+      times(RateLimiter(requestsPerSecond: 4), 4, at: 5_000_000)
+        == [5_000_000, 5_250_000, 5_500_000, 5_750_000]
+    )
+    #expect(times(RateLimiter(requestsPerSecond: 0.5), 2, at: 9) == [9, 2_000_009])
+  }
+
+  @Test func aPauseAllowsASmallBurst() {
+    let limiter = RateLimiter(requestsPerSecond: 50)
+    // A tenth of a second's worth at once, and then one every 20 ms.
+    #expect(
+      times(limiter, 8, at: 1_000_000)
+        == [1_000_000, 1_000_000, 1_000_000, 1_000_000, 1_000_000, 1_020_000, 1_040_000, 1_060_000]
+    )
+    // However long the pause, no more than that.
+    #expect(times(limiter, 6, at: 60_000_000).filter { $0 == 60_000_000 }.count == 5)
+  }
+
+  @Test func noSecondHasMoreThanItsShare() {
+    let limiter = RateLimiter(requestsPerSecond: 100)
+    let all = times(limiter, 1000, at: 1_000_000)
+    for start in all { #expect(all.filter { $0 >= start && $0 < start + 1_000_000 }.count <= 110) }
+    #expect(all == all.sorted())
+  }
+
+  @Test func aRefusalHalvesThePaceOnceASecond() {
+    let limiter = RateLimiter(requestsPerSecond: 4)
+    for _ in 0..<10 { limiter.note(status: 429, retryAfterMilliseconds: nil, 1_000_000) }
+    #expect(times(limiter, 3, at: 1_000_000) == [1_000_000, 1_500_000, 2_000_000])
+    limiter.note(status: 429, retryAfterMilliseconds: nil, 2_500_000)
+    #expect(times(limiter, 3, at: 10_000_000) == [10_000_000, 11_000_000, 12_000_000])
+  }
+
+  @Test func thePaceRecovers() {
+    let limiter = RateLimiter(requestsPerSecond: 4)
+    limiter.note(status: 429, retryAfterMilliseconds: nil, 1_000_000)
+    limiter.note(status: 200, retryAfterMilliseconds: nil, 3_500_000)
+    // From half to three quarters in a quarter of the ten seconds.
+    #expect(times(limiter, 2, at: 4_000_000) == [4_000_000, 4_333_333])
+    limiter.note(status: 200, retryAfterMilliseconds: nil, 60_000_000)
+    #expect(times(limiter, 2, at: 61_000_000) == [61_000_000, 61_250_000])
+  }
+
+  @Test func thePaceIsNeverNothing() {
+    let limiter = RateLimiter(requestsPerSecond: 64)
+    for second in 1..<100 {
+      limiter.note(status: 429, retryAfterMilliseconds: nil, Int64(second) * 1_000_000)
+    }
+    #expect(times(limiter, 2, at: 200_000_000) == [200_000_000, 201_000_000])
+  }
+
+  @Test func retryAfterPausesAll() {
+    let limiter = RateLimiter(requestsPerSecond: 1000)
+    limiter.note(status: 429, retryAfterMilliseconds: 2000, 1_000_000)
+    #expect(limiter.isPaused(2_999_999))
+    #expect(!limiter.isPaused(3_000_000))
+    #expect(limiter.reserve(1_000_000) == 3_000_000)
+    // A year is not waited for.
+    limiter.note(status: 429, retryAfterMilliseconds: 31_536_000_000, 5_000_000)
+    #expect(limiter.reserve(5_000_000) == 65_000_000)
+  }
+}

@@ -1,0 +1,120 @@
+import Testing
+
+@testable import Argyle
+
+/// How a list goes on from page to page, without a network.
+struct UserPagingTests {
+  private func answer(_ body: String) -> Answer {
+    Answer(
+      context: CallContext(Request(.get, "/v1/users"), authority: "host:1", secrets: []),
+      response: Response(head: ResponseHead(status: 200), body: Array(body.utf8)),
+      attempts: 1
+    )
+  }
+
+  /// What a walk asks for after these pages, told in both forms.
+  private func next(after pages: [String], _ query: UserQuery = UserQuery(limit: 2)) throws
+    -> String
+  {
+    var read = UserPaging(query)
+    var text = UserPaging(query)
+    for page in pages {
+      let answer = answer(page)
+      try read.take(UserPageDocument(answer), answer)
+      try text.take(textOf: answer)
+    }
+    let told = [read, text].map { paging in
+      switch paging.following {
+      case .page(let query): query
+      case .end: "end"
+      case .failure(let error): error.message
+      }
+    }
+    #expect(told[0] == told[1])
+    return told[0]
+  }
+
+  @Test(arguments: [
+    (
+      #"{"results": [], "next": "https://elsewhere:1/v9/x?limit=2&cursor=c%2F#part"}"#,
+      "limit=2&cursor=c%2F"
+    ),
+    (#"{"next": "\u003foffset=2", "results": []}"#, "offset=2"),
+    (#"{"results": [], "next": null}"#, "end"),
+    (#"{"results": []}"#, "end"),
+    (#"[{"id": "a"}, {"id": "b", "next": 1}]"#, "limit=2&offset=2"),
+    (" [ ] ", "end"),
+  ])
+  func theNextPageIsFound(page: String, expected: String) throws {
+    #expect(try next(after: [page]) == expected)
+  }
+
+  @Test(arguments: [
+    #"{"results": [], "next": "https://host/no-query"}"#, #"{"results": [], "next": "?"}"#,
+    #"{"results": [], "next": "?a b"}"#, #"{"results": [], "next": "?\u0000"}"#,
+    #"{"results": [], "next": ""}"#,
+    "{\"results\": [], \"next\": \"?\(String(repeating: "x", count: 8193))\"}",
+  ])
+  func aLinkThatCannotBeFollowedIsAFailureThatStays(page: String) throws {
+    #expect(try next(after: [page]).hasSuffix("\"next\" in the answer is no link with a query"))
+  }
+
+  @Test(arguments: [1, 2, 3, 64])
+  func aShortCircleIsNoticedBeforeItBegins(length: Int) throws {
+    let pages = (0..<length).map { number in
+      #"{"results": [], "next": "?\#((number + 1) % length)"}"#
+    }
+    let first = #"{"results": [], "next": "?0"}"#
+    #expect(try next(after: [first] + pages).hasSuffix("one that was already given"))
+  }
+
+  @Test(arguments: [65, 100, 1000, 5000])
+  func aLongCircleIsNoticedAsWell(length: Int) throws {
+    var paging = UserPaging(UserQuery())
+    for number in 0..<(4 * length) {
+      let answer = answer(#"{"results": [], "next": "?\#(number % length)"}"#)
+      try paging.take(textOf: answer)
+      if case .failure = paging.following {
+        #expect(number >= length)
+        return
+      }
+    }
+    Issue.record("a circle of \(length) pages was gone around four times")
+  }
+
+  @Test func aLongWalkIsNoCircle() throws {
+    var paging = UserPaging(UserQuery())
+    for number in 0..<20_000 {
+      try paging.take(textOf: answer(#"{"next": "?offset=\#(number)"}"#))
+      guard case .page = paging.following else {
+        Issue.record("page \(number) is taken for one given before")
+        return
+      }
+    }
+  }
+
+  @Test func aBareArrayThatComesAgainIsRefused() throws {
+    let error = #expect(throws: ArgyleError.self) {
+      try next(after: [#"[{"id": "a"}]"#, #"[{"id": "a"}]"#])
+    }
+    #expect(error?.code == .protocolViolation)
+  }
+
+  @Test func thePagesTextIsLookedAtNoFurtherThanNeeded() throws {
+    var paging = UserPaging(UserQuery())
+    let page =
+      #"{"next": "?offset=1", "results": [{"id": "\ud800", "n": 1e999, "m": 99999999999999999999}, ?"#
+    try paging.take(textOf: answer(page))
+    guard case .page("offset=1") = paging.following else {
+      Issue.record("the next page is not found")
+      return
+    }
+  }
+
+  @Test(arguments: ["", "5", "\"x\"", "null", "{", #"{"next""#, "[1,]", "{\"a\": \u{1}}"])
+  func aPageThatIsNoneIsRefusedAsText(page: String) {
+    var paging = UserPaging(UserQuery())
+    let error = #expect(throws: ArgyleError.self) { try paging.take(textOf: answer(page)) }
+    #expect(error?.code == .protocolViolation)
+  }
+}
