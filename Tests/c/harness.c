@@ -52,6 +52,7 @@ const char *name_of_code(int code) {
     [ARGYLE_ERROR_REDIRECT] = "redirect",
     [ARGYLE_ERROR_FORKED] = "forked",
     [ARGYLE_ERROR_INTERNAL] = "internal",
+    [ARGYLE_ERROR_CANCELLED] = "cancelled",
   };
   return code >= 0 && (size_t)code < COUNT(names) ? names[code] : "unknown";
 }

@@ -30,6 +30,8 @@ package final class Call {
   // What follows is for the queue to change.
   var state = State.ready
   var machine: CallMachine?
+  /// Where the call stands among those of the queue that wait, or among those that are over.
+  var place = 0
   /// Where the call stands among those of the queue that have their turn; nil where it does not.
   var activeIndex: Int?
   /// The last answer, whatever its status.

@@ -76,7 +76,7 @@ package final class CallQueue {
 
   /// All calls that the queue holds, in no particular order.
   package var calls: [Call] {
-    (waiting.remaining + active + finished.remaining).filter { $0.queue === self }
+    waiting.remaining + active + finished.remaining
   }
 }
 
@@ -91,21 +91,18 @@ extension CallQueue {
     call.times.submittedAt = MonotonicClock.now
     call.state = .waiting
     call.queue = self
-    waiting.append(call)
+    call.place = waiting.append(call)
     waitingCount += 1
     updateWakeUp()
   }
 
   /// Gives back a call that is over, in the order in which they ended; nil where none is.
   package func next() -> Call? {
-    while let call = finished.popFirst() {
-      guard call.queue === self else { continue }
-      call.queue = nil
-      finishedCount -= 1
-      if finishedCount == 0 { updateWakeUp() }
-      return call
-    }
-    return nil
+    guard let call = finished.popFirst() else { return nil }
+    call.queue = nil
+    finishedCount -= 1
+    if finishedCount == 0 { updateWakeUp() }
+    return call
   }
 
   /// Ends a call that the queue holds; nothing happens to one that is over.
@@ -128,8 +125,9 @@ extension CallQueue {
       return
     }
     end(call, "cancelled")
-    call.queue = nil
+    finished.remove(call.place)
     finishedCount -= 1
+    call.queue = nil
     updateWakeUp()
   }
 
@@ -137,6 +135,7 @@ extension CallQueue {
     switch call.state {
     case .ready, .finished: return
     case .waiting:
+      waiting.remove(call.place)
       waitingCount -= 1
       begin(call)
       step(call, .failed(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
@@ -279,7 +278,6 @@ extension CallQueue {
 
   private func startWaiting() {
     while active.count < maxInFlight, let call = waiting.popFirst() {
-      guard call.queue === self, case .waiting = call.state else { continue }
       waitingCount -= 1
       begin(call)
       call.activeIndex = active.count
@@ -411,7 +409,7 @@ extension CallQueue {
         last.activeIndex = index
       }
     }
-    finished.append(call)
+    call.place = finished.append(call)
     finishedCount += 1
   }
 }

@@ -38,7 +38,7 @@ final class RateLimiter: @unchecked Sendable {
     lock.withLock {
       let interval = 1_000_000 / rate
       // A tenth of a second's requests may be made at once after a pause.
-      let burst = Int64(max(rate / 10 - 1, 0).rounded(.down) * interval)
+      let burst = Int64(max(rate / 10 - 1, 0)) * Int64(interval)
       let time = max(next, now - burst, pausedUntil)
       next = time + Int64(interval)
       return max(time, now)

@@ -32,9 +32,10 @@ package final class UserWalk {
   }
 
   deinit {
-    guard let ahead else { return }
-    ahead.queue.discard(ahead.call)
-    client.pool.giveBack(ahead.queue)
+    if let ahead {
+      ahead.queue.discard(ahead.call)
+      client.pool.giveBack(ahead.queue)
+    }
   }
 
   private func choose(_ form: Form) throws(ArgyleError) {

@@ -1,0 +1,406 @@
+/*
+ * What a cursor does ahead: the next page is under way while one is read, and the host may be away meanwhile. And
+ * the walk by whole pages, as JSON and as text.
+ */
+#include "child.h"
+#include "hostile_server.h"
+#include "sandbox.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#define FIRST "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\"}"
+#define SECOND "{\"results\": [{\"id\": \"u2\"}], \"next\": null}"
+
+static argyle_user_cursor *cursor_for(argyle_client *client) {
+  argyle_error *error = RUBBISH;
+  argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, &error);
+  assert_null(error);
+  assert_non_null(cursor);
+  return cursor;
+}
+
+static void assert_next(argyle_user_cursor *cursor, const char *id) {
+  argyle_error *error = RUBBISH;
+  json_t *user = argyle_user_cursor_next(cursor, &error);
+  assert_null(error);
+  assert_string_equal(string_at(user, "id"), id);
+  json_decref(user);
+}
+
+static void assert_end(argyle_user_cursor *cursor) {
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_user_cursor_next(cursor, &error));
+  assert_null(error);
+}
+
+/* Waits until the server has read that many requests, without using the library. */
+static void wait_for_requests(hostile_server *server, int count) {
+  for (int i = 0; i < 1000 && hostile_server_requests(server) < count; i++) {
+    usleep(10000);
+  }
+  assert_int_equal(hostile_server_requests(server), count);
+}
+
+/* ---------------------------------------------------------------- Ahead */
+
+static void the_next_page_is_asked_for_before_it_is_needed(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  assert_next(cursor, "u1");
+  wait_for_requests(fixture->server, 2);
+  assert_next(cursor, "u2");
+  assert_end(cursor);
+  assert_int_equal(hostile_server_requests(fixture->server), 2);
+  assert_int_equal(hostile_server_connections(fixture->server), 1);
+  argyle_user_cursor_free(cursor);
+}
+
+static void other_calls_go_on_while_a_page_is_on_its_way(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  hostile_server_answer_json(fixture->server, 200, "{\"id\": \"u3\"}");
+  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  assert_next(cursor, "u1");
+  wait_for_requests(fixture->server, 2);
+  json_t *user = argyle_user_get(fixture->client, "u3", &error);
+  assert_null(error);
+  assert_string_equal(string_at(user, "id"), "u3");
+  json_decref(user);
+  assert_next(cursor, "u2");
+  assert_end(cursor);
+  argyle_user_cursor_free(cursor);
+}
+
+static void a_host_that_was_away_finds_the_page_there(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 300);
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  argyle_user_cursor *cursor = cursor_for(client);
+  assert_next(cursor, "u1");
+  /* Far longer than the time-out, which is for the server. */
+  usleep(1500000);
+  assert_next(cursor, "u2");
+  assert_end(cursor);
+  /* It was there: nothing was asked for again. */
+  assert_int_equal(hostile_server_requests(fixture->server), 2);
+  argyle_user_cursor_free(cursor);
+  argyle_client_free(client);
+}
+
+static void a_large_page_comes_though_the_host_was_away(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 500);
+  /* More than fits between the two, so that the server is held up in the middle. */
+  size_t padding = 12 * 1024 * 1024;
+  char *page = malloc(padding + 128);
+  int head = sprintf(page, "{\"results\": [{\"id\": \"u2\", \"padding\": \"");
+  memset(page + head, 'x', padding);
+  strcpy(page + head + padding, "\"}], \"next\": null}");
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  hostile_server_answer_json(fixture->server, 200, page);
+  argyle_user_cursor *cursor = cursor_for(client);
+  assert_next(cursor, "u1");
+  usleep(1500000);
+  assert_next(cursor, "u2");
+  assert_end(cursor);
+  argyle_user_cursor_free(cursor);
+  argyle_client_free(client);
+  free(page);
+}
+
+static void a_connection_that_died_meanwhile_is_no_error(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes = "HTTP/1.1 200 OK\r\nContent-", .then = HOSTILE_CLOSE});
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  assert_next(cursor, "u1");
+  usleep(1200000);
+  assert_next(cursor, "u2");
+  assert_end(cursor);
+  assert_int_equal(hostile_server_requests(fixture->server), 3);
+  argyle_user_cursor_free(cursor);
+}
+
+static void a_server_that_is_slow_runs_into_the_time_out(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 1000);
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  argyle_user_cursor *cursor = cursor_for(client);
+  assert_next(cursor, "u1");
+  assert_null(argyle_user_cursor_next(cursor, &error));
+  assert_failed(error, ARGYLE_ERROR_TIMEOUT, "timeout_ms (1000)");
+  argyle_user_cursor_free(cursor);
+  argyle_client_free(client);
+}
+
+static void a_cursor_may_be_freed_with_a_page_on_its_way(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  assert_next(cursor, "u1");
+  wait_for_requests(fixture->server, 2);
+  argyle_user_cursor_free(cursor);
+  hostile_server_wait_for_closed(fixture->server, 1);
+}
+
+static int use_and_free(void *argument) {
+  argyle_user_cursor *cursor = argument;
+  argyle_error *error = RUBBISH;
+  int failures = argyle_user_cursor_next(cursor, &error) != NULL || argyle_error_code(error) != ARGYLE_ERROR_FORKED;
+  argyle_error_free(error);
+  argyle_user_cursor_free(cursor);
+  return failures;
+}
+
+static void a_fork_leaves_the_page_on_its_way_to_the_parent(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  assert_next(cursor, "u1");
+  assert_int_equal(failures_in_child(use_and_free, cursor), 0);
+  assert_next(cursor, "u2");
+  assert_end(cursor);
+  assert_int_equal(hostile_server_requests(fixture->server), 2);
+  argyle_user_cursor_free(cursor);
+}
+
+static int give_up(void *context) {
+  ++*(int *)context;
+  return 1;
+}
+
+static void a_walk_that_was_interrupted_goes_on(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  int asked = 0;
+  argyle_client *client = argyle_client_with_interrupt(fixture->client, give_up, &asked, &error);
+  assert_null(error);
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  argyle_user_cursor *cursor = cursor_for(client);
+  assert_next(cursor, "u1");
+  wait_for_requests(fixture->server, 2);
+  assert_null(argyle_user_cursor_next(cursor, &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  assert_true(asked > 0);
+  assert_int_equal(hostile_server_requests(fixture->server), 2);
+  assert_next(cursor, "u2");
+  assert_end(cursor);
+  argyle_user_cursor_free(cursor);
+  argyle_client_free(client);
+}
+
+/* ---------------------------------------------------------------- Pages */
+
+static void pages_have_the_normal_form(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  json_t *page = argyle_user_cursor_next_page(cursor, &error);
+  assert_null(error);
+  assert_json(page, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\", \"previous\": null, \"count\": null}");
+  json_decref(page);
+  page = argyle_user_cursor_next_page(cursor, &error);
+  assert_null(error);
+  assert_json(json_object_get(page, "results"), "[{\"id\": \"u2\"}]");
+  json_decref(page);
+  for (int i = 0; i < 2; i++) {
+    error = RUBBISH;
+    assert_null(argyle_user_cursor_next_page(cursor, &error));
+    assert_null(error);
+  }
+  argyle_user_cursor_free(cursor);
+}
+
+static void text_is_given_as_it_came(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  size_t size = 77;
+  static const char *const pages[] = {
+    " {\"next\": \"/?offset=1\", \"results\": [{\"id\": \"\\ud800\", \"n\": 1e999, \"m\": 0.10}]}\n",
+    "{\"results\": [{\"id\": \"u2\", \"id\": \"u3\", \"i\": 99999999999999999999}], \"next\": \"\\u003Foffset=2\"}",
+    "{\"results\": []}",
+  };
+  for (size_t i = 0; i < COUNT(pages); i++) {
+    hostile_server_answer_json(fixture->server, 200, pages[i]);
+  }
+  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  for (size_t i = 0; i < COUNT(pages); i++) {
+    error = RUBBISH;
+    assert_string_equal(argyle_user_cursor_next_page_text(cursor, &size, &error), pages[i]);
+    assert_null(error);
+    assert_int_equal(size, strlen(pages[i]));
+  }
+  assert_null(argyle_user_cursor_next_page_text(cursor, &size, &error));
+  assert_null(error);
+  assert_int_equal(size, 0);
+  assert_null(argyle_user_cursor_next_page_text(cursor, NULL, NULL));
+  assert_true(hostile_request_has_query(hostile_server_request(fixture->server, 2), "offset=2"));
+  argyle_user_cursor_free(cursor);
+}
+
+static void text_and_values_may_be_mixed(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u1\"}, {\"id\": \"u2\"}]");
+  hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u3\"}]");
+  hostile_server_answer_json(fixture->server, 200, "[]");
+  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  assert_string_equal(argyle_user_cursor_next_page_text(cursor, NULL, &error), "[{\"id\": \"u1\"}, {\"id\": \"u2\"}]");
+  json_t *page = argyle_user_cursor_next_page(cursor, &error);
+  assert_null(error);
+  assert_json(json_object_get(page, "results"), "[{\"id\": \"u3\"}]");
+  json_decref(page);
+  wait_for_requests(fixture->server, 3);
+  assert_true(hostile_request_has_query(hostile_server_request(fixture->server, 1), "offset=2"));
+  assert_true(hostile_request_has_query(hostile_server_request(fixture->server, 2), "offset=3"));
+  argyle_user_cursor_free(cursor);
+}
+
+static void users_and_pages_are_not_mixed(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  argyle_user_cursor *users = cursor_for(fixture->client);
+  assert_next(users, "u2");
+  assert_null(argyle_user_cursor_next_page(users, &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "either users or pages");
+  assert_null(argyle_user_cursor_next_page_text(users, NULL, &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "either users or pages");
+  assert_end(users);
+  argyle_user_cursor_free(users);
+  argyle_user_cursor *pages = cursor_for(fixture->client);
+  assert_non_null(argyle_user_cursor_next_page_text(pages, NULL, &error));
+  assert_null(argyle_user_cursor_next(pages, &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "either users or pages");
+  argyle_user_cursor_free(pages);
+}
+
+static void a_text_that_is_no_list_is_refused_and_asked_for_again(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  static const char *const bodies[] = {"", "5", "{", "[1,]", "<html>", "\xEF\xBB\xBF{}"};
+  for (size_t i = 0; i < COUNT(bodies); i++) {
+    hostile_server_answer_json(fixture->server, 200, bodies[i]);
+  }
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  for (size_t i = 0; i < COUNT(bodies); i++) {
+    size_t size = 77;
+    assert_null(argyle_user_cursor_next_page_text(cursor, &size, &error));
+    assert_int_equal(size, 0);
+    assert_failed(error, ARGYLE_ERROR_PROTOCOL, NULL);
+  }
+  assert_string_equal(argyle_user_cursor_next_page_text(cursor, NULL, &error), SECOND);
+  argyle_user_cursor_free(cursor);
+}
+
+static void null_is_refused(void **state) {
+  (void)state;
+  argyle_error *error = RUBBISH;
+  size_t size = 77;
+  assert_null(argyle_user_cursor_next_page(NULL, &error));
+  assert_null_refused(error, "cursor");
+  assert_null(argyle_user_cursor_next_page_text(NULL, &size, &error));
+  assert_int_equal(size, 0);
+  assert_null_refused(error, "cursor");
+  assert_null(argyle_user_cursor_next_page(NULL, NULL));
+  assert_null(argyle_user_cursor_next_page_text(NULL, NULL, NULL));
+}
+
+/* ---------------------------------------------------------------- While users come and go */
+
+typedef struct {
+  argyle_client *client;
+  int created;
+} creator;
+
+static void *create_users(void *argument) {
+  creator *creator = argument;
+  for (int i = 0; i < 100; i++) {
+    json_t *user = argyle_user_create(creator->client, NULL, NULL);
+    creator->created += user != NULL;
+    json_decref(user);
+  }
+  return NULL;
+}
+
+static void nobody_is_missed_while_users_are_created(void **state) {
+  sandbox *sandbox = *state;
+  argyle_error *error = RUBBISH;
+  json_t *expected = json_object(), *seen = json_object();
+  for (int i = 0; i < 300; i++) {
+    json_t *user = argyle_user_create(sandbox->client, NULL, &error);
+    assert_null(error);
+    json_object_set_new(expected, string_at(user, "id"), json_true());
+    json_decref(user);
+  }
+  json_t *query = json_pack("{s:i, s:s}", "limit", 10, "ordering", "created_at");
+  argyle_user_cursor *cursor = argyle_user_cursor_new(sandbox->client, query, &error);
+  creator creator = {.client = sandbox->client};
+  pthread_t thread;
+  assert_int_equal(pthread_create(&thread, NULL, create_users, &creator), 0);
+  json_t *user;
+  size_t given = 0;
+  while ((user = argyle_user_cursor_next(cursor, &error)) != NULL) {
+    given++;
+    json_object_set_new(seen, string_at(user, "id"), json_true());
+    json_decref(user);
+  }
+  assert_null(error);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_int_equal(creator.created, 100);
+  assert_int_equal(json_object_size(seen), given);
+  const char *id;
+  json_t *value;
+  json_object_foreach(expected, id, value) {
+    assert_non_null(json_object_get(seen, id));
+  }
+  argyle_user_cursor_free(cursor);
+  json_decref(query);
+  json_decref(expected);
+  json_decref(seen);
+}
+
+int main(void) {
+  const struct CMUnitTest ahead[] = {
+    hostile_test(the_next_page_is_asked_for_before_it_is_needed),
+    hostile_test(other_calls_go_on_while_a_page_is_on_its_way),
+    hostile_test(a_host_that_was_away_finds_the_page_there),
+    hostile_test(a_large_page_comes_though_the_host_was_away),
+    hostile_test(a_connection_that_died_meanwhile_is_no_error),
+    hostile_test(a_server_that_is_slow_runs_into_the_time_out),
+    hostile_test(a_cursor_may_be_freed_with_a_page_on_its_way),
+    hostile_test(a_fork_leaves_the_page_on_its_way_to_the_parent),
+    hostile_test(a_walk_that_was_interrupted_goes_on),
+  };
+  const struct CMUnitTest pages[] = {
+    hostile_test(pages_have_the_normal_form),
+    hostile_test(text_is_given_as_it_came),
+    hostile_test(text_and_values_may_be_mixed),
+    hostile_test(users_and_pages_are_not_mixed),
+    hostile_test(a_text_that_is_no_list_is_refused_and_asked_for_again),
+    cmocka_unit_test(null_is_refused),
+  };
+  const struct CMUnitTest coming_and_going[] = {
+    cmocka_unit_test(nobody_is_missed_while_users_are_created),
+  };
+  int failures = cmocka_run_group_tests_name("ahead", ahead, NULL, NULL);
+  failures += cmocka_run_group_tests_name("pages", pages, NULL, NULL);
+  failures += cmocka_run_group_tests_name("coming and going", coming_and_going, sandbox_setup, sandbox_teardown);
+  return failures;
+}
