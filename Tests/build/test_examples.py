@@ -1,0 +1,794 @@
+"""The examples of many calls at once: they compile strictly, and do what they say against a sandbox."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import pty
+import re
+import resource
+import signal
+import stat
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import ROOT, STRICT, Prefix, Sandbox, compilers, run, succeed
+
+EXAMPLES = ROOT / "bindings" / "c" / "examples"
+# What bulk_create has under way unless told otherwise.
+IN_FLIGHT = 50
+VALGRIND = (
+    *("valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full"),
+    *("--show-leak-kinds=definite,indirect,possible", "--errors-for-leak-kinds=definite,indirect,possible"),
+)
+
+
+def compile_example(prefix: Prefix, name: str, program: Path, compiler: str = "gcc") -> Path:
+    """Builds an example as its comment says to, strictly."""
+    source = EXAMPLES / f"{name}.c"
+    flags = prefix.flags("--cflags", "--libs")
+    if name == "uv":
+        flags += succeed(["pkg-config", "--cflags", "--libs", "libuv"]).split()
+    succeed([compiler, "-std=c99", *STRICT, "-g", source, *flags, "-o", program])
+    return program
+
+
+@pytest.fixture(scope="session")
+def programs(prefix: Prefix, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    directory = tmp_path_factory.mktemp("examples")
+    return {
+        name: compile_example(prefix, name, directory / name) for name in ("poll", "uv", "bulk_create")
+    }
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("name", [path.stem for path in sorted(EXAMPLES.glob("*.c"))])
+def test_compiles_strictly(prefix: Prefix, name: str, compiler: str, tmp_path: Path) -> None:
+    c_compilers = {Path(c).name: c for c, _ in compilers()}
+    compile_example(prefix, name, tmp_path / name, c_compilers[compiler])
+
+
+# ---------------------------------------------------------------- The server
+
+
+def ask(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
+    """What the server answers to one request."""
+    key = base64.b64encode(f"{sandbox.key_id}:{sandbox.key_secret}".encode()).decode()
+    request = urllib.request.Request(
+        sandbox.base_url + path,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"authorization": f"Basic {key}", "content-type": "application/json"},
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=60) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
+def set_faults(sandbox: Sandbox, *faults: dict[str, object]) -> None:
+    ask(sandbox, "PUT", "/_sandbox/faults", list(faults))
+
+
+def clear_faults(sandbox: Sandbox) -> None:
+    """Ends the delays too that have begun."""
+    ask(sandbox, "DELETE", "/_sandbox/faults")
+
+
+def count_users(sandbox: Sandbox) -> int:
+    return int(ask(sandbox, "GET", "/_sandbox")["users"])
+
+
+def all_users(sandbox: Sandbox) -> dict[str, Any]:
+    """The metadata of all users by their ids."""
+    users: dict[str, Any] = {}
+    while True:
+        page = ask(sandbox, "GET", f"/v1/users?limit=200&ordering=created_at&offset={len(users)}")
+        users |= {user["id"]: user["external_metadata"] for user in page["results"]}
+        if page["next"] is None:
+            return users
+
+
+# ---------------------------------------------------------------- The loops of poll and libuv
+
+
+@pytest.mark.parametrize("name", ["poll", "uv"])
+def test_loop(name: str, programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox) -> None:
+    output = succeed([programs[name]], sandbox.environment() | prefix.environment())
+    assert "20 users created, 20 retrieved, 20 deleted, 0 failures" in output
+    assert len(re.findall(r"^user +\d+ created", output, re.M)) == 20
+    assert "eyJ" not in output
+    assert count_users(sandbox) == 0
+
+
+@pytest.mark.parametrize("name", ["poll", "uv"])
+def test_loop_deletes_what_it_created_in_spite_of_failures(
+    name: str, programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox
+) -> None:
+    set_faults(
+        sandbox,
+        {"kind": "error", "status": 503, "method": "POST", "count": 3},
+        {"kind": "error", "status": 500, "method": "GET", "count": 4},
+    )
+    result = run([programs[name]], sandbox.environment() | prefix.environment())
+    assert result.returncode == 1
+    assert "17 users created, 13 retrieved, 17 deleted, 7 failures" in result.stdout
+    assert len(result.stderr.splitlines()) == 7
+    assert count_users(sandbox) == 0
+
+
+@pytest.mark.parametrize("name", ["poll", "uv"])
+def test_loop_against_a_server_that_is_not_there(
+    name: str, programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox
+) -> None:
+    environment = sandbox.environment() | prefix.environment() | {"ARGYLE_BASE_URL": "http://127.0.0.1:1"}
+    result = run([programs[name]], environment)
+    assert result.returncode == 1
+    assert "0 users created, 0 retrieved, 0 deleted, 20 failures" in result.stdout
+
+
+def test_poll_listens_meanwhile(programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox) -> None:
+    set_faults(sandbox, {"kind": "delay", "milliseconds": 60_000})
+    with subprocess.Popen(
+        [programs["poll"]],
+        env={**os.environ, **sandbox.environment(), **prefix.environment()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        wait_until(lambda: count_users(sandbox) == 8)
+        # It is answered while all calls wait for the server; then the input ends, and the loop goes on.
+        process.stdin.write("\n")
+        process.stdin.close()
+        time.sleep(1)
+        clear_faults(sandbox)
+        output = process.stdout.read()
+    assert process.returncode == 0
+    assert output.startswith("0 created, 0 retrieved, 0 deleted, 20 calls to go\n")
+    assert "20 users created, 20 retrieved, 20 deleted, 0 failures" in output
+
+
+def test_uv_has_its_timer_meanwhile(
+    programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox
+) -> None:
+    set_faults(sandbox, {"kind": "delay", "milliseconds": 1000, "count": 8})
+    output = succeed([programs["uv"]], sandbox.environment() | prefix.environment())
+    # Twice at least before the first answer.
+    assert output.startswith("0 created, 0 retrieved, 0 deleted, 20 calls to go\n" * 2)
+    assert "20 users created, 20 retrieved, 20 deleted, 0 failures" in output
+
+
+@pytest.mark.parametrize("name", ["poll", "uv", "bulk_create"])
+def test_says_that_the_key_is_missing(
+    name: str, programs: dict[str, Path], prefix: Prefix, tmp_path: Path
+) -> None:
+    arguments = ["input", "output"] if name == "bulk_create" else []
+    without = {key: value for key, value in os.environ.items() if not key.startswith("ARGYLE_KEY")}
+    result = subprocess.run(
+        [programs[name], *arguments],
+        env={**without, **prefix.environment()},
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == (2 if name == "bulk_create" else 1)
+    assert result.stderr == f"{name}: set ARGYLE_KEY_ID and ARGYLE_KEY_SECRET to an API key\n"
+
+
+# ---------------------------------------------------------------- bulk_create
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """The program, its two files and the server that it works on."""
+
+    program: Path
+    variables: dict[str, str]
+    input: Path
+    output: Path
+
+    def command(self, *options: str) -> list[str]:
+        return [str(self.program), *options, str(self.input), str(self.output)]
+
+    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Runs it to its end. It shows no token, and progress only on a terminal, whatever comes of it."""
+        result = run(self.command(*options), self.variables)
+        assert "eyJ" not in result.stdout + result.stderr
+        assert "\r" not in result.stdout + result.stderr
+        return result
+
+    @contextlib.contextmanager
+    def started(self, *options: str, **further: Any) -> Iterator[subprocess.Popen[str]]:
+        """Starts it; what still runs at the end is killed."""
+        process = subprocess.Popen(
+            self.command(*options),
+            env={**os.environ, **self.variables},
+            text=True,
+            stdin=subprocess.DEVNULL,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **further},
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    def write(self, count: int) -> None:
+        """Makes an input of so many lines, each of which tells its number."""
+        self.input.write_text("".join(f'{{"line": {number}}}\n' for number in range(1, count + 1)))
+
+    def lines(self) -> int:
+        return self.output.read_bytes().count(b"\n") if self.output.exists() else 0
+
+    def entries(self) -> list[dict[str, Any]]:
+        """What is in the output, which consists of whole lines."""
+        text = self.output.read_text()
+        assert text == "" or text.endswith("\n")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def created(self) -> dict[int, str]:
+        """The ids by line; there is no more than one for each, and each has its token."""
+        entries = [entry for entry in self.entries() if "id" in entry]
+        assert all(list(entry) == ["line", "id", "token"] for entry in entries)
+        assert all(entry["token"].startswith("eyJ") for entry in entries)
+        ids = {entry["line"]: entry["id"] for entry in entries}
+        assert len(ids) == len(set(ids.values())) == len(entries)
+        return ids
+
+    def failed(self) -> dict[int, tuple[str, bool]]:
+        """The errors by line, and whether the outcome is unknown."""
+        entries = [entry for entry in self.entries() if "id" not in entry]
+        assert all(list(entry) == ["line", "error", "outcome_unknown"] for entry in entries)
+        return {entry["line"]: (entry["error"], entry["outcome_unknown"]) for entry in entries}
+
+
+@pytest.fixture
+def bulk(programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> Bulk:
+    variables = sandbox.environment() | prefix.environment()
+    return Bulk(programs["bulk_create"], variables, tmp_path / "input", tmp_path / "output")
+
+
+def check_users(bulk: Bulk, sandbox: Sandbox, lines: int, extra: int) -> None:
+    """Every line has one user, with the metadata of that line, and there are no more than `extra` others."""
+    created = bulk.created()
+    users = all_users(sandbox)
+    assert sorted(created) == list(range(1, lines + 1))
+    assert all(users[identifier] == {"line": line} for line, identifier in created.items())
+    assert lines <= len(users) <= lines + extra
+
+
+def test_bulk(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(10_000)
+    result = bulk.run()
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == (
+        "10000 lines: 10000 users created, 10000 of them now; "
+        "0 failed, 0 of unknown outcome, 0 not tried\n"
+    )
+    check_users(bulk, sandbox, 10_000, 0)
+    assert stat.S_IMODE(bulk.output.stat().st_mode) == 0o600
+    # Again: there is nothing to do.
+    before = bulk.output.read_bytes()
+    result = bulk.run()
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "10000 users created, 0 of them now" in result.stdout
+    assert bulk.output.read_bytes() == before
+    assert count_users(sandbox) == 10_000
+
+
+@pytest.mark.parametrize("calls", [1, 7, 500])
+def test_bulk_with_so_many_under_way(bulk: Bulk, sandbox: Sandbox, calls: int) -> None:
+    bulk.write(2000)
+    result = bulk.run("-j", str(calls))
+    assert (result.returncode, result.stderr) == (0, "")
+    check_users(bulk, sandbox, 2000, 0)
+
+
+def test_bulk_with_a_rate(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(100)
+    began = time.monotonic()
+    assert bulk.run("-r", "100").returncode == 0
+    # A tenth of a second's worth may come at once.
+    assert 0.8 < time.monotonic() - began < 10
+    check_users(bulk, sandbox, 100, 0)
+
+
+def test_bulk_goes_on_after_it_was_killed(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(10_000)
+    set_faults(sandbox, {"kind": "delay", "milliseconds": 10})
+    kills = 3
+    for _ in range(kills):
+        with bulk.started() as process:
+            before = bulk.lines()
+            wait_until(lambda before=before: bulk.lines() > before + 1000)  # type: ignore[misc]
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            assert process.returncode == -signal.SIGKILL
+    assert 3000 < bulk.lines() < 10_000
+    clear_faults(sandbox)
+    result = bulk.run()
+    assert result.returncode == 0
+    assert "10000 lines: 10000 users created" in result.stdout
+    check_users(bulk, sandbox, 10_000, kills * IN_FLIGHT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_bulk_ends_in_order_after_a_signal(
+    bulk: Bulk, sandbox: Sandbox, number: signal.Signals
+) -> None:
+    bulk.write(10_000)
+    set_faults(sandbox, {"kind": "delay", "milliseconds": 20})
+    with bulk.started() as process:
+        wait_until(lambda: bulk.lines() > 500)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "stopping after a signal" in errors
+    created = bulk.created()
+    assert f"10000 lines: {len(created)} users created, {len(created)} of them now" in output
+    assert f"0 failed, 0 of unknown outcome, {10_000 - len(created)} not tried" in output
+    # Nothing that reached the server is missing.
+    assert set(created.values()) == set(all_users(sandbox))
+    clear_faults(sandbox)
+    assert bulk.run().returncode == 0
+    check_users(bulk, sandbox, 10_000, 0)
+
+
+def test_bulk_breaks_off_after_two_signals(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(100)
+    set_faults(sandbox, {"kind": "delay", "milliseconds": 60_000, "probability": 0.1, "seed": 2})
+    with bulk.started("-j", "5") as process:
+        # All five have met with the delay.
+        wait_until(lambda: bulk.lines() > 0)
+        users = -1
+        while count_users(sandbox) != users:
+            users = count_users(sandbox)
+            time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert "a second one breaks off" in errors
+    assert set(bulk.failed().values()) == {("cancelled", True)}
+    unknown = len(bulk.failed())
+    assert 1 <= unknown <= 5
+    assert f"{unknown} of unknown outcome" in output
+    assert count_users(sandbox) == len(bulk.created()) + unknown
+
+
+@pytest.mark.parametrize("cut", [1, 2, 9, 40, 200, -1])
+def test_bulk_cuts_off_a_torn_line(bulk: Bulk, sandbox: Sandbox, cut: int) -> None:
+    bulk.write(20)
+    assert bulk.run().returncode == 0
+    whole = bulk.output.read_bytes().splitlines(keepends=True)
+    torn = whole[-1][:cut] if cut > 0 else whole[-1][:-2]
+    bulk.output.write_bytes(b"".join(whole[:-1]) + torn)
+    result = bulk.run()
+    assert result.returncode == 0
+    assert "torn and is cut off" in result.stderr
+    assert "20 users created, 1 of them now" in result.stdout
+    check_users(bulk, sandbox, 20, 1)
+
+
+def test_bulk_keeps_a_whole_line_that_has_no_end(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(20)
+    assert bulk.run().returncode == 0
+    before = bulk.output.read_bytes()
+    bulk.output.write_bytes(before.rstrip(b"\n"))
+    assert "20 users created, 0 of them now" in bulk.run().stdout
+    assert bulk.output.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "unknown"),
+    [
+        ({"kind": "rate_limit", "count": 3}, "rate_limited", False),
+        ({"kind": "error", "status": 400, "count": 3}, "invalid_request", False),
+        ({"kind": "error", "status": 500, "count": 3}, "server", True),
+        ({"kind": "close", "when": "after", "count": 3}, "connection", True),
+        ({"kind": "body", "body": "cut", "count": 3}, "connection", True),
+        ({"kind": "body", "body": "not_json", "count": 3}, "protocol", True),
+    ],
+)
+def test_bulk_reports_and_records_failures(
+    bulk: Bulk, sandbox: Sandbox, fault: dict[str, object], error: str, unknown: bool
+) -> None:
+    bulk.write(200)
+    set_faults(sandbox, fault)
+    result = bulk.run()
+    failed = bulk.failed()
+    assert result.returncode == 1
+    assert list(failed.values()) == [(error, unknown)] * 3
+    report = r"^bulk_create: line (\d+): .* \[(\w+)(, outcome unknown)?\]$"
+    reports = re.findall(report, result.stderr, re.M)
+    assert {(int(line), name, ending != "") for line, name, ending in reports} == {
+        (line, error, unknown) for line in failed
+    }
+    # At the next run they are tried again, unless the service may have done it all the same.
+    result = bulk.run()
+    if unknown:
+        assert result.returncode == 1
+        assert "197 users created, 0 of them now; 0 failed, 3 of unknown outcome" in result.stdout
+        assert result.stderr.count("an earlier run did not learn whether its user was created") == 3
+        assert result.stderr.endswith("look for these users at the service; -u creates them again\n")
+        users = count_users(sandbox)
+        result = bulk.run("-u")
+        assert count_users(sandbox) == users + 3
+    assert result.returncode == 0
+    assert (result.stderr, len(bulk.created())) == ("", 200)
+
+
+def test_bulk_does_not_forget_that_an_outcome_is_unknown(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(5)
+    set_faults(sandbox, {"kind": "error", "status": 502, "count": 1})
+    assert bulk.run().returncode == 1
+    # The second attempt certainly did nothing: what the first one did is as unknown as before.
+    set_faults(sandbox, {"kind": "rate_limit", "count": 1})
+    assert bulk.run("-u").returncode == 1
+    assert bulk.failed() == {1: ("rate_limited", True)}
+    assert "1 of unknown outcome" in bulk.run().stdout
+
+
+def test_bulk_takes_the_word_of_a_person(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(5)
+    set_faults(sandbox, {"kind": "close", "when": "after", "count": 1})
+    assert bulk.run().returncode == 1
+    [identifier] = set(all_users(sandbox)) - set(bulk.created().values())
+    with bulk.output.open("a") as file:
+        file.write(f'{{"line": 1, "id": "{identifier}"}}\n')
+    result = bulk.run()
+    assert (result.returncode, result.stderr) == (0, "")
+    assert count_users(sandbox) == 5
+
+
+def test_bulk_counts_add_up_where_connections_are_lost(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(10_000)
+    set_faults(
+        sandbox,
+        {"kind": "close", "when": "after", "probability": 0.01, "seed": 1},
+        {"kind": "close", "when": "before", "probability": 0.01, "seed": 2},
+        {"kind": "error", "status": 503, "probability": 0.01, "seed": 3},
+        {"kind": "rate_limit", "probability": 0.01, "seed": 4},
+        {"kind": "delay", "milliseconds": 30, "probability": 0.01, "seed": 5},
+    )
+    assert bulk.run().returncode == 1
+    created, failed = bulk.created(), bulk.failed()
+    assert len(bulk.entries()) == 10_000
+    assert set(created) | set(failed) == set(range(1, 10_001))
+    users = all_users(sandbox)
+    assert all(users[identifier] == {"line": line} for line, identifier in created.items())
+    # Users of whom no line tells are of lines whose outcome is unknown.
+    others = [users[identifier]["line"] for identifier in users.keys() - created.values()]
+    assert len(set(others)) == len(others) > 0
+    assert all(failed[line][1] for line in others)
+
+
+def test_bulk_goes_on_after_lines_that_are_not_json(bulk: Bulk, sandbox: Sandbox) -> None:
+    lines = {
+        1: b'{"a": 1}',
+        2: b'{"confidential": ',
+        3: b'"confidential"},"x":{"y":1',
+        4: b"",
+        5: b"  \t\r",
+        6: b'"\xff confidential"',
+        7: b'1 "confidential"',
+        8: b"[1, 2]\r",
+        9: b'"confidential\0"',
+        10: b"nulll",
+        11: b"\xef\xbb\xbf1",
+        12: b'"' + b"a" * 900_000 + b'"',
+        13: b'"' + b"a" * 2_000_000 + b'"',
+        14: b"12345678901234567890123.50",
+        15: b"null",
+    }
+    # The last line has no end.
+    bulk.input.write_bytes(b"\n".join(lines.values()))
+    result = bulk.run()
+    assert result.returncode == 1
+    assert "confidential" not in result.stdout + result.stderr
+    created = bulk.created()
+    assert sorted(created) == [1, 8, 12, 14, 15]
+    failed = bulk.failed()
+    assert {line: name for line, (name, _) in failed.items()} == {
+        **dict.fromkeys([2, 3, 6, 7, 9, 10, 11], "argument"),
+        13: "http",
+    }
+    assert not any(unknown for _, unknown in failed.values())
+    assert len(result.stderr.splitlines()) == 8
+    users = all_users(sandbox)
+    assert [users[created[line]] for line in (1, 8, 15)] == [{"a": 1}, [1, 2], None]
+    assert len(users[created[12]]) == 900_000
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\n \n\r\n"])
+def test_bulk_without_anything_to_do(bulk: Bulk, sandbox: Sandbox, text: str) -> None:
+    bulk.input.write_text(text)
+    result = bulk.run()
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "0 lines: 0 users created" in result.stdout
+    assert count_users(sandbox) == 0
+
+
+def test_bulk_stops_where_the_key_is_wrong(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(1000)
+    bulk.variables["ARGYLE_KEY_SECRET"] = "wrong-key-secret"
+    result = bulk.run()
+    assert result.returncode == 1
+    assert "the API key is not accepted" in result.stderr
+    assert "wrong-key-secret" not in result.stderr
+    # One call was enough to find out.
+    assert bulk.failed() == {1: ("authentication", False)}
+    bulk.variables["ARGYLE_KEY_SECRET"] = sandbox.key_secret
+    assert bulk.run().returncode == 0
+    check_users(bulk, sandbox, 1000, 0)
+
+
+def test_bulk_stops_where_the_key_is_refused_in_the_middle(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(10_000)
+    set_faults(sandbox, {"kind": "delay", "milliseconds": 10})
+    with bulk.started() as process:
+        wait_until(lambda: bulk.lines() > 200)
+        set_faults(sandbox, {"kind": "error", "status": 403})
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.count("stopping, for the API key is not accepted") == 1
+    failed = bulk.failed()
+    assert set(failed.values()) == {("permission", False)}
+    assert 1 <= len(failed) <= IN_FLIGHT
+    assert f"{len(failed)} failed, 0 of unknown outcome" in output
+
+
+def test_bulk_stops_where_nothing_succeeds(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(5000)
+    set_faults(sandbox, {"kind": "error", "status": 400})
+    result = bulk.run()
+    assert result.returncode == 1
+    assert "stopping, for nothing but failures comes" in result.stderr
+    assert 1000 <= len(bulk.failed()) < 1000 + IN_FLIGHT
+
+
+def progress_of(bulk: Bulk, *options: str) -> tuple[str, int]:
+    """What it shows on a terminal, and its exit status."""
+    master, slave = pty.openpty()
+    shown = b""
+    with bulk.started(*options, stdout=subprocess.DEVNULL, stderr=slave) as process:
+        os.close(slave)
+        # The end of a terminal is an error on Linux.
+        with contextlib.suppress(OSError):
+            while chunk := os.read(master, 65536):
+                shown += chunk
+        status = process.wait(timeout=60)
+    os.close(master)
+    return shown.decode(), status
+
+
+def test_bulk_shows_progress_on_a_terminal(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(1000)
+    bulk.input.write_text(bulk.input.read_text() + "nothing\n")
+    set_faults(sandbox, {"kind": "delay", "milliseconds": 20})
+    shown, status = progress_of(bulk)
+    assert status == 1
+    states = re.findall(r"\r(\d+) of 1001, (\d+) a second, (\d+) failed *(?=\r)", shown)
+    assert len(states) >= 2
+    counts = [int(count) for count, _, _ in states]
+    assert counts == sorted(counts)
+    # One line that is written again and again, and cleared before others and at the end.
+    assert re.search(r"\r *\rbulk_create: line 1001: .*\[argument\]\r\n", shown)
+    assert shown.count("\n") == 1
+    assert re.search(r"\r *\r$", shown)
+    assert "eyJ" not in shown
+
+
+def test_bulk_keeps_the_output_to_itself(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(1000)
+    set_faults(sandbox, {"kind": "delay", "milliseconds": 100})
+    with bulk.started() as process:
+        wait_until(lambda: bulk.lines() > 0)
+        result = bulk.run()
+        assert result.returncode == 2
+        assert result.stderr == f"bulk_create: {bulk.output}: another run is writing to it\n"
+        assert result.stdout == ""
+        clear_faults(sandbox)
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    check_users(bulk, sandbox, 1000, 0)
+
+
+def test_bulk_says_that_others_may_open_the_output(bulk: Bulk) -> None:
+    bulk.write(1)
+    bulk.output.touch()
+    bulk.output.chmod(0o644)
+    result = bulk.run()
+    assert (result.returncode, "others may open it" in result.stderr) == (0, True)
+
+
+def test_bulk_with_an_output_that_is_full(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(1000)
+    set_faults(sandbox, {"kind": "delay", "milliseconds": 5})
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    with bulk.started(preexec_fn=limit) as process:
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert f"bulk_create: {bulk.output}: File too large\n" in errors
+    # Who is not in the output stands on standard error: nobody is lost.
+    named = re.findall(r"line (\d+): user (\S+) was created, and is not in", errors)
+    created = bulk.created()
+    users = all_users(sandbox)
+    assert 1 <= len(named) <= IN_FLIGHT
+    assert {identifier for _, identifier in named} | set(created.values()) == set(users)
+    assert len(users) == len(named) + len(created) < 1000
+    assert "eyJ" not in errors
+    clear_faults(sandbox)
+    assert bulk.run().returncode == 0
+    check_users(bulk, sandbox, 1000, len(named))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("only-one",),
+        ("one", "two", "three"),
+        *(("-j", value, "input", "output") for value in ("", "0", "-1", "1001", "5x", "9" * 20)),
+        *(("-r", value, "input", "output") for value in ("", "0", "-1", "nan", "inf", "1e7", "5x")),
+        ("-x", "input", "output"),
+    ],
+)
+def test_bulk_says_how_it_is_used(bulk: Bulk, options: Sequence[str], tmp_path: Path) -> None:
+    bulk.write(1)
+    result = run([bulk.program, *options], bulk.variables, tmp_path)
+    assert result.returncode == 2
+    assert "usage: bulk_create [-j CALLS] [-r RATE] [-u] INPUT OUTPUT\n" in result.stderr
+    assert result.stdout == ""
+    assert not bulk.output.exists()
+
+
+def test_bulk_with_files_that_cannot_be_used(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
+    here = Bulk(bulk.program, bulk.variables, tmp_path / "none", bulk.output)
+    result = here.run()
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"bulk_create: {here.input}: No such file or directory\n"
+    assert not here.output.exists()
+
+    bulk.write(3)
+    for input_file, output_file, complaint in [
+        (tmp_path, bulk.output, "it must be a regular file, for it is read twice"),
+        (Path("/dev/null"), bulk.output, "it must be a regular file, for it is read twice"),
+        (bulk.input, tmp_path, "Is a directory"),
+        (bulk.input, tmp_path / "none" / "output", "No such file or directory"),
+        (bulk.input, Path("/dev/full"), "it must be a regular file, and not the input"),
+        (bulk.input, bulk.input, "it must be a regular file, and not the input"),
+    ]:
+        before = bulk.input.read_bytes()
+        result = Bulk(bulk.program, bulk.variables, input_file, output_file).run()
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr.endswith(f": {complaint}\n"), result.stderr
+        assert bulk.input.read_bytes() == before
+    assert not bulk.output.exists()
+    assert count_users(sandbox) == 0
+
+
+def test_bulk_with_an_input_that_has_changed(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(100)
+    assert bulk.run().returncode == 0
+    before = bulk.output.read_bytes()
+    text = bulk.input.read_text()
+    for changed, complaint in [
+        ("".join(text.splitlines(keepends=True)[:60]), "which has fewer"),
+        ("", "which has fewer"),
+        (text.replace('{"line": 7}', ""), "which is blank"),
+    ]:
+        bulk.input.write_text(changed)
+        result = bulk.run()
+        assert (result.returncode, result.stdout) == (2, "")
+        assert f"{complaint}; is it another file, or has it changed?" in result.stderr
+        assert bulk.output.read_bytes() == before
+    # Lines may be added.
+    bulk.write(150)
+    assert bulk.run().returncode == 0
+    check_users(bulk, sandbox, 150, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "precious",
+        "precious\n",
+        '{"line": 1}\n',
+        '{"line": 0, "id": "a", "token": "b"}\n',
+        '{"line": -1, "id": "a", "token": "b"}\n',
+        '{"line": 1.0, "id": "a", "token": "b"}\n',
+        '{"line": 1, "error": "server"}\n',
+        '{"line": 1, "id": "a", "tok\n{"line": 2, "id": "a", "token": "b"}\n',
+        '{"line": 18446744073709551617, "id": "a", "token": "b"}\n',
+        '{"line": 9223372036854775807, "id": "a", "token": "b"}\n',
+        "[1]\n",
+        "\n",
+    ],
+)
+def test_bulk_with_an_output_that_is_another_file(bulk: Bulk, sandbox: Sandbox, text: str) -> None:
+    bulk.write(3)
+    bulk.output.write_text(text)
+    bulk.output.chmod(0o600)
+    result = bulk.run()
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch(r"bulk_create: \S+output: line 1 is .*\?\n", result.stderr)
+    assert bulk.output.read_text() == text
+    assert count_users(sandbox) == 0
+
+
+def status_of(process: subprocess.Popen[str]) -> str:
+    """What the kernel tells about a process that was not waited for."""
+    return Path(f"/proc/{process.pid}/status").read_text()
+
+
+def test_bulk_takes_little_memory(bulk: Bulk, sandbox: Sandbox) -> None:
+    # A hundred megabytes.
+    with bulk.input.open("w") as file:
+        file.writelines('"' + "a" * 2000 + '"\n' for _ in range(50_000))
+    most = ""
+    with bulk.started(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            # Gone with the process's memory, at its end.
+            for number in re.findall(r"^VmHWM:\s+(\d+) kB$", status_of(process), re.M):
+                most = number
+            time.sleep(0.05)
+    assert process.returncode == 0
+    assert len(bulk.created()) == count_users(sandbox) == 50_000
+    assert 0 < int(most) < 40 * 1024
+
+
+# ---------------------------------------------------------------- All of them
+
+
+def check_memory(command: Sequence[str | Path], variables: dict[str, str], status: int) -> None:
+    """Runs a program under valgrind."""
+    result = run([*VALGRIND, *command], variables)
+    assert "==" not in result.stderr, result.stderr
+    assert result.returncode == status, result.stderr
+
+
+@pytest.mark.parametrize("name", ["poll", "uv"])
+def test_memory_of_a_loop(
+    name: str, programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox
+) -> None:
+    variables = sandbox.environment() | prefix.environment()
+    check_memory([programs[name]], variables, 0)
+    set_faults(sandbox, {"kind": "close", "when": "after", "probability": 0.2, "seed": 1})
+    check_memory([programs[name]], variables, 1)
+    check_memory([programs[name]], variables | {"ARGYLE_KEY_ID": ""}, 1)
+
+
+def test_memory_of_bulk(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk.write(300)
+    bulk.input.write_text(bulk.input.read_text() + "nothing\n\n")
+    set_faults(sandbox, {"kind": "error", "status": 500, "probability": 0.1, "seed": 1})
+    check_memory(bulk.command(), bulk.variables, 1)
+    bulk.output.write_bytes(bulk.output.read_bytes()[:-5])
+    check_memory(bulk.command("-u"), bulk.variables, 1)
+    bulk.write(10)
+    check_memory(bulk.command(), bulk.variables, 2)
