@@ -28,6 +28,35 @@ def test_c_program(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
     assert succeed([tmp_path / "readme"], sandbox.environment() | prefix.environment())
 
 
+def test_queue(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
+    text = program("c", "argyle_queue_free(queue);")
+    (tmp_path / "queue.c").write_text(f"""
+#include <argyle.h>
+#include <stdlib.h>
+
+static int users;
+
+static void over(argyle_call *call, void *tag) {{ users += argyle_call_error(call) == NULL && tag == NULL; }}
+
+int main(void) {{
+  int i, operation = ARGYLE_OPERATION_USER_CREATE;
+  json_t *options = json_pack("{{s:s, s:s, s:s}}", "key_id", getenv("ARGYLE_KEY_ID"), "key_secret",
+                              getenv("ARGYLE_KEY_SECRET"), "base_url", getenv("ARGYLE_BASE_URL"));
+  argyle_error *error;
+  argyle_client *client = argyle_client_new(options, &error);
+  argyle_call *call;
+  void *tag;
+{text}
+  argyle_client_free(client);
+  json_decref(options);
+  return users == 1000 ? 0 : 1;
+}}
+""")
+    flags = prefix.flags("--cflags", "--libs")
+    succeed(["cc", "-std=gnu99", *STRICT, tmp_path / "queue.c", *flags, "-o", tmp_path / "queue"])
+    succeed([tmp_path / "queue"], sandbox.environment() | prefix.environment())
+
+
 def test_swift_program(sandbox: Sandbox, tmp_path: Path) -> None:
     text = program("swift", "import Argyle")
     source = tmp_path / "Sources" / "readme" / "main.swift"
