@@ -235,11 +235,10 @@ typedef struct argyle_client argyle_client;
  *   timeout_ms           integer  1 to 2147483647, default 30000: the time of one request, connecting included
  *   connect_timeout_ms   integer  1 to 2147483647, default 10000: the time to resolve, connect and secure
  *   max_response_bytes   integer  1 to 2147483647, default 16777216: the largest answer, after decompression
- *   max_requests_per_second
- *                        number   0.001 to 1000000; absent: no limit. Requests are evenly spaced, but for a tenth
- *                                 of a second's worth after a pause, over all threads and queues that use the
- *                                 client or one made from it. Where the service answers 429 all the same, the
- *                                 pace is lowered by half, and recovers within ten seconds
+ *   max_requests_per_second  number  0.001 to 1000000; absent: no limit. Requests are evenly spaced, but for a
+ *                                 tenth of a second's worth after a pause, over all threads and queues that use
+ *                                 the client or one made from it. Where the service answers 429 all the same,
+ *                                 the pace is lowered by half, and recovers within ten seconds
  *   ca_file              string   a PEM file of the certificate authorities to trust instead of the system's
  *   application          string   added to the User-Agent header: 1 to 128 printable ASCII characters
  *   allow_insecure_http  boolean  default false: allow http to any host, which shows the key to the network

@@ -57,12 +57,12 @@ int main(void) {{
     succeed([tmp_path / "queue"], sandbox.environment() | prefix.environment())
 
 
-def test_swift_program(sandbox: Sandbox, tmp_path: Path) -> None:
-    text = program("swift", "import Argyle")
-    source = tmp_path / "Sources" / "readme" / "main.swift"
-    source.parent.mkdir(parents=True)
-    source.write_text(text.replace(DEFAULT_URL, sandbox.base_url))
-    (tmp_path / "Package.swift").write_text(
+def run_swift(source: str, sandbox: Sandbox, directory: Path) -> str:
+    """Runs a program in a package that depends on the project's."""
+    program_file = directory / "Sources" / "readme" / "main.swift"
+    program_file.parent.mkdir(parents=True)
+    program_file.write_text(source.replace(DEFAULT_URL, sandbox.base_url))
+    (directory / "Package.swift").write_text(
         f"""// swift-tools-version: 6.1
 import PackageDescription
 
@@ -76,7 +76,28 @@ let package = Package(
 )
 """
     )
-    assert succeed(["swift", "run", "--package-path", tmp_path], sandbox.environment())
+    return succeed(["swift", "run", "--package-path", directory], sandbox.environment())
+
+
+def test_swift_program(sandbox: Sandbox, tmp_path: Path) -> None:
+    assert run_swift(program("swift", "import Argyle"), sandbox, tmp_path)
+
+
+def test_asynchronous_swift_program(sandbox: Sandbox, tmp_path: Path) -> None:
+    text = program("swift", "for try await user in client.users.stream() { print(user.id) }")
+    output = run_swift(
+        f"""
+import Argyle
+
+let client = try Client(
+  keyID: "{sandbox.key_id}", keySecret: "{sandbox.key_secret}", baseURL: "{sandbox.base_url}")
+{text}
+guard Set(ids).count == 1000 else {{ fatalError("there are \\(ids.count) users") }}
+""",
+        sandbox,
+        tmp_path,
+    )
+    assert len(set(output.split())) == 1000
 
 
 def test_error_table_is_the_headers() -> None:
@@ -91,7 +112,7 @@ def test_option_table_is_the_headers() -> None:
     rows = [row for row in section.splitlines() if row.startswith("| `")]
     described = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     comment = CLIENT.header.read_text().split("argyle_client *argyle_client_new")[0].rsplit("/**", 1)[1]
-    options = dict(re.findall(r"^ \*   (\w+) +(?:string|integer|boolean) +(.*)$", comment, re.M))
+    options = dict(re.findall(r"^ \*   (\w+) +(?:string|integer|number|boolean) +(.*)$", comment, re.M))
     assert described == set(options)
     for row in rows:
         default = row.split("|")[3].strip()
