@@ -89,10 +89,12 @@ def test_asynchronous_swift_program(sandbox: Sandbox, tmp_path: Path) -> None:
         f"""
 import Argyle
 
-let client = try Client(
-  keyID: "{sandbox.key_id}", keySecret: "{sandbox.key_secret}", baseURL: "{sandbox.base_url}")
-{text}
-guard Set(ids).count == 1000 else {{ fatalError("there are \\(ids.count) users") }}
+func run(_ client: Client) async throws {{
+  {text}
+  guard Set(ids).count == 1000 else {{ fatalError("there are \\(ids.count) users") }}
+}}
+try await run(Client(
+  keyID: "{sandbox.key_id}", keySecret: "{sandbox.key_secret}", baseURL: "{sandbox.base_url}"))
 """,
         sandbox,
         tmp_path,
