@@ -122,8 +122,11 @@ is_new() {
 
 # Embedded Swift puts a module's functions into one section: in sections of their own, the linker drops those
 # that nothing uses, which halves the library. The toolchain's own linker is there wherever Swift is, and keeps
-# the names of local symbols out of the library, which gold does not.
-embedded_flags=(-Xswiftc -Xfrontend -Xswiftc -function-sections -Xswiftc -use-ld=lld)
+# the names of local symbols out of the library, which gold does not. Access to memory is checked when it is compiled
+# and not again when it runs: a check that fails would end the host.
+embedded_flags=(
+  -Xswiftc -Xfrontend -Xswiftc -function-sections -Xswiftc -use-ld=lld -Xswiftc -enforce-exclusivity=unchecked
+)
 
 # link_library SCRATCH NAME ARGUMENT…: a library, with its name and its exports.
 link_library() {

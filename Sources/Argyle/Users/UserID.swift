@@ -18,8 +18,7 @@ package struct UserID: Sendable {
     }
     guard count > 0 else { throw UserID.error("must not be empty") }
     guard count <= 255 else { throw UserID.error("must not be longer than 255 bytes") }
-    let bytes = text.utf8
-    guard !bytes.elementsEqual(".".utf8), !bytes.elementsEqual("..".utf8) else {
+    guard count > 2 || !text.utf8.allSatisfy({ $0 == UInt8(ascii: ".") }) else {
       // Such a segment is resolved away, here or on the way, and the request would name another resource.
       throw UserID.error("must not be \".\" or \"..\"")
     }
