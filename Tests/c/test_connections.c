@@ -168,6 +168,20 @@ static void a_get_that_dies_again_and_again_ends(void **state) {
   assert_failed(error, ARGYLE_ERROR_CONNECTION, "127.0.0.1");
 }
 
+/* libcurl by itself would count them, over all calls, and give up on the sixth. */
+static void kept_connections_may_die_any_number_of_times(void **state) {
+  hostile_fixture *fixture = *state;
+  for (int i = 0; i < 8; i++) {
+    argyle_error *error = RUBBISH;
+    get_user(fixture);
+    hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_CLOSE});
+    hostile_server_answer_json(fixture->server, 200, USER);
+    json_t *user = argyle_user_get(fixture->client, "u1", &error);
+    assert_null(error);
+    json_decref(user);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     hostile_test(twenty_calls_use_one_connection),
@@ -180,6 +194,7 @@ int main(void) {
     hostile_test(a_create_on_a_connection_closed_meanwhile_takes_another),
     hostile_test(a_get_may_be_sent_again_once),
     hostile_test(a_get_that_dies_again_and_again_ends),
+    hostile_test(kept_connections_may_die_any_number_of_times),
   };
   return cmocka_run_group_tests_name("connections", tests, NULL, NULL);
 }

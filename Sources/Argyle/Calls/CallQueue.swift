@@ -392,6 +392,7 @@ extension CallQueue {
     multi.remove(easy)
     call.times.transfer = easy.times
     if call.request.body != nil { easy.forgetBody() }
+    if easy.transfer.wasToBeRepeated { easy.forgetSettings() }
     easy.call = nil
     idle.append(easy)
     return easy.transfer

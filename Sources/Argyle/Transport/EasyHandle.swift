@@ -138,6 +138,14 @@ extension EasyHandle {
     return list
   }
 
+  /// Lets the handle be set up anew for the next attempt.
+  ///
+  /// libcurl counts how often it would have sent requests again, over all transfers of a handle until that is reset,
+  /// and gives up after five.
+  func forgetSettings() {
+    settings = nil
+  }
+
   /// Forgets the body that was sent, which libcurl would otherwise keep until the next one.
   func forgetBody() {
     var options = OptionList(handle)

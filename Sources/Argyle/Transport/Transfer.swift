@@ -22,6 +22,9 @@ final class Transfer {
   /// Whether nobody drove the queue for so long that the server may have lost patience.
   var hostWasAway = false
 
+  /// Whether libcurl wanted to send the request again.
+  var wasToBeRepeated: Bool { readyConnections > 1 }
+
   /// Whether the request may have reached the service.
   var mayHaveBeenReceived: Bool { readyConnections > 0 }
 
