@@ -16,6 +16,14 @@ struct CallMachineTests {
     milliseconds: 70
   )
 
+  private static let refused = TransferFailure(
+    .connection,
+    "refused",
+    mayHaveBeenReceived: false,
+    wasRefused: true,
+    milliseconds: 70
+  )
+
   /// Runs a call on scripted events, and tells its result and how many requests it sent.
   private func run(
     _ request: Request,
@@ -151,6 +159,30 @@ struct CallMachineTests {
     #expect(error.code == .connection)
     #expect(error.attempts == 1)
     #expect(!error.isRetryable)
+  }
+
+  @Test(arguments: [get, create, delete])
+  func whatTheServerRefusedIsSentAgain(request: Request) throws {
+    let refusals = [CallMachine.Event](repeating: .failed(Self.refused), count: 10)
+    let (result, sent) = try run(request, refusals + [status(200, "{}")])
+    #expect(try result.get().attempts == 11)
+    #expect(sent == 11)
+  }
+
+  @Test(arguments: [get, create, delete])
+  func whatTheServerAlwaysRefusesIsNotSentForever(request: Request) throws {
+    let refusals = [CallMachine.Event](repeating: .failed(Self.refused), count: 11)
+    let error = try error(request, refusals)
+    #expect(error.attempts == 11)
+    #expect(error.isRetryable)
+    #expect(!error.outcomeIsUnknown)
+  }
+
+  @Test func aRefusalDoesNotCountAsADeadConnection() throws {
+    let events = [CallMachine.Event.failed(Self.refused), .failed(Self.deadConnection)]
+    #expect(try run(Self.get, events + [status(200, "{}")]).sent == 3)
+    #expect(try error(Self.create, events).outcomeIsUnknown)
+    #expect(try error(Self.delete, [.failed(Self.refused), status(404)]).code == .notFound)
   }
 
   @Test func aRepeatedDeleteThatFindsNothingHasSucceeded() throws {

@@ -21,9 +21,14 @@ package struct CallMachine {
     case finish(Result<Answer, ArgyleError>)
   }
 
+  /// How often a request is sent again that the server refused to look at.
+  private static let mostRefusals = 10
+
   let context: CallContext
   /// The attempts that were made.
   private(set) var attempts = 0
+  /// How many of them the server refused.
+  private var refusals = 0
   /// The time that attempts before this one took, in milliseconds.
   private var timeSpent = 0
 
@@ -40,7 +45,8 @@ package struct CallMachine {
     case .answered(let response):
       return .finish(finish(response))
     case .failed(let failure):
-      if mayBeSentAgain(after: failure), attempts == 1 {
+      if failure.wasRefused { refusals += 1 }
+      if mayBeSentAgain(after: failure) {
         timeSpent += failure.milliseconds
         return send()
       }
@@ -48,11 +54,14 @@ package struct CallMachine {
     }
   }
 
-  /// Whether a failure says nothing of the server, so that one more attempt is due, where doing the thing twice
+  /// Whether a failure says nothing of the server, so that another attempt is due, where doing the thing twice
   /// does no harm.
   ///
-  /// A kept connection that the server had already closed is such a failure, and one for which the host was away.
+  /// A kept connection that the server had already closed is such a failure, and one for which the host was away:
+  /// once. A server that ends a connection refuses what came too late, and may do so again and again.
   private func mayBeSentAgain(after failure: TransferFailure) -> Bool {
+    if failure.wasRefused { return refusals <= CallMachine.mostRefusals }
+    guard attempts - refusals == 1 else { return false }
     guard failure.keptConnectionWasDead || failure.hostWasAway && failure.isTransient else {
       return false
     }
@@ -68,7 +77,7 @@ package struct CallMachine {
     let answer = Answer(context: context, response: response, attempts: attempts)
     // A repeated DELETE that finds nothing has been carried out the first time.
     let isDeletedBefore =
-      context.request.method == .delete && response.head.status == 404 && attempts > 1
+      context.request.method == .delete && response.head.status == 404 && attempts - refusals > 1
     return response.isSuccess || isDeletedBefore ? .success(answer) : .failure(answer.statusError())
   }
 

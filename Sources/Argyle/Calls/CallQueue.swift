@@ -373,7 +373,7 @@ extension CallQueue {
 
   private func send(_ call: Call, _ timeSpent: Int) {
     let settings = call.client.settings
-    guard let easy = idle.popLast() ?? EasyHandle(multi.poller, mark) else {
+    guard let easy = idle.popLast() ?? EasyHandle(multi) else {
       let reason = "memory ran out"
       return step(call, .failed(TransferFailure(.internal, reason, mayHaveBeenReceived: false)))
     }

@@ -9,6 +9,9 @@ package struct TransferFailure: Sendable {
   /// Whether the request may have reached the service.
   let mayHaveBeenReceived: Bool
 
+  /// Whether the server has said that it did not look at the request.
+  let wasRefused: Bool
+
   /// Whether a connection kept from an earlier request turned out dead before the first byte of the answer.
   let keptConnectionWasDead: Bool
 
@@ -25,6 +28,7 @@ package struct TransferFailure: Sendable {
     _ code: ArgyleError.Code,
     _ reason: String,
     mayHaveBeenReceived: Bool,
+    wasRefused: Bool = false,
     keptConnectionWasDead: Bool = false,
     hostWasAway: Bool = false,
     milliseconds: Int = 0,
@@ -33,6 +37,7 @@ package struct TransferFailure: Sendable {
     self.code = code
     self.reason = reason
     self.mayHaveBeenReceived = mayHaveBeenReceived
+    self.wasRefused = wasRefused
     self.keptConnectionWasDead = keptConnectionWasDead
     self.hostWasAway = hostWasAway
     self.milliseconds = milliseconds

@@ -8,7 +8,7 @@ import Interop
 final class EasyHandle {
   let handle: UnsafeMutableRawPointer
   /// The attempt that the handle is making or has made.
-  let transfer = Transfer()
+  let transfer: Transfer
   /// The call that the attempt is for, which its queue holds.
   unowned(unsafe) var call: Call?
 
@@ -24,14 +24,15 @@ final class EasyHandle {
   /// Where the URL is put together, with a NUL at its end.
   private var url: [UInt8] = []
 
-  /// Makes a handle whose sockets are watched by a poller; nil where memory ran out.
-  init?(_ poller: Poller, _ mark: ProcessMark) {
+  /// Makes a handle for the transfers of a multi handle; nil where memory ran out.
+  init?(_ multi: MultiHandle) {
     guard let handle = curl_easy_init() else { return nil }
     self.handle = handle
-    self.poller = poller
-    self.mark = mark
+    poller = multi.poller
+    mark = multi.mark
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.pointee = 0
+    transfer = Transfer(multi.endedConnections)
   }
 
   deinit {
@@ -190,6 +191,7 @@ extension EasyHandle {
       return Unmanaged<Poller>.fromOpaque(context).takeUnretainedValue().closeSocket(socket)
     })
     transfer.attach(to: &options)
+    if settings.baseURL.isSecure { transfer.attachTrace(to: &options) }
     return options.result
   }
 }

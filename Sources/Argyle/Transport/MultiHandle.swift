@@ -7,9 +7,11 @@ import CCurl
 final class MultiHandle {
   /// The sockets, the timer and the wake-up.
   let poller: Poller
+  /// The connections whose end the server has announced.
+  let endedConnections = EndedConnections()
 
   private let multi: UnsafeMutableRawPointer
-  private let mark: ProcessMark
+  let mark: ProcessMark
   /// When libcurl wants to be called, in microseconds: 0 for at once, nil for not at all.
   private(set) var due: Int64?
 

@@ -50,6 +50,10 @@ struct OptionList {
     attempt { argyle_curl_set_prereq_function($0, function) }
   }
 
+  mutating func set(debug function: curl_debug_callback) {
+    attempt { argyle_curl_set_debug_function($0, function) }
+  }
+
   mutating func set(closeSocket function: curl_closesocket_callback) {
     attempt { argyle_curl_set_close_function($0, function) }
   }

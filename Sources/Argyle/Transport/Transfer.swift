@@ -18,15 +18,25 @@ final class Transfer {
   private var headBytes = 0
   /// How often a connection stood ready for the request.
   private var readyConnections = 0
+  /// The request's HTTP/2 stream.
+  private var stream = StreamTrace()
+  private let endedConnections: EndedConnections
 
   /// Whether nobody drove the queue for so long that the server may have lost patience.
   var hostWasAway = false
 
+  init(_ endedConnections: EndedConnections) {
+    self.endedConnections = endedConnections
+  }
+
   /// Whether libcurl wanted to send the request again.
   var wasToBeRepeated: Bool { readyConnections > 1 }
 
+  /// Whether the server has said that it did not look at the request.
+  private var isRefused: Bool { headBytes == 0 && endedConnections.refuses(stream) }
+
   /// Whether the request may have reached the service.
-  var mayHaveBeenReceived: Bool { readyConnections > 0 }
+  var mayHaveBeenReceived: Bool { readyConnections > 0 && !isRefused }
 
   /// Starts anew.
   func begin(maxResponseBytes: Int) {
@@ -38,6 +48,7 @@ final class Transfer {
     hasWholeHead = false
     headBytes = 0
     readyConnections = 0
+    stream = StreamTrace()
     hostWasAway = false
   }
 }
@@ -58,10 +69,25 @@ extension Transfer {
       return transfer.receive(headerLine: UnsafeRawBufferPointer(start: line, count: size &* count))
     })
     options.set(CURLOPT_HEADERDATA, pointer: context)
-    options.set(prereq: { context, _, _, _, _ in
-      Transfer.from(context)?.connectionIsReady() ?? CURL_PREREQFUNC_ABORT
+    options.set(prereq: { context, remote, local, remotePort, localPort in
+      guard let transfer = Transfer.from(context) else { return CURL_PREREQFUNC_ABORT }
+      return transfer.connectionIsReady(
+        ConnectionName(remote, remotePort, local, localPort)
+      )
     })
     options.set(CURLOPT_PREREQDATA, pointer: context)
+  }
+
+  /// Lets libcurl tell what happens to HTTP/2 streams, which it tells in no other way.
+  func attachTrace(to options: inout OptionList) {
+    options.set(CURLOPT_DEBUGDATA, pointer: Unmanaged.passUnretained(self).toOpaque())
+    options.set(debug: { _, type, text, size, context in
+      guard type == CURLINFO_TEXT, let transfer = Transfer.from(context) else { return 0 }
+      let text = UnsafeRawBufferPointer(start: text, count: size)
+      transfer.stream.note(text, transfer.endedConnections)
+      return 0
+    })
+    options.set(CURLOPT_VERBOSE, 1)
   }
 
   private static func from(_ context: UnsafeMutableRawPointer?) -> Transfer? {
@@ -104,9 +130,11 @@ extension Transfer {
   ///
   /// libcurl sends a request again by itself, a POST too, when a kept connection dies before the first byte of
   /// the answer. Whether to send again is for the call to decide.
-  private func connectionIsReady() -> Int32 {
+  private func connectionIsReady(_ connection: ConnectionName) -> Int32 {
     readyConnections += 1
-    return readyConnections == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+    guard readyConnections == 1 else { return CURL_PREREQFUNC_ABORT }
+    stream.connection = connection
+    return CURL_PREREQFUNC_OK
   }
 }
 
@@ -116,6 +144,17 @@ extension Transfer {
   /// Tells the call what the attempt's end means.
   func outcome(of result: CURLcode, _ easy: EasyHandle) -> CallMachine.Event {
     let head = hasWholeHead ? head(easy) : nil
+    if isRefused {
+      return .failed(
+        TransferFailure(
+          .connection,
+          "the server ended the connection without looking at the request",
+          mayHaveBeenReceived: false,
+          wasRefused: true,
+          milliseconds: Int(easy.times.ended / 1000)
+        )
+      )
+    }
     guard result == CURLE_OK else { return .failed(failure(result, head, easy)) }
     guard let head else {
       return .failed(

@@ -1,0 +1,92 @@
+import Testing
+
+@testable import Argyle
+
+/// Which HTTP/2 streams a server has refused, by what libcurl tells of them.
+struct EndedConnectionsTests {
+  private static let first = ConnectionName("127.0.0.1", 443, "127.0.0.1", 50000)
+  private static let second = ConnectionName("127.0.0.1", 443, "127.0.0.1", 50001)
+  private static let goaway = "recveived GOAWAY, error=0, last_stream=199\n"
+
+  private let ended = EndedConnections()
+
+  private func stream(_ connection: ConnectionName?, _ lines: String...) -> StreamTrace {
+    var stream = StreamTrace()
+    stream.connection = connection
+    for line in lines {
+      var line = line
+      line.withUTF8 { stream.note(UnsafeRawBufferPointer($0), ended) }
+    }
+    return stream
+  }
+
+  private func stream(_ connection: ConnectionName, _ number: Int) -> StreamTrace {
+    stream(connection, "Using Stream ID: \(number) (easy handle 0x1)\n")
+  }
+
+  @Test(arguments: [
+    goaway, "received GOAWAY, error=0, last_stream=199\n",
+    "received GOAWAY, error=2, last_stream=199",
+  ])
+  func streamsAfterTheLastAreRefused(line: String) {
+    #expect(!ended.refuses(stream(Self.first, 201)))
+    let witness = stream(
+      Self.first,
+      "Using Stream ID: 191 (easy handle 0x1)\n",
+      "We are completely uploaded and fine\n",
+      line
+    )
+    #expect(!ended.refuses(witness))
+    #expect(!ended.refuses(stream(Self.first, 199)))
+    #expect(ended.refuses(stream(Self.first, 201)))
+    #expect(!ended.refuses(stream(Self.second, 201)))
+    #expect(!ended.refuses(stream(Self.first, "Server auth using Basic with user 'u'\n")))
+  }
+
+  @Test func theServerMayLowerTheLastStream() {
+    _ = stream(
+      Self.first,
+      "Using Stream ID: 191 (easy handle 0x1)\n",
+      "received GOAWAY, error=0, last_stream=2147483647\n",
+      "received GOAWAY, error=0, last_stream=203\n",
+      "received GOAWAY, error=0, last_stream=2147483647\n"
+    )
+    #expect(!ended.refuses(stream(Self.first, 203)))
+    #expect(ended.refuses(stream(Self.first, 205)))
+  }
+
+  @Test(arguments: [
+    "Connection died, retrying a fresh connect (retry count: 1)\n", "Found bundle for host: 0x1\n",
+    "anything else",
+  ])
+  func anAttemptThatHasLeftItsConnectionIsNoWitness(line: String) {
+    _ = stream(Self.first, "Using Stream ID: 191 (easy handle 0x1)\n", line, Self.goaway)
+    _ = stream(Self.first, line, Self.goaway)
+    _ = stream(nil, "Using Stream ID: 191 (easy handle 0x1)\n", Self.goaway)
+    #expect(!ended.refuses(stream(Self.first, 201)))
+  }
+
+  @Test(arguments: [
+    "GOAWAY", "received GOAWAY, error=0, last_stream=", "received GOAWAY, error=0, last_stream=x",
+    "received GOAWAY, error=0, last_stream=4294967296", "received GOAWAY, last=1, error=0",
+  ])
+  func otherWordsRefuseNothing(line: String) {
+    _ = stream(Self.first, "Using Stream ID: 191 (easy handle 0x1)\n", line)
+    #expect(!ended.refuses(stream(Self.first, 201)))
+  }
+
+  @Test func aNewConnectionBetweenTheSamePortsIsAnother() {
+    _ = stream(Self.first, "Using Stream ID: 191 (easy handle 0x1)\n", Self.goaway)
+    #expect(!ended.refuses(stream(Self.first, 1)))
+    #expect(!ended.refuses(stream(Self.first, 201)))
+  }
+
+  @Test func onlySoManyAreRemembered() {
+    for port in Int32(1)...1000 {
+      let connection = ConnectionName("127.0.0.1", 443, "127.0.0.1", port)
+      _ = stream(connection, "Using Stream ID: 191 (easy handle 0x1)\n", Self.goaway)
+      #expect(ended.refuses(stream(connection, 201)))
+    }
+    #expect(!ended.refuses(stream(ConnectionName("127.0.0.1", 443, "127.0.0.1", 1), 201)))
+  }
+}
