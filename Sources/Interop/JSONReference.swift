@@ -104,6 +104,22 @@ extension JSONReference {
     withValue { json_object_get($0, key.cString).map { JSONReference(retaining: $0) } }
   }
 
+  /// Whether the value is an object whose member of that name is a string that is not empty.
+  package func hasText(_ key: StaticString) -> Bool {
+    withValue { JSONReference.hasText($0, key) }
+  }
+
+  /// The index of the first item of an array that has no text of that name; nil where all have one.
+  package func firstItem(without key: StaticString) -> Int? {
+    withValue { array in
+      (0..<json_array_size(array)).first { !JSONReference.hasText(json_array_get(array, $0), key) }
+    }
+  }
+
+  private static func hasText(_ value: UnsafeMutablePointer<json_t>?, _ key: StaticString) -> Bool {
+    json_string_length(json_object_get(value, key.cString)) > 0
+  }
+
   /// The first member of an object with its name, or nil where there is none.
   package var firstMember: (key: String, value: JSONReference)? {
     withValue { object in

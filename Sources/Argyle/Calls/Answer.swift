@@ -33,7 +33,7 @@ package struct Answer: Sendable {
   private func object(with keys: StaticString...) throws(ArgyleError) -> JSONReference {
     let document = try document()
     guard document.isObject else { throw protocolError("the answer is not a JSON object") }
-    for key in keys where document.member(key)?.text == nil {
+    for key in keys where !document.hasText(key) {
       throw protocolError("the answer has no text \"\(String(cString: key.cString))\"")
     }
     return document

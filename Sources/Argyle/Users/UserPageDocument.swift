@@ -24,7 +24,7 @@ package struct UserPageDocument {
       throw answer.protocolError("the answer has no array \"results\"")
     }
     self.results = results
-    for index in 0..<results.count where results.item(index)?.member("id")?.text == nil {
+    if let index = results.firstItem(without: "id") {
       throw answer.protocolError("the user at index \(index) of the answer has no text \"id\"")
     }
     try normalize("next", JSON_STRING, "text", answer)

@@ -1,7 +1,8 @@
 /*
- * Retrieves one user many times over, so many at once, and prints the CPU and wall time of a call in microseconds.
+ * Retrieves one user many times over, so many at once.
  *
- *   many argyle|multi BASE_URL CALLS IN_FLIGHT
+ *   queue argyle|multi BASE_URL CALLS IN_FLIGHT     prints the CPU and wall time of a call in microseconds
+ *   queue memory BASE_URL CALLS IN_FLIGHT           prints the bytes of a call that waits, and of one under way
  *
  * `argyle` uses a queue of libargyle's; `multi` is what a C programmer writes by hand for the same: easy handles that
  * are used again, libcurl's multi interface with curl_multi_poll(), and jansson. Both send the same headers, parse each
@@ -9,6 +10,7 @@
  */
 #include <argyle.h>
 #include <curl/curl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +20,7 @@
 #define USER_ID "01a20c35-d98f-a6d3-2c9d-55b690ac9144"
 
 static void fail(const char *what) {
-  fprintf(stderr, "many: %s\n", what);
+  fprintf(stderr, "queue: %s\n", what);
   exit(EXIT_FAILURE);
 }
 
@@ -146,7 +148,29 @@ static void run_multi(const char *base_url, long calls, long in_flight) {
   free(bodies);
 }
 
-/* ---------------------------------------------------------------- Measuring */
+/* ---------------------------------------------------------------- Memory */
+
+static void run_memory(const char *base_url, long calls, long in_flight) {
+  json_t *options = json_pack("{s:s, s:s, s:s}", "key_id", "key", "key_secret", "secret", "base_url", base_url);
+  argyle_client *client = argyle_client_new(options, NULL);
+  json_t *queue_options = json_pack("{s:i}", "max_in_flight", (int)in_flight);
+  argyle_queue *queue = argyle_queue_new(queue_options, NULL);
+  size_t before = mallinfo2().uordblks, waiting, running;
+  long i;
+
+  for (i = 0; i < calls; i++) submit(queue, client);
+  waiting = (mallinfo2().uordblks - before) / (size_t)calls;
+  before = mallinfo2().uordblks;
+  argyle_queue_drive(queue, NULL);
+  running = (mallinfo2().uordblks - before) / (size_t)in_flight;
+  printf("%lu %lu\n", (unsigned long)waiting, (unsigned long)running);
+  argyle_queue_free(queue);
+  argyle_client_free(client);
+  json_decref(queue_options);
+  json_decref(options);
+}
+
+/* ---------------------------------------------------------------- Time */
 
 static double seconds_of(struct timeval time) { return (double)time.tv_sec + (double)time.tv_usec / 1e6; }
 
@@ -162,11 +186,15 @@ int main(int count, char **arguments) {
   double start, wall, cpu;
   long calls, in_flight;
 
-  if (count != 5) fail("usage: many argyle|multi BASE_URL CALLS IN_FLIGHT");
+  if (count != 5) fail("usage: queue argyle|multi|memory BASE_URL CALLS IN_FLIGHT");
   run = strcmp(arguments[1], "argyle") == 0 ? run_argyle : run_multi;
   calls = atol(arguments[3]);
   in_flight = atol(arguments[4]);
   curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (strcmp(arguments[1], "memory") == 0) {
+    run_memory(arguments[2], calls, in_flight);
+    return EXIT_SUCCESS;
+  }
   run(arguments[2], in_flight, in_flight); /* to be warm */
   getrusage(RUSAGE_SELF, &before);
   start = wall_seconds();

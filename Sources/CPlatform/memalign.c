@@ -1,0 +1,17 @@
+// Necessary because Embedded Swift allocates every object with posix_memalign, which takes glibc twice the time of
+// malloc, whose memory is aligned as well for all that a Swift object holds: a hidden one is used within the libraries.
+#include "CPlatform.h"
+
+#include <stdalign.h>
+#include <stddef.h>
+
+__attribute__((visibility("hidden"))) int posix_memalign(void **memory, size_t alignment, size_t size);
+
+int posix_memalign(void **memory, size_t alignment, size_t size) {
+  void *allocated = alignment <= alignof(max_align_t)
+                        ? malloc(size)
+                        : aligned_alloc(alignment, (size + alignment - 1) & ~(alignment - 1));
+  if (allocated == NULL) return ENOMEM;
+  *memory = allocated;
+  return 0;
+}
