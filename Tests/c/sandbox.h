@@ -16,6 +16,9 @@ typedef struct {
 sandbox *sandbox_start(void);
 void sandbox_stop(sandbox *sandbox);
 
+/* Sets these faults, a JSON array, in the place of all others. */
+void sandbox_set_faults(const sandbox *sandbox, const char *faults);
+
 /* The same as group setup and teardown: each test's state is the sandbox. */
 int sandbox_setup(void **state);
 int sandbox_teardown(void **state);

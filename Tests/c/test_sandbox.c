@@ -4,8 +4,8 @@
  */
 #include "child.h"
 #include "sandbox.h"
+#include "wire.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
@@ -591,34 +591,6 @@ static void a_stopped_sandbox_has_let_go_of_all(void **state) {
   argyle_sandbox_free(server);
   assert_int_equal(count_users_at(next), 0);
   argyle_sandbox_free(next);
-}
-
-/* A connection to a sandbox; -1 where it takes none. */
-static int connection_to(int port) {
-  int connection = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  assert_true(connection >= 0);
-  if (connect(connection, (struct sockaddr *)&address, sizeof address) != 0) {
-    close(connection);
-    return -1;
-  }
-  return connection;
-}
-
-/* Reads until the text has come or the other side closes; what came stands in `received`. */
-static bool receive_until(int connection, const char *text, char *received, size_t size) {
-  size_t count = 0;
-  received[0] = '\0';
-  while (strstr(received, text) == NULL) {
-    ssize_t got = recv(connection, received + count, size - count - 1, 0);
-    if (got <= 0) {
-      return false;
-    }
-    count += (size_t)got;
-    received[count] = '\0';
-  }
-  return true;
 }
 
 /* Begins to create a user; when it returns, the sandbox waits for the body, which is `{}`. */
