@@ -1,0 +1,1476 @@
+/* The section "Calls" of argyle.h, and what ends a blocking call before its time. */
+#include "hostile_server.h"
+#include "sandbox.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/time.h>
+#include <time.h>
+
+/* What each operation can read its answer in. */
+#define ANSWER "{\"id\": \"u1\", \"token\": \"t\", \"access\": \"a\", \"results\": []}"
+#define USER "{\"id\": \"u1\"}"
+#define STALLING ((hostile_answer){.then = HOSTILE_STALL})
+#define SHORT_MS 200
+
+/* ---------------------------------------------------------------- Helpers */
+
+/* A call whose document is a text; NULL: none. */
+static argyle_call *call_of_text(argyle_client *client, int operation, const char *user_id, const char *document) {
+  argyle_error *error = RUBBISH;
+  size_t size = document != NULL ? strlen(document) : 0;
+  argyle_call *call = argyle_call_new_text(client, operation, user_id, document, size, &error);
+  if (call == NULL) {
+    print_error("%s: %s\n", document, argyle_error_message(error));
+  }
+  assert_non_null(call);
+  assert_null(error);
+  return call;
+}
+
+static argyle_call *get_call(argyle_client *client) {
+  return call_of_text(client, ARGYLE_OPERATION_USER_GET, "u1", NULL);
+}
+
+static argyle_call *create_call(argyle_client *client) {
+  return call_of_text(client, ARGYLE_OPERATION_USER_CREATE, NULL, NULL);
+}
+
+static void assert_runs(argyle_call *call) {
+  argyle_error *error = RUBBISH;
+  int result = argyle_call_run(call, &error);
+  if (result != 0) {
+    print_error("%s\n", argyle_error_message(error));
+  }
+  assert_int_equal(result, 0);
+  assert_null(error);
+  assert_null(argyle_call_error(call));
+}
+
+/* Asserts that the run fails with the code, and that the call keeps the same error. */
+static void assert_run_fails(argyle_call *call, int code) {
+  argyle_error *error = RUBBISH;
+  assert_int_equal(argyle_call_run(call, &error), -1);
+  assert_error(argyle_call_error(call), code, NULL);
+  assert_string_equal(argyle_error_message(argyle_call_error(call)), argyle_error_message(error));
+  assert_failed(error, code, NULL);
+}
+
+/* Asserts that no call can be made of this text, and that the error holds the fragment. */
+static void assert_text_refused(argyle_client *client, int operation, const char *text, size_t size,
+                                const char *fragment) {
+  const char *user_id = operation == ARGYLE_OPERATION_USER_UPDATE ? "u1" : NULL;
+  argyle_error *error = RUBBISH;
+  argyle_call *call = argyle_call_new_text(client, operation, user_id, text, size, &error);
+  if (call != NULL) {
+    print_error("taken: %.80s\n", text);
+  }
+  assert_null(call);
+  assert_int_equal(argyle_error_attempts(error), 0);
+  assert_int_equal(argyle_error_outcome_is_unknown(error), 0);
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, fragment);
+  assert_null(argyle_call_new_text(client, operation, user_id, text, size, NULL));
+}
+
+/* `levels` of the opening text and as many of the closing one; free it. */
+static char *nested_text(size_t levels, const char *open, const char *close) {
+  char *text = malloc(levels * (strlen(open) + strlen(close)) + 1), *end = text;
+  for (size_t i = 0; i < levels; i++) {
+    end = stpcpy(end, open);
+  }
+  for (size_t i = 0; i < levels; i++) {
+    end = stpcpy(end, close);
+  }
+  *end = '\0';
+  return text;
+}
+
+/* ---------------------------------------------------------------- All operations */
+
+static const struct {
+  int operation;
+  const char *user_id;
+  const char *document;
+} operations[] = {
+  {ARGYLE_OPERATION_USER_CREATE, NULL, NULL},
+  {ARGYLE_OPERATION_USER_CREATE, NULL, "{\"a\":[1,null]}"},
+  {ARGYLE_OPERATION_USER_GET, "u/1", NULL},
+  {ARGYLE_OPERATION_USER_UPDATE, "u1", "\"text\""},
+  {ARGYLE_OPERATION_USER_UPDATE, "u1", "null"},
+  {ARGYLE_OPERATION_USER_LIST, NULL, NULL},
+  {ARGYLE_OPERATION_USER_LIST, NULL, "{\"limit\": 5, \"offset\": 3, \"ordering\": \"created_at\"}"},
+  {ARGYLE_OPERATION_USER_DELETE, "u1", NULL},
+  {ARGYLE_OPERATION_USER_TOKEN_CREATE, "\xc3\xbc", NULL},
+};
+
+/* What the operation's own function gives; NULL after a delete. */
+static json_t *by_function(argyle_client *client, size_t index, const json_t *document) {
+  argyle_error *error = RUBBISH;
+  const char *user_id = operations[index].user_id;
+  json_t *result = NULL;
+  switch (operations[index].operation) {
+  case ARGYLE_OPERATION_USER_CREATE:
+    result = argyle_user_create(client, document, &error);
+    break;
+  case ARGYLE_OPERATION_USER_GET:
+    result = argyle_user_get(client, user_id, &error);
+    break;
+  case ARGYLE_OPERATION_USER_UPDATE:
+    result = argyle_user_update(client, user_id, document, &error);
+    break;
+  case ARGYLE_OPERATION_USER_LIST:
+    result = argyle_user_list(client, document, &error);
+    break;
+  case ARGYLE_OPERATION_USER_DELETE:
+    assert_int_equal(argyle_user_delete(client, user_id, &error), 0);
+    break;
+  case ARGYLE_OPERATION_USER_TOKEN_CREATE:
+    result = argyle_user_token_create(client, user_id, &error);
+    break;
+  }
+  assert_null(error);
+  return result;
+}
+
+/* Runs the call and asserts that it gives this, which is NULL after a delete; frees the call. */
+static void assert_gives(argyle_call *call, const json_t *expected) {
+  argyle_error *error = RUBBISH;
+  assert_runs(call);
+  json_t *result = argyle_call_json(call, &error);
+  assert_null(error);
+  if (expected != NULL) {
+    assert_same_json(result, expected);
+  } else {
+    assert_null(result);
+  }
+  json_decref(result);
+  argyle_call_free(call);
+}
+
+static void assert_same_request(hostile_server *server, int left, int right) {
+  const hostile_request *one = hostile_server_request(server, left), *other = hostile_server_request(server, right);
+  assert_string_equal(one->method, other->method);
+  assert_string_equal(one->target, other->target);
+  assert_string_equal(one->body, other->body);
+  const char *one_line = one->head, *other_line = other->head;
+  do {
+    assert_string_equal(one_line, other_line);
+    one_line += strlen(one_line) + 1;
+    other_line += strlen(other_line) + 1;
+  } while (*one_line != '\0');
+  assert_string_equal(other_line, "");
+}
+
+static void a_call_does_what_the_function_of_its_operation_does(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, ANSWER);
+  for (size_t i = 0; i < COUNT(operations); i++) {
+    json_t *document = operations[i].document != NULL ? json_of(operations[i].document) : NULL;
+    json_t *expected = by_function(fixture->client, i, document);
+    argyle_call *call =
+      argyle_call_new(fixture->client, operations[i].operation, operations[i].user_id, document, &error);
+    assert_null(error);
+    assert_gives(call, expected);
+    assert_gives(call_of_text(fixture->client, operations[i].operation, operations[i].user_id, operations[i].document),
+                 expected);
+    int first = 3 * (int)i;
+    assert_same_request(fixture->server, first, first + 1);
+    assert_same_request(fixture->server, first, first + 2);
+    json_decref(expected);
+    json_decref(document);
+  }
+  assert_int_equal(hostile_server_requests(fixture->server), 3 * COUNT(operations));
+  assert_int_equal(hostile_server_connections(fixture->server), 1);
+}
+
+static void a_user_lives_by_calls_alone(void **state) {
+  sandbox *sandbox = *state;
+  argyle_error *error = RUBBISH;
+  argyle_call *call = call_of_text(sandbox->client, ARGYLE_OPERATION_USER_CREATE, NULL, "{\"n\": 1}");
+  assert_runs(call);
+  assert_int_equal(argyle_call_http_status(call), 201);
+  json_t *created = argyle_call_json(call, &error);
+  argyle_call_free(call);
+  const char *id = string_at(created, "id");
+
+  call = call_of_text(sandbox->client, ARGYLE_OPERATION_USER_UPDATE, id, "[2]");
+  assert_runs(call);
+  json_t *updated = argyle_call_json(call, &error);
+  assert_json(json_object_get(updated, "external_metadata"), "[2]");
+  argyle_call_free(call);
+
+  json_t *user = argyle_user_get(sandbox->client, id, NULL);
+  assert_same_json(user, updated);
+  json_decref(user);
+  json_decref(updated);
+
+  call = call_of_text(sandbox->client, ARGYLE_OPERATION_USER_DELETE, id, NULL);
+  assert_runs(call);
+  assert_int_equal(argyle_call_http_status(call), 204);
+  argyle_call_free(call);
+
+  call = call_of_text(sandbox->client, ARGYLE_OPERATION_USER_GET, id, NULL);
+  assert_run_fails(call, ARGYLE_ERROR_NOT_FOUND);
+  assert_int_equal(argyle_call_http_status(call), 404);
+  argyle_call_free(call);
+  json_decref(created);
+}
+
+/* ---------------------------------------------------------------- Arguments */
+
+static void null_is_accepted_where_nothing_can_be_told(void **state) {
+  (void)state;
+  argyle_call_free(NULL);
+  assert_null(argyle_call_error(NULL));
+  assert_int_equal(argyle_call_http_status(NULL), 0);
+  assert_null(argyle_call_header(NULL, "Date"));
+  assert_null(argyle_call_header(NULL, NULL));
+  assert_null(argyle_call_body_text(NULL));
+  assert_int_equal(argyle_call_body_size(NULL), 0);
+  assert_int_equal(argyle_call_attempts(NULL), 0);
+  assert_true(argyle_call_time_us(NULL, ARGYLE_TIME_TOTAL) == -1);
+}
+
+static void null_is_refused_where_a_call_or_a_client_is_needed(void **state) {
+  (void)state;
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_call_new(NULL, ARGYLE_OPERATION_USER_CREATE, NULL, NULL, &error));
+  assert_null_refused(error, "client");
+  assert_null(argyle_call_new_text(NULL, ARGYLE_OPERATION_USER_CREATE, NULL, NULL, 0, &error));
+  assert_null_refused(error, "client");
+  assert_int_equal(argyle_call_run(NULL, &error), -1);
+  assert_null_refused(error, "call");
+  assert_null(argyle_call_json(NULL, &error));
+  assert_null_refused(error, "call");
+  assert_null(argyle_call_new(NULL, ARGYLE_OPERATION_USER_CREATE, NULL, NULL, NULL));
+  assert_null(argyle_call_new_text(NULL, ARGYLE_OPERATION_USER_CREATE, NULL, NULL, 0, NULL));
+  assert_int_equal(argyle_call_run(NULL, NULL), -1);
+  assert_null(argyle_call_json(NULL, NULL));
+}
+
+/* Asserts that neither form makes a call of this. */
+static void assert_arguments_refused(argyle_client *client, int operation, const char *user_id, const char *document,
+                                     const char *fragment) {
+  argyle_error *error = RUBBISH;
+  json_t *value = document != NULL ? json_of(document) : NULL;
+  assert_null(argyle_call_new(client, operation, user_id, value, &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, fragment);
+  assert_null(argyle_call_new_text(client, operation, user_id, document, document != NULL ? strlen(document) : 0,
+                                   &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, fragment);
+  assert_null(argyle_call_new(client, operation, user_id, value, NULL));
+  json_decref(value);
+}
+
+static void an_operation_is_one_of_the_numbers(void **state) {
+  hostile_fixture *fixture = *state;
+  static const int numbers[] = {0, 7, -1, 100, INT32_MAX, INT32_MIN};
+  for (size_t i = 0; i < COUNT(numbers); i++) {
+    assert_arguments_refused(fixture->client, numbers[i], NULL, NULL, "operation");
+    assert_arguments_refused(fixture->client, numbers[i], "u1", "{}", "operation");
+  }
+}
+
+static void a_user_id_is_given_where_it_is_needed_and_nowhere_else(void **state) {
+  hostile_fixture *fixture = *state;
+  assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_CREATE, "u1", NULL, "user_id");
+  assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_CREATE, "", "{}", "user_id");
+  assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_LIST, "u1", NULL, "user_id");
+  assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_GET, NULL, NULL, "user_id");
+  assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_UPDATE, NULL, "{}", "user_id");
+  assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_DELETE, NULL, NULL, "user_id");
+  assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_TOKEN_CREATE, NULL, NULL, "user_id");
+}
+
+static void a_user_id_obeys_the_rules_of_the_functions(void **state) {
+  hostile_fixture *fixture = *state;
+  char long_id[257];
+  memset(long_id, 'a', 256);
+  long_id[256] = '\0';
+  const char *const ids[] = {"", ".", "..", long_id, "\xff", "\xed\xa0\x80"};
+  for (size_t i = 0; i < COUNT(ids); i++) {
+    assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_GET, ids[i], NULL, "user_id");
+    assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_UPDATE, ids[i], "{}", "user_id");
+    assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_DELETE, ids[i], NULL, "user_id");
+    assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_TOKEN_CREATE, ids[i], NULL, "user_id");
+  }
+  long_id[255] = '\0';
+  argyle_call_free(call_of_text(fixture->client, ARGYLE_OPERATION_USER_GET, long_id, NULL));
+}
+
+static void a_document_is_given_where_it_is_needed_and_nowhere_else(void **state) {
+  hostile_fixture *fixture = *state;
+  assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_GET, "u1", "{}", "document");
+  assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_DELETE, "u1", "null", "document");
+  assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_TOKEN_CREATE, "u1", "{}", "document");
+  assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_UPDATE, "u1", NULL, "document");
+}
+
+static void making_a_call_sends_nothing(void **state) {
+  hostile_fixture *fixture = *state;
+  for (size_t i = 0; i < COUNT(operations); i++) {
+    argyle_call_free(
+      call_of_text(fixture->client, operations[i].operation, operations[i].user_id, operations[i].document));
+  }
+  assert_int_equal(hostile_server_connections(fixture->server), 0);
+}
+
+static void a_document_is_only_read_and_read_at_once(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, ANSWER);
+  json_t *metadata = json_of("{\"a\": 1}");
+  argyle_call *call = argyle_call_new(fixture->client, ARGYLE_OPERATION_USER_CREATE, NULL, metadata, &error);
+  assert_null(error);
+  assert_int_equal(metadata->refcount, 1);
+  json_object_clear(metadata);
+  json_decref(metadata);
+  char text[] = "[1, 2]";
+  argyle_call *of_text = call_of_text(fixture->client, ARGYLE_OPERATION_USER_CREATE, NULL, text);
+  memset(text, 'x', sizeof text);
+  assert_runs(call);
+  assert_runs(of_text);
+  assert_string_equal(hostile_server_request(fixture->server, 0)->body, "{\"external_metadata\":{\"a\":1}}");
+  assert_string_equal(hostile_server_request(fixture->server, 1)->body, "{\"external_metadata\":[1, 2]}");
+  argyle_call_free(call);
+  argyle_call_free(of_text);
+}
+
+static void the_client_may_be_freed_before_the_call(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, ANSWER);
+  argyle_client *client = client_for(hostile_server_url(fixture->server));
+  argyle_call *call = get_call(client);
+  argyle_call *never_run = get_call(client);
+  argyle_client_free(client);
+  assert_runs(call);
+  argyle_call_free(call);
+  argyle_call_free(never_run);
+}
+
+/* ---------------------------------------------------------------- Metadata as text */
+
+/* A text with its size, NUL bytes included. */
+typedef struct {
+  const char *bytes;
+  size_t size;
+} text;
+
+#define TEXT(literal) {literal, sizeof(literal) - 1}
+
+static void what_is_not_exactly_one_json_value_is_refused(void **state) {
+  hostile_fixture *fixture = *state;
+  static const text texts[] = {
+    /* What would break out of the document, or end it early. */
+    TEXT("1},\"x\":{"), TEXT("1}"), TEXT("1},{\"a\":1"), TEXT("{}}"), TEXT("1,2"), TEXT("\"a\":1"), TEXT("}"),
+    TEXT("]"),
+    /* No value, or more than one. */
+    TEXT(""), TEXT(" "), TEXT("\n\t\r "), TEXT("1 2"), TEXT("{} {}"), TEXT("1 // one"), TEXT("/**/1"), TEXT(","),
+    /* A value that does not end. */
+    TEXT("{"), TEXT("["), TEXT("[1"), TEXT("[1,"), TEXT("{\"a\""), TEXT("{\"a\":"), TEXT("{\"a\":1"), TEXT("\"a"),
+    TEXT("\"\\"), TEXT("\"\\u00"), TEXT("\""),
+    /* Words and numbers that are none. */
+    TEXT("tru"), TEXT("True"), TEXT("nul"), TEXT("nullx"), TEXT("NaN"), TEXT("Infinity"), TEXT("-Infinity"), TEXT("-"),
+    TEXT("+1"), TEXT("01"), TEXT("-01"), TEXT("1."), TEXT(".5"), TEXT("1e"), TEXT("1e+"), TEXT("0x1"), TEXT("1_0"),
+    /* Commas, colons and names. */
+    TEXT("[1,]"), TEXT("[,1]"), TEXT("[1 2]"), TEXT("{\"a\":1,}"), TEXT("{,}"), TEXT("{\"a\" 1}"), TEXT("{a:1}"),
+    TEXT("{1:1}"), TEXT("{\"a\":1 \"b\":2}"), TEXT("[1}"), TEXT("{\"a\":1]"), TEXT("'a'"), TEXT("{\"a\"::1}"),
+    /* Strings. */
+    TEXT("\"\\x\""), TEXT("\"\\u12g4\""), TEXT("\"\\U0041\""), TEXT("\"\x01\""), TEXT("\"\n\""), TEXT("\"\x1f\""),
+    /* What is not UTF-8. */
+    TEXT("\"\xff\""), TEXT("\"\xc3\""), TEXT("\"\xc0\x80\""), TEXT("\"\xed\xa0\x80\""), TEXT("\"\xf4\x90\x80\x80\""),
+    TEXT("\"\x80\""), TEXT("\"\xe2\x82\""), TEXT("{\"\xff\":1}"), TEXT("\"\xe0\x80\xaf\""), TEXT("\xff"),
+    /* NUL, and a byte order mark. */
+    TEXT("1\0"), TEXT("\0"), TEXT("\0" "1"), TEXT("\"a\0b\""), TEXT("{}\0{}"), TEXT("[1\0]"),
+    TEXT("\xef\xbb\xbf" "1"), TEXT("\xef\xbb\xbf"), TEXT("\xfe\xff\0" "1"),
+    /* White space of others. */
+    TEXT("\xc2\xa0" "1"), TEXT("\x0b" "1"), TEXT("1\f"),
+  };
+  for (size_t i = 0; i < COUNT(texts); i++) {
+    assert_text_refused(fixture->client, ARGYLE_OPERATION_USER_CREATE, texts[i].bytes, texts[i].size,
+                        "external_metadata");
+    assert_text_refused(fixture->client, ARGYLE_OPERATION_USER_UPDATE, texts[i].bytes, texts[i].size,
+                        "external_metadata");
+  }
+  assert_int_equal(hostile_server_connections(fixture->server), 0);
+}
+
+static void a_size_that_no_text_has_is_refused(void **state) {
+  hostile_fixture *fixture = *state;
+  assert_text_refused(fixture->client, ARGYLE_OPERATION_USER_CREATE, "1", SIZE_MAX, NULL);
+}
+
+static void metadata_is_sent_as_it_was_given(void **state) {
+  hostile_fixture *fixture = *state;
+  static const char *const texts[] = {
+    "1e999", "-1e-999", "1180591620717411303424", "-1180591620717411303424", "0.1000000000000000055511151231257827",
+    "1E5", "1.0", "-0", "-0.0", "{\"a\": 1, \"a\": 2}", "{\"\": 1}", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\u0000\"",
+    "{\"\\u0000\": 1}", "{\"\\ud800\": 1}", "\"\\/\"", "\"\\u0041\"", "\"/\x7f\"", " {\"a\" :\r\n[ 1 ,\t2 ] } ",
+    "\"\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80\"", "null", "true", "false", "\"\"", "{}", "[]", "0",
+  };
+  hostile_server_answer_json(fixture->server, 200, ANSWER);
+  for (size_t i = 0; i < COUNT(texts); i++) {
+    char expected[256];
+    snprintf(expected, sizeof expected, "{\"external_metadata\":%s}", texts[i]);
+    argyle_call *create = call_of_text(fixture->client, ARGYLE_OPERATION_USER_CREATE, NULL, texts[i]);
+    argyle_call *update = call_of_text(fixture->client, ARGYLE_OPERATION_USER_UPDATE, "u1", texts[i]);
+    assert_runs(create);
+    assert_runs(update);
+    for (int j = 0; j < 2; j++) {
+      const hostile_request *request = hostile_server_request(fixture->server, 2 * (int)i + j);
+      assert_string_equal(request->body, expected);
+      assert_int_equal(request->body_length, strlen(expected));
+    }
+    argyle_call_free(create);
+    argyle_call_free(update);
+  }
+}
+
+static void no_more_of_a_text_is_read_than_its_size(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, ANSWER);
+  argyle_call *call =
+    argyle_call_new_text(fixture->client, ARGYLE_OPERATION_USER_CREATE, NULL, "12},\"x\":{", 2, &error);
+  assert_null(error);
+  assert_runs(call);
+  assert_string_equal(hostile_server_request(fixture->server, 0)->body, "{\"external_metadata\":12}");
+  argyle_call_free(call);
+}
+
+static void metadata_is_nested_no_deeper_than_2044_levels(void **state) {
+  hostile_fixture *fixture = *state;
+  static const char *const forms[][2] = {{"[", "]"}, {"{\"a\":", "}"}};
+  hostile_server_answer_json(fixture->server, 200, ANSWER);
+  for (size_t i = 0; i < COUNT(forms); i++) {
+    /* An object has something in it, which counts as no level. */
+    const char *innermost = i == 0 ? "" : "1";
+    for (size_t levels = 2044; levels <= 2045; levels++) {
+      char *open = nested_text(levels, forms[i][0], "");
+      char *close = nested_text(levels, "", forms[i][1]);
+      char *whole = malloc(strlen(open) + strlen(close) + 2);
+      strcat(strcat(strcpy(whole, open), innermost), close);
+      if (levels == 2044) {
+        argyle_call *call = call_of_text(fixture->client, ARGYLE_OPERATION_USER_CREATE, NULL, whole);
+        assert_runs(call);
+        assert_int_equal(hostile_server_request(fixture->server, (int)i)->body_length,
+                         strlen("{\"external_metadata\":}") + strlen(whole));
+        argyle_call_free(call);
+      } else {
+        assert_text_refused(fixture->client, ARGYLE_OPERATION_USER_CREATE, whole, strlen(whole), "deep");
+        assert_text_refused(fixture->client, ARGYLE_OPERATION_USER_UPDATE, whole, strlen(whole), "deep");
+      }
+      free(whole);
+      free(close);
+      free(open);
+    }
+  }
+  assert_int_equal(hostile_server_requests(fixture->server), COUNT(forms));
+}
+
+static void a_bottomless_text_is_refused(void **state) {
+  hostile_fixture *fixture = *state;
+  char *arrays = nested_text(1000000, "[", "]"), *objects = nested_text(1000000, "{\"a\":", "");
+  assert_text_refused(fixture->client, ARGYLE_OPERATION_USER_CREATE, arrays, strlen(arrays), "deep");
+  assert_text_refused(fixture->client, ARGYLE_OPERATION_USER_CREATE, objects, strlen(objects), "deep");
+  assert_text_refused(fixture->client, ARGYLE_OPERATION_USER_LIST, arrays, strlen(arrays), NULL);
+  free(objects);
+  free(arrays);
+}
+
+/* ---------------------------------------------------------------- A query as text */
+
+static void a_query_that_breaks_a_rule_is_refused(void **state) {
+  hostile_fixture *fixture = *state;
+  static const struct {
+    const char *query;
+    const char *fragment;
+  } cases[] = {
+    {"{\"colour\": 1}", "colour"},           {"{\"Limit\": 1}", "Limit"},
+    {"{\"limit\": \"5\"}", "limit"},         {"{\"limit\": 1.5}", "limit"},
+    {"{\"limit\": 0}", "limit"},             {"{\"limit\": null}", "limit"},
+    {"{\"limit\": 2147483648}", "limit"},    {"{\"offset\": -1}", "offset"},
+    {"{\"offset\": true}", "offset"},        {"{\"offset\": 9007199254740992}", "offset"},
+    {"{\"ordering\": \"name\"}", "ordering"}, {"{\"ordering\": 1}", "ordering"},
+    {"[]", "query"},                         {"1", "query"},
+    {"null", "query"},                       {"\"limit\"", "query"},
+    {"", "query"},                           {" ", "query"},
+    {"{", "query"},                          {"{}{}", "query"},
+    {"{}}", "query"},                        {"{\"limit\": 1,}", "query"},
+    {"{\"limit\": 1180591620717411303424}", NULL}, {"{\"limit\": 1e999}", NULL},
+    {"{\"\xff\": 1}", NULL},                 {"\xef\xbb\xbf{}", NULL},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    assert_text_refused(fixture->client, ARGYLE_OPERATION_USER_LIST, cases[i].query, strlen(cases[i].query),
+                        cases[i].fragment);
+  }
+  assert_text_refused(fixture->client, ARGYLE_OPERATION_USER_LIST, "{}\0", 3, NULL);
+  assert_text_refused(fixture->client, ARGYLE_OPERATION_USER_LIST, "{}", SIZE_MAX, NULL);
+  assert_int_equal(hostile_server_connections(fixture->server), 0);
+}
+
+static void a_query_of_text_that_is_an_empty_object_asks_for_nothing(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, ANSWER);
+  argyle_call *call = call_of_text(fixture->client, ARGYLE_OPERATION_USER_LIST, NULL, " {} ");
+  assert_runs(call);
+  assert_string_equal(hostile_server_request(fixture->server, 0)->target, "/v1/users");
+  argyle_call_free(call);
+}
+
+/* ---------------------------------------------------------------- Before it is over */
+
+static void assert_not_over(argyle_call *call) {
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_call_error(call));
+  assert_int_equal(argyle_call_http_status(call), 0);
+  assert_null(argyle_call_header(call, "Content-Type"));
+  assert_null(argyle_call_body_text(call));
+  assert_int_equal(argyle_call_body_size(call), 0);
+  assert_int_equal(argyle_call_attempts(call), 0);
+  for (int time = ARGYLE_TIME_TOTAL - 1; time <= ARGYLE_TIME_ANSWER_ENDED + 1; time++) {
+    assert_true(argyle_call_time_us(call, time) == -1);
+  }
+  assert_null(argyle_call_json(call, &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "over");
+  assert_null(argyle_call_json(call, NULL));
+}
+
+static void a_call_that_is_not_over_tells_nothing(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, ANSWER);
+  for (size_t i = 0; i < COUNT(operations); i++) {
+    argyle_call *call =
+      call_of_text(fixture->client, operations[i].operation, operations[i].user_id, operations[i].document);
+    assert_not_over(call);
+    /* Having been asked too early spoils nothing. */
+    assert_runs(call);
+    assert_int_equal(argyle_call_http_status(call), 200);
+    assert_string_equal(argyle_call_header(call, "Content-Type"), "application/json");
+    assert_string_equal(argyle_call_body_text(call), ANSWER);
+    argyle_call_free(call);
+  }
+}
+
+/* ---------------------------------------------------------------- Once only */
+
+/* Asserts that the call is refused, and that what is known of it stays. */
+static void assert_not_run_again(argyle_call *call) {
+  argyle_error *error = RUBBISH;
+  int status = argyle_call_http_status(call), attempts = argyle_call_attempts(call);
+  const argyle_error *kept = argyle_call_error(call);
+  assert_int_equal(argyle_call_run(call, &error), -1);
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "call");
+  assert_int_equal(argyle_call_run(call, NULL), -1);
+  assert_int_equal(argyle_call_http_status(call), status);
+  assert_int_equal(argyle_call_attempts(call), attempts);
+  assert_ptr_equal(argyle_call_error(call), kept);
+}
+
+static void a_call_runs_once(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, ANSWER);
+  hostile_server_answer_json(fixture->server, 404, "{}");
+  argyle_call *succeeded = get_call(fixture->client), *failed = get_call(fixture->client);
+  assert_runs(succeeded);
+  assert_run_fails(failed, ARGYLE_ERROR_NOT_FOUND);
+  assert_not_run_again(succeeded);
+  assert_not_run_again(failed);
+  assert_int_equal(hostile_server_requests(fixture->server), 2);
+  json_t *user = argyle_call_json(succeeded, &error);
+  assert_json(user, ANSWER);
+  json_decref(user);
+  argyle_call_free(succeeded);
+  argyle_call_free(failed);
+}
+
+static void a_call_that_was_submitted_is_not_run(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, ANSWER);
+  argyle_queue *queue = argyle_queue_new(NULL, &error);
+  argyle_call *call = get_call(fixture->client);
+  assert_int_equal(argyle_queue_submit(queue, call, NULL, &error), 0);
+  assert_int_equal(argyle_call_run(call, &error), -1);
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "call");
+  assert_int_equal(argyle_queue_wait(queue, -1, &error), 1);
+  assert_ptr_equal(argyle_queue_next(queue, NULL, &error), call);
+  assert_null(argyle_call_error(call));
+  assert_not_run_again(call);
+  assert_int_equal(hostile_server_requests(fixture->server), 1);
+  argyle_call_free(call);
+  argyle_queue_free(queue);
+}
+
+/* ---------------------------------------------------------------- Headers */
+
+static void headers_are_found_by_name(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes =
+    "HTTP/1.1 100 Continue\r\nX-Interim: 1\r\n\r\n"
+    "HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\nX-Both: early\r\n\r\n"
+    "HTTP/1.1 200 OK\r\nX-One: \t first \t\r\nx-one: second\r\nX-Empty:\r\nX-Blank:  \t \r\nX-BOTH: final\r\n"
+    "X-Colon: a: b\r\nX-Tight:tight\r\nX-\xc3\xbc: \xc3\xbc\r\nTransfer-Encoding: chunked\r\nTrailer: X-Late\r\n\r\n"
+    "c\r\n" USER "\r\n0\r\nX-Late: 1\r\nX-Tight: late\r\n\r\n"});
+  argyle_call *call = get_call(fixture->client);
+  assert_runs(call);
+  const char *first = argyle_call_header(call, "X-One");
+  assert_string_equal(first, "first");
+  assert_string_equal(argyle_call_header(call, "x-one"), "first");
+  assert_string_equal(argyle_call_header(call, "X-ONE"), "first");
+  assert_string_equal(argyle_call_header(call, "X-Empty"), "");
+  assert_string_equal(argyle_call_header(call, "X-Blank"), "");
+  assert_string_equal(argyle_call_header(call, "X-Both"), "final");
+  assert_string_equal(argyle_call_header(call, "X-Colon"), "a: b");
+  assert_string_equal(argyle_call_header(call, "X-Tight"), "tight");
+  assert_string_equal(argyle_call_header(call, "X-\xc3\xbc"), "\xc3\xbc");
+  static const char *const absent[] = {
+    "X-Late", "X-Early", "X-Interim", "X-On", "X-One:", "X-One ", " X-One", "", "\xff", "HTTP/1.1 200 OK",
+    "X-One: first",
+  };
+  for (size_t i = 0; i < COUNT(absent); i++) {
+    assert_null(argyle_call_header(call, absent[i]));
+  }
+  assert_null(argyle_call_header(call, NULL));
+  /* What was borrowed stays where it was. */
+  assert_string_equal(first, "first");
+  assert_string_equal(argyle_call_body_text(call), USER);
+  argyle_call_free(call);
+}
+
+static void the_answer_to_a_call_that_failed_can_be_read(void **state) {
+  hostile_fixture *fixture = *state;
+  const char *body = "{\"detail\": \"Slow down.\"}";
+  hostile_server_answer_http(fixture->server, 429, "Retry-After: 7\r\nX-Trace-Id: trace\r\n", body, strlen(body));
+  argyle_call *call = get_call(fixture->client);
+  assert_run_fails(call, ARGYLE_ERROR_RATE_LIMITED);
+  assert_int_equal(argyle_call_http_status(call), 429);
+  assert_string_equal(argyle_call_header(call, "retry-after"), "7");
+  assert_string_equal(argyle_call_body_text(call), body);
+  assert_int_equal(argyle_call_body_size(call), strlen(body));
+  assert_int_equal(argyle_call_attempts(call), 1);
+  const argyle_error *error = argyle_call_error(call);
+  assert_string_equal(argyle_error_trace_id(error), "trace");
+  assert_int_equal(argyle_error_retry_after_ms(error), 7000);
+  assert_string_equal(argyle_error_body_text(error), body);
+  assert_ptr_equal(argyle_call_error(call), error);
+  argyle_call_free(call);
+}
+
+/* ---------------------------------------------------------------- Body and JSON */
+
+static void a_body_may_hold_nul(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  static const char body[] = "{\"id\": \0\"u1\"}\0\xff";
+  hostile_server_answer_http(fixture->server, 200, "", body, sizeof body - 1);
+  argyle_call *call = get_call(fixture->client);
+  assert_runs(call);
+  assert_int_equal(argyle_call_body_size(call), sizeof body - 1);
+  /* With the NUL behind it. */
+  assert_memory_equal(argyle_call_body_text(call), body, sizeof body);
+  assert_ptr_equal(argyle_call_body_text(call), argyle_call_body_text(call));
+  assert_null(argyle_call_json(call, &error));
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, NULL);
+  assert_int_equal(argyle_call_body_size(call), sizeof body - 1);
+  argyle_call_free(call);
+}
+
+static void json_may_be_asked_for_again_and_again(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, ANSWER);
+  argyle_call *call = get_call(fixture->client);
+  assert_runs(call);
+  json_t *first = argyle_call_json(call, &error);
+  assert_null(error);
+  json_t *second = argyle_call_json(call, NULL);
+  assert_json(first, ANSWER);
+  json_decref(first);
+  assert_json(second, ANSWER);
+  argyle_call_free(call);
+  /* The caller's reference outlives the call. */
+  assert_json(second, ANSWER);
+  json_decref(second);
+}
+
+static void a_delete_has_no_json_and_no_error(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes = "HTTP/1.1 204 No Content\r\nX-Trace-Id: a\r\n\r\n"});
+  argyle_call *call = call_of_text(fixture->client, ARGYLE_OPERATION_USER_DELETE, "u1", NULL);
+  assert_runs(call);
+  for (int i = 0; i < 2; i++) {
+    error = RUBBISH;
+    assert_null(argyle_call_json(call, &error));
+    assert_null(error);
+  }
+  assert_int_equal(argyle_call_http_status(call), 204);
+  assert_string_equal(argyle_call_header(call, "X-Trace-Id"), "a");
+  assert_string_equal(argyle_call_body_text(call), "");
+  assert_int_equal(argyle_call_body_size(call), 0);
+  argyle_call_free(call);
+}
+
+static void the_json_of_a_call_that_failed_is_its_error(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 404, "{\"detail\": \"Not found.\"}");
+  static const int kinds[] = {ARGYLE_OPERATION_USER_GET, ARGYLE_OPERATION_USER_DELETE};
+  for (size_t i = 0; i < COUNT(kinds); i++) {
+    argyle_call *call = call_of_text(fixture->client, kinds[i], "u1", NULL);
+    assert_run_fails(call, ARGYLE_ERROR_NOT_FOUND);
+    for (int j = 0; j < 2; j++) {
+      assert_null(argyle_call_json(call, &error));
+      assert_string_equal(argyle_error_message(error), argyle_error_message(argyle_call_error(call)));
+      assert_failed(error, ARGYLE_ERROR_NOT_FOUND, "Not found.");
+    }
+    argyle_call_free(call);
+  }
+}
+
+static void an_answer_without_what_was_promised_is_found_when_json_is_asked_for(void **state) {
+  static const struct {
+    int operation;
+    const char *user_id;
+    const char *body;
+  } cases[] = {
+    {ARGYLE_OPERATION_USER_CREATE, NULL, "{\"id\": \"u1\"}"},
+    {ARGYLE_OPERATION_USER_CREATE, NULL, "{\"token\": \"t\"}"},
+    {ARGYLE_OPERATION_USER_GET, "u1", "{}"},
+    {ARGYLE_OPERATION_USER_GET, "u1", "{\"id\": 1}"},
+    {ARGYLE_OPERATION_USER_GET, "u1", "[]"},
+    {ARGYLE_OPERATION_USER_LIST, NULL, "{}"},
+    {ARGYLE_OPERATION_USER_LIST, NULL, "{\"results\": {}}"},
+    {ARGYLE_OPERATION_USER_TOKEN_CREATE, "u1", "{\"refresh\": \"r\"}"},
+    {ARGYLE_OPERATION_USER_GET, "u1", ""},
+    {ARGYLE_OPERATION_USER_GET, "u1", "<html>"},
+  };
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    hostile_server_answer_json(fixture->server, 200, cases[i].body);
+    argyle_call *call = call_of_text(fixture->client, cases[i].operation, cases[i].user_id, NULL);
+    assert_runs(call);
+    for (int j = 0; j < 2; j++) {
+      assert_null(argyle_call_json(call, &error));
+      assert_int_equal(argyle_error_http_status(error), 200);
+      assert_string_equal(argyle_error_body_text(error), cases[i].body);
+      assert_failed(error, ARGYLE_ERROR_PROTOCOL, NULL);
+    }
+    assert_null(argyle_call_error(call));
+    assert_string_equal(argyle_call_body_text(call), cases[i].body);
+    argyle_call_free(call);
+  }
+}
+
+static void a_bare_array_has_the_form_of_a_page_in_json_and_its_own_as_text(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u1\"}]");
+  argyle_call *call = call_of_text(fixture->client, ARGYLE_OPERATION_USER_LIST, NULL, NULL);
+  assert_runs(call);
+  json_t *page = argyle_call_json(call, &error);
+  assert_json(json_object_get(page, "results"), "[{\"id\": \"u1\"}]");
+  assert_true(json_is_null(json_object_get(page, "count")));
+  assert_string_equal(argyle_call_body_text(call), "[{\"id\": \"u1\"}]");
+  json_decref(page);
+  argyle_call_free(call);
+}
+
+static void a_page_that_jansson_cannot_hold_can_be_read_as_text(void **state) {
+  static const char *const values[] = {
+    "1180591620717411303424", "1e999", "\"\\ud800\"", "\"\\udc00\"", "{\"\\ud800\": 1}",
+  };
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  for (size_t i = 0; i < COUNT(values); i++) {
+    char body[256];
+    snprintf(body, sizeof body,
+             "{\"results\": [{\"id\": \"u1\"}, {\"id\": \"u2\", \"external_metadata\": %s}], \"next\": null}",
+             values[i]);
+    hostile_server_answer_json(fixture->server, 200, body);
+    argyle_call *call = call_of_text(fixture->client, ARGYLE_OPERATION_USER_LIST, NULL, NULL);
+    assert_runs(call);
+    assert_string_equal(argyle_call_body_text(call), body);
+    assert_null(argyle_call_json(call, &error));
+    assert_failed(error, ARGYLE_ERROR_PROTOCOL, NULL);
+    assert_string_equal(argyle_call_body_text(call), body);
+    argyle_call_free(call);
+  }
+}
+
+/* ---------------------------------------------------------------- No whole answer */
+
+static void a_call_without_a_whole_answer_has_no_body(void **state) {
+  static const char *const answers[] = {
+    "", "HTTP/1.1 200 OK\r\nX-One: 1\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"id\": ",
+  };
+  hostile_fixture *fixture = *state;
+  for (size_t i = 0; i < COUNT(answers); i++) {
+    hostile_server_answer(fixture->server, (hostile_answer){.bytes = answers[i], .then = HOSTILE_CLOSE});
+    argyle_call *call = create_call(fixture->client);
+    assert_run_fails(call, ARGYLE_ERROR_CONNECTION);
+    assert_null(argyle_call_body_text(call));
+    assert_int_equal(argyle_call_body_size(call), 0);
+    assert_int_equal(argyle_call_http_status(call), 0);
+    assert_null(argyle_call_header(call, "X-One"));
+    assert_int_equal(argyle_call_attempts(call), 1);
+    argyle_call_free(call);
+  }
+}
+
+/* ---------------------------------------------------------------- Attempts */
+
+static void a_kept_connection_that_was_lost_takes_another_attempt(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, USER);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_CLOSE});
+  hostile_server_answer_json(fixture->server, 200, USER);
+  argyle_call *first = get_call(fixture->client), *second = get_call(fixture->client);
+  assert_runs(first);
+  assert_int_equal(argyle_call_attempts(first), 1);
+  assert_runs(second);
+  assert_int_equal(argyle_call_attempts(second), 2);
+  assert_int_equal(hostile_server_requests(fixture->server), 3);
+  argyle_call_free(first);
+  argyle_call_free(second);
+}
+
+static void a_connection_that_was_refused_counts_as_an_attempt(void **state) {
+  (void)state;
+  char url[64];
+  closed_port_url(url, sizeof url);
+  argyle_client *client = client_for(url);
+  argyle_call *call = get_call(client);
+  assert_run_fails(call, ARGYLE_ERROR_CONNECTION);
+  assert_int_equal(argyle_call_attempts(call), 1);
+  assert_int_equal(argyle_error_attempts(argyle_call_error(call)), 1);
+  assert_int_equal(argyle_call_http_status(call), 0);
+  argyle_call_free(call);
+  argyle_client_free(client);
+}
+
+/* ---------------------------------------------------------------- Times */
+
+static void times_are_those_of_the_call(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer(fixture->server, (hostile_answer){
+    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" USER, .delay_ms = 50});
+  argyle_call *call = get_call(fixture->client);
+  assert_runs(call);
+  json_int_t total = argyle_call_time_us(call, ARGYLE_TIME_TOTAL);
+  json_int_t connected = argyle_call_time_us(call, ARGYLE_TIME_CONNECTED);
+  json_int_t began = argyle_call_time_us(call, ARGYLE_TIME_ANSWER_BEGAN);
+  json_int_t ended = argyle_call_time_us(call, ARGYLE_TIME_ANSWER_ENDED);
+  assert_true(argyle_call_time_us(call, ARGYLE_TIME_WAITING) >= 0);
+  assert_true(argyle_call_time_us(call, ARGYLE_TIME_NAME_RESOLVED) >= 0);
+  assert_true(connected > 0);
+  assert_true(argyle_call_time_us(call, ARGYLE_TIME_SECURED) == 0);
+  assert_true(began >= 50000);
+  assert_true(began >= connected);
+  assert_true(ended >= began);
+  assert_true(total >= 50000);
+  static const int unknown[] = {0, 8, -1, 1000, INT32_MAX, INT32_MIN};
+  for (size_t i = 0; i < COUNT(unknown); i++) {
+    assert_true(argyle_call_time_us(call, unknown[i]) == -1);
+  }
+  argyle_call_free(call);
+}
+
+static void a_kept_connection_takes_no_time_to_be_made(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, USER);
+  argyle_call *first = get_call(fixture->client), *second = get_call(fixture->client);
+  assert_runs(first);
+  assert_runs(second);
+  assert_int_equal(hostile_server_connections(fixture->server), 1);
+  assert_true(argyle_call_time_us(first, ARGYLE_TIME_CONNECTED) > 0);
+  assert_true(argyle_call_time_us(second, ARGYLE_TIME_CONNECTED) == 0);
+  assert_true(argyle_call_time_us(second, ARGYLE_TIME_NAME_RESOLVED) == 0);
+  assert_true(argyle_call_time_us(second, ARGYLE_TIME_ANSWER_BEGAN) > 0);
+  argyle_call_free(first);
+  argyle_call_free(second);
+}
+
+static void a_call_that_failed_has_times_too(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_MS);
+  hostile_server_answer(fixture->server, STALLING);
+  argyle_call *call = get_call(client);
+  assert_run_fails(call, ARGYLE_ERROR_TIMEOUT);
+  assert_true(argyle_call_time_us(call, ARGYLE_TIME_TOTAL) >= SHORT_MS * 1000);
+  assert_true(argyle_call_time_us(call, ARGYLE_TIME_ANSWER_BEGAN) == 0);
+  argyle_call_free(call);
+  argyle_client_free(client);
+}
+
+/* ---------------------------------------------------------------- Whether the outcome is known */
+
+/* Runs the call, frees it, and asserts that its failure says this about the outcome. */
+static void assert_outcome_unknown(argyle_call *call, int expected, int code) {
+  assert_run_fails(call, code);
+  assert_int_equal(argyle_error_outcome_is_unknown(argyle_call_error(call)), expected);
+  argyle_call_free(call);
+}
+
+static void the_status_tells_whether_the_outcome_is_known(void **state) {
+  static const struct {
+    int status;
+    const char *headers;
+    int of_create;
+    int code;
+  } cases[] = {
+    {500, "", 1, ARGYLE_ERROR_SERVER},
+    {502, "", 1, ARGYLE_ERROR_SERVER},
+    {504, "", 1, ARGYLE_ERROR_SERVER},
+    {408, "", 1, ARGYLE_ERROR_HTTP},
+    {503, "", 1, ARGYLE_ERROR_SERVER},
+    {503, "Retry-After: 1\r\n", 0, ARGYLE_ERROR_SERVER},
+    {503, "Retry-After: soon\r\n", 1, ARGYLE_ERROR_SERVER},
+    {500, "Retry-After: 1\r\n", 1, ARGYLE_ERROR_SERVER},
+    {429, "", 0, ARGYLE_ERROR_RATE_LIMITED},
+    {429, "Retry-After: 1\r\n", 0, ARGYLE_ERROR_RATE_LIMITED},
+    {400, "", 0, ARGYLE_ERROR_INVALID_REQUEST},
+    {401, "", 0, ARGYLE_ERROR_AUTHENTICATION},
+    {404, "", 0, ARGYLE_ERROR_NOT_FOUND},
+    {409, "", 0, ARGYLE_ERROR_CONFLICT},
+    {302, "", 0, ARGYLE_ERROR_REDIRECT},
+  };
+  (void)state;
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    int code = cases[i].code, unknown = cases[i].of_create;
+    hostile_server *server = hostile_server_start();
+    hostile_server_answer_http(server, cases[i].status, cases[i].headers, "{}", 2);
+    argyle_client *client = client_for(hostile_server_url(server));
+    assert_outcome_unknown(create_call(client), unknown, code);
+    assert_outcome_unknown(call_of_text(client, ARGYLE_OPERATION_USER_TOKEN_CREATE, "u1", NULL), unknown, code);
+    assert_outcome_unknown(call_of_text(client, ARGYLE_OPERATION_USER_UPDATE, "u1", "{}"), unknown, code);
+    assert_outcome_unknown(call_of_text(client, ARGYLE_OPERATION_USER_DELETE, "u1", NULL), unknown, code);
+    assert_outcome_unknown(get_call(client), 0, code);
+    assert_outcome_unknown(call_of_text(client, ARGYLE_OPERATION_USER_LIST, NULL, NULL), 0, code);
+    argyle_client_free(client);
+    hostile_server_stop(server);
+  }
+}
+
+static void without_an_answer_the_outcome_is_unknown_once_the_request_was_sent(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_MS);
+  hostile_server_answer(fixture->server, STALLING);
+  assert_outcome_unknown(create_call(client), 1, ARGYLE_ERROR_TIMEOUT);
+  assert_outcome_unknown(get_call(client), 0, ARGYLE_ERROR_TIMEOUT);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_CLOSE});
+  assert_outcome_unknown(call_of_text(client, ARGYLE_OPERATION_USER_DELETE, "u1", NULL), 1, ARGYLE_ERROR_CONNECTION);
+  assert_outcome_unknown(create_call(client), 1, ARGYLE_ERROR_CONNECTION);
+  assert_outcome_unknown(get_call(client), 0, ARGYLE_ERROR_CONNECTION);
+  argyle_client_free(client);
+}
+
+static void the_outcome_of_what_was_never_sent_is_known(void **state) {
+  (void)state;
+  char url[64];
+  closed_port_url(url, sizeof url);
+  argyle_client *client = client_for(url);
+  assert_outcome_unknown(create_call(client), 0, ARGYLE_ERROR_CONNECTION);
+  assert_outcome_unknown(call_of_text(client, ARGYLE_OPERATION_USER_DELETE, "u1", NULL), 0, ARGYLE_ERROR_CONNECTION);
+  assert_outcome_unknown(get_call(client), 0, ARGYLE_ERROR_CONNECTION);
+  argyle_client_free(client);
+  assert_int_equal(argyle_error_outcome_is_unknown(NULL), 0);
+}
+
+static void a_success_that_cannot_be_read_leaves_the_outcome_unknown(void **state) {
+  static const char *const bodies[] = {"", "<html>", "{\"id\": \"u1\"", "{\"id\": \"u1\"}", "[]"};
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  for (size_t i = 0; i < COUNT(bodies); i++) {
+    hostile_server_answer_json(fixture->server, 201, bodies[i]);
+    argyle_call *call = create_call(fixture->client);
+    assert_runs(call);
+    assert_null(argyle_call_json(call, &error));
+    assert_int_equal(argyle_error_outcome_is_unknown(error), 1);
+    assert_int_equal(argyle_error_is_retryable(error), 0);
+    assert_failed(error, ARGYLE_ERROR_PROTOCOL, NULL);
+    argyle_call_free(call);
+
+    hostile_server_answer_json(fixture->server, 201, bodies[i]);
+    assert_null(argyle_user_create(fixture->client, NULL, &error));
+    assert_int_equal(argyle_error_outcome_is_unknown(error), 1);
+    assert_failed(error, ARGYLE_ERROR_PROTOCOL, NULL);
+  }
+  hostile_server_answer_json(fixture->server, 200, "<html>");
+  assert_null(argyle_user_get(fixture->client, "u1", &error));
+  assert_int_equal(argyle_error_outcome_is_unknown(error), 0);
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, NULL);
+}
+
+static void a_success_that_is_too_large_leaves_the_outcome_unknown(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "max_response_bytes", 10);
+  hostile_server_answer_json(fixture->server, 201, ANSWER);
+  assert_outcome_unknown(create_call(client), 1, ARGYLE_ERROR_TOO_LARGE);
+  argyle_client_free(client);
+}
+
+static void an_attempt_that_was_refused_does_not_tell_what_the_one_before_it_did(void **state) {
+  static const struct {
+    int status;
+    const char *headers;
+    int code;
+  } refusals[] = {
+    {429, "", ARGYLE_ERROR_RATE_LIMITED},
+    {503, "Retry-After: 1\r\n", ARGYLE_ERROR_SERVER},
+    {401, "", ARGYLE_ERROR_AUTHENTICATION},
+  };
+  hostile_fixture *fixture = *state;
+  for (size_t i = 0; i < COUNT(refusals); i++) {
+    /* On a connection that was kept, the first attempt is carried out, perhaps, and loses its answer. */
+    hostile_server_answer_json(fixture->server, 200, USER);
+    hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_CLOSE});
+    hostile_server_answer_http(fixture->server, refusals[i].status, refusals[i].headers, "{}", 2);
+    json_decref(argyle_user_get(fixture->client, "u1", NULL));
+    argyle_call *call = call_of_text(fixture->client, ARGYLE_OPERATION_USER_DELETE, "u1", NULL);
+    assert_run_fails(call, refusals[i].code);
+    assert_int_equal(argyle_call_attempts(call), 2);
+    assert_int_equal(argyle_error_outcome_is_unknown(argyle_call_error(call)), 1);
+    argyle_call_free(call);
+  }
+}
+
+/* ---------------------------------------------------------------- Interruption */
+
+/* What an interrupt function is given, and what it notes. */
+typedef struct {
+  hostile_server *server;
+  pthread_t thread;
+  int asked;
+  int strangers; /* how often it was asked on another thread */
+  int answer;    /* what it answers once the server has all of the request */
+  int requests;  /* how many requests the server has then */
+} interruption;
+
+static int answer_interruption(void *context) {
+  interruption *interruption = context;
+  interruption->asked++;
+  if (!pthread_equal(pthread_self(), interruption->thread)) {
+    interruption->strangers++;
+  }
+  return hostile_server_requests(interruption->server) >= interruption->requests ? interruption->answer : 0;
+}
+
+static interruption interruption_at(hostile_fixture *fixture, int answer) {
+  return (interruption){.server = fixture->server, .thread = pthread_self(), .answer = answer, .requests = 1};
+}
+
+static argyle_client *interruptible(argyle_client *client, argyle_interrupt_function function, void *context) {
+  argyle_error *error = RUBBISH;
+  argyle_client *made = argyle_client_with_interrupt(client, function, context, &error);
+  assert_null(error);
+  assert_non_null(made);
+  return made;
+}
+
+static void ignore_signal(int number) {
+  (void)number;
+}
+
+/* Sends SIGALRM every 5 ms to a handler that makes system calls fail with EINTR. */
+static void start_signals(void) {
+  struct sigaction action = {.sa_handler = ignore_signal, .sa_flags = 0};
+  sigemptyset(&action.sa_mask);
+  assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+  struct itimerval timer = {.it_interval = {.tv_usec = 5000}, .it_value = {.tv_usec = 5000}};
+  assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
+}
+
+/* The handler stays, for a signal that is still on its way. */
+static void stop_signals(void) {
+  struct itimerval never = {{0, 0}, {0, 0}};
+  assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+}
+
+static void a_signal_ends_a_call_where_the_function_says_so(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer(fixture->server, STALLING);
+  for (size_t i = 0; i < COUNT(operations); i++) {
+    interruption interruption = interruption_at(fixture, 1);
+    interruption.requests = (int)i + 1;
+    argyle_client *client = interruptible(fixture->client, answer_interruption, &interruption);
+    argyle_call *call = call_of_text(client, operations[i].operation, operations[i].user_id, operations[i].document);
+    start_signals();
+    assert_run_fails(call, ARGYLE_ERROR_CANCELLED);
+    stop_signals();
+    assert_true(interruption.asked > 0);
+    assert_int_equal(interruption.strangers, 0);
+    int kind = operations[i].operation;
+    bool reads = kind == ARGYLE_OPERATION_USER_GET || kind == ARGYLE_OPERATION_USER_LIST;
+    assert_int_equal(argyle_error_outcome_is_unknown(argyle_call_error(call)), reads ? 0 : 1);
+    assert_int_equal(argyle_call_http_status(call), 0);
+    assert_null(argyle_call_body_text(call));
+    assert_true(argyle_call_time_us(call, ARGYLE_TIME_TOTAL) > 0);
+    argyle_call_free(call);
+    argyle_client_free(client);
+  }
+  assert_int_equal(hostile_server_requests(fixture->server), COUNT(operations));
+}
+
+static void a_signal_ends_the_functions_of_the_operations(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  interruption interruption = interruption_at(fixture, -1);
+  argyle_client *client = interruptible(fixture->client, answer_interruption, &interruption);
+  hostile_server_answer(fixture->server, STALLING);
+  start_signals();
+  assert_null(argyle_user_create(client, NULL, &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  interruption.requests++;
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  interruption.requests++;
+  assert_null(argyle_user_update(client, "u1", json_true(), &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  interruption.requests++;
+  assert_null(argyle_user_list(client, NULL, &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  interruption.requests++;
+  assert_int_equal(argyle_user_delete(client, "u1", &error), -1);
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  interruption.requests++;
+  assert_null(argyle_user_token_create(client, "u1", &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  interruption.requests++;
+  assert_null(argyle_user_get(client, "u1", NULL));
+  stop_signals();
+  assert_int_equal(hostile_server_requests(fixture->server), 7);
+  argyle_client_free(client);
+}
+
+static void a_client_goes_on_after_a_call_was_ended(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  interruption interruption = interruption_at(fixture, 1);
+  argyle_client *client = interruptible(fixture->client, answer_interruption, &interruption);
+  hostile_server_answer(fixture->server, STALLING);
+  hostile_server_answer_json(fixture->server, 200, USER);
+  start_signals();
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  stop_signals();
+  interruption.answer = 0;
+  json_t *user = argyle_user_get(client, "u1", &error);
+  assert_null(error);
+  assert_json(user, USER);
+  json_decref(user);
+  argyle_client_free(client);
+}
+
+static void a_cursor_that_was_ended_goes_on(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  interruption interruption = interruption_at(fixture, 1);
+  argyle_client *client = interruptible(fixture->client, answer_interruption, &interruption);
+  hostile_server_answer(fixture->server, STALLING);
+  hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"?offset=1\"}");
+  hostile_server_answer(fixture->server, STALLING);
+  hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u2\"}], \"next\": null}");
+  argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, &error);
+  /* Each page stalls once: the first when it is asked for, the second when it is asked for ahead. */
+  for (int page = 0; page < 2; page++) {
+    interruption.requests = 2 * page + 1;
+    interruption.answer = 1;
+    start_signals();
+    assert_null(argyle_user_cursor_next_page(cursor, &error));
+    assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+    stop_signals();
+    interruption.answer = 0;
+    json_t *result = argyle_user_cursor_next_page(cursor, &error);
+    assert_null(error);
+    assert_json(json_object_get(result, "results"), page == 0 ? "[{\"id\": \"u1\"}]" : "[{\"id\": \"u2\"}]");
+    json_decref(result);
+  }
+  assert_null(argyle_user_cursor_next_page(cursor, &error));
+  assert_null(error);
+  assert_int_equal(hostile_server_requests(fixture->server), 4);
+  argyle_user_cursor_free(cursor);
+  argyle_client_free(client);
+}
+
+static void a_cursor_of_users_and_one_of_texts_are_ended_too(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  interruption interruption = interruption_at(fixture, 1);
+  argyle_client *client = interruptible(fixture->client, answer_interruption, &interruption);
+  hostile_server_answer(fixture->server, STALLING);
+  argyle_user_cursor *users = argyle_user_cursor_new(client, NULL, &error);
+  argyle_user_cursor *texts = argyle_user_cursor_new(client, NULL, &error);
+  size_t size = 1;
+  start_signals();
+  assert_null(argyle_user_cursor_next(users, &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  interruption.requests = 2;
+  assert_null(argyle_user_cursor_next_page_text(texts, &size, &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  stop_signals();
+  assert_int_equal(size, 0);
+  argyle_user_cursor_free(users);
+  argyle_user_cursor_free(texts);
+  argyle_client_free(client);
+}
+
+static void a_call_goes_on_where_the_function_says_so(void **state) {
+  hostile_fixture *fixture = *state;
+  interruption interruption = interruption_at(fixture, 0);
+  argyle_client *client = interruptible(fixture->client, answer_interruption, &interruption);
+  hostile_server_answer(fixture->server, (hostile_answer){
+    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" USER, .delay_ms = 300});
+  argyle_call *call = get_call(client);
+  start_signals();
+  assert_runs(call);
+  stop_signals();
+  assert_true(interruption.asked > 0);
+  assert_string_equal(argyle_call_body_text(call), USER);
+  assert_int_equal(hostile_server_requests(fixture->server), 1);
+  argyle_call_free(call);
+  argyle_client_free(client);
+}
+
+/* A signal may come just before the wait, or to another thread: then it is the clock that ends the wait. */
+static void the_function_is_asked_without_a_signal_too(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  interruption interruption = interruption_at(fixture, 1);
+  argyle_client *client = interruptible(fixture->client, answer_interruption, &interruption);
+  hostile_server_answer(fixture->server, STALLING);
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  assert_true(interruption.asked > 0);
+  argyle_client_free(client);
+}
+
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* How often an interrupt function was asked, at times that lie apart. */
+typedef struct {
+  int asked;
+  int64_t asked_at;
+} times_asked;
+
+/* Ends the call when it is asked for the tenth time. */
+static int answer_at_the_tenth_time(void *context) {
+  times_asked *times = context;
+  if (now_ms() - times->asked_at >= 50) {
+    times->asked_at = now_ms();
+    times->asked++;
+  }
+  return times->asked >= 10;
+}
+
+/* Bytes that come all the time are no answer, and leave no pause of 100 ms. */
+static void the_function_is_asked_though_the_server_drips(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  argyle_client *impatient = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 3000);
+  times_asked times = {0};
+  argyle_client *client = interruptible(impatient, answer_at_the_tenth_time, &times);
+  hostile_server_answer(fixture->server, (hostile_answer){
+    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", .then = HOSTILE_DRIP});
+  json_t *user = argyle_user_get(client, "u1", &error);
+  argyle_client_free(client);
+  argyle_client_free(impatient);
+  assert_null(user);
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+}
+
+/* Sends signals to the thread until the interrupt function has been asked. */
+static void *signal_until_asked(void *argument) {
+  interruption *interruption = argument;
+  while (__atomic_load_n(&interruption->asked, __ATOMIC_RELAXED) == 0) {
+    pthread_kill(interruption->thread, SIGALRM);
+    struct timespec pause = {.tv_nsec = 2000000};
+    nanosleep(&pause, NULL);
+  }
+  return NULL;
+}
+
+static int answer_at_once(void *context) {
+  interruption *interruption = context;
+  __atomic_fetch_add(&interruption->asked, 1, __ATOMIC_RELAXED);
+  return 1;
+}
+
+static void another_thread_ends_a_call_by_a_signal(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  interruption interruption = interruption_at(fixture, 1);
+  argyle_client *client = interruptible(fixture->client, answer_at_once, &interruption);
+  pthread_t other;
+  hostile_server_answer(fixture->server, STALLING);
+  /* The timer is off: this sets the handler. */
+  start_signals();
+  stop_signals();
+  assert_int_equal(pthread_create(&other, NULL, signal_until_asked, &interruption), 0);
+  assert_null(argyle_user_create(client, NULL, &error));
+  assert_int_equal(pthread_join(other, NULL), 0);
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  argyle_client_free(client);
+}
+
+static void a_client_made_of_an_interruptible_one_is_interruptible(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  interruption interruption = interruption_at(fixture, 1);
+  argyle_client *first = interruptible(fixture->client, answer_interruption, &interruption);
+  json_t *overrides = json_pack("{s:i}", "timeout_ms", 60000);
+  argyle_client *client = argyle_client_with(first, overrides, &error);
+  json_decref(overrides);
+  argyle_client_free(first);
+  hostile_server_answer(fixture->server, STALLING);
+  start_signals();
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  stop_signals();
+  argyle_client_free(client);
+}
+
+static void no_function_ends_no_call(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  interruption interruption = interruption_at(fixture, 1);
+  argyle_client *asking = interruptible(fixture->client, answer_interruption, &interruption);
+  argyle_client *clients[] = {interruptible(fixture->client, NULL, NULL), interruptible(asking, NULL, &interruption)};
+  hostile_server_answer(fixture->server, (hostile_answer){
+    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" USER, .delay_ms = 200});
+  for (size_t i = 0; i < COUNT(clients); i++) {
+    start_signals();
+    json_t *user = argyle_user_get(clients[i], "u1", &error);
+    stop_signals();
+    assert_null(error);
+    assert_json(user, USER);
+    json_decref(user);
+    argyle_client_free(clients[i]);
+  }
+  assert_int_equal(interruption.asked, 0);
+  argyle_client_free(asking);
+}
+
+static void an_interruptible_client_needs_a_client(void **state) {
+  (void)state;
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_client_with_interrupt(NULL, answer_interruption, NULL, &error));
+  assert_null_refused(error, "client");
+  assert_null(argyle_client_with_interrupt(NULL, NULL, NULL, NULL));
+}
+
+/* An interrupt function that uses the library itself, once. */
+typedef struct {
+  argyle_client *clients[2];
+  int asked;
+  int failures;
+} nested;
+
+static int use_the_library(void *context) {
+  nested *nested = context;
+  if (nested->asked++ == 0) {
+    nested->failures += strcmp(argyle_version(), ARGYLE_VERSION) != 0;
+    for (size_t i = 0; i < COUNT(nested->clients); i++) {
+      argyle_error *error = RUBBISH;
+      json_t *user = argyle_user_get(nested->clients[i], "u1", &error);
+      nested->failures += error != NULL || strcmp(string_at(user, "id"), "u1") != 0;
+      json_decref(user);
+    }
+  }
+  return 0;
+}
+
+static void the_function_may_use_the_library(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server *other = hostile_server_start();
+  hostile_server_answer_json(other, 200, USER);
+  /* One of the same connections, and one of others. */
+  nested nested = {.clients = {fixture->client, client_for(hostile_server_url(other))}};
+  hostile_server_answer(fixture->server, (hostile_answer){
+    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"id\": \"u0\"}", .delay_ms = 400});
+  hostile_server_answer_json(fixture->server, 200, USER);
+  argyle_client *client = interruptible(fixture->client, use_the_library, &nested);
+  /* Of the first two requests the one that comes first gets u0: without signals, it is this one. */
+  json_t *user = argyle_user_get(client, "u0", &error);
+  assert_null(error);
+  assert_string_equal(string_at(user, "id"), "u0");
+  assert_true(nested.asked > 0);
+  assert_int_equal(nested.failures, 0);
+  assert_int_equal(hostile_server_requests(other), 1);
+  json_decref(user);
+  argyle_client_free(client);
+  argyle_client_free(nested.clients[1]);
+  hostile_server_stop(other);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    hostile_test(a_call_does_what_the_function_of_its_operation_does),
+    cmocka_unit_test_setup_teardown(a_user_lives_by_calls_alone, sandbox_setup, sandbox_teardown),
+    cmocka_unit_test(null_is_accepted_where_nothing_can_be_told),
+    cmocka_unit_test(null_is_refused_where_a_call_or_a_client_is_needed),
+    hostile_test(an_operation_is_one_of_the_numbers),
+    hostile_test(a_user_id_is_given_where_it_is_needed_and_nowhere_else),
+    hostile_test(a_user_id_obeys_the_rules_of_the_functions),
+    hostile_test(a_document_is_given_where_it_is_needed_and_nowhere_else),
+    hostile_test(making_a_call_sends_nothing),
+    hostile_test(a_document_is_only_read_and_read_at_once),
+    hostile_test(the_client_may_be_freed_before_the_call),
+    hostile_test(what_is_not_exactly_one_json_value_is_refused),
+    hostile_test(a_size_that_no_text_has_is_refused),
+    hostile_test(metadata_is_sent_as_it_was_given),
+    hostile_test(no_more_of_a_text_is_read_than_its_size),
+    hostile_test(metadata_is_nested_no_deeper_than_2044_levels),
+    hostile_test(a_bottomless_text_is_refused),
+    hostile_test(a_query_that_breaks_a_rule_is_refused),
+    hostile_test(a_query_of_text_that_is_an_empty_object_asks_for_nothing),
+    hostile_test(a_call_that_is_not_over_tells_nothing),
+    hostile_test(a_call_runs_once),
+    hostile_test(a_call_that_was_submitted_is_not_run),
+    hostile_test(headers_are_found_by_name),
+    hostile_test(the_answer_to_a_call_that_failed_can_be_read),
+    hostile_test(a_body_may_hold_nul),
+    hostile_test(json_may_be_asked_for_again_and_again),
+    hostile_test(a_delete_has_no_json_and_no_error),
+    hostile_test(the_json_of_a_call_that_failed_is_its_error),
+    hostile_test(an_answer_without_what_was_promised_is_found_when_json_is_asked_for),
+    hostile_test(a_bare_array_has_the_form_of_a_page_in_json_and_its_own_as_text),
+    hostile_test(a_page_that_jansson_cannot_hold_can_be_read_as_text),
+    hostile_test(a_call_without_a_whole_answer_has_no_body),
+    hostile_test(a_kept_connection_that_was_lost_takes_another_attempt),
+    cmocka_unit_test(a_connection_that_was_refused_counts_as_an_attempt),
+    hostile_test(times_are_those_of_the_call),
+    hostile_test(a_kept_connection_takes_no_time_to_be_made),
+    hostile_test(a_call_that_failed_has_times_too),
+    cmocka_unit_test(the_status_tells_whether_the_outcome_is_known),
+    hostile_test(without_an_answer_the_outcome_is_unknown_once_the_request_was_sent),
+    cmocka_unit_test(the_outcome_of_what_was_never_sent_is_known),
+    hostile_test(a_success_that_cannot_be_read_leaves_the_outcome_unknown),
+    hostile_test(a_success_that_is_too_large_leaves_the_outcome_unknown),
+    hostile_test(an_attempt_that_was_refused_does_not_tell_what_the_one_before_it_did),
+    hostile_test(a_signal_ends_a_call_where_the_function_says_so),
+    hostile_test(a_signal_ends_the_functions_of_the_operations),
+    hostile_test(a_client_goes_on_after_a_call_was_ended),
+    hostile_test(a_cursor_that_was_ended_goes_on),
+    hostile_test(a_cursor_of_users_and_one_of_texts_are_ended_too),
+    hostile_test(a_call_goes_on_where_the_function_says_so),
+    hostile_test(the_function_is_asked_without_a_signal_too),
+    hostile_test(the_function_is_asked_though_the_server_drips),
+    hostile_test(another_thread_ends_a_call_by_a_signal),
+    hostile_test(a_client_made_of_an_interruptible_one_is_interruptible),
+    hostile_test(no_function_ends_no_call),
+    cmocka_unit_test(an_interruptible_client_needs_a_client),
+    hostile_test(the_function_may_use_the_library),
+  };
+  return cmocka_run_group_tests_name("call", tests, NULL, NULL);
+}
