@@ -48,6 +48,8 @@ static int call_everything(void *argument) {
   json_t *overrides = json_object();
   failures += argyle_client_with(client, overrides, &error) != NULL || is_not_forked(error);
   json_decref(overrides);
+  error = RUBBISH;
+  failures += argyle_client_with_interrupt(client, NULL, NULL, &error) != NULL || is_not_forked(error);
   failures += argyle_user_get(client, "u1", NULL) != NULL;
   return failures;
 }
