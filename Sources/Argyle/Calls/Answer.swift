@@ -5,6 +5,8 @@ package struct Answer: Sendable {
   let context: CallContext
   package let response: Response
   package let attempts: Int
+  /// Whether an attempt before may have done what was asked, though it brought no answer.
+  let mayHaveActedBefore: Bool
 
   /// The body as JSON.
   func document() throws(ArgyleError) -> JSONReference {
@@ -85,6 +87,7 @@ extension Answer {
   /// Whether the service may have done what was asked: it says so, but not what came of it, or it failed.
   private var outcomeIsUnknown: Bool {
     guard context.request.method != .get else { return false }
+    if mayHaveActedBefore { return true }
     switch response.head.status {
     case 200..<300, 408, 500, 502, 504: return true
     case 503: return response.head.retryAfterMilliseconds == nil

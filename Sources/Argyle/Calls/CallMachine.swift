@@ -11,6 +11,8 @@ package struct CallMachine {
     case answered(Response)
     /// The attempt has brought none.
     case failed(TransferFailure)
+    /// The attempt that was to be made will not be.
+    case givenUp(TransferFailure)
   }
 
   /// What to do next.
@@ -29,6 +31,8 @@ package struct CallMachine {
   private(set) var attempts = 0
   /// How many of them the server refused.
   private var refusals = 0
+  /// Whether an attempt before this one may have done what was asked, though it brought no answer.
+  private var mayHaveActed = false
   /// The time that attempts before this one took, in milliseconds.
   private var timeSpent = 0
 
@@ -47,9 +51,13 @@ package struct CallMachine {
     case .failed(let failure):
       if failure.wasRefused { refusals += 1 }
       if mayBeSentAgain(after: failure) {
+        if failure.mayHaveBeenReceived { mayHaveActed = true }
         timeSpent += failure.milliseconds
         return send()
       }
+      return .finish(.failure(error(failure)))
+    case .givenUp(let failure):
+      attempts -= 1
       return .finish(.failure(error(failure)))
     }
   }
@@ -74,7 +82,12 @@ package struct CallMachine {
   }
 
   private func finish(_ response: Response) -> Result<Answer, ArgyleError> {
-    let answer = Answer(context: context, response: response, attempts: attempts)
+    let answer = Answer(
+      context: context,
+      response: response,
+      attempts: attempts,
+      mayHaveActedBefore: mayHaveActed
+    )
     // A repeated DELETE that finds nothing has been carried out the first time.
     let isDeletedBefore =
       context.request.method == .delete && response.head.status == 404 && attempts - refusals > 1
@@ -87,7 +100,8 @@ package struct CallMachine {
       context.message(failure.reason),
       isRetryable: failure.isTransient
         && (context.request.isIdempotent || !failure.mayHaveBeenReceived),
-      outcomeIsUnknown: context.request.method != .get && failure.mayHaveBeenReceived,
+      outcomeIsUnknown: context.request.method != .get
+        && (failure.mayHaveBeenReceived || mayHaveActed),
       attempts: attempts,
       head: failure.head,
       traceID: failure.head.flatMap { context.traceID(in: $0) }

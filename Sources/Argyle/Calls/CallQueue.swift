@@ -13,10 +13,10 @@ package final class CallQueue {
   private static let slack: Int64 = 50_000
   /// How often a round goes on at once before others get their turn.
   private static let mostRepeats = 64
-  /// How long a wait may last that a signal is to end, in milliseconds.
+  /// How long a blocking call goes on without asking whether it is to end, in microseconds.
   ///
-  /// A signal may come just before the wait, or to another thread of the program.
-  private static let longestUninterruptedWait: Int64 = 100_000
+  /// A signal may come just before a wait, or to another thread of the program.
+  private static let timeBetweenQuestions: Int64 = 100_000
 
   private let maxInFlight: Int
   private let multi: MultiHandle
@@ -140,7 +140,7 @@ extension CallQueue {
       begin(call)
       step(call, .failed(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
     case .delayed:
-      step(call, .failed(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
+      step(call, .givenUp(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
     case .running(let easy, _):
       step(call, release(call, easy).outcome(.cancelled, reason))
     }
@@ -178,28 +178,31 @@ extension CallQueue {
   ) throws(ArgyleError) {
     try checkUsable()
     noteAbsence()
-    let end = milliseconds.map { MonotonicClock.now + Int64($0) * 1000 }
+    let start = MonotonicClock.now
+    let end = milliseconds.map { start + Int64($0) * 1000 }
+    var nextQuestion = interruption.map { _ in start + CallQueue.timeBetweenQuestions }
+    // Where there is no wait below, what has come is looked for all the same.
+    if finishedCount > 0 || milliseconds == 0, multi.wait(0) == .broken { throw breakDown() }
     round()
     while finishedCount == 0, count > 0 {
+      let time = min(nextDue, end ?? Int64.max, nextQuestion ?? Int64.max)
+      let waited = multi.wait(CallQueue.milliseconds(until: time))
+      if waited == .broken { throw breakDown() }
       let now = MonotonicClock.now
-      if let end, now >= end { return }
-      switch multi.wait(longestWait(from: now, to: end, interruption != nil)) {
-      case .ready: break
-      case .timedOut, .interrupted:
-        if let interruption, interruption.endsCall() { cancelAll() }
-      case .broken: throw breakDown()
+      if let interruption, let question = nextQuestion, waited == .interrupted || now >= question {
+        nextQuestion = now + CallQueue.timeBetweenQuestions
+        if interruption.endsCall() { cancelAll() }
       }
       round()
+      if let end, now >= end { return }
     }
   }
 
-  /// How long a wait may last, in milliseconds.
-  private func longestWait(from now: Int64, to end: Int64?, _ isInterruptible: Bool) -> Int32 {
-    var time = min(nextDue, end ?? Int64.max)
-    if isInterruptible { time = min(time, now + CallQueue.longestUninterruptedWait) }
+  /// How long a wait for a time may last.
+  private static func milliseconds(until time: Int64) -> Int32 {
     guard time < Int64.max else { return -1 }
     // Rounded up, so that the time has come when the wait is over.
-    return Int32(clamping: (max(time - now, 0) + 999) / 1000)
+    return Int32(clamping: (max(time - MonotonicClock.now, 0) + 999) / 1000)
   }
 
   /// When there is something to do by the clock.
@@ -240,6 +243,7 @@ extension CallQueue {
   private func breakDown() -> ArgyleError {
     for call in calls { end(call, CallQueue.brokenReason) }
     isBroken = true
+    multi.poller.giveUpDescriptor()
     return CallQueue.brokenError
   }
 }
@@ -375,7 +379,7 @@ extension CallQueue {
     let settings = call.client.settings
     guard let easy = idle.popLast() ?? EasyHandle(multi) else {
       let reason = "memory ran out"
-      return step(call, .failed(TransferFailure(.internal, reason, mayHaveBeenReceived: false)))
+      return step(call, .givenUp(TransferFailure(.internal, reason, mayHaveBeenReceived: false)))
     }
     let deadline = lastRound + Int64(max(settings.timeoutMilliseconds - timeSpent, 1)) * 1000
     if call.times.sentAt == 0 { call.times.sentAt = lastRound }
@@ -402,7 +406,7 @@ extension CallQueue {
     call.state = .finished(result)
     call.attempts = call.machine?.attempts ?? 0
     call.machine = nil
-    call.times.finishedAt = lastRound
+    call.times.finishedAt = MonotonicClock.now
     if let index = call.activeIndex, let last = active.popLast() {
       call.activeIndex = nil
       if last !== call {

@@ -61,13 +61,18 @@ final class EasyHandle {
 extension EasyHandle {
   /// How long the last transfer took, and when what happened in it.
   var times: TransferTimes {
-    TransferTimes(
-      nameResolved: time(CURLINFO_NAMELOOKUP_TIME_T),
-      connected: time(CURLINFO_CONNECT_TIME_T),
-      secured: time(CURLINFO_APPCONNECT_TIME_T),
-      answerBegan: time(CURLINFO_STARTTRANSFER_TIME_T),
-      ended: time(CURLINFO_TOTAL_TIME_T)
-    )
+    var times = TransferTimes()
+    var connections = 0
+    argyle_curl_get_long(handle, CURLINFO_NUM_CONNECTS, &connections)
+    // On a kept connection libcurl tells how long it took to find it.
+    if connections > 0 {
+      times.nameResolved = time(CURLINFO_NAMELOOKUP_TIME_T)
+      times.connected = time(CURLINFO_CONNECT_TIME_T)
+      times.secured = time(CURLINFO_APPCONNECT_TIME_T)
+    }
+    times.answerBegan = time(CURLINFO_STARTTRANSFER_TIME_T)
+    times.ended = time(CURLINFO_TOTAL_TIME_T)
+    return times
   }
 
   private func time(_ information: CURLINFO) -> Int64 {

@@ -31,6 +31,8 @@ final class Poller {
   /// The timer and the wake-up; nil until the descriptor is shared.
   private var signals: (timer: Int32, wakeUp: Int32)?
   private var isAwake = false
+  /// Whether somebody else has closed the descriptor, whose number may stand for something else by now.
+  private var isLost = false
   /// When the timer goes off, in microseconds; nil where it is not set.
   private var timerIsSetTo: Int64?
 
@@ -55,7 +57,12 @@ final class Poller {
       close(signals.timer)
       close(signals.wakeUp)
     }
-    close(descriptor)
+    if !isLost { close(descriptor) }
+  }
+
+  /// Leaves the descriptor alone, which is not ours any more.
+  func giveUpDescriptor() {
+    isLost = true
   }
 }
 
