@@ -85,7 +85,9 @@ let package = Package(
 
     .testTarget(
       name: "ArgyleTests",
-      dependencies: ["Argyle", "ArgyleSandbox", "CJansson", "Encodings", "Interop"]
+      dependencies: [
+        "Argyle", "ArgyleSandbox", "CCurl", "CJansson", "CPlatform", "Encodings", "Interop",
+      ]
     ),
   ]
 )

@@ -36,6 +36,9 @@ static inline CURLcode argyle_curl_set_prereq_function(CURL *easy, curl_prereq_c
 static inline CURLcode argyle_curl_set_debug_function(CURL *easy, curl_debug_callback function) {
   return curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, function);
 }
+static inline CURLcode argyle_curl_set_socket_option_function(CURL *easy, curl_sockopt_callback function) {
+  return curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, function);
+}
 static inline CURLcode argyle_curl_set_close_function(CURL *easy, curl_closesocket_callback function) {
   return curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, function);
 }

@@ -190,7 +190,14 @@ extension EasyHandle {
 
     options.set(CURLOPT_USERAGENT, settings.userAgent)
     options.set(CURLOPT_ACCEPT_ENCODING, "")
-    options.set(CURLOPT_CLOSESOCKETDATA, pointer: Unmanaged.passUnretained(poller).toOpaque())
+    let poller = Unmanaged.passUnretained(poller).toOpaque()
+    options.set(CURLOPT_SOCKOPTDATA, pointer: poller)
+    options.set(openedSocket: { context, socket, _ in
+      guard let context else { return CURL_SOCKOPT_ERROR }
+      Unmanaged<Poller>.fromOpaque(context).takeUnretainedValue().adopt(socket)
+      return CURL_SOCKOPT_OK
+    })
+    options.set(CURLOPT_CLOSESOCKETDATA, pointer: poller)
     options.set(closeSocket: { context, socket in
       guard let context else { return 0 }
       return Unmanaged<Poller>.fromOpaque(context).takeUnretainedValue().closeSocket(socket)

@@ -54,6 +54,10 @@ struct OptionList {
     attempt { argyle_curl_set_debug_function($0, function) }
   }
 
+  mutating func set(openedSocket function: curl_sockopt_callback) {
+    attempt { argyle_curl_set_socket_option_function($0, function) }
+  }
+
   mutating func set(closeSocket function: curl_closesocket_callback) {
     attempt { argyle_curl_set_close_function($0, function) }
   }

@@ -15,16 +15,20 @@ final class Poller {
 
   /// What is watched of a socket: what libcurl wants, and what the kernel was told.
   private struct Watch {
+    let socket: curl_socket_t
     var wanted: UInt32 = 0
     var applied: UInt32 = 0
     var isChanged = false
+    /// Whether it is a connection, which is closed by ``closeSocket(_:)`` alone.
+    var isConnection = false
   }
 
   /// The descriptor, which is readable whenever there is something to do.
   let descriptor: Int32
 
   private let mark: ProcessMark
-  private var watches: [curl_socket_t: Watch] = [:]
+  /// In no order: there are few, and a look through a list costs less than a hash.
+  private var watches: [Watch] = []
   private var changed: [curl_socket_t] = []
   private let events: UnsafeMutableBufferPointer<epoll_event>
 
@@ -69,39 +73,64 @@ final class Poller {
 // MARK: - Sockets
 
 extension Poller {
+  /// Notes that a socket has been made for a connection.
+  func adopt(_ socket: curl_socket_t) {
+    forget(socket)
+    watches.append(Watch(socket: socket, isConnection: true))
+  }
+
   /// Notes what libcurl wants to know of a socket, to be told to the kernel by ``apply()``.
   ///
-  /// A socket that is of no interest stays with the kernel until it is ready or closed: mostly the next request on
-  /// the same connection asks for the same again.
+  /// A connection that is of no interest stays with the kernel until it is ready or closed: mostly the next request
+  /// on it asks for the same again. Others, as those on which a name is waited for, libcurl closes without a word.
   func watch(_ socket: curl_socket_t, _ what: Int32) {
     var wanted: UInt32 = 0
     if what == CURL_POLL_IN || what == CURL_POLL_INOUT { wanted |= EPOLLIN.rawValue }
     if what == CURL_POLL_OUT || what == CURL_POLL_INOUT { wanted |= EPOLLOUT.rawValue }
-    var watch = watches[socket] ?? Watch()
-    watch.wanted = wanted
-    if !watch.isChanged, wanted != 0, wanted != watch.applied {
-      watch.isChanged = true
+    let index = index(of: socket) ?? watches.endIndex
+    if index == watches.endIndex { watches.append(Watch(socket: socket)) }
+    guard wanted != 0 || watches[index].isConnection else {
+      remove(socket)
+      return
+    }
+    watches[index].wanted = wanted
+    if !watches[index].isChanged, wanted != 0, wanted != watches[index].applied {
+      watches[index].isChanged = true
       changed.append(socket)
     }
-    watches[socket] = watch
   }
 
   /// Closes a socket, whose number may stand for another one at once.
   func closeSocket(_ socket: curl_socket_t) -> Int32 {
-    watches[socket] = nil
+    forget(socket)
     return close(socket)
+  }
+
+  private func index(of socket: curl_socket_t) -> Int? {
+    watches.firstIndex { $0.socket == socket }
+  }
+
+  /// Takes a socket away from the kernel.
+  private func remove(_ socket: curl_socket_t) {
+    var event = epoll_event()
+    epoll_ctl(descriptor, EPOLL_CTL_DEL, socket, &event)
+    forget(socket)
+  }
+
+  private func forget(_ socket: curl_socket_t) {
+    guard let index = index(of: socket), let last = watches.popLast() else { return }
+    if index < watches.endIndex { watches[index] = last }
   }
 
   /// Tells the kernel what has changed since the last time.
   func apply() {
     for socket in changed {
-      guard var watch = watches[socket] else { continue }
-      watch.isChanged = false
-      if watch.wanted != 0, watch.wanted != watch.applied {
-        set(socket, to: watch.wanted, isNew: watch.applied == 0)
-        watch.applied = watch.wanted
-      }
-      watches[socket] = watch
+      guard let index = index(of: socket) else { continue }
+      let watch = watches[index]
+      watches[index].isChanged = false
+      guard watch.wanted != 0, watch.wanted != watch.applied else { continue }
+      set(socket, to: watch.wanted, isNew: watch.applied == 0)
+      watches[index].applied = watch.wanted
     }
     changed.removeAll(keepingCapacity: true)
   }
@@ -157,12 +186,12 @@ extension Poller {
   }
 
   private func ready(_ socket: curl_socket_t, _ events: UInt32) -> Ready? {
-    guard let watch = watches[socket] else { return nil }
-    if watch.wanted == 0 {
-      // Nobody waits for it: a kept connection that the server closes.
+    guard let index = index(of: socket) else { return nil }
+    if watches[index].wanted == 0 {
+      // Nobody waits for it: a kept connection that the server closes. It may be asked for again.
       var event = epoll_event()
       epoll_ctl(descriptor, EPOLL_CTL_DEL, socket, &event)
-      watches[socket] = nil
+      watches[index].applied = 0
       return nil
     }
     var selected: Int32 = 0

@@ -18,8 +18,9 @@ final class Transfer {
   private var headBytes = 0
   /// How often a connection stood ready for the request.
   private var readyConnections = 0
-  /// The request's HTTP/2 stream.
+  /// The request's HTTP/2 stream, where the connection is traced.
   private var stream = StreamTrace()
+  private var isTraced = false
   private let endedConnections: EndedConnections
 
   /// Whether nobody drove the queue for so long that the server may have lost patience.
@@ -58,6 +59,7 @@ final class Transfer {
 extension Transfer {
   /// Lets the easy handle that owns this report to it.
   func attach(to options: inout OptionList) {
+    isTraced = false
     let context = Unmanaged.passUnretained(self).toOpaque()
     options.set(write: { bytes, size, count, context in
       guard let transfer = Transfer.from(context) else { return 0 }
@@ -71,15 +73,17 @@ extension Transfer {
     options.set(CURLOPT_HEADERDATA, pointer: context)
     options.set(prereq: { context, remote, local, remotePort, localPort in
       guard let transfer = Transfer.from(context) else { return CURL_PREREQFUNC_ABORT }
-      return transfer.connectionIsReady(
-        ConnectionName(remote, remotePort, local, localPort)
-      )
+      if transfer.isTraced, transfer.readyConnections == 0 {
+        transfer.stream.connection = ConnectionName(remote, remotePort, local, localPort)
+      }
+      return transfer.connectionIsReady()
     })
     options.set(CURLOPT_PREREQDATA, pointer: context)
   }
 
   /// Lets libcurl tell what happens to HTTP/2 streams, which it tells in no other way.
   func attachTrace(to options: inout OptionList) {
+    isTraced = true
     options.set(CURLOPT_DEBUGDATA, pointer: Unmanaged.passUnretained(self).toOpaque())
     options.set(debug: { _, type, text, size, context in
       guard type == CURLINFO_TEXT, let transfer = Transfer.from(context) else { return 0 }
@@ -130,11 +134,9 @@ extension Transfer {
   ///
   /// libcurl sends a request again by itself, a POST too, when a kept connection dies before the first byte of
   /// the answer. Whether to send again is for the call to decide.
-  private func connectionIsReady(_ connection: ConnectionName) -> Int32 {
+  private func connectionIsReady() -> Int32 {
     readyConnections += 1
-    guard readyConnections == 1 else { return CURL_PREREQFUNC_ABORT }
-    stream.connection = connection
-    return CURL_PREREQFUNC_OK
+    return readyConnections == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
   }
 }
 

@@ -13,8 +13,8 @@ package struct UserID: Sendable {
   package init(_ text: String) throws(ArgyleError) {
     var text = text
     // One look at contiguous bytes: this is done for each call.
-    let (count, hasNUL, isUnreserved) = text.withUTF8 { bytes in
-      (bytes.count, bytes.contains(0), bytes.allSatisfy { UserID.isUnreserved($0) })
+    let (count, isUnreserved) = text.withUTF8 { bytes in
+      (bytes.count, bytes.allSatisfy { UserID.isUnreserved($0) })
     }
     guard count > 0 else { throw UserID.error("must not be empty") }
     guard count <= 255 else { throw UserID.error("must not be longer than 255 bytes") }
@@ -22,7 +22,9 @@ package struct UserID: Sendable {
       // Such a segment is resolved away, here or on the way, and the request would name another resource.
       throw UserID.error("must not be \".\" or \"..\"")
     }
-    guard !hasNUL else { throw UserID.error("must not contain a NUL character") }
+    guard isUnreserved || !text.utf8.contains(0) else {
+      throw UserID.error("must not contain a NUL character")
+    }
     self.text = text
     self.isUnreserved = isUnreserved
   }

@@ -1,0 +1,135 @@
+import CCurl
+import CPlatform
+import Testing
+
+@testable import Argyle
+
+/// What stands behind the descriptor, with pipes in the place of sockets.
+struct PollerTests {
+  private let poller: Poller
+
+  init() throws {
+    poller = try #require(Poller.make(ProcessMark()))
+  }
+
+  /// The two ends of a pipe, as they are read and written.
+  private func makePipe() -> (read: Int32, write: Int32) {
+    var ends: [Int32] = [0, 0]
+    #expect(pipe(&ends) == 0)
+    return (ends[0], ends[1])
+  }
+
+  private func fill(_ pipe: (read: Int32, write: Int32)) {
+    #expect(write(pipe.write, "x", 1) == 1)
+  }
+
+  private func ready(_ milliseconds: Int32 = 0) -> [Int32] {
+    var ready: [Int32] = []
+    _ = poller.wait(milliseconds) { ready.append($0.socket) }
+    return ready
+  }
+
+  /// Whether somebody else who waits for the descriptor would be woken.
+  private var isReadable: Bool {
+    var descriptor = pollfd(fd: poller.descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&descriptor, 1, 0) == 1
+  }
+
+  @Test func aSocketIsReadyOnceTheKernelWasTold() {
+    let pipe = makePipe()
+    fill(pipe)
+    poller.watch(pipe.read, CURL_POLL_IN)
+    #expect(ready() == [])
+    poller.apply()
+    #expect(ready() == [pipe.read])
+    poller.watch(pipe.read, CURL_POLL_REMOVE)
+    #expect(ready() == [])
+    #expect(!isReadable)
+    close(pipe.read)
+    close(pipe.write)
+  }
+
+  @Test func aConnectionStaysUntilItIsReadyWithoutInterest() {
+    let pipe = makePipe()
+    poller.adopt(pipe.read)
+    poller.watch(pipe.read, CURL_POLL_IN)
+    poller.apply()
+    poller.watch(pipe.read, CURL_POLL_REMOVE)
+    poller.watch(pipe.read, CURL_POLL_IN)
+    poller.apply()
+    fill(pipe)
+    #expect(ready() == [pipe.read])
+    poller.watch(pipe.read, CURL_POLL_REMOVE)
+    // Told once more, and then no longer.
+    #expect(ready() == [])
+    #expect(!isReadable)
+    poller.watch(pipe.read, CURL_POLL_IN)
+    poller.apply()
+    #expect(ready() == [pipe.read])
+    #expect(poller.closeSocket(pipe.read) == 0)
+    close(pipe.write)
+  }
+
+  /// libcurl closes what it waits for names on without a word, and the number is given again at once.
+  @Test func aNumberThatIsGivenAgainIsWatchedAnew() {
+    let first = makePipe()
+    poller.watch(first.read, CURL_POLL_IN)
+    poller.apply()
+    poller.watch(first.read, CURL_POLL_REMOVE)
+    let second = makePipe()
+    // Closes the one and gives its number to the other, with nothing in between.
+    #expect(dup2(second.read, first.read) == first.read)
+    fill(second)
+    poller.watch(first.read, CURL_POLL_IN)
+    poller.apply()
+    #expect(ready() == [first.read])
+    for descriptor in [first.read, first.write, second.read, second.write] { close(descriptor) }
+  }
+
+  @Test func manySocketsAreToldApart() {
+    let pipes = (0..<100).map { _ in makePipe() }
+    for pipe in pipes {
+      poller.adopt(pipe.read)
+      poller.watch(pipe.read, CURL_POLL_IN)
+    }
+    poller.apply()
+    for pipe in pipes[10..<40] { #expect(poller.closeSocket(pipe.read) == 0) }
+    for pipe in pipes[5..<10] + pipes[40..<50] { fill(pipe) }
+    #expect(Set(ready()) == Set((pipes[5..<10] + pipes[40..<50]).map(\.read)))
+    for pipe in pipes[..<10] + pipes[40...] { #expect(poller.closeSocket(pipe.read) == 0) }
+    for pipe in pipes { close(pipe.write) }
+  }
+
+  @Test func theDescriptorIsReadableWhileItIsAwake() {
+    #expect(poller.share())
+    #expect(!isReadable)
+    poller.setAwake(true)
+    poller.setAwake(true)
+    #expect(isReadable)
+    #expect(ready() == [])
+    #expect(isReadable)
+    poller.setAwake(false)
+    #expect(!isReadable)
+  }
+
+  @Test(arguments: [0, 1, MonotonicClock.now]) func aTimeThatHasPassedMakesItReadable(time: Int64) {
+    #expect(poller.share())
+    poller.setTimer(time)
+    #expect(isReadable)
+    #expect(ready() == [])
+    #expect(!isReadable)
+  }
+
+  @Test func anEarlierTimeReplacesALaterOne() {
+    #expect(poller.share())
+    poller.setTimer(MonotonicClock.now + 3_600_000_000)
+    #expect(!isReadable)
+    poller.setTimer(MonotonicClock.now)
+    #expect(isReadable)
+    // And a later one comes to its right once the earlier has gone off.
+    #expect(ready() == [])
+    poller.setTimer(MonotonicClock.now + 20_000)
+    #expect(ready(10_000) == [])
+    #expect(!isReadable)
+  }
+}
