@@ -15,7 +15,7 @@ package final class Call {
     /// An attempt is under way.
     case running(EasyHandle, deadline: Int64)
     /// It is over.
-    case finished(Result<Answer, ArgyleError>)
+    case finished
   }
 
   let client: Client
@@ -30,6 +30,10 @@ package final class Call {
   // What follows is for the queue to change.
   var state = State.ready
   var machine: CallMachine?
+  /// What the call brought, where it succeeded.
+  var success: Answer?
+  /// Why the call failed; nil where it succeeded or is not over.
+  package var error: ArgyleError?
   /// Where the call stands among those of the queue that wait, or among those that are over.
   var place = 0
   /// Where the call stands among those of the queue that have their turn; nil where it does not.
@@ -74,15 +78,10 @@ extension Call {
     if case .finished = state { true } else { false }
   }
 
-  /// Why the call failed; nil where it succeeded or is not over.
-  package var error: ArgyleError? {
-    if case .finished(.failure(let error)) = state { error } else { nil }
-  }
-
   /// What became of the call; an error where it is not over.
   var result: Result<Answer, ArgyleError> {
-    if case .finished(let result) = state { return result }
-    return .failure(ArgyleError(.argument, "call must be over"))
+    if let success { return .success(success) }
+    return .failure(error ?? ArgyleError(.argument, "call must be over"))
   }
 
   /// The answer to a call that succeeded.

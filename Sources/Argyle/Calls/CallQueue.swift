@@ -403,7 +403,11 @@ extension CallQueue {
   }
 
   private func finish(_ call: Call, _ result: Result<Answer, ArgyleError>) {
-    call.state = .finished(result)
+    call.state = .finished
+    switch result {
+    case .success(let answer): call.success = answer
+    case .failure(let error): call.error = error
+    }
     call.attempts = call.machine?.attempts ?? 0
     call.machine = nil
     call.times.finishedAt = MonotonicClock.now
