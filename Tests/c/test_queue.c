@@ -1428,27 +1428,27 @@ static void what_failed_while_the_host_was_away_is_asked_again_where_that_does_n
 static void a_host_may_wait_before_each_call_that_it_takes(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server *slow = hostile_server_start();
-  argyle_client *client = client_with_integer(hostile_server_url(slow), "timeout_ms", 500);
+  argyle_client *client = client_with_integer(hostile_server_url(slow), "timeout_ms", 2000);
   hostile_server_answer(slow, (hostile_answer){.bytes = USER_ANSWER, .delay_ms = 300});
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = new_queue(50);
   submit(queue, create_call(client), NULL);
-  for (int i = 0; i < 30; i++) {
+  for (int i = 0; i < 59; i++) {
     submit(queue, get_call(fixture->client), NULL);
   }
   drive_until_requested(queue, slow, 1);
-  drive_until_over(queue, 30);
+  drive_until_over(queue, 59);
   int succeeded = 0;
-  for (int i = 0; i < 31; i++) {
+  for (int i = 0; i < 60; i++) {
     argyle_call *call = wait_for_next(queue, NULL);
     succeeded += argyle_call_error(call) == NULL;
     argyle_call_free(call);
-    sleep_ms(30);
+    sleep_ms(40);
   }
   argyle_queue_free(queue);
   argyle_client_free(client);
   hostile_server_stop(slow);
-  assert_int_equal(succeeded, 31);
+  assert_int_equal(succeeded, 60);
 }
 
 static void a_host_that_is_always_late_does_not_wait_for_ever(void **state) {
