@@ -35,14 +35,18 @@ struct CallMachineTests {
     var events = events.makeIterator()
     var step = machine.handle(.started)
     var sent = 0
+    // What the attempts before took off the time-out.
+    var spent = 0
     while true {
       switch step {
       case .finish(let result): return (result, sent)
       case .send(let timeSpent):
         sent += 1
-        #expect(timeSpent == (sent - 1) * Self.deadConnection.milliseconds)
-        let event = events.next()
-        step = machine.handle(try #require(event))
+        #expect(timeSpent == spent)
+        let next = events.next()
+        let event = try #require(next)
+        if case .failed(let failure) = event { spent += failure.milliseconds }
+        step = machine.handle(event)
       }
     }
   }
@@ -219,5 +223,67 @@ struct CallMachineTests {
       #expect(try !isRetryable(status(code)))
       #expect(try error(Self.get, [status(code)]).isRetryable)
     }
+  }
+
+  // MARK: - A host that was away
+
+  /// A failure of an attempt during which nobody drove the queue.
+  private func absent(_ code: ArgyleError.Code, received: Bool) -> CallMachine.Event {
+    .failed(TransferFailure(code, "why", mayHaveBeenReceived: received, hostWasAway: true))
+  }
+
+  @Test(arguments: [ArgyleError.Code.connection, .timeout])
+  func anAttemptThatFailedWhileTheHostWasAwayIsMadeOnceMore(code: ArgyleError.Code) throws {
+    #expect(try run(Self.get, [absent(code, received: true), status(200, "{}")]).sent == 2)
+    let twice = try error(Self.get, [absent(code, received: true), absent(code, received: true)])
+    #expect(twice.attempts == 2)
+    // A create only where it did not reach the service.
+    #expect(try run(Self.create, [absent(code, received: false), status(201, "{}")]).sent == 2)
+    #expect(try error(Self.create, [absent(code, received: true)]).attempts == 1)
+  }
+
+  @Test func whatTheHostHasNoPartInIsNotRepeated() throws {
+    #expect(try error(Self.get, [absent(.tls, received: false)]).attempts == 1)
+    #expect(try error(Self.get, [absent(.tooLarge, received: true)]).attempts == 1)
+  }
+
+  @Test func aDeleteWhoseFirstAttemptCannotHaveReachedTheServiceFindsNothing() throws {
+    let events = [absent(.connection, received: false), status(404)]
+    let error = try error(Self.delete, events)
+    #expect(error.code == .notFound)
+    #expect(!error.outcomeIsUnknown)
+  }
+
+  // MARK: - Outcomes
+
+  @Test func theOutcomeIsUnknownWhereTheServiceMayHaveActed() throws {
+    func isUnknown(_ request: Request, _ events: CallMachine.Event...) throws -> Bool {
+      try error(request, events).outcomeIsUnknown
+    }
+    let lost = CallMachine.Event.failed(
+      TransferFailure(.connection, "", mayHaveBeenReceived: true)
+    )
+    #expect(try isUnknown(Self.create, lost))
+    #expect(try isUnknown(Self.delete, lost))
+    #expect(try !isUnknown(Self.get, lost))
+    #expect(
+      try !isUnknown(Self.create, .failed(TransferFailure(.tls, "", mayHaveBeenReceived: false)))
+    )
+    for code in [408, 500, 502, 503, 504] { #expect(try isUnknown(Self.create, status(code))) }
+    for code in [400, 401, 404, 429] { #expect(try !isUnknown(Self.create, status(code))) }
+    #expect(try !isUnknown(Self.create, status(503, retryAfter: "1")))
+    // What the attempt before has done the last one's refusal does not undo.
+    #expect(try isUnknown(Self.delete, .failed(Self.deadConnection), status(429)))
+  }
+
+  @Test func aCallThatIsGivenUpHasMadeOneAttemptLess() throws {
+    let cancelled = TransferFailure(.cancelled, "cancelled", mayHaveBeenReceived: false)
+    let error = try error(Self.create, [.givenUp(cancelled)])
+    #expect(error.code == .cancelled)
+    #expect(error.attempts == 0)
+    #expect(!error.outcomeIsUnknown)
+    let later = try self.error(Self.delete, [.failed(Self.deadConnection), .givenUp(cancelled)])
+    #expect(later.attempts == 1)
+    #expect(later.outcomeIsUnknown)
   }
 }

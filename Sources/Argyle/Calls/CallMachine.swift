@@ -90,7 +90,7 @@ package struct CallMachine {
     )
     // A repeated DELETE that finds nothing has been carried out the first time.
     let isDeletedBefore =
-      context.request.method == .delete && response.head.status == 404 && attempts - refusals > 1
+      context.request.method == .delete && response.head.status == 404 && mayHaveActed
     return response.isSuccess || isDeletedBefore ? .success(answer) : .failure(answer.statusError())
   }
 
