@@ -15,8 +15,8 @@
  *              used by one thread at a time. An error does not change once made and may be read by any number
  *              of threads at once. Values in a `json_t` follow jansson's own rules.
  * Blocking     Functions documented as blocking return once the answer has arrived, or when a time-out has
- *              passed. A signal handled by the host does not end them, unless the client has an interrupt
- *              function.
+ *              passed. A signal handled by the host does not end them, unless a client's interrupt function
+ *              says so.
  * Processes    A handle made before fork() answers with ARGYLE_ERROR_FORKED in the child. It may be freed
  *              there, which makes no call on the connections that the parent uses.
  * Stack        A thread that passes or receives deeply nested JSON needs up to 1 MiB of stack, for jansson's
@@ -275,7 +275,8 @@ argyle_client *argyle_client_with(argyle_client *client, const json_t *overrides
 typedef int (*argyle_interrupt_function)(void *context);
 
 /**
- * Makes a client like another whose blocking functions can be ended by a signal, and that shares its connections.
+ * Makes a client like another whose calls and cursors can be ended by a signal while they block, and that shares its
+ * connections. argyle_queue_wait() is of no client: there, a time-out gives the program its turn.
  *
  * A call that is ended so fails with ARGYLE_ERROR_CANCELLED. A cursor that is ended so may be used again.
  *
@@ -450,10 +451,10 @@ argyle_user_cursor *argyle_user_cursor_new(argyle_client *client, const json_t *
 /**
  * Gives the next user. It blocks where the next page is not there yet.
  *
- * A page that was asked for ahead and failed is asked for again before that becomes an error; time in which the
- * cursor was not used does not count as the server's. After an error the next call asks for the page again, so that
- * a passing failure loses nothing. Where the link to the next page is at fault, the users of the page that has it
- * are given first.
+ * A page that was asked for ahead and failed, or cannot be read, is asked for again before that becomes an error;
+ * time in which the cursor was not used does not count as the server's. After an error the next call asks for the
+ * page again, so that a passing failure loses nothing. Where the link to the next page is at fault, the users of the
+ * page that has it are given first.
  *
  * @param cursor  The cursor. Not NULL.
  * @param error   Where to put the error; NULL leaves the end and a failure undistinguished.
@@ -558,7 +559,7 @@ argyle_call *argyle_call_new_text(argyle_client *client, int operation, const ch
  *
  * @param call   The call, which was neither run nor submitted before. Not NULL.
  * @param error  Where to put the error; may be NULL.
- * @return 0, or -1 on failure; the error is then argyle_call_error()'s as well.
+ * @return 0, or -1 on failure; where the call was begun, the error is then argyle_call_error()'s as well.
  *
  * Errors: as for the operation's own function; ARGYLE_ERROR_ARGUMENT where the call has been run or submitted.
  */
@@ -738,7 +739,7 @@ int argyle_queue_fd(argyle_queue *queue, argyle_error **error);
 int argyle_queue_drive(argyle_queue *queue, argyle_error **error);
 
 /**
- * Waits until a call is over. It blocks.
+ * Waits until a call is over. It blocks, and no signal ends it.
  *
  * @param queue       The queue. Not NULL.
  * @param timeout_ms  The longest wait in milliseconds; negative: without end.

@@ -131,6 +131,10 @@ public func argyle_call_time_us(_ call: OpaquePointer?, _ time: Int32) -> json_i
 /// Frees a call and all that was borrowed from it.
 @_cdecl("argyle_call_free") @implementation
 public func argyle_call_free(_ call: OpaquePointer?) {
-  if let call = object(call)?.call { call.queue?.discard(call) }
+  if let call = object(call)?.call {
+    call.queue?.discard(call)
+    // A forked child's queue goes on holding the call, whose handle is gone.
+    call.context = nil
+  }
   Handle.free(call, as: CallObject.self)
 }

@@ -97,7 +97,8 @@ public func argyle_queue_next(
 /// Counts the calls that a queue holds.
 @_cdecl("argyle_queue_count") @implementation
 public func argyle_queue_count(_ queue: OpaquePointer?) -> Int {
-  queue.map { Handle.object($0, as: QueueObject.self).count } ?? 0
+  let count = try? Arguments.queue(queue).use { (queue) throws(ArgyleError) in queue.count }
+  return count ?? 0
 }
 
 /// Ends a call that a queue holds.

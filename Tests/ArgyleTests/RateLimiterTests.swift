@@ -4,9 +4,16 @@ import Testing
 
 /// The pace of requests, on a clock of the test's own.
 struct RateLimiterTests {
-  /// The times at which requests that all want to begin at one time may be made, in microseconds.
-  private func times(_ limiter: RateLimiter, _ count: Int, at now: Int64) -> [Int64] {
-    (0..<count).map { _ in limiter.reserve(now) }
+  /// The times at which requests are made that all want to begin at one time, in microseconds.
+  private func times(_ limiter: RateLimiter, _ count: Int, at start: Int64) -> [Int64] {
+    var now = start
+    return (0..<count).map { _ in
+      while let later = limiter.leave(now) {
+        #expect(later > now)
+        now = later
+      }
+      return now
+    }
   }
 
   @Test func requestsAreEvenlySpaced() {
@@ -64,11 +71,25 @@ struct RateLimiterTests {
   @Test func retryAfterPausesAll() {
     let limiter = RateLimiter(requestsPerSecond: 1000)
     limiter.note(status: 429, retryAfterMilliseconds: 2000, 1_000_000)
-    #expect(limiter.isPaused(2_999_999))
-    #expect(!limiter.isPaused(3_000_000))
-    #expect(limiter.reserve(1_000_000) == 3_000_000)
+    #expect(limiter.leave(1_000_000) == 3_000_000)
+    #expect(limiter.leave(2_999_999) == 3_000_000)
+    #expect(limiter.leave(3_000_000) == nil)
     // A year is not waited for.
     limiter.note(status: 429, retryAfterMilliseconds: 31_536_000_000, 5_000_000)
-    #expect(limiter.reserve(5_000_000) == 65_000_000)
+    #expect(limiter.leave(5_000_000) == 65_000_000)
+  }
+
+  @Test func whoeverAsksAndDoesNotGoTakesNothing() {
+    let limiter = RateLimiter(requestsPerSecond: 10)
+    #expect(limiter.leave(1_000_000) == nil)
+    for _ in 0..<100 { #expect(limiter.leave(1_000_001) == 1_100_000) }
+    #expect(limiter.leave(1_100_000) == nil)
+  }
+
+  @Test func aLowerPaceHoldsForTheVeryNext() {
+    let limiter = RateLimiter(requestsPerSecond: 20)
+    #expect(times(limiter, 2, at: 1_000_000) == [1_000_000, 1_000_000])
+    limiter.note(status: 429, retryAfterMilliseconds: nil, 1_010_000)
+    #expect(times(limiter, 3, at: 1_020_000) == [1_100_000, 1_200_000, 1_300_000])
   }
 }

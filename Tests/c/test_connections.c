@@ -1,6 +1,9 @@
 /* Connections that are kept: how many there are, and what happens when one dies under a request. */
 #include "hostile_server.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #define USER "{\"id\": \"u1\", \"token\": \"t\"}"
 
 static void get_user(hostile_fixture *fixture) {
@@ -182,6 +185,37 @@ static void kept_connections_may_die_any_number_of_times(void **state) {
   }
 }
 
+/* Closes what a client keeps beside its connections: as a program does that closes all it does not know. */
+static int close_descriptors(int (*is_one)(const char *)) {
+  int closed = 0;
+  for (int descriptor = 3; descriptor < 256; descriptor++) {
+    char link[64], target[64] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    if (readlink(link, target, sizeof target - 1) > 0 && is_one(target)) {
+      close(descriptor);
+      closed++;
+    }
+  }
+  return closed;
+}
+
+static int is_epoll(const char *target) {
+  return strcmp(target, "anon_inode:[eventpoll]") == 0;
+}
+
+static void a_client_whose_descriptor_was_closed_goes_on(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  get_user(fixture);
+  assert_int_equal(close_descriptors(is_epoll), 1);
+  hostile_server_answer_json(fixture->server, 201, "{\"id\": \"u2\", \"token\": \"t\"}");
+  json_t *user = argyle_user_create(fixture->client, NULL, &error);
+  assert_null(error);
+  assert_string_equal(string_at(user, "id"), "u2");
+  json_decref(user);
+  assert_int_equal(hostile_server_requests(fixture->server), 2);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     hostile_test(twenty_calls_use_one_connection),
@@ -195,6 +229,7 @@ int main(void) {
     hostile_test(a_get_may_be_sent_again_once),
     hostile_test(a_get_that_dies_again_and_again_ends),
     hostile_test(kept_connections_may_die_any_number_of_times),
+    hostile_test(a_client_whose_descriptor_was_closed_goes_on),
   };
   return cmocka_run_group_tests_name("connections", tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -138,6 +139,14 @@ static bool is_readable(int descriptor, int timeout_ms) {
   struct pollfd ready = {.fd = descriptor, .events = POLLIN};
   int count = poll(&ready, 1, timeout_ms);
   return count == 1 && (ready.revents & POLLIN) != 0;
+}
+
+/* Drives a queue that has nothing to do: after a few rounds its descriptor says so. */
+static void settle(argyle_queue *queue, int descriptor) {
+  for (int i = 0; i < 10 && is_readable(descriptor, 20); i++) {
+    drive(queue);
+  }
+  assert_false(is_readable(descriptor, 20));
 }
 
 static int64_t now_ms(void) {
@@ -1624,6 +1633,34 @@ static void a_call_that_waits_for_the_pace_is_freed_with_its_queue_or_alone(void
   argyle_queue_free(queue);
 }
 
+/* Whoever may not send yet holds up nobody else. */
+static void calls_that_wait_for_leave_take_no_places(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, USER);
+  /* One request, and the next in a quarter of an hour. */
+  json_t *overrides = json_pack("{s:f}", "max_requests_per_second", 0.001);
+  argyle_client *slow = argyle_client_with(fixture->client, overrides, &error);
+  assert_null(error);
+  argyle_queue *queue = new_queue(2);
+  int descriptor = descriptor_of(queue);
+  for (int i = 0; i < 10; i++) {
+    submit(queue, get_call(slow), NULL);
+  }
+  argyle_call *first = wait_for_next(queue, NULL);
+  assert_int_equal(argyle_call_http_status(first), 200);
+  argyle_call_free(first);
+  for (int i = 0; i < 10; i++) {
+    assert_next_succeeded(queue, submit(queue, get_call(fixture->client), NULL));
+  }
+  assert_int_equal(argyle_queue_count(queue), 9);
+  settle(queue, descriptor);
+  /* What is let go has taken no leave: the pace is as if it had never been. */
+  argyle_queue_free(queue);
+  argyle_client_free(slow);
+  json_decref(overrides);
+}
+
 /* ---------------------------------------------------------------- fork() */
 
 /* What a child has of its parent: a queue with calls in each state, and a call of the caller's own. */
@@ -1721,6 +1758,32 @@ static void the_parents_queue_goes_on(void **state) {
   }
 }
 
+/* A child that lives on holds a copy of each descriptor, which nobody is told of. */
+static void a_child_that_lives_on_keeps_nothing_readable(void **state) {
+  hostile_fixture *fixture = *state;
+  int ends[2];
+  char byte;
+  argyle_queue *queue = new_queue(5);
+  int descriptor = descriptor_of(queue);
+  hostile_server_answer_json(fixture->server, 200, USER);
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .then = HOSTILE_CLOSE});
+  assert_next_succeeded(queue, submit(queue, get_call(fixture->client), NULL));
+  assert_int_equal(pipe(ends), 0);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    close(ends[1]);
+    _exit(read(ends[0], &byte, 1) == 0 ? 0 : 1);
+  }
+  assert_next_succeeded(queue, submit(queue, get_call(fixture->client), NULL));
+  hostile_server_wait_for_closed(fixture->server, 1);
+  settle(queue, descriptor);
+  argyle_queue_free(queue);
+  close(ends[0]);
+  close(ends[1]);
+  assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
 static int use_a_queue_of_its_own(void *url) {
   json_t *options = options_for(url);
   argyle_client *client = argyle_client_new(options, NULL);
@@ -1815,6 +1878,8 @@ int main(void) {
     hostile_test(a_call_that_waits_for_the_pace_is_freed_with_its_queue_or_alone),
     hostile_test(the_parents_queue_goes_on),
     hostile_test(a_queue_made_in_the_child_works),
+    hostile_test(a_child_that_lives_on_keeps_nothing_readable),
+    hostile_test(calls_that_wait_for_leave_take_no_places),
   };
   return cmocka_run_group_tests_name("queue", tests, sandbox_setup, sandbox_teardown);
 }

@@ -466,7 +466,8 @@ static void a_bare_array_that_comes_again_is_a_circle(void **state) {
   assert_next(cursor, "u1");
   assert_next(cursor, "u2");
   assert_next_fails(cursor, ARGYLE_ERROR_PROTOCOL, NULL);
-  assert_int_equal(hostile_server_requests(fixture->server), 2);
+  /* Ahead, and when it was needed. */
+  assert_int_equal(hostile_server_requests(fixture->server), 3);
   argyle_user_cursor_free(cursor);
 }
 
@@ -530,6 +531,8 @@ static void the_first_page_may_fail_too(void **state) {
 static void a_page_that_failed_is_no_circle(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u1\"}]");
+  /* Ahead, and when it is needed. */
+  hostile_server_answer_json(fixture->server, 200, "not JSON");
   hostile_server_answer_json(fixture->server, 200, "not JSON");
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u2\"}]");
   hostile_server_answer_json(fixture->server, 200, "[]");

@@ -114,6 +114,19 @@ static void a_large_page_comes_though_the_host_was_away(void **state) {
   free(page);
 }
 
+static void a_page_that_cannot_be_read_is_asked_for_again(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  hostile_server_answer_json(fixture->server, 200, "<html>");
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  assert_next(cursor, "u1");
+  assert_next(cursor, "u2");
+  assert_end(cursor);
+  assert_int_equal(hostile_server_requests(fixture->server), 3);
+  argyle_user_cursor_free(cursor);
+}
+
 static void a_connection_that_died_meanwhile_is_no_error(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, FIRST);
@@ -382,6 +395,7 @@ int main(void) {
     hostile_test(other_calls_go_on_while_a_page_is_on_its_way),
     hostile_test(a_host_that_was_away_finds_the_page_there),
     hostile_test(a_large_page_comes_though_the_host_was_away),
+    hostile_test(a_page_that_cannot_be_read_is_asked_for_again),
     hostile_test(a_connection_that_died_meanwhile_is_no_error),
     hostile_test(a_server_that_is_slow_runs_into_the_time_out),
     hostile_test(a_cursor_may_be_freed_with_a_page_on_its_way),

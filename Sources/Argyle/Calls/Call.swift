@@ -10,7 +10,7 @@ package final class Call {
     case ready
     /// It waits for its turn in a queue.
     case waiting
-    /// It has its turn, and waits until the rate limit allows the next attempt.
+    /// It has its turn, and waits until the rate limit allows another attempt.
     case delayed(until: Int64, timeSpent: Int)
     /// An attempt is under way.
     case running(EasyHandle, deadline: Int64)

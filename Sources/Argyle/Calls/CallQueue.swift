@@ -22,9 +22,12 @@ package final class CallQueue {
   private let multi: MultiHandle
   private let mark: ProcessMark
 
-  private var waiting = FIFO<Call>()
+  /// The calls that wait, a lane for each rate limit; none is empty.
+  private var lanes: [CallLane] = []
   private var waitingCount = 0
-  /// The calls that have their turn: delayed and running.
+  /// Whether a call has come since the last round.
+  private var hasNew = false
+  /// The calls that have their turn: under way, or about to make another attempt.
   private var active: [Call] = []
   private var finished = FIFO<Call>()
   private var finishedCount = 0
@@ -76,7 +79,7 @@ package final class CallQueue {
 
   /// All calls that the queue holds, in no particular order.
   package var calls: [Call] {
-    waiting.remaining + active + finished.remaining
+    lanes.flatMap { $0.calls.remaining } + active + finished.remaining
   }
 }
 
@@ -91,9 +94,27 @@ extension CallQueue {
     call.times.submittedAt = MonotonicClock.now
     call.state = .waiting
     call.queue = self
-    call.place = waiting.append(call)
+    let lane = lane(of: call)
+    call.place = lane.calls.append(call)
+    lane.count += 1
     waitingCount += 1
+    hasNew = true
     updateWakeUp()
+  }
+
+  /// The lane in which a call waits, or is to wait.
+  private func lane(of call: Call) -> CallLane {
+    if let lane = lanes.first(where: { $0.limiter === call.client.limiter }) { return lane }
+    let lane = CallLane(call.client.limiter)
+    lanes.append(lane)
+    return lane
+  }
+
+  /// Notes that a call does not wait in a lane any more.
+  private func noteTaken(from lane: CallLane) {
+    lane.count -= 1
+    waitingCount -= 1
+    if lane.count == 0 { lanes.removeAll { $0 === lane } }
   }
 
   /// Gives back a call that is over, in the order in which they ended; nil where none is.
@@ -135,8 +156,9 @@ extension CallQueue {
     switch call.state {
     case .ready, .finished: return
     case .waiting:
-      waiting.remove(call.place)
-      waitingCount -= 1
+      let lane = lane(of: call)
+      lane.calls.remove(call.place)
+      noteTaken(from: lane)
       begin(call)
       step(call, .failed(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
     case .delayed:
@@ -208,15 +230,17 @@ extension CallQueue {
   /// When there is something to do by the clock.
   private var nextDue: Int64 {
     if isUnfinished { return 0 }
-    return min(multi.due ?? Int64.max, active.isEmpty ? Int64.max : earliestDue)
+    var next = multi.due ?? Int64.max
+    if !active.isEmpty { next = min(next, earliestDue) }
+    if active.count < maxInFlight { for lane in lanes { next = min(next, lane.due) } }
+    return next
   }
 
   /// Keeps what others wait for true: the descriptor's being readable.
   private func updateWakeUp() {
     let poller = multi.poller
     guard poller.isShared else { return }
-    let canStart = waitingCount > 0 && active.count < maxInFlight
-    poller.setAwake(finishedCount > 0 || isUnfinished || canStart)
+    poller.setAwake(finishedCount > 0 || isUnfinished || hasNew)
     let next = active.isEmpty ? nextDue : min(nextDue, lastRound + CallQueue.tick)
     if next < Int64.max { poller.setTimer(next) }
   }
@@ -239,6 +263,12 @@ extension CallQueue {
   private static let brokenReason = "the queue's descriptor was closed by the program"
   private static var brokenError: ArgyleError { ArgyleError(.argument, brokenReason) }
 
+  /// Whether a queue that was not used for a while still has its descriptor.
+  func hasDescriptor() -> Bool {
+    if !isBroken, multi.wait(0) == .broken { _ = breakDown() }
+    return !isBroken
+  }
+
   /// Ends all calls once the descriptor is not ours any more.
   private func breakDown() -> ArgyleError {
     for call in calls { end(call, CallQueue.brokenReason) }
@@ -253,6 +283,7 @@ extension CallQueue {
 extension CallQueue {
   /// Goes on with everything until there is nothing to do but wait.
   private func round() {
+    hasNew = false
     var repeats = 0
     var isAtWork = true
     while isAtWork, repeats < CallQueue.mostRepeats {
@@ -280,14 +311,29 @@ extension CallQueue {
     return hasAny
   }
 
+  /// Begins calls that wait, one of each lane in turn, while there are places and leave.
   private func startWaiting() {
-    while active.count < maxInFlight, let call = waiting.popFirst() {
-      waitingCount -= 1
-      begin(call)
-      call.activeIndex = active.count
-      active.append(call)
-      step(call, .started)
+    var isAtWork = true
+    while isAtWork {
+      isAtWork = false
+      for lane in lanes where active.count < maxInFlight && lane.due <= lastRound {
+        if let due = lane.limiter?.leave(lastRound) {
+          lane.due = due
+        } else if let call = lane.calls.popFirst() {
+          noteTaken(from: lane)
+          start(call)
+          isAtWork = true
+        }
+      }
     }
+  }
+
+  private func start(_ call: Call) {
+    begin(call)
+    call.activeIndex = active.count
+    active.append(call)
+    // It has its leave already.
+    if case .send(let timeSpent) = call.machine?.handle(.started) { send(call, timeSpent) }
   }
 
   /// Ends the attempts whose time has passed, makes those that were delayed, and finds the next time.
@@ -302,12 +348,7 @@ extension CallQueue {
           continue
         }
         hasAny = true
-        // The pace may have become slower since the place was taken.
-        if call.client.limiter?.isPaused(lastRound) == true {
-          admit(call, timeSpent)
-        } else {
-          send(call, timeSpent)
-        }
+        admit(call, timeSpent)
       case .running(let easy, let deadline):
         guard deadline <= lastRound else {
           earliestDue = min(earliestDue, deadline)
@@ -367,12 +408,11 @@ extension CallQueue {
     }
   }
 
-  /// Makes the next attempt as soon as the rate limit allows it.
+  /// Makes another attempt as soon as the rate limit allows it.
   private func admit(_ call: Call, _ timeSpent: Int) {
-    let time = call.client.limiter?.reserve(lastRound) ?? lastRound
-    guard time > lastRound else { return send(call, timeSpent) }
-    call.state = .delayed(until: time, timeSpent: timeSpent)
-    earliestDue = min(earliestDue, time)
+    guard let due = call.client.limiter?.leave(lastRound) else { return send(call, timeSpent) }
+    call.state = .delayed(until: due, timeSpent: timeSpent)
+    earliestDue = min(earliestDue, due)
   }
 
   private func send(_ call: Call, _ timeSpent: Int) {

@@ -2,7 +2,8 @@ import Interop
 
 /// The pace of a client's requests: at most so many a second, evenly spaced, with a small burst after a pause.
 ///
-/// Threads and queues that share a client share its limiter. It knows no clock: times are microseconds that the
+/// Threads and queues that share a client share its limiter. Whoever wants to make a request asks for leave when it
+/// could be made at once, so that no leave is held and lost. It knows no clock: times are microseconds that the
 /// caller reads.
 final class RateLimiter: @unchecked Sendable {
   // Unchecked: all that changes is touched under the lock only.
@@ -12,7 +13,7 @@ final class RateLimiter: @unchecked Sendable {
   private let fullRate: Double
   /// The pace at this time, which is lower after the service has said that it is too high.
   private var rate: Double
-  /// When the next request may be made.
+  /// When the next request may be made, were there no burst.
   private var next: Int64 = 0
   /// Before this time none is made.
   private var pausedUntil: Int64 = 0
@@ -33,21 +34,17 @@ final class RateLimiter: @unchecked Sendable {
     rate = requestsPerSecond
   }
 
-  /// Takes the next place, and tells when the request is to be made.
-  func reserve(_ now: Int64) -> Int64 {
+  /// Asks for leave to make a request now; nil where it may be made, else when to ask again.
+  func leave(_ now: Int64) -> Int64? {
     lock.withLock {
-      let interval = 1_000_000 / rate
+      if now < pausedUntil { return pausedUntil }
+      let interval = Int64(1_000_000 / rate)
       // A tenth of a second's requests may be made at once after a pause.
-      let burst = Int64(max(rate / 10 - 1, 0)) * Int64(interval)
-      let time = max(next, now - burst, pausedUntil)
-      next = time + Int64(interval)
-      return max(time, now)
+      let burst = Int64(max(rate / 10 - 1, 0)) * interval
+      if now < next - burst { return next - burst }
+      next = max(next, now) + interval
+      return nil
     }
-  }
-
-  /// Whether a place that was taken before is to be taken anew.
-  func isPaused(_ now: Int64) -> Bool {
-    lock.withLock { now < pausedUntil }
   }
 
   /// Takes note of an answer: 429 lowers the pace by half, others let it recover.

@@ -137,7 +137,12 @@ extension Client {
   /// Waits until a call is over that a queue of its own holds, or is to hold.
   func run(_ call: Call, _ queue: CallQueue) throws(ArgyleError) {
     if call.queue == nil { try queue.submit(call) }
-    try queue.wait(milliseconds: nil, interruption)
+    do {
+      try queue.wait(milliseconds: nil, interruption)
+    } catch {
+      // A queue that breaks has ended its calls, each of which tells more than the queue.
+      if !call.isFinished { throw error }
+    }
     _ = queue.next()
   }
 

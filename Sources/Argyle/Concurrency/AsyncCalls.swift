@@ -75,7 +75,8 @@
     }
 
     private func makeQueue() throws(ArgyleError) -> CallQueue {
-      if let queue { return queue }
+      if let queue, !queue.isBroken { return queue }
+      source?.cancel()
       let queue = try CallQueue.make(maxInFlight: AsyncCalls.maxInFlight, mark)
       let descriptor = try queue.shareDescriptor()
       let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: dispatchQueue)

@@ -68,22 +68,20 @@
         case .failure(let error): throw error
         case .page(let query): text = query
         }
-        let answer = try await answer(to: text, isolation: actor)
+        // A page that was asked for ahead and did not come, or cannot be read, is asked for again.
+        if let answer = try await ahead.take(isolation: actor), (try? read(answer)) != nil {
+          return true
+        }
+        try read(await client.perform(.listUsers(query: text)))
+        return true
+      }
+
+      private mutating func read(_ answer: Answer) throws(ArgyleError) {
         let page = try UserPageDocument(answer)
         try paging.take(page, answer)
         users = UserPage(page.document).results
         index = 0
         if case .page(let query) = paging.following { ahead.start(query, client) }
-        return true
-      }
-
-      /// The answer that was asked for ahead, or where that failed, one that is asked for now.
-      private func answer(
-        to query: String,
-        isolation actor: isolated (any Actor)?
-      ) async throws(ArgyleError) -> Answer {
-        if let answer = try await ahead.take(isolation: actor) { return answer }
-        return try await client.perform(.listUsers(query: query))
       }
     }
   }

@@ -27,7 +27,10 @@ final class ConnectionPool: Sendable {
 
   /// Lends a queue.
   func take() throws(ArgyleError) -> CallQueue {
-    if let queue = lock.withLock({ idle.list.popLast() }) { return queue }
+    while let queue = lock.withLock({ idle.list.popLast() }) {
+      // A program may close all descriptors that it does not know, as those that become daemons do.
+      if queue.hasDescriptor() { return queue }
+    }
     return try CallQueue.make(maxInFlight: 1, mark)
   }
 

@@ -76,6 +76,7 @@ extension Poller {
   /// Notes that a socket has been made for a connection.
   func adopt(_ socket: curl_socket_t) {
     forget(socket)
+    _ = argyle_close_on_exec(socket)
     watches.append(Watch(socket: socket, isConnection: true))
   }
 
@@ -102,7 +103,8 @@ extension Poller {
 
   /// Closes a socket, whose number may stand for another one at once.
   func closeSocket(_ socket: curl_socket_t) -> Int32 {
-    forget(socket)
+    // Not left to `close`: a child of this process may hold a copy, for which the kernel would go on.
+    remove(socket)
     return close(socket)
   }
 
@@ -112,8 +114,11 @@ extension Poller {
 
   /// Takes a socket away from the kernel.
   private func remove(_ socket: curl_socket_t) {
-    var event = epoll_event()
-    epoll_ctl(descriptor, EPOLL_CTL_DEL, socket, &event)
+    guard let index = index(of: socket) else { return }
+    if watches[index].applied != 0 {
+      var event = epoll_event()
+      epoll_ctl(descriptor, EPOLL_CTL_DEL, socket, &event)
+    }
     forget(socket)
   }
 

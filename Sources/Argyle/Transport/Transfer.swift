@@ -42,8 +42,7 @@ final class Transfer {
   /// Starts anew.
   func begin(maxResponseBytes: Int) {
     self.maxResponseBytes = maxResponseBytes
-    body = []
-    headers = ResponseHeaders()
+    forgetAnswer()
     isTooLarge = false
     hasTooLargeHead = false
     hasWholeHead = false
@@ -145,6 +144,8 @@ extension Transfer {
 extension Transfer {
   /// Tells the call what the attempt's end means.
   func outcome(of result: CURLcode, _ easy: EasyHandle) -> CallMachine.Event {
+    // An idle handle is not to hold on to the last answer.
+    defer { forgetAnswer() }
     let head = hasWholeHead ? head(easy) : nil
     if isRefused {
       return .failed(
@@ -173,7 +174,8 @@ extension Transfer {
 
   /// Tells the call that the queue has ended the attempt.
   func outcome(_ code: ArgyleError.Code, _ reason: String) -> CallMachine.Event {
-    .failed(
+    forgetAnswer()
+    return .failed(
       TransferFailure(
         code,
         reason,
@@ -181,6 +183,11 @@ extension Transfer {
         hostWasAway: hostWasAway
       )
     )
+  }
+
+  private func forgetAnswer() {
+    body = []
+    headers = ResponseHeaders()
   }
 
   private func head(_ easy: EasyHandle) -> ResponseHead? {

@@ -62,7 +62,7 @@ extension UserWalk {
         if let ahead, index.isMultiple(of: UserWalk.usersBetweenLooks) { try? ahead.queue.drive() }
         return user
       }
-      guard let page = try fetch() else { return nil }
+      guard let page = try nextDocument() else { return nil }
       users = page.results
       index = 0
     }
@@ -71,50 +71,61 @@ extension UserWalk {
   /// The next page in its normal form, or nil at the end.
   package func nextPage() throws(ArgyleError) -> JSONReference? {
     try choose(.pages)
-    return try fetch()?.document
+    return try nextDocument()?.document
   }
 
   /// The text of the next page as it was received, or nil at the end.
   package func nextPageText() throws(ArgyleError) -> [UInt8]? {
     try choose(.pages)
-    guard let answer = try nextAnswer() else { return nil }
-    try paging.take(textOf: answer)
-    lookAhead()
-    return answer.response.body
+    return try fetch { (paging, answer) throws(ArgyleError) in
+      try paging.take(textOf: answer)
+      return answer.response.body
+    }
   }
 
-  private func fetch() throws(ArgyleError) -> UserPageDocument? {
-    guard let answer = try nextAnswer() else { return nil }
-    let page = try UserPageDocument(answer)
-    try paging.take(page, answer)
-    lookAhead()
-    return page
+  private func nextDocument() throws(ArgyleError) -> UserPageDocument? {
+    try fetch { (paging, answer) throws(ArgyleError) in
+      let page = try UserPageDocument(answer)
+      try paging.take(page, answer)
+      return page
+    }
   }
 }
 
 // MARK: - Fetching
 
 extension UserWalk {
-  /// The answer to the next query, or nil at the end.
-  private func nextAnswer() throws(ArgyleError) -> Answer? {
+  /// Fetches the next page and reads it; nil at the end.
+  ///
+  /// A page that was asked for ahead and did not come, or cannot be read, is asked for again.
+  private func fetch<Page>(
+    _ read: (inout UserPaging, Answer) throws(ArgyleError) -> Page
+  ) throws(ArgyleError) -> Page? {
+    let query: String
     switch paging.following {
     case .end: return nil
     case .failure(let error): throw error
-    case .page(let query):
-      if let answer = try takeAhead() { return answer }
-      let call = try Call(client, .listUsers(query: query))
-      try client.run(call)
-      return try call.answer()
+    case .page(let text): query = text
     }
+    if let answer = try takeAhead(), let page = try? read(&paging, answer) {
+      lookAhead()
+      return page
+    }
+    let call = try Call(client, .listUsers(query: query))
+    try client.run(call)
+    let page = try read(&paging, try call.answer())
+    lookAhead()
+    return page
   }
 
-  /// The answer that was asked for ahead; nil where none was, or where it failed, so that it is asked for again.
+  /// The answer that was asked for ahead; nil where none was, or where none came.
   private func takeAhead() throws(ArgyleError) -> Answer? {
     guard let (call, queue) = ahead else { return nil }
     ahead = nil
     defer { client.pool.giveBack(queue) }
     try client.run(call, queue)
-    if let error = call.error, error.code == .cancelled { throw error }
+    // It is the caller who has ended it, unless the queue has broken.
+    if let error = call.error, error.code == .cancelled, !queue.isBroken { throw error }
     return try? call.answer()
   }
 

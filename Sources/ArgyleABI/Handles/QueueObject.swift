@@ -18,9 +18,6 @@ final class QueueObject {
     }
   }
 
-  /// How many calls the queue holds.
-  var count: Int { queue.count }
-
   /// Uses the queue, unless another thread does.
   func use<Result>(
     _ body: (CallQueue) throws(ArgyleError) -> Result

@@ -40,6 +40,9 @@ static inline long argyle_descriptor_limit(void) {
   return (long)limit.rlim_cur;
 }
 
+// Necessary because fcntl is variadic. Keeps a descriptor from programs that the process starts.
+static inline int argyle_close_on_exec(int descriptor) { return fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
+
 // Necessary because open is variadic, which Swift does not import.
 static inline int argyle_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
 
