@@ -30,8 +30,8 @@ package final class Call {
   // What follows is for the queue to change.
   var state = State.ready
   var machine: CallMachine?
-  /// What the call brought, where it succeeded.
-  var success: Answer?
+  /// Whether an attempt before the last one may have done what was asked.
+  var mayHaveActedBefore = false
   /// Why the call failed; nil where it succeeded or is not over.
   package var error: ArgyleError?
   /// Where the call stands among those of the queue that wait, or among those that are over.
@@ -59,7 +59,7 @@ package final class Call {
   package func run() throws(ArgyleError) {
     try checkReady()
     try client.run(self)
-    _ = try answer()
+    if let error { throw error }
   }
 
   /// Refuses a call that was handed over before.
@@ -80,8 +80,18 @@ extension Call {
 
   /// What became of the call; an error where it is not over.
   var result: Result<Answer, ArgyleError> {
-    if let success { return .success(success) }
-    return .failure(error ?? ArgyleError(.argument, "call must be over"))
+    if let error { return .failure(error) }
+    guard isFinished, let response else {
+      return .failure(ArgyleError(.argument, "call must be over"))
+    }
+    return .success(
+      Answer(
+        context: client.context(for: request),
+        response: response,
+        attempts: attempts,
+        mayHaveActedBefore: mayHaveActedBefore
+      )
+    )
   }
 
   /// The answer to a call that succeeded.

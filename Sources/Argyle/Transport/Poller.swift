@@ -27,8 +27,10 @@ final class Poller {
   let descriptor: Int32
 
   private let mark: ProcessMark
-  /// In no order: there are few, and a look through a list costs less than a hash.
+  /// In no order, without gaps.
   private var watches: [Watch] = []
+  /// Where to look first: mostly the same socket is asked for several times in a row.
+  private var likelyIndex = 0
   private var changed: [curl_socket_t] = []
   private let events: UnsafeMutableBufferPointer<epoll_event>
 
@@ -109,7 +111,10 @@ extension Poller {
   }
 
   private func index(of socket: curl_socket_t) -> Int? {
-    watches.firstIndex { $0.socket == socket }
+    if likelyIndex < watches.count, watches[likelyIndex].socket == socket { return likelyIndex }
+    let index = watches.firstIndex { $0.socket == socket }
+    if let index { likelyIndex = index }
+    return index
   }
 
   /// Takes a socket away from the kernel.
@@ -140,10 +145,11 @@ extension Poller {
     changed.removeAll(keepingCapacity: true)
   }
 
+  /// Tells the kernel what to watch of a descriptor; it gives back the number with a hint at where it stood.
   private func set(_ descriptor: Int32, to wanted: UInt32, isNew: Bool) {
     var event = epoll_event()
     event.events = wanted
-    event.data.fd = descriptor
+    event.data.u64 = UInt64(likelyIndex) << 32 | UInt64(descriptor)
     let operation = isNew ? EPOLL_CTL_ADD : EPOLL_CTL_MOD
     guard epoll_ctl(self.descriptor, operation, descriptor, &event) != 0 else { return }
     // A number that was closed and given again behind our back.
@@ -177,7 +183,8 @@ extension Poller {
     guard count >= 0 else { return __errno_location().pointee == EINTR ? .interrupted : .broken }
     for index in 0..<Int(count) {
       let event = events[index]
-      let descriptor = event.data.fd
+      let descriptor = Int32(truncatingIfNeeded: event.data.u64)
+      likelyIndex = Int(event.data.u64 >> 32)
       if let signals, descriptor == signals.timer {
         drain(descriptor)
         timerIsSetTo = nil
