@@ -77,7 +77,7 @@ enum {
   ARGYLE_ERROR_ARGUMENT = 1,         /**< The caller passed something that breaks a rule; nothing was sent. */
   ARGYLE_ERROR_CONNECTION = 2,       /**< The host could not be reached, or the connection was lost. */
   ARGYLE_ERROR_TLS = 3,              /**< No secure connection: certificate, host name or protocol version. */
-  ARGYLE_ERROR_TIMEOUT = 4,          /**< timeout_ms or connect_timeout_ms passed. */
+  ARGYLE_ERROR_TIMEOUT = 4,          /**< timeout_ms, connect_timeout_ms or deadline_ms passed. */
   ARGYLE_ERROR_PROTOCOL = 5,         /**< The answer cannot be read: not HTTP, not JSON, or the wrong JSON. */
   ARGYLE_ERROR_TOO_LARGE = 6,        /**< The answer, decoded, is larger than max_response_bytes. */
   ARGYLE_ERROR_AUTHENTICATION = 7,   /**< 401: the API key is wrong, or of the other environment. */
@@ -232,8 +232,19 @@ typedef struct argyle_client argyle_client;
  *                                 optional path, to which /v1 is added (so it must not end with that); no
  *                                 user info, query or fragment. http is allowed for loopback hosts only,
  *                                 unless allow_insecure_http
- *   timeout_ms           integer  1 to 2147483647, default 30000: the time of one request, connecting included
+ *   timeout_ms           integer  1 to 2147483647, default 30000: the time of one attempt, connecting included
  *   connect_timeout_ms   integer  1 to 2147483647, default 10000: the time to resolve, connect and secure
+ *   deadline_ms          integer  1 to 2147483647; absent: none. The time of a whole call from its turn on, across
+ *                                 attempts and the waits between them
+ *   max_retries          integer  0 to 100, default 2: how often a call is repeated after a failure that may pass: a
+ *                                 connection that failed, a time-out, 408, 429, 500, 502, 503, 504. Creating a user
+ *                                 or a token is repeated only where the service cannot have acted: the request
+ *                                 did not reach it, or it answered 429, or 503 with a Retry-After. The waits are
+ *                                 random, up to 0.5 s at first and doubling to 8 s, or what Retry-After says. In
+ *                                 an outage a client stops repeating after 100 times, 50 where they are
+ *                                 time-outs; every five successes allow one more
+ *   max_retry_after_ms   integer  1 to 2147483647, default 60000: where Retry-After asks for a longer wait, the
+ *                                 failure is told at once
  *   max_response_bytes   integer  1 to 2147483647, default 16777216: the largest answer, after decompression
  *   max_requests_per_second  number  0.001 to 1000000; absent: no limit. Requests are evenly spaced, but for a
  *                                 tenth of a second's worth after a pause, over all threads and queues that use
@@ -314,7 +325,7 @@ void argyle_client_free(argyle_client *client);
 /**
  * Creates a user ("Create a user": POST /v1/users).
  *
- * The request is sent once and never repeated by itself once it may have reached the service.
+ * The request is never repeated by itself where the service may have acted on it.
  *
  * @param client             The client. Not NULL.
  * @param external_metadata  Any JSON value to attach to the user, nested no deeper than 2044 levels; json_null()
@@ -376,8 +387,8 @@ json_t *argyle_user_list(argyle_client *client, const json_t *query, argyle_erro
 /**
  * Deletes a user with all accounts and resources ("Delete a user": DELETE /v1/users/{id}).
  *
- * Where the request had to be sent again, because a kept connection was lost, and the user is not found any
- * more, the first request has deleted it: that is a success.
+ * Where the request had to be sent again, after a failure that may have come too late, and the user is not found any
+ * more, it was deleted before: that is a success.
  *
  * @param client   The client. Not NULL.
  * @param user_id  The user's id, as for argyle_user_get(). Not NULL.

@@ -24,29 +24,35 @@ struct CallMachineTests {
     milliseconds: 70
   )
 
-  /// Runs a call on scripted events, and tells its result and how many requests it sent.
+  /// Runs a call on scripted events at one moment, and tells its result and how many requests it sent.
   private func run(
     _ request: Request,
     _ events: [CallMachine.Event]
   ) throws -> (result: Result<Answer, ArgyleError>, sent: Int) {
+    let limits = CallLimits(timeoutMilliseconds: 1000, maxRetries: 0)
     var machine = CallMachine(
-      CallContext(request, authority: "host:1", secrets: ["canary", "YmFzaWM="])
+      CallContext(request, authority: "host:1", secrets: ["canary", "YmFzaWM="]),
+      limits,
+      RetryBudget()
     )
     var events = events.makeIterator()
-    var step = machine.handle(.started)
+    var step = machine.handle(.started, at: 0) { 0 }
     var sent = 0
     // What the attempts before took off the time-out.
     var spent = 0
     while true {
       switch step {
       case .finish(let result): return (result, sent)
-      case .send(let timeSpent):
+      case .wait(let time):
+        Issue.record("the call waits until \(time)")
+        return (.failure(.outOfMemory), sent)
+      case .send(let end):
         sent += 1
-        #expect(timeSpent == spent)
+        #expect(end == Int64(1000 - spent) * 1000)
         let next = events.next()
         let event = try #require(next)
         if case .failed(let failure) = event { spent += failure.milliseconds }
-        step = machine.handle(event)
+        step = machine.handle(event, at: 0) { 0 }
       }
     }
   }
@@ -121,9 +127,14 @@ struct CallMachineTests {
         "content-type: text/html; canary\r\nx-trace-id: canary\u{1b}[31m\r\n"
       )
     )
-    var machine = CallMachine(CallContext(Self.get, authority: "host:1", secrets: ["canary"]))
-    _ = machine.handle(.started)
-    guard case .finish(let result) = machine.handle(.answered(Response(head: head, body: [])))
+    var machine = CallMachine(
+      CallContext(Self.get, authority: "host:1", secrets: ["canary"]),
+      CallLimits(),
+      RetryBudget()
+    )
+    _ = machine.handle(.started, at: 0) { 0 }
+    let answered = CallMachine.Event.answered(Response(head: head, body: []))
+    guard case .finish(let result) = machine.handle(answered, at: 0, random: { 0 })
     else {
       Issue.record("the call goes on")
       return

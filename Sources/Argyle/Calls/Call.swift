@@ -10,8 +10,8 @@ package final class Call {
     case ready
     /// It waits for its turn in a queue.
     case waiting
-    /// It has its turn, and waits until the rate limit allows another attempt.
-    case delayed(until: Int64, timeSpent: Int)
+    /// It has its turn, and waits until another attempt is to be made.
+    case delayed(until: Int64)
     /// An attempt is under way.
     case running(EasyHandle, deadline: Int64)
     /// It is over.

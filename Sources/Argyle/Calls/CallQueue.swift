@@ -162,7 +162,7 @@ extension CallQueue {
       begin(call)
       step(call, .failed(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
     case .delayed:
-      step(call, .givenUp(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
+      step(call, .failed(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
     case .running(let easy, _):
       step(call, release(call, easy).outcome(.cancelled, reason))
     }
@@ -332,8 +332,7 @@ extension CallQueue {
     begin(call)
     call.activeIndex = active.count
     active.append(call)
-    // It has its leave already.
-    if case .send(let timeSpent) = call.machine?.handle(.started) { send(call, timeSpent) }
+    step(call, .started)
   }
 
   /// Ends the attempts whose time has passed, makes those that were delayed, and finds the next time.
@@ -342,21 +341,20 @@ extension CallQueue {
     earliestDue = Int64.max
     for call in active {
       switch call.state {
-      case .delayed(let time, let timeSpent):
+      case .delayed(let time):
         guard time <= lastRound else {
           earliestDue = min(earliestDue, time)
           continue
         }
         hasAny = true
-        admit(call, timeSpent)
+        goOn(call)
       case .running(let easy, let deadline):
         guard deadline <= lastRound else {
           earliestDue = min(earliestDue, deadline)
           continue
         }
         hasAny = true
-        let limit = call.client.settings.timeoutMilliseconds
-        let reason = "no answer within timeout_ms (\(limit))"
+        let reason = call.machine?.timeOutReason(at: lastRound) ?? ""
         step(call, release(call, easy).outcome(.timeout, reason))
       case .ready, .waiting, .finished: break
       }
@@ -376,7 +374,8 @@ extension CallQueue {
       guard case .running(let easy, let deadline) = call.state else { continue }
       let left = max(deadline - lastRound, 0)
       let charged = min(expected - lastRound, left / 2)
-      call.state = .running(easy, deadline: now + left - charged)
+      let end = min(now + left - charged, call.machine?.deadline ?? Int64.max)
+      call.state = .running(easy, deadline: end)
       easy.transfer.hostWasAway = true
     }
     // To be found anew.
@@ -388,7 +387,12 @@ extension CallQueue {
 
 extension CallQueue {
   private func begin(_ call: Call) {
-    call.machine = CallMachine(call.client.context(for: call.request))
+    let client = call.client
+    call.machine = CallMachine(
+      client.context(for: call.request),
+      client.settings.limits,
+      client.retryBudget
+    )
   }
 
   /// Hands an event to a call's machine, and does what it wants.
@@ -401,27 +405,35 @@ extension CallQueue {
         lastRound
       )
     }
-    switch call.machine?.handle(event) {
-    case .send(let timeSpent): admit(call, timeSpent)
+    let random = { Double.random(in: 0...1) }
+    switch call.machine?.handle(event, at: lastRound, random: random) {
+    case .send(let end): send(call, until: end)
+    case .wait(let time): delay(call, until: time)
     case .finish(let result): finish(call, result)
     case nil: break
     }
   }
 
-  /// Makes another attempt as soon as the rate limit allows it.
-  private func admit(_ call: Call, _ timeSpent: Int) {
-    guard let due = call.client.limiter?.leave(lastRound) else { return send(call, timeSpent) }
-    call.state = .delayed(until: due, timeSpent: timeSpent)
-    earliestDue = min(earliestDue, due)
+  private func delay(_ call: Call, until time: Int64) {
+    call.state = .delayed(until: time)
+    earliestDue = min(earliestDue, time)
   }
 
-  private func send(_ call: Call, _ timeSpent: Int) {
+  /// Makes another attempt once its time has come, and the rate limit allows it.
+  private func goOn(_ call: Call) {
+    let deadline = call.machine?.deadline ?? Int64.max
+    if lastRound < deadline, let due = call.client.limiter?.leave(lastRound) {
+      return delay(call, until: min(due, deadline))
+    }
+    step(call, .waited)
+  }
+
+  private func send(_ call: Call, until deadline: Int64) {
     let settings = call.client.settings
     guard let easy = idle.popLast() ?? EasyHandle(multi) else {
       let reason = "memory ran out"
       return step(call, .givenUp(TransferFailure(.internal, reason, mayHaveBeenReceived: false)))
     }
-    let deadline = lastRound + Int64(max(settings.timeoutMilliseconds - timeSpent, 1)) * 1000
     if call.times.sentAt == 0 { call.times.sentAt = lastRound }
     call.state = .running(easy, deadline: deadline)
     earliestDue = min(earliestDue, deadline)

@@ -11,6 +11,8 @@ public final class Client: Sendable {
   let pool: ConnectionPool
   /// The pace of the requests; nil where it is not limited.
   let limiter: RateLimiter?
+  /// How many attempts may still be repeated.
+  let retryBudget: RetryBudget
   /// What is asked when a signal interrupts a blocking call.
   let interruption: Interruption?
 
@@ -26,7 +28,7 @@ public final class Client: Sendable {
     // libcurl resolves names on a thread that a call which timed out leaves behind: were libcurl unloaded with
     // this library, that thread would run into nothing.
     _ = argyle_pin_library(argyle_curl_address())
-    self.init(options, settings, ConnectionPool(), Client.limiter(options), nil)
+    self.init(options, settings, ConnectionPool(), Client.limiter(options), RetryBudget(), nil)
   }
 
   private init(
@@ -34,12 +36,14 @@ public final class Client: Sendable {
     _ settings: TransferSettings,
     _ pool: ConnectionPool,
     _ limiter: RateLimiter?,
+    _ retryBudget: RetryBudget,
     _ interruption: Interruption?
   ) {
     self.options = options
     self.settings = settings
     self.pool = pool
     self.limiter = limiter
+    self.retryBudget = retryBudget
     self.interruption = interruption
   }
 
@@ -93,13 +97,13 @@ public final class Client: Sendable {
     let settings = try TransferSettings(options)
     let isPaceTheSame = options.maxRequestsPerSecond == self.options.maxRequestsPerSecond
     let limiter = isPaceTheSame ? limiter : Client.limiter(options)
-    return Client(options, settings, pool, limiter, interruption)
+    return Client(options, settings, pool, limiter, retryBudget, interruption)
   }
 
   /// Makes a client like this one whose blocking calls ask whether to go on when a signal interrupts them.
   package func with(_ interruption: Interruption?) throws(ArgyleError) -> Client {
     try checkProcess()
-    return Client(options, settings, pool, limiter, interruption)
+    return Client(options, settings, pool, limiter, retryBudget, interruption)
   }
 
   /// The operations on users.

@@ -11,11 +11,26 @@ public struct ClientOptions: Sendable {
   /// The server (`environment` or `base_url`).
   public var environment: Environment
 
-  /// The time of one request, connecting included (`timeout_ms`): 1 to 2147483647 ms.
+  /// The time of one attempt, connecting included (`timeout_ms`): 1 to 2147483647 ms.
   public var timeout: Duration = .seconds(30)
 
   /// The time to resolve, connect and secure (`connect_timeout_ms`): 1 to 2147483647 ms.
   public var connectTimeout: Duration = .seconds(10)
+
+  /// The time of a whole call, across attempts and the waits between them (`deadline_ms`); nil for any.
+  ///
+  /// It begins when the call has its turn: 1 to 2147483647 ms.
+  public var deadline: Duration?
+
+  /// How often a request is made again after a failure that may pass (`max_retries`): 0 to 100.
+  ///
+  /// Creating a user or a token is repeated only where the service cannot have acted.
+  public var maxRetries = 2
+
+  /// The longest wait that the service may ask for (`max_retry_after_ms`): 1 to 2147483647 ms.
+  ///
+  /// Where it asks for more, the failure is told at once.
+  public var maxRetryAfter: Duration = .seconds(60)
 
   /// The largest answer after decompression (`max_response_bytes`): 1 to 2147483647 bytes.
   public var maxResponseBytes = 16 * 1024 * 1024

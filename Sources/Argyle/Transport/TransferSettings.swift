@@ -9,7 +9,7 @@ final class TransferSettings: Sendable {
   let keyID: String
   let keySecret: String
   let baseURL: BaseURL
-  let timeoutMilliseconds: Int
+  let limits: CallLimits
   let connectTimeoutMilliseconds: Int
   let maxResponseBytes: Int
   let caFile: String?
@@ -33,7 +33,7 @@ final class TransferSettings: Sendable {
         options.environment.baseURL,
         allowInsecureHTTP: options.allowInsecureHTTP
       ),
-      timeoutMilliseconds: TransferSettings.check("timeout_ms", options.timeout),
+      limits: TransferSettings.limits(options),
       connectTimeoutMilliseconds: TransferSettings.check(
         "connect_timeout_ms",
         options.connectTimeout
@@ -48,7 +48,7 @@ final class TransferSettings: Sendable {
     keyID: String,
     keySecret: String,
     baseURL: BaseURL,
-    timeoutMilliseconds: Int,
+    limits: CallLimits,
     connectTimeoutMilliseconds: Int,
     maxResponseBytes: Int,
     caFile: String?,
@@ -57,7 +57,7 @@ final class TransferSettings: Sendable {
     self.keyID = keyID
     self.keySecret = keySecret
     self.baseURL = baseURL
-    self.timeoutMilliseconds = timeoutMilliseconds
+    self.limits = limits
     self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
     self.maxResponseBytes = maxResponseBytes
     self.caFile = caFile
@@ -85,6 +85,20 @@ extension TransferSettings {
       if (1...Int64(Int32.max)).contains(milliseconds) { return Int(milliseconds) }
     }
     throw ArgyleError(.argument, "\(name) must be between 1 and \(Int32.max) milliseconds")
+  }
+
+  private static func limits(_ options: ClientOptions) throws(ArgyleError) -> CallLimits {
+    guard (0...100).contains(options.maxRetries) else {
+      throw ArgyleError(.argument, "max_retries must be between 0 and 100")
+    }
+    var deadline: Int?
+    if let time = options.deadline { deadline = try check("deadline_ms", time) }
+    return CallLimits(
+      timeoutMilliseconds: try check("timeout_ms", options.timeout),
+      deadlineMilliseconds: deadline,
+      maxRetries: options.maxRetries,
+      maxRetryAfterMilliseconds: Int64(try check("max_retry_after_ms", options.maxRetryAfter))
+    )
   }
 
   private static func check(maxResponseBytes: Int) throws(ArgyleError) -> Int {

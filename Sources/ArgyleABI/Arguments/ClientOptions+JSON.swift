@@ -49,6 +49,12 @@ extension ClientOptions {
         options.timeout = .milliseconds(try member.integer())
       } else if member.isNamed("connect_timeout_ms") {
         options.connectTimeout = .milliseconds(try member.integer())
+      } else if member.isNamed("deadline_ms") {
+        options.deadline = .milliseconds(try member.integer())
+      } else if member.isNamed("max_retries") {
+        options.maxRetries = try member.integer()
+      } else if member.isNamed("max_retry_after_ms") {
+        options.maxRetryAfter = .milliseconds(try member.integer())
       } else if member.isNamed("max_response_bytes") {
         options.maxResponseBytes = try member.integer()
       } else if member.isNamed("max_requests_per_second") {
