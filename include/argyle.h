@@ -314,6 +314,56 @@ argyle_client *argyle_client_with_interrupt(argyle_client *client, argyle_interr
  */
 void argyle_client_free(argyle_client *client);
 
+/* ---------------------------------------------------------------- Cancellations */
+
+/**
+ * Ends blocking calls from another thread: those of the clients that were made with it. Any number of threads may use
+ * it at once.
+ */
+typedef struct argyle_cancellation argyle_cancellation;
+
+/**
+ * Makes a cancellation.
+ *
+ * @param error  Where to put the error; may be NULL.
+ * @return a cancellation to be freed with argyle_cancellation_free(), or NULL on failure.
+ *
+ * Errors: ARGYLE_ERROR_INTERNAL where the process may have no more descriptors. Any thread may call it at any time.
+ */
+argyle_cancellation *argyle_cancellation_new(argyle_error **error);
+
+/**
+ * Makes a client like another whose calls and cursors can be ended from another thread while they block, and that
+ * shares its connections. It has no effect on queues, which have argyle_queue_cancel().
+ *
+ * @param client        The client to start from. Not NULL.
+ * @param cancellation  What ends its calls; NULL: nothing does. It may be freed before the client.
+ * @param error         Where to put the error; may be NULL.
+ * @return a client to be freed with argyle_client_free(), or NULL on failure.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT, ARGYLE_ERROR_FORKED. Any number of threads may call it on one client.
+ */
+argyle_client *argyle_client_with_cancellation(argyle_client *client, argyle_cancellation *cancellation,
+                                               argyle_error **error);
+
+/**
+ * Ends the calls that block at once, also in a wait between two attempts, and each later one before it begins, with
+ * ARGYLE_ERROR_CANCELLED. Whether the service has carried one out, argyle_error_outcome_is_unknown() tells.
+ *
+ * It cannot be undone. In a forked child it does nothing.
+ *
+ * @param cancellation  The cancellation, or NULL, which does nothing. Any thread may call it at any time; a signal
+ *                      handler may not.
+ */
+void argyle_cancellation_cancel(argyle_cancellation *cancellation);
+
+/**
+ * Frees a cancellation. Clients that were made with it keep what they need.
+ *
+ * @param cancellation  The cancellation, or NULL, which does nothing.
+ */
+void argyle_cancellation_free(argyle_cancellation *cancellation);
+
 /* ---------------------------------------------------------------- Users */
 
 /*

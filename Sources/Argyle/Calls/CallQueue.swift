@@ -192,13 +192,16 @@ extension CallQueue {
   ///
   /// - Parameters:
   ///   - milliseconds: the longest wait; nil for any.
-  ///   - interruption: what may end all calls when a signal comes.
+  ///   - ends: what may end all calls.
   /// - Throws: ``ArgyleError``; what becomes of a call is told by the call.
-  package func wait(
-    milliseconds: Int?,
-    _ interruption: Interruption? = nil
-  ) throws(ArgyleError) {
+  func wait(milliseconds: Int?, _ ends: WaitEnds) throws(ArgyleError) {
     try checkUsable()
+    let interruption = ends.interruption
+    if let cancellation = ends.cancellation {
+      multi.poller.watch(cancellation: cancellation.descriptor)
+      if cancellation.isCancelled { cancelAll() }
+    }
+    defer { if ends.cancellation != nil { multi.poller.watch(cancellation: nil) } }
     noteAbsence()
     let start = MonotonicClock.now
     let end = milliseconds.map { start + Int64($0) * 1000 }
@@ -210,6 +213,7 @@ extension CallQueue {
       let time = min(nextDue, end ?? Int64.max, nextQuestion ?? Int64.max)
       let waited = multi.wait(CallQueue.milliseconds(until: time))
       if waited == .broken { throw breakDown() }
+      if waited == .cancelled { cancelAll() }
       let now = MonotonicClock.now
       if let interruption, let question = nextQuestion, waited == .interrupted || now >= question {
         nextQuestion = now + CallQueue.timeBetweenQuestions
@@ -218,6 +222,11 @@ extension CallQueue {
       round()
       if let end, now >= end { return }
     }
+  }
+
+  /// Waits until a call is over, the queue holds none, or so much time has passed; nil: any.
+  package func wait(milliseconds: Int?) throws(ArgyleError) {
+    try wait(milliseconds: milliseconds, WaitEnds())
   }
 
   /// How long a wait for a time may last.

@@ -13,8 +13,8 @@ public final class Client: Sendable {
   let limiter: RateLimiter?
   /// How many attempts may still be repeated.
   let retryBudget: RetryBudget
-  /// What is asked when a signal interrupts a blocking call.
-  let interruption: Interruption?
+  /// What may end a blocking call.
+  private let ends: WaitEnds
 
   /// Makes a client, which opens no connection yet.
   ///
@@ -28,7 +28,14 @@ public final class Client: Sendable {
     // libcurl resolves names on a thread that a call which timed out leaves behind: were libcurl unloaded with
     // this library, that thread would run into nothing.
     _ = argyle_pin_library(argyle_curl_address())
-    self.init(options, settings, ConnectionPool(), Client.limiter(options), RetryBudget(), nil)
+    self.init(
+      options,
+      settings,
+      ConnectionPool(),
+      Client.limiter(options),
+      RetryBudget(),
+      WaitEnds()
+    )
   }
 
   private init(
@@ -37,14 +44,14 @@ public final class Client: Sendable {
     _ pool: ConnectionPool,
     _ limiter: RateLimiter?,
     _ retryBudget: RetryBudget,
-    _ interruption: Interruption?
+    _ ends: WaitEnds
   ) {
     self.options = options
     self.settings = settings
     self.pool = pool
     self.limiter = limiter
     self.retryBudget = retryBudget
-    self.interruption = interruption
+    self.ends = ends
   }
 
   private static func limiter(_ options: ClientOptions) -> RateLimiter? {
@@ -97,13 +104,30 @@ public final class Client: Sendable {
     let settings = try TransferSettings(options)
     let isPaceTheSame = options.maxRequestsPerSecond == self.options.maxRequestsPerSecond
     let limiter = isPaceTheSame ? limiter : Client.limiter(options)
-    return Client(options, settings, pool, limiter, retryBudget, interruption)
+    return Client(options, settings, pool, limiter, retryBudget, ends)
   }
 
   /// Makes a client like this one whose blocking calls ask whether to go on when a signal interrupts them.
   package func with(_ interruption: Interruption?) throws(ArgyleError) -> Client {
+    var ends = ends
+    ends.interruption = interruption
+    return try with(ends)
+  }
+
+  /// Makes a client like this one whose blocking calls can be ended from another thread.
+  ///
+  /// - Parameter cancellation: what ends them; nil: nothing does.
+  /// - Returns: the other client, which shares this one's connections.
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked``.
+  public func with(_ cancellation: Cancellation?) throws(ArgyleError) -> Client {
+    var ends = ends
+    ends.cancellation = cancellation
+    return try with(ends)
+  }
+
+  private func with(_ ends: WaitEnds) throws(ArgyleError) -> Client {
     try checkProcess()
-    return Client(options, settings, pool, limiter, retryBudget, interruption)
+    return Client(options, settings, pool, limiter, retryBudget, ends)
   }
 
   /// The operations on users.
@@ -142,7 +166,7 @@ extension Client {
   func run(_ call: Call, _ queue: CallQueue) throws(ArgyleError) {
     if call.queue == nil { try queue.submit(call) }
     do {
-      try queue.wait(milliseconds: nil, interruption)
+      try queue.wait(milliseconds: nil, ends)
     } catch {
       // A queue that breaks has ended its calls, each of which tells more than the queue.
       if !call.isFinished { throw error }

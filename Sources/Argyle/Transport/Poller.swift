@@ -39,6 +39,8 @@ final class Poller {
   private var isAwake = false
   /// Whether somebody else has closed the descriptor, whose number may stand for something else by now.
   private var isLost = false
+  /// What makes waits end, for as long as it is watched.
+  private var cancellation: Int32?
   /// When the timer goes off, in microseconds; nil where it is not set.
   private var timerIsSetTo: Int64?
 
@@ -120,11 +122,13 @@ extension Poller {
   /// Takes a socket away from the kernel.
   private func remove(_ socket: curl_socket_t) {
     guard let index = index(of: socket) else { return }
-    if watches[index].applied != 0 {
-      var event = epoll_event()
-      epoll_ctl(descriptor, EPOLL_CTL_DEL, socket, &event)
-    }
+    if watches[index].applied != 0 { deselect(socket) }
     forget(socket)
+  }
+
+  private func deselect(_ descriptor: Int32) {
+    var event = epoll_event()
+    epoll_ctl(self.descriptor, EPOLL_CTL_DEL, descriptor, &event)
   }
 
   private func forget(_ socket: curl_socket_t) {
@@ -171,6 +175,8 @@ extension Poller {
     case ready
     /// The time has passed.
     case timedOut
+    /// What is watched to cancel all has come.
+    case cancelled
     /// A signal interrupted it.
     case interrupted
     /// The descriptor is not ours any more.
@@ -181,6 +187,7 @@ extension Poller {
   func wait(_ milliseconds: Int32, _ body: (Ready) -> Void) -> End {
     let count = epoll_wait(descriptor, events.baseAddress, Int32(events.count), milliseconds)
     guard count >= 0 else { return __errno_location().pointee == EINTR ? .interrupted : .broken }
+    var isCancelled = false
     for index in 0..<Int(count) {
       let event = events[index]
       let descriptor = Int32(truncatingIfNeeded: event.data.u64)
@@ -190,19 +197,28 @@ extension Poller {
         timerIsSetTo = nil
       } else if let signals, descriptor == signals.wakeUp {
         continue
+      } else if descriptor == cancellation {
+        isCancelled = true
       } else if let ready = ready(descriptor, event.events) {
         body(ready)
       }
     }
+    if isCancelled { return .cancelled }
     return count > 0 ? .ready : .timedOut
+  }
+
+  /// Lets waits end when a descriptor is readable; nil: no more.
+  func watch(cancellation descriptor: Int32?) {
+    if let cancellation { deselect(cancellation) }
+    cancellation = descriptor
+    if let descriptor { set(descriptor, to: EPOLLIN.rawValue, isNew: true) }
   }
 
   private func ready(_ socket: curl_socket_t, _ events: UInt32) -> Ready? {
     guard let index = index(of: socket) else { return nil }
     if watches[index].wanted == 0 {
       // Nobody waits for it: a kept connection that the server closes. It may be asked for again.
-      var event = epoll_event()
-      epoll_ctl(descriptor, EPOLL_CTL_DEL, socket, &event)
+      deselect(socket)
       watches[index].applied = 0
       return nil
     }

@@ -1,0 +1,7 @@
+/// What may end a blocking call before its answer has come.
+struct WaitEnds: Sendable {
+  /// What is asked when a signal has interrupted the wait.
+  var interruption: Interruption?
+  /// What another thread ends it with.
+  var cancellation: Cancellation?
+}
