@@ -251,6 +251,13 @@ typedef struct argyle_client argyle_client;
  *                                 the client or one made from it. Where the service answers 429 all the same,
  *                                 the pace is lowered by half, and recovers within ten seconds
  *   ca_file              string   a PEM file of the certificate authorities to trust instead of the system's
+ *   proxy                string   "" for none, or a URL with http, https, socks4, socks4a, socks5 or socks5h, which may
+ *                                 hold a user name and a password; absent: libcurl's environment rule, but none
+ *                                 for a loopback host
+ *   client_certificate_file  string  a PEM file of the certificate to show to the server, and of those that vouch
+ *                                 for it
+ *   client_key_file      string   a PEM file of that certificate's key; absent: it is in the certificate's file
+ *   client_key_password  string   the password of that key
  *   application          string   added to the User-Agent header: 1 to 128 printable ASCII characters
  *   allow_insecure_http  boolean  default false: allow http to any host, which shows the key to the network
  *

@@ -119,6 +119,58 @@ static void a_certificate_for_another_host_is_refused(void **state) {
 
 #define test_with(server, test) cmocka_unit_test_setup_teardown(test, server, teardown)
 
+/* ---------------------------------------------------------------- A certificate of the client */
+
+static int mutual_server(void **state) {
+  *state = tls_server_start_mutual("IP:127.0.0.1");
+  return 0;
+}
+
+/* A client that shows a certificate; NULL leaves an option out. */
+static argyle_client *mutual_client(const tls_server *server, const char *certificate, const char *key,
+                                    const char *password) {
+  char url[64];
+  snprintf(url, sizeof url, "https://127.0.0.1:%d", server->port);
+  json_t *options = options_for(url);
+  json_object_set_new(options, "ca_file", json_string(server->certificate));
+  if (certificate != NULL) json_object_set_new(options, "client_certificate_file", json_string(certificate));
+  if (key != NULL) json_object_set_new(options, "client_key_file", json_string(key));
+  if (password != NULL) json_object_set_new(options, "client_key_password", json_string(password));
+  return client_with_options(options);
+}
+
+static void a_server_that_wants_a_certificate_gets_it(void **state) {
+  tls_server *server = *state;
+  argyle_client *client = mutual_client(server, server->certificate, server->key, NULL);
+  assert_user(client);
+  argyle_client_free(client);
+  client = mutual_client(server, server->certificate, server->locked_key, TLS_PASSWORD);
+  assert_user(client);
+  argyle_client_free(client);
+}
+
+static void without_a_certificate_such_a_server_refuses(void **state) {
+  tls_server *server = *state;
+  argyle_error *error = RUBBISH;
+  argyle_client *client = mutual_client(server, NULL, NULL, NULL);
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_failed(error, argyle_error_code(error) == ARGYLE_ERROR_TLS ? ARGYLE_ERROR_TLS : ARGYLE_ERROR_CONNECTION, NULL);
+  argyle_client_free(client);
+}
+
+static void a_key_that_cannot_be_read_is_an_error_without_its_password(void **state) {
+  static const char *const passwords[] = {NULL, "", TLS_PASSWORD "x"};
+  tls_server *server = *state;
+  for (size_t i = 0; i < COUNT(passwords); i++) {
+    argyle_error *error = RUBBISH;
+    argyle_client *client = mutual_client(server, server->certificate, server->locked_key, passwords[i]);
+    assert_null(argyle_user_get(client, "u1", &error));
+    assert_null(strstr(argyle_error_message(error), TLS_PASSWORD));
+    assert_failed(error, ARGYLE_ERROR_TLS, NULL);
+    argyle_client_free(client);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     test_with(server_of_this_host, a_certificate_of_ca_file_is_trusted),
@@ -128,6 +180,10 @@ int main(void) {
     test_with(server_of_this_host, allow_insecure_http_does_not_loosen_https),
     test_with(server_of_this_host, a_copy_with_a_ca_file_trusts_it_and_the_first_does_not),
     test_with(server_of_another_host, a_certificate_for_another_host_is_refused),
+    cmocka_unit_test_setup_teardown(a_server_that_wants_a_certificate_gets_it, mutual_server, teardown),
+    cmocka_unit_test_setup_teardown(without_a_certificate_such_a_server_refuses, mutual_server, teardown),
+    cmocka_unit_test_setup_teardown(a_key_that_cannot_be_read_is_an_error_without_its_password, mutual_server,
+                                    teardown),
   };
   return cmocka_run_group_tests_name("tls", tests, NULL, NULL);
 }

@@ -14,7 +14,8 @@ extern char **environ;
 
 #define START_TIMEOUT_MS 60000
 
-static const char *const files[] = {"/v1/users/u1", "/v1/users", "/v1", "/certificate.pem", "/key.pem", ""};
+static const char *const files[] = {"/v1/users/u1", "/v1/users", "/v1", "/certificate.pem", "/key.pem",
+                                    "/locked.pem", ""};
 
 /* What `openssl s_server -HTTP` sends for GET /v1/users/u1: the file holds the headers as well. */
 static const char answer[] = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{\"id\": \"u1\"}";
@@ -106,12 +107,29 @@ static int read_port(int output) {
   }
 }
 
-tls_server *tls_server_start(const char *name) {
+/* The same key behind TLS_PASSWORD, in locked.pem. */
+static void lock_key(tls_server *server) {
+  char *arguments[] = {
+    "openssl", "pkey", "-in", "key.pem", "-aes256", "-passout", "pass:" TLS_PASSWORD, "-out", "locked.pem", NULL,
+  };
+  int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  pid_t process = spawn_openssl(server, arguments, nowhere);
+  close(nowhere);
+  assert_true(process > 0);
+  wait_for(process);
+  path_in(server, "/key.pem", server->key, sizeof server->key);
+  path_in(server, "/locked.pem", server->locked_key, sizeof server->locked_key);
+}
+
+static tls_server *start(const char *name, bool wants_certificate) {
   tls_server *server = calloc(1, sizeof *server);
   make_folder(server);
   make_certificate(server, name);
+  lock_key(server);
   char *arguments[] = {
-    "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", "certificate.pem", "-key", "key.pem", "-HTTP", NULL,
+    "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", "certificate.pem", "-key", "key.pem", "-HTTP",
+    /* Only for servers that want a certificate of the client: their own will do. */
+    wants_certificate ? "-Verify" : NULL, "1", "-verify_return_error", "-CAfile", "certificate.pem", NULL,
   };
   int ends[2];
   assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
@@ -122,6 +140,14 @@ tls_server *tls_server_start(const char *name) {
   server->port = read_port(server->output);
   assert_true(server->port > 0);
   return server;
+}
+
+tls_server *tls_server_start(const char *name) {
+  return start(name, false);
+}
+
+tls_server *tls_server_start_mutual(const char *name) {
+  return start(name, true);
 }
 
 void tls_server_stop(tls_server *server) {

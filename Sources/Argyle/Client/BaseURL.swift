@@ -17,10 +17,8 @@ struct BaseURL: Sendable {
 
   /// Checks a URL; an error names the rule that it breaks, but does not show it, for it may hold a password.
   init(_ url: String, allowInsecureHTTP: Bool) throws(ArgyleError) {
-    guard let handle = curl_url() else { throw .outOfMemory }
-    let parts = URLParts(handle)
-    guard !url.utf8.contains(0), curl_url_set(handle, CURLUPART_URL, url, 0) == CURLUE_OK,
-      let scheme = parts[CURLUPART_SCHEME], let host = parts[CURLUPART_HOST], !host.isEmpty
+    guard let parts = try URLParts(url), let scheme = parts[CURLUPART_SCHEME],
+      let host = parts[CURLUPART_HOST], !host.isEmpty
     else { throw BaseURL.error("must be a URL such as https://api.argyle.com") }
 
     isSecure = scheme.utf8.elementsEqual("https".utf8)
@@ -71,25 +69,5 @@ struct BaseURL: Sendable {
     var address = in_addr()
     guard inet_pton(AF_INET, host, &address) == 1 else { return false }
     return withUnsafeBytes(of: &address) { $0.first == 127 }
-  }
-}
-
-/// The parts of a URL that libcurl has parsed; it frees the handle.
-private final class URLParts {
-  private let handle: OpaquePointer
-
-  init(_ handle: OpaquePointer) {
-    self.handle = handle
-  }
-
-  deinit {
-    curl_url_cleanup(handle)
-  }
-
-  subscript(part: CURLUPart) -> String? {
-    var text: UnsafeMutablePointer<CChar>?
-    guard curl_url_get(handle, part, &text, 0) == CURLUE_OK, let text else { return nil }
-    defer { curl_free(text) }
-    return String(cString: text)
   }
 }

@@ -44,6 +44,20 @@ public struct ClientOptions: Sendable {
   /// A PEM file of the certificate authorities to trust instead of the system's (`ca_file`).
   public var caFile: String?
 
+  /// A proxy (`proxy`): a URL with http, https, socks4, socks4a, socks5 or socks5h, credentials included; "" for none.
+  ///
+  /// Absent, the environment decides as for every program on libcurl, but never for a loopback host.
+  public var proxy: String?
+
+  /// A PEM file of the certificate to show to the server (`client_certificate_file`), with those that vouch for it.
+  public var clientCertificateFile: String?
+
+  /// A PEM file of the certificate's key (`client_key_file`); absent, the key is in the certificate's file.
+  public var clientKeyFile: String?
+
+  /// The password of the certificate's key (`client_key_password`).
+  public var clientKeyPassword: String?
+
   /// What is added to the User-Agent header (`application`): 1 to 128 printable ASCII characters.
   public var application: String?
 

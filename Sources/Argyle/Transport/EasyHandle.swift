@@ -173,8 +173,12 @@ extension EasyHandle {
     options.set(CURLOPT_PATH_AS_IS, 1)
     options.set(CURLOPT_PROTOCOLS_STR, "http,https")
     options.set(CURLOPT_FOLLOWLOCATION, 0)
-    // Absent, libcurl's environment rule holds; a request to this machine itself goes through no proxy.
-    if settings.baseURL.isLoopback { options.set(CURLOPT_PROXY, "") }
+    // Absent, libcurl's environment rule holds; a request to this machine itself goes through no proxy then.
+    if let proxy = settings.proxy ?? (settings.baseURL.isLoopback ? "" : nil) {
+      options.set(CURLOPT_PROXY, proxy)
+    }
+    // What the environment excepts is excepted of the environment's proxy only.
+    if settings.proxy != nil { options.set(CURLOPT_NOPROXY, "") }
     // HTTP/2 where the server offers it over TLS; then requests wait for the connection that they can share.
     options.set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
     if settings.baseURL.isSecure { options.set(CURLOPT_PIPEWAIT, 1) }
@@ -187,6 +191,12 @@ extension EasyHandle {
     options.set(CURLOPT_SSL_VERIFYHOST, 2)
     options.set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
     if let caFile = settings.caFile { options.set(CURLOPT_CAINFO, caFile) }
+    if let certificate = settings.clientCertificate {
+      options.set(CURLOPT_SSLCERT, certificate.file)
+      if let file = certificate.keyFile { options.set(CURLOPT_SSLKEY, file) }
+      // Without one, the TLS library would ask for it on the terminal.
+      options.set(CURLOPT_KEYPASSWD, certificate.password ?? "")
+    }
 
     options.set(CURLOPT_USERAGENT, settings.userAgent)
     options.set(CURLOPT_ACCEPT_ENCODING, "")

@@ -13,8 +13,10 @@ final class TransferSettings: Sendable {
   let connectTimeoutMilliseconds: Int
   let maxResponseBytes: Int
   let caFile: String?
+  let proxy: String?
+  let clientCertificate: ClientCertificate?
   let userAgent: String
-  /// What no message may show: the key's secret, and the key as HTTP Basic authentication writes it.
+  /// What no message may show: the key's secret, the key as HTTP Basic authentication writes it, and passwords.
   let secrets: [String]
 
   /// Checks options; an error names the one that breaks a rule.
@@ -39,7 +41,9 @@ final class TransferSettings: Sendable {
         options.connectTimeout
       ),
       maxResponseBytes: TransferSettings.check(maxResponseBytes: options.maxResponseBytes),
-      caFile: TransferSettings.check(caFile: options.caFile),
+      caFile: TransferSettings.check("ca_file", file: options.caFile),
+      proxy: Proxy(options.proxy),
+      clientCertificate: ClientCertificate(options),
       userAgent: TransferSettings.userAgent(options.application)
     )
   }
@@ -52,6 +56,8 @@ final class TransferSettings: Sendable {
     connectTimeoutMilliseconds: Int,
     maxResponseBytes: Int,
     caFile: String?,
+    proxy: Proxy?,
+    clientCertificate: ClientCertificate?,
     userAgent: String
   ) {
     self.keyID = keyID
@@ -61,8 +67,13 @@ final class TransferSettings: Sendable {
     self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
     self.maxResponseBytes = maxResponseBytes
     self.caFile = caFile
+    self.proxy = proxy?.url
+    self.clientCertificate = clientCertificate
     self.userAgent = userAgent
-    secrets = [keySecret, Base64.encode("\(keyID):\(keySecret)".utf8)]
+    var secrets = [keySecret, Base64.encode("\(keyID):\(keySecret)".utf8)]
+    secrets += proxy?.secrets ?? []
+    if let password = clientCertificate?.password { secrets.append(password) }
+    self.secrets = secrets
   }
 }
 
@@ -114,16 +125,17 @@ extension TransferSettings {
     }
   }
 
-  private static func check(caFile: String?) throws(ArgyleError) -> String? {
-    guard let caFile else { return nil }
+  /// Checks that a file is there and can be read.
+  static func check(_ name: String, file: String?) throws(ArgyleError) -> String? {
+    guard let file else { return nil }
     var status = stat()
-    guard !caFile.utf8.contains(0), stat(caFile, &status) == 0,
+    guard !file.utf8.contains(0), stat(file, &status) == 0,
       status.st_mode & mode_t(S_IFMT) != mode_t(S_IFDIR),
-      access(caFile, R_OK) == 0
+      access(file, R_OK) == 0
     else {
-      throw ArgyleError(.argument, "ca_file must be a file that can be read")
+      throw ArgyleError(.argument, "\(name) must be a file that can be read")
     }
-    return caFile
+    return file
   }
 
   private static func userAgent(_ application: String?) throws(ArgyleError) -> String {

@@ -61,6 +61,14 @@ extension ClientOptions {
         options.maxRequestsPerSecond = try member.number()
       } else if member.isNamed("ca_file") {
         options.caFile = try member.text()
+      } else if member.isNamed("proxy") {
+        options.proxy = try member.text()
+      } else if member.isNamed("client_certificate_file") {
+        options.clientCertificateFile = try member.text()
+      } else if member.isNamed("client_key_file") {
+        options.clientKeyFile = try member.text()
+      } else if member.isNamed("client_key_password") {
+        options.clientKeyPassword = try member.text()
       } else if member.isNamed("application") {
         options.application = try member.text()
       } else if member.isNamed("allow_insecure_http") {

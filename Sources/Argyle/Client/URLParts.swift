@@ -1,0 +1,33 @@
+import CCurl
+
+/// The parts of a URL that libcurl has parsed.
+final class URLParts {
+  private let handle: OpaquePointer
+
+  private init(_ handle: OpaquePointer) {
+    self.handle = handle
+  }
+
+  /// Parses a URL with a scheme; nil where it is none.
+  convenience init?(_ url: String, anyScheme: Bool = false) throws(ArgyleError) {
+    guard let handle = curl_url() else { throw .outOfMemory }
+    self.init(handle)
+    let flags = anyScheme ? UInt32(CURLU_NON_SUPPORT_SCHEME) : 0
+    guard !url.utf8.contains(0), curl_url_set(handle, CURLUPART_URL, url, flags) == CURLUE_OK else {
+      return nil
+    }
+  }
+
+  deinit {
+    curl_url_cleanup(handle)
+  }
+
+  /// A part as it is written, or with its percent-encoding resolved; nil where there is none.
+  subscript(part: CURLUPart, decoded decoded: Bool = false) -> String? {
+    var text: UnsafeMutablePointer<CChar>?
+    let flags = decoded ? UInt32(CURLU_URLDECODE) : 0
+    guard curl_url_get(handle, part, &text, flags) == CURLUE_OK, let text else { return nil }
+    defer { curl_free(text) }
+    return String(cString: text)
+  }
+}

@@ -1,0 +1,36 @@
+import CCurl
+
+/// A proxy that is known to be well-formed.
+struct Proxy {
+  /// The URL; empty for no proxy.
+  let url: String
+
+  /// What of it no message may show.
+  let secrets: [String]
+
+  /// Checks a URL; nil where none is given.
+  ///
+  /// An error does not show it, for it may hold a password.
+  init?(_ url: String?) throws(ArgyleError) {
+    guard let url else { return nil }
+    self.url = url
+    guard !url.utf8.isEmpty else {
+      secrets = []
+      return
+    }
+    let schemes = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
+    guard !url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }),
+      let parts = try URLParts(url, anyScheme: true), let scheme = parts[CURLUPART_SCHEME],
+      schemes.contains(where: { $0.utf8.elementsEqual(scheme.utf8) }),
+      parts[CURLUPART_HOST]?.utf8.isEmpty == false
+    else {
+      throw ArgyleError(
+        .argument,
+        "proxy must be \"\" or a URL that begins with http, https, socks4, socks4a, socks5 or socks5h"
+      )
+    }
+    secrets = [
+      parts[CURLUPART_PASSWORD], parts[CURLUPART_PASSWORD, decoded: true],
+    ].compactMap { $0 }
+  }
+}
