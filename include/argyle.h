@@ -311,6 +311,53 @@ typedef int (*argyle_interrupt_function)(void *context);
 argyle_client *argyle_client_with_interrupt(argyle_client *client, argyle_interrupt_function function, void *context,
                                             argyle_error **error);
 
+/** How much a record of the log matters. The numbers are fixed, and new ones may be added. */
+enum {
+  ARGYLE_LOG_DEBUG = 1,  /**< An attempt has ended. */
+  ARGYLE_LOG_INFO = 2,   /**< A call will be repeated. */
+  ARGYLE_LOG_WARNING = 3 /**< A call has failed. */
+};
+
+/**
+ * Takes a record of the log.
+ *
+ * It is called on the thread that waits for the call, or that drives the queue. It may call any function of this
+ * library, but for those on the queue or cursor whose call it is told of. It is called the last time before the last
+ * call, cursor and queue with calls of the client is freed, never by freeing one.
+ *
+ * @param level    One of the ARGYLE_LOG_ numbers.
+ * @param message  One line of UTF-8 for people, borrowed during the call; its wording may change between versions.
+ * @param fields   The same for programs, borrowed during the call. Of these, and nothing else:
+ *
+ *   method, path, host   string   what was asked of whom; the path holds the user's id, and no query
+ *   attempt              integer  the attempt's number
+ *   milliseconds         integer  how long it took
+ *   status               integer  what the answer said; absent where none came
+ *   trace_id             string   the answer's X-Trace-Id
+ *   error                string   the code's name, of a failure
+ *   wait_ms              integer  how long until the next attempt
+ *
+ * @param context  What argyle_client_with_log() was given.
+ */
+typedef void (*argyle_log_function)(int level, const char *message, const json_t *fields, void *context);
+
+/**
+ * Makes a client like another that tells a function what happens to its calls, and that shares its connections.
+ *
+ * No key, token, header, body or query is ever in a record.
+ *
+ * @param client    The client to start from. Not NULL.
+ * @param function  What takes the records; NULL: nothing is told. Called from every thread that uses the client.
+ * @param context   What the function is given; may be NULL. It must live as long as clients, cursors and calls that
+ *                  were made from the new client.
+ * @param error     Where to put the error; may be NULL.
+ * @return a client to be freed with argyle_client_free(), or NULL on failure.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT, ARGYLE_ERROR_FORKED. Any number of threads may call it on one client.
+ */
+argyle_client *argyle_client_with_log(argyle_client *client, argyle_log_function function, void *context,
+                                      argyle_error **error);
+
 /**
  * Frees a client; its connections are closed with the last client that shares them.
  *

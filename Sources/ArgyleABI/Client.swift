@@ -47,6 +47,22 @@ public func argyle_client_with_interrupt(
   }
 }
 
+/// Makes a client like another that tells a function what happens to its calls.
+@_cdecl("argyle_client_with_log") @implementation
+public func argyle_client_with_log(
+  _ client: OpaquePointer?,
+  _ function: argyle_log_function?,
+  _ context: UnsafeMutableRawPointer?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> OpaquePointer? {
+  reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    let client = try Arguments.client(client)
+    guard let function else { return Handle.make(try client.with(log: nil)) }
+    let log = LogFunction(function: function, context: context)
+    return Handle.make(try client.with(log: { log.receive($0) }))
+  }
+}
+
 /// Frees a client; its connections are closed with the last client that shares them.
 @_cdecl("argyle_client_free") @implementation
 public func argyle_client_free(_ client: OpaquePointer?) {

@@ -28,6 +28,8 @@ package final class Call {
   package var context: UnsafeMutableRawPointer?
 
   // What follows is for the queue to change.
+  /// Whether nobody wants to hear of the call any more.
+  var isLetGo = false
   var state = State.ready
   var machine: CallMachine?
   /// Whether an attempt before the last one may have done what was asked.

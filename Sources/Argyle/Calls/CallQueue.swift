@@ -145,6 +145,7 @@ extension CallQueue {
       call.queue = nil
       return
     }
+    call.isLetGo = true
     end(call, "cancelled")
     finished.remove(call.place)
     finishedCount -= 1
@@ -414,12 +415,38 @@ extension CallQueue {
         lastRound
       )
     }
+    if let log = log(of: call), let machine = call.machine { note(call, event, machine, log) }
     let random = { Double.random(in: 0...1) }
     switch call.machine?.handle(event, at: lastRound, random: random) {
     case .send(let end): send(call, until: end)
-    case .wait(let time): delay(call, until: time)
+    case .wait(let time):
+      if let log = log(of: call), let machine = call.machine {
+        log.noteWait(machine.context, attempt: machine.attempts, microseconds: time - lastRound)
+      }
+      delay(call, until: time)
     case .finish(let result): finish(call, result)
     case nil: break
+    }
+  }
+
+  private func log(of call: Call) -> CallLog? {
+    call.isLetGo ? nil : call.client.log
+  }
+
+  private func note(
+    _ call: Call,
+    _ event: CallMachine.Event,
+    _ machine: CallMachine,
+    _ log: CallLog
+  ) {
+    let attempt = machine.attempts
+    switch event {
+    case .answered(let response):
+      let time = call.times.transfer.ended
+      log.noteAnswer(machine.context, response.head, attempt: attempt, microseconds: time)
+    case .failed(let failure):
+      log.noteFailure(machine.context, failure, attempt: attempt)
+    case .started, .waited, .givenUp: break
     }
   }
 
@@ -467,7 +494,9 @@ extension CallQueue {
     call.state = .finished
     switch result {
     case .success(let answer): call.mayHaveActedBefore = answer.mayHaveActedBefore
-    case .failure(let error): call.error = error
+    case .failure(let error):
+      call.error = error
+      log(of: call)?.noteError(call.client.context(for: call.request), error)
     }
     call.attempts = call.machine?.attempts ?? 0
     call.machine = nil

@@ -15,6 +15,8 @@ public final class Client: Sendable {
   let retryBudget: RetryBudget
   /// What may end a blocking call.
   private let ends: WaitEnds
+  /// Where it is told what happens to calls; nil: nowhere.
+  let log: CallLog?
 
   /// Makes a client, which opens no connection yet.
   ///
@@ -34,7 +36,8 @@ public final class Client: Sendable {
       ConnectionPool(),
       Client.limiter(options),
       RetryBudget(),
-      WaitEnds()
+      WaitEnds(),
+      nil
     )
   }
 
@@ -44,7 +47,8 @@ public final class Client: Sendable {
     _ pool: ConnectionPool,
     _ limiter: RateLimiter?,
     _ retryBudget: RetryBudget,
-    _ ends: WaitEnds
+    _ ends: WaitEnds,
+    _ log: CallLog?
   ) {
     self.options = options
     self.settings = settings
@@ -52,6 +56,7 @@ public final class Client: Sendable {
     self.limiter = limiter
     self.retryBudget = retryBudget
     self.ends = ends
+    self.log = log
   }
 
   private static func limiter(_ options: ClientOptions) -> RateLimiter? {
@@ -104,7 +109,7 @@ public final class Client: Sendable {
     let settings = try TransferSettings(options)
     let isPaceTheSame = options.maxRequestsPerSecond == self.options.maxRequestsPerSecond
     let limiter = isPaceTheSame ? limiter : Client.limiter(options)
-    return Client(options, settings, pool, limiter, retryBudget, ends)
+    return Client(options, settings, pool, limiter, retryBudget, ends, log)
   }
 
   /// Makes a client like this one whose blocking calls ask whether to go on when a signal interrupts them.
@@ -127,7 +132,21 @@ public final class Client: Sendable {
 
   private func with(_ ends: WaitEnds) throws(ArgyleError) -> Client {
     try checkProcess()
-    return Client(options, settings, pool, limiter, retryBudget, ends)
+    return Client(options, settings, pool, limiter, retryBudget, ends, log)
+  }
+
+  /// Makes a client like this one that tells what happens to its calls.
+  ///
+  /// - Parameter log: takes each record, on the thread that waits for the call or drives its queue; nil: nothing is
+  ///   told. It may use any client, but not the queue or cursor whose call it is told of.
+  /// - Returns: the other client, which shares this one's connections.
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked``.
+  public func with(
+    log: (@Sendable (LogRecord) -> Void)?
+  ) throws(ArgyleError) -> Client {
+    try checkProcess()
+    let log = log.map { CallLog($0) }
+    return Client(options, settings, pool, limiter, retryBudget, ends, log)
   }
 
   /// The operations on users.

@@ -128,7 +128,7 @@ extension JSON {
   }
 
   /// Makes a jansson value; an error names the argument and the rule that the value breaks.
-  func makeReference(argument: String) throws(ArgyleError) -> JSONReference {
+  package func makeReference(argument: String) throws(ArgyleError) -> JSONReference {
     var open: [Target] = []
     var value = self
     while true {

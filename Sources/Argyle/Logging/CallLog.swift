@@ -1,0 +1,66 @@
+/// Where a client tells what happens to its calls.
+struct CallLog: Sendable {
+  private let receive: @Sendable (LogRecord) -> Void
+
+  init(_ receive: @escaping @Sendable (LogRecord) -> Void) {
+    self.receive = receive
+  }
+
+  /// An attempt has brought an answer.
+  func noteAnswer(_ context: CallContext, _ head: ResponseHead, attempt: Int, microseconds: Int64) {
+    let milliseconds = microseconds / 1000
+    var fields = CallLog.fields(context, attempt: attempt)
+    fields.append(("status", .integer(Int64(head.status))))
+    fields.append(("milliseconds", .integer(milliseconds)))
+    if let traceID = context.traceID(in: head) { fields.append(("trace_id", .string(traceID))) }
+    let text = "status \(head.status) after \(milliseconds) ms, attempt \(attempt)"
+    receive(
+      LogRecord(level: .debug, message: context.message(text), fields: CallLog.object(fields))
+    )
+  }
+
+  /// An attempt has brought none.
+  func noteFailure(_ context: CallContext, _ failure: TransferFailure, attempt: Int) {
+    var fields = CallLog.fields(context, attempt: attempt)
+    fields.append(("error", .string(failure.code.name)))
+    let text = "\(failure.reason), attempt \(attempt)"
+    receive(
+      LogRecord(level: .debug, message: context.message(text), fields: CallLog.object(fields))
+    )
+  }
+
+  /// The call waits for another attempt.
+  func noteWait(_ context: CallContext, attempt: Int, microseconds: Int64) {
+    let milliseconds = microseconds / 1000
+    var fields = CallLog.fields(context, attempt: attempt)
+    fields.append(("wait_ms", .integer(milliseconds)))
+    let text = "attempt \(attempt) failed, the next is made in \(milliseconds) ms"
+    receive(LogRecord(level: .info, message: context.message(text), fields: CallLog.object(fields)))
+  }
+
+  /// The call has failed.
+  func noteError(_ context: CallContext, _ error: ArgyleError) {
+    var fields = CallLog.fields(context, attempt: error.attempts)
+    fields.append(("error", .string(error.code.name)))
+    if let status = error.httpStatus { fields.append(("status", .integer(Int64(status)))) }
+    if let traceID = error.traceID { fields.append(("trace_id", .string(traceID))) }
+    // Not the error's own message: it may quote what the service said about a user.
+    let text = "failed: \(error.code.name), \(error.attempts) attempts"
+    receive(
+      LogRecord(level: .warning, message: context.message(text), fields: CallLog.object(fields))
+    )
+  }
+
+  private static func fields(_ context: CallContext, attempt: Int) -> [(String, JSON)] {
+    [
+      ("method", .string(context.request.method.name)),
+      ("path", .string(context.request.path)),
+      ("host", .string(context.authority)),
+      ("attempt", .integer(Int64(attempt))),
+    ]
+  }
+
+  private static func object(_ fields: [(String, JSON)]) -> JSON {
+    .object(JSONObject(fields))
+  }
+}

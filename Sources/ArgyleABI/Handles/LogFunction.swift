@@ -1,0 +1,20 @@
+import Argyle
+import CArgyle
+import CJansson
+import Interop
+
+/// A log function of C's, with its context.
+struct LogFunction: @unchecked Sendable {
+  // Unchecked: the caller promises that the function may be called with the context from any thread.
+  let function: argyle_log_function
+  let context: UnsafeMutableRawPointer?
+
+  func receive(_ record: LogRecord) {
+    let fields = try? record.fields.makeReference(argument: "fields")
+    let message = CText(record.message)
+    withExtendedLifetime((message, fields)) {
+      guard let text = message.pointer, let fields else { return }
+      fields.withValue { function(record.level.rawValue, text, UnsafePointer($0), context) }
+    }
+  }
+}

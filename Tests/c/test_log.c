@@ -1,0 +1,225 @@
+/* The log of a client: what is told, and what never is. */
+#include "hostile_server.h"
+
+#include <stdio.h>
+
+#define USER "{\"id\": \"u1\", \"token\": \"eyJcanary.canary.canary\", \"external_metadata\": \"canary\"}"
+
+/* The records that were told, one array for each: [level, message, fields]. */
+typedef struct {
+  json_t *records;
+} journal;
+
+static void note(int level, const char *message, const json_t *fields, void *context) {
+  journal *journal = context;
+  json_array_append_new(journal->records, json_pack("[i, s, O]", level, message, (json_t *)fields));
+}
+
+static argyle_client *client_with_journal(argyle_client *client, journal *journal) {
+  argyle_error *error = RUBBISH;
+  argyle_client *other = argyle_client_with_log(client, note, journal, &error);
+  assert_null(error);
+  assert_non_null(other);
+  journal->records = json_array();
+  return other;
+}
+
+static int level_of(const journal *journal, size_t index) {
+  return (int)json_integer_value(json_array_get(json_array_get(journal->records, index), 0));
+}
+
+static const char *message_of(const journal *journal, size_t index) {
+  return json_string_value(json_array_get(json_array_get(journal->records, index), 1));
+}
+
+static json_t *fields_of(const journal *journal, size_t index) {
+  return json_array_get(json_array_get(journal->records, index), 2);
+}
+
+static void close_journal(journal *journal, argyle_client *client) {
+  argyle_client_free(client);
+  json_decref(journal->records);
+}
+
+/* ---------------------------------------------------------------- What is told */
+
+static void an_attempt_is_told_of(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  journal journal;
+  argyle_client *client = client_with_journal(fixture->client, &journal);
+  hostile_server_answer_http(fixture->server, 200, "X-Trace-Id: trace-1\r\n", USER, strlen(USER));
+  json_decref(argyle_user_get(client, "u1", &error));
+  assert_null(error);
+  assert_int_equal(json_array_size(journal.records), 1);
+  assert_int_equal(level_of(&journal, 0), ARGYLE_LOG_DEBUG);
+  assert_ptr_equal(strstr(message_of(&journal, 0), "GET /v1/users/u1 at 127.0.0.1"), message_of(&journal, 0));
+  json_t *fields = fields_of(&journal, 0);
+  assert_string_equal(string_at(fields, "method"), "GET");
+  assert_string_equal(string_at(fields, "path"), "/v1/users/u1");
+  assert_string_equal(string_at(fields, "trace_id"), "trace-1");
+  assert_non_null(strstr(hostile_server_url(fixture->server), string_at(fields, "host")));
+  assert_int_equal(json_integer_value(json_object_get(fields, "status")), 200);
+  assert_int_equal(json_integer_value(json_object_get(fields, "attempt")), 1);
+  assert_true(json_integer_value(json_object_get(fields, "milliseconds")) >= 0);
+  assert_int_equal(json_object_size(fields), 7);
+  close_journal(&journal, client);
+}
+
+static void repetitions_and_the_failure_are_told_of(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  journal journal;
+  json_t *overrides = json_pack("{s:i}", "max_retries", 1);
+  argyle_client *repeating = argyle_client_with(fixture->client, overrides, &error);
+  argyle_client *client = client_with_journal(repeating, &journal);
+  hostile_server_answer_http(fixture->server, 503, "Retry-After: 0\r\n", "{}", 2);
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_failed(error, ARGYLE_ERROR_SERVER, NULL);
+  static const int levels[] = {ARGYLE_LOG_DEBUG, ARGYLE_LOG_INFO, ARGYLE_LOG_DEBUG, ARGYLE_LOG_WARNING};
+  assert_int_equal(json_array_size(journal.records), COUNT(levels));
+  for (size_t i = 0; i < COUNT(levels); i++) {
+    assert_int_equal(level_of(&journal, i), levels[i]);
+  }
+  assert_int_equal(json_integer_value(json_object_get(fields_of(&journal, 1), "wait_ms")), 0);
+  assert_int_equal(json_integer_value(json_object_get(fields_of(&journal, 2), "attempt")), 2);
+  assert_string_equal(string_at(fields_of(&journal, 3), "error"), "server");
+  argyle_client_free(repeating);
+  json_decref(overrides);
+  close_journal(&journal, client);
+}
+
+static void an_attempt_without_an_answer_is_told_of(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  journal journal;
+  argyle_client *client = client_with_journal(fixture->client, &journal);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_CLOSE});
+  assert_int_equal(argyle_user_delete(client, "u1", &error), -1);
+  assert_failed(error, ARGYLE_ERROR_CONNECTION, NULL);
+  assert_int_equal(json_array_size(journal.records), 2);
+  assert_string_equal(string_at(fields_of(&journal, 0), "error"), "connection");
+  assert_null(json_object_get(fields_of(&journal, 0), "status"));
+  assert_int_equal(level_of(&journal, 1), ARGYLE_LOG_WARNING);
+  close_journal(&journal, client);
+}
+
+static void the_calls_of_a_queue_are_told_of(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  journal journal;
+  argyle_client *client = client_with_journal(fixture->client, &journal);
+  hostile_server_answer_json(fixture->server, 200, USER);
+  argyle_queue *queue = argyle_queue_new(NULL, &error);
+  for (int i = 0; i < 20; i++) {
+    argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error);
+    assert_int_equal(argyle_queue_submit(queue, call, NULL, &error), 0);
+  }
+  while (argyle_queue_wait(queue, -1, &error) > 0) {
+    argyle_call_free(argyle_queue_next(queue, NULL, &error));
+  }
+  assert_null(error);
+  assert_int_equal(json_array_size(journal.records), 20);
+  argyle_queue_free(queue);
+  close_journal(&journal, client);
+}
+
+static void freeing_tells_nothing(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  journal journal;
+  argyle_client *client = client_with_journal(fixture->client, &journal);
+  hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\"}");
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, &error);
+  json_decref(argyle_user_cursor_next(cursor, &error));
+  assert_null(error);
+  argyle_queue *queue = argyle_queue_new(NULL, &error);
+  argyle_call *calls[3];
+  for (size_t i = 0; i < COUNT(calls); i++) {
+    calls[i] = argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error);
+    assert_int_equal(argyle_queue_submit(queue, calls[i], NULL, &error), 0);
+  }
+  assert_int_equal(argyle_queue_drive(queue, &error), 0);
+  assert_int_equal(json_array_size(journal.records), 1);
+  argyle_user_cursor_free(cursor);
+  argyle_call_free(calls[0]);
+  argyle_queue_free(queue);
+  assert_int_equal(json_array_size(journal.records), 1);
+  close_journal(&journal, client);
+}
+
+static void nothing_is_told_where_nobody_listens(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  journal journal;
+  argyle_client *client = client_with_journal(fixture->client, &journal);
+  argyle_client *silent = argyle_client_with_log(client, NULL, NULL, &error);
+  assert_null(error);
+  hostile_server_answer_json(fixture->server, 200, USER);
+  json_decref(argyle_user_get(silent, "u1", &error));
+  json_decref(argyle_user_get(fixture->client, "u1", &error));
+  assert_int_equal(json_array_size(journal.records), 0);
+  argyle_client_free(silent);
+  close_journal(&journal, client);
+}
+
+/* ---------------------------------------------------------------- What is not */
+
+/* One secret in each place where there is one: key, metadata, query, answers, headers, errors. */
+static void no_record_holds_a_secret(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  journal journal;
+  static const int statuses[] = {200, 400, 401, 403, 429, 500, 302};
+  argyle_client *client = client_with_journal(fixture->client, &journal);
+  json_t *metadata = json_pack("{s:s}", "canary", "canary");
+  for (size_t i = 0; i < COUNT(statuses); i++) {
+    static const char body[] = "{\"detail\": \"" KEY_SECRET " eyJcanary.canary.canary\", \"id\": \"u1\", \"token\": "
+                               "\"eyJcanary.canary.canary\", \"results\": [{\"id\": \"canary\"}], "
+                               "\"next\": \"/?canary=1\"}";
+    hostile_server_answer_http(fixture->server, statuses[i],
+                               "X-Trace-Id: " KEY_SECRET "\r\nSet-Cookie: canary\r\nLocation: /canary\r\n"
+                               "Content-Type: canary/json\r\n",
+                               body, strlen(body));
+    json_decref(argyle_user_create(client, metadata, &error));
+    argyle_error_free(error);
+    json_decref(argyle_user_list(client, NULL, &error));
+    argyle_error_free(error);
+    json_decref(argyle_user_update(client, "u1", metadata, &error));
+    argyle_error_free(error);
+    json_decref(argyle_user_token_create(client, "u1", &error));
+    argyle_error_free(error);
+  }
+  assert_true(json_array_size(journal.records) >= 4 * COUNT(statuses));
+  char *text = json_dumps(journal.records, 0);
+  if (strstr(text, "canary") != NULL || strstr(text, KEY_BASIC) != NULL) {
+    print_error("%s\n", text);
+  }
+  assert_null(strstr(text, "canary"));
+  assert_null(strstr(text, KEY_BASIC + 6));
+  free(text);
+  json_decref(metadata);
+  close_journal(&journal, client);
+}
+
+static void null_is_refused(void **state) {
+  (void)state;
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_client_with_log(NULL, note, NULL, &error));
+  assert_null_refused(error, "client");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    hostile_test(an_attempt_is_told_of),
+    hostile_test(repetitions_and_the_failure_are_told_of),
+    hostile_test(an_attempt_without_an_answer_is_told_of),
+    hostile_test(the_calls_of_a_queue_are_told_of),
+    hostile_test(freeing_tells_nothing),
+    hostile_test(nothing_is_told_where_nobody_listens),
+    hostile_test(no_record_holds_a_secret),
+    cmocka_unit_test(null_is_refused),
+  };
+  return cmocka_run_group_tests_name("log", tests, NULL, NULL);
+}
