@@ -92,7 +92,7 @@ class Library:
         return functions
 
 
-CLIENT = Library("argyle", "ArgyleABI", frozenset({"libjansson", "libcurl"}), 320 * 1024)
+CLIENT = Library("argyle", "ArgyleABI", frozenset({"libjansson", "libcurl"}), 384 * 1024)
 SANDBOX = Library(
     "argyle-sandbox",
     "ArgyleSandboxABI",
