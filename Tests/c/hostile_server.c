@@ -25,7 +25,8 @@ struct hostile_server {
   int listener;
   int port;
   char url[64];
-  pthread_t acceptor;
+  bool open;
+  pthread_t acceptor; /* where it is open */
 
   pthread_mutex_t lock; /* guards all below */
   pthread_cond_t closed_one;
@@ -104,6 +105,10 @@ static bool carry_out(int socket, const hostile_answer *answer) {
     return false;
   case HOSTILE_DRIP:
     drip_until_gone(socket);
+    return false;
+  case HOSTILE_RESET:
+    /* To linger for no time is not to say goodbye. */
+    setsockopt(socket, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
     return false;
   case HOSTILE_CLOSE:
     break;
@@ -274,13 +279,17 @@ static int bind_free_port(int *port) {
   return listener;
 }
 
-hostile_server *hostile_server_start(void) {
+hostile_server *hostile_server_start_closed(void) {
   hostile_server *server = calloc(1, sizeof *server);
   pthread_mutex_init(&server->lock, NULL);
   pthread_cond_init(&server->closed_one, NULL);
   server->listener = bind_free_port(&server->port);
-  listen(server->listener, SOMAXCONN);
   snprintf(server->url, sizeof server->url, "http://127.0.0.1:%d", server->port);
+  return server;
+}
+
+void hostile_server_open(hostile_server *server) {
+  listen(server->listener, SOMAXCONN);
 
   /* The server's threads block all signals, so that those that a test sends reach the test's own thread. */
   sigset_t all, before;
@@ -288,12 +297,20 @@ hostile_server *hostile_server_start(void) {
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_create(&server->acceptor, NULL, accept_connections, server);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
+  server->open = true;
+}
+
+hostile_server *hostile_server_start(void) {
+  hostile_server *server = hostile_server_start_closed();
+  hostile_server_open(server);
   return server;
 }
 
 void hostile_server_stop(hostile_server *server) {
-  shutdown(server->listener, SHUT_RDWR);
-  pthread_join(server->acceptor, NULL);
+  if (server->open) {
+    shutdown(server->listener, SHUT_RDWR);
+    pthread_join(server->acceptor, NULL);
+  }
   close(server->listener);
 
   pthread_mutex_lock(&server->lock);

@@ -13,6 +13,7 @@ typedef struct hostile_server hostile_server;
 typedef enum {
   HOSTILE_KEEP,  /* wait for the next request */
   HOSTILE_CLOSE, /* close the connection */
+  HOSTILE_RESET, /* end the connection with a reset */
   HOSTILE_STALL, /* say nothing more until the client goes away or the server is stopped */
   HOSTILE_DRIP   /* send a byte every 10 ms until then */
 } hostile_then;
@@ -35,6 +36,11 @@ typedef struct {
 } hostile_request;
 
 hostile_server *hostile_server_start(void);
+
+/* The same, but connections are refused until hostile_server_open(). */
+hostile_server *hostile_server_start_closed(void);
+void hostile_server_open(hostile_server *server);
+
 void hostile_server_stop(hostile_server *server);
 
 /* "http://127.0.0.1:PORT" */

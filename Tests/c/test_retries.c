@@ -1,0 +1,1653 @@
+/*
+ * What is repeated and what is not, how often and after what wait: the client options max_retries, deadline_ms and
+ * max_retry_after_ms of argyle.h. The counts are those of the server, which saw each request.
+ */
+#include "child.h"
+#include "hostile_server.h"
+#include "sandbox.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What every operation takes for a success. */
+#define SUCCESS "{\"id\": \"u1\", \"token\": \"t\", \"access\": \"a\", \"results\": []}"
+/* Longer than any test takes: whoever waits so long is to be ended. */
+#define LONG "50"
+/* For attempts that are to time out soon. */
+#define SHORT_MS 200
+/* How often a client repeats before it has had a success. */
+#define BUDGET 100
+
+/* ---------------------------------------------------------------- Servers and clients */
+
+static argyle_client *client_that_repeats(const hostile_server *server, int max_retries) {
+  return client_with_integer(hostile_server_url(server), "max_retries", max_retries);
+}
+
+/* A client like another, with one option changed. */
+static argyle_client *client_like(argyle_client *client, const char *option, json_int_t value) {
+  argyle_error *error = RUBBISH;
+  json_t *overrides = json_pack("{s:I}", option, value);
+  argyle_client *other = argyle_client_with(client, overrides, &error);
+  json_decref(overrides);
+  assert_null(error);
+  assert_non_null(other);
+  return other;
+}
+
+/* Gives the fixture's client this option. */
+static void set_option(hostile_fixture *fixture, const char *option, json_int_t value) {
+  argyle_client *client = client_like(fixture->client, option, value);
+  argyle_client_free(fixture->client);
+  fixture->client = client;
+}
+
+/* A server with a client for it that repeats so often: for tests that want many of them. */
+static hostile_fixture start(int max_retries) {
+  hostile_fixture fixture = {.server = hostile_server_start()};
+  fixture.client = client_that_repeats(fixture.server, max_retries);
+  return fixture;
+}
+
+static void stop(hostile_fixture *fixture) {
+  argyle_client_free(fixture->client);
+  hostile_server_stop(fixture->server);
+}
+
+/* Adds an answer of this status; Retry-After may be NULL. */
+static void answer_status(hostile_fixture *fixture, int status, const char *retry_after) {
+  char headers[128] = "Content-Type: application/json\r\n";
+  if (retry_after != NULL) {
+    size_t length = strlen(headers);
+    snprintf(headers + length, sizeof headers - length, "Retry-After: %s\r\n", retry_after);
+  }
+  hostile_server_answer_http(fixture->server, status, headers, "{\"detail\": \"no\"}", strlen("{\"detail\": \"no\"}"));
+}
+
+static void answer_success(hostile_fixture *fixture) {
+  hostile_server_answer_json(fixture->server, 200, SUCCESS);
+}
+
+/* Ways in which an attempt brings no answer. */
+#define CUT "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"id\": \"u1\", "
+static const hostile_answer lost[] = {
+  {.then = HOSTILE_CLOSE},
+  {.then = HOSTILE_RESET},
+  {.bytes = CUT, .then = HOSTILE_CLOSE},
+  {.bytes = CUT, .then = HOSTILE_RESET},
+  {.bytes = "HTTP/1.1 200 OK\r\nContent-Le", .then = HOSTILE_CLOSE},
+  {.then = HOSTILE_STALL},
+  {.bytes = CUT, .then = HOSTILE_STALL},
+};
+
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---------------------------------------------------------------- Operations */
+
+typedef struct {
+  int number;
+  const char *user_id;
+  const char *document;
+} operation;
+
+/* Doing one of these twice does no harm. */
+static const operation harmless[] = {
+  {ARGYLE_OPERATION_USER_GET, "u1", NULL},
+  {ARGYLE_OPERATION_USER_LIST, NULL, NULL},
+  {ARGYLE_OPERATION_USER_UPDATE, "u1", "{\"a\": 1}"},
+  {ARGYLE_OPERATION_USER_DELETE, "u1", NULL},
+};
+
+/* Doing one of these twice creates two. */
+static const operation creations[] = {
+  {ARGYLE_OPERATION_USER_CREATE, NULL, "{\"a\": 1}"},
+  {ARGYLE_OPERATION_USER_TOKEN_CREATE, "u1", NULL},
+};
+
+#define GET (harmless[0])
+#define UPDATE (harmless[2])
+#define DELETE (harmless[3])
+#define CREATE (creations[0])
+
+/* The ways to carry out an operation. */
+typedef enum { ONE_LINER, CALL, QUEUE, WAYS } way;
+
+/* What became of an operation. */
+typedef struct {
+  argyle_error *error;
+  int attempts; /* 0 where a function of its own succeeded, which does not tell */
+  int status;   /* the same */
+} result;
+
+static argyle_call *new_call(argyle_client *client, operation operation) {
+  argyle_error *error = RUBBISH;
+  size_t size = operation.document != NULL ? strlen(operation.document) : 0;
+  argyle_call *call = argyle_call_new_text(client, operation.number, operation.user_id, operation.document, size, &error);
+  assert_null(error);
+  assert_non_null(call);
+  return call;
+}
+
+static argyle_queue *new_queue(json_int_t max_in_flight) {
+  argyle_error *error = RUBBISH;
+  json_t *options = json_pack("{s:I}", "max_in_flight", max_in_flight);
+  argyle_queue *queue = argyle_queue_new(options, &error);
+  json_decref(options);
+  assert_null(error);
+  return queue;
+}
+
+/* Submits a call of the operation, and gives it back. */
+static argyle_call *submit(argyle_queue *queue, argyle_client *client, operation operation, void *tag) {
+  argyle_error *error = RUBBISH;
+  argyle_call *call = new_call(client, operation);
+  assert_int_equal(argyle_queue_submit(queue, call, tag, &error), 0);
+  assert_null(error);
+  return call;
+}
+
+/* Waits for a call that is over, and takes it. */
+static argyle_call *wait_for_next(argyle_queue *queue, void **tag) {
+  argyle_error *error = RUBBISH;
+  assert_true(argyle_queue_wait(queue, -1, &error) > 0);
+  assert_null(error);
+  argyle_call *call = argyle_queue_next(queue, tag, &error);
+  assert_null(error);
+  assert_non_null(call);
+  return call;
+}
+
+/* Tells what became of a call, and frees it. */
+static result result_of(argyle_call *call) {
+  result result = {.error = RUBBISH};
+  json_decref(argyle_call_json(call, &result.error));
+  result.attempts = argyle_call_attempts(call);
+  result.status = argyle_call_http_status(call);
+  if (argyle_call_error(call) != NULL) {
+    assert_int_equal(argyle_error_attempts(argyle_call_error(call)), result.attempts);
+  }
+  argyle_call_free(call);
+  return result;
+}
+
+static result by_function(argyle_client *client, operation operation) {
+  result result = {.error = RUBBISH};
+  json_t *document = operation.document != NULL ? json_of(operation.document) : NULL;
+  json_t *value = NULL;
+  int deleted = -1;
+  switch (operation.number) {
+  case ARGYLE_OPERATION_USER_CREATE:
+    value = argyle_user_create(client, document, &result.error);
+    break;
+  case ARGYLE_OPERATION_USER_GET:
+    value = argyle_user_get(client, operation.user_id, &result.error);
+    break;
+  case ARGYLE_OPERATION_USER_UPDATE:
+    value = argyle_user_update(client, operation.user_id, document, &result.error);
+    break;
+  case ARGYLE_OPERATION_USER_LIST:
+    value = argyle_user_list(client, NULL, &result.error);
+    break;
+  case ARGYLE_OPERATION_USER_DELETE:
+    deleted = argyle_user_delete(client, operation.user_id, &result.error);
+    break;
+  default:
+    value = argyle_user_token_create(client, operation.user_id, &result.error);
+  }
+  assert_int_equal(value != NULL || deleted == 0, result.error == NULL);
+  json_decref(value);
+  json_decref(document);
+  result.attempts = argyle_error_attempts(result.error);
+  result.status = argyle_error_http_status(result.error);
+  return result;
+}
+
+static result carry_out(argyle_client *client, operation operation, way way) {
+  if (way == ONE_LINER) {
+    return by_function(client, operation);
+  }
+  argyle_call *call;
+  if (way == CALL) {
+    argyle_error *error = RUBBISH;
+    call = new_call(client, operation);
+    int run = argyle_call_run(call, &error);
+    assert_int_equal(run, error != NULL ? -1 : 0);
+    argyle_error_free(error);
+  } else {
+    argyle_queue *queue = new_queue(1);
+    submit(queue, client, operation, NULL);
+    call = wait_for_next(queue, NULL);
+    assert_int_equal(argyle_queue_count(queue), 0);
+    argyle_queue_free(queue);
+  }
+  return result_of(call);
+}
+
+/* Asserts a success after so many requests. */
+static void assert_succeeded(hostile_fixture *fixture, result result, int requests) {
+  if (result.error != NULL) {
+    print_error("%s\n", argyle_error_message(result.error));
+  }
+  assert_null(result.error);
+  if (result.attempts != 0) {
+    assert_int_equal(result.attempts, requests);
+  }
+  assert_int_equal(hostile_server_requests(fixture->server), requests);
+}
+
+/* Asserts a failure after so many requests, and whether the service may have acted; releases it. */
+static void assert_ended(hostile_fixture *fixture, result result, int code, const char *fragment, int requests,
+                         int unknown) {
+  assert_error(result.error, code, fragment);
+  assert_int_equal(result.attempts, requests);
+  assert_int_equal(argyle_error_attempts(result.error), requests);
+  assert_int_equal(hostile_server_requests(fixture->server), requests);
+  assert_int_equal(argyle_error_outcome_is_unknown(result.error), unknown);
+  argyle_error_free(result.error);
+}
+
+/* ---------------------------------------------------------------- What may pass is repeated */
+
+static const int passing[] = {408, 429, 500, 502, 503, 504};
+
+static void a_status_that_may_pass_is_repeated(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(passing); i++) {
+    for (size_t j = 0; j < COUNT(harmless); j++) {
+      for (int way = 0; way < WAYS; way++) {
+        hostile_fixture fixture = start(2);
+        answer_status(&fixture, passing[i], "0");
+        answer_status(&fixture, passing[i], "0");
+        answer_success(&fixture);
+        assert_succeeded(&fixture, carry_out(fixture.client, harmless[j], way), 3);
+        /* The service's own failures leave the connection alone. */
+        assert_int_equal(hostile_server_connections(fixture.server), 1);
+        stop(&fixture);
+      }
+    }
+  }
+}
+
+static void a_status_that_stays_is_told_after_the_last_repetition(void **state) {
+  (void)state;
+  static const int retries[] = {0, 1, 5};
+  for (size_t i = 0; i < COUNT(passing); i++) {
+    for (size_t j = 0; j < COUNT(retries); j++) {
+      for (int way = 0; way < WAYS; way++) {
+        hostile_fixture fixture = start(retries[j]);
+        answer_status(&fixture, passing[i], "0");
+        result result = carry_out(fixture.client, GET, way);
+        assert_int_equal(result.status, passing[i]);
+        assert_int_equal(argyle_error_http_status(result.error), passing[i]);
+        assert_int_equal(argyle_error_is_retryable(result.error), 1);
+        assert_int_equal(argyle_error_retry_after_ms(result.error), 0);
+        int code = passing[i] == 429   ? ARGYLE_ERROR_RATE_LIMITED
+                   : passing[i] == 408 ? ARGYLE_ERROR_HTTP
+                                       : ARGYLE_ERROR_SERVER;
+        assert_ended(&fixture, result, code, NULL, retries[j] + 1, 0);
+        stop(&fixture);
+      }
+    }
+  }
+}
+
+static void two_repetitions_are_the_default(void **state) {
+  hostile_fixture *fixture = *state;
+  json_t *options = options_for(hostile_server_url(fixture->server));
+  json_object_del(options, "max_retries");
+  argyle_client *client = client_with_options(options);
+  answer_status(fixture, 503, "0");
+  assert_ended(fixture, carry_out(client, GET, ONE_LINER), ARGYLE_ERROR_SERVER, "503", 3, 0);
+  argyle_client_free(client);
+}
+
+static void a_hundred_repetitions_are_the_most(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 100);
+  answer_status(fixture, 500, "0");
+  assert_ended(fixture, carry_out(fixture->client, GET, CALL), ARGYLE_ERROR_SERVER, "500", 101, 0);
+}
+
+static void a_wait_is_made_up_where_the_service_asks_for_none(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 2);
+  answer_status(fixture, 500, NULL);
+  answer_status(fixture, 429, "soon");
+  answer_success(fixture);
+  assert_succeeded(fixture, carry_out(fixture->client, GET, ONE_LINER), 3);
+}
+
+static void each_answer_counts_anew(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 6);
+  for (size_t i = 0; i < COUNT(passing); i++) {
+    answer_status(fixture, passing[i], "0");
+  }
+  answer_success(fixture);
+  assert_succeeded(fixture, carry_out(fixture->client, DELETE, QUEUE), 7);
+}
+
+static void what_will_not_pass_is_told_at_once(void **state) {
+  (void)state;
+  static const struct {
+    int status;
+    int code;
+  } cases[] = {
+    {301, ARGYLE_ERROR_REDIRECT},        {400, ARGYLE_ERROR_INVALID_REQUEST}, {401, ARGYLE_ERROR_AUTHENTICATION},
+    {403, ARGYLE_ERROR_PERMISSION},      {404, ARGYLE_ERROR_NOT_FOUND},       {409, ARGYLE_ERROR_CONFLICT},
+    {410, ARGYLE_ERROR_HTTP},            {422, ARGYLE_ERROR_INVALID_REQUEST}, {501, ARGYLE_ERROR_SERVER},
+    {505, ARGYLE_ERROR_SERVER},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t j = 0; j < COUNT(harmless); j++) {
+      hostile_fixture fixture = start(5);
+      answer_status(&fixture, cases[i].status, "0");
+      result result = carry_out(fixture.client, harmless[j], (way)(i % WAYS));
+      assert_int_equal(argyle_error_is_retryable(result.error), 0);
+      assert_ended(&fixture, result, cases[i].code, NULL, 1, 0);
+      stop(&fixture);
+    }
+  }
+}
+
+static void an_answer_that_cannot_be_read_is_not_asked_for_again(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 5);
+  hostile_server_answer_json(fixture->server, 200, "{");
+  assert_ended(fixture, carry_out(fixture->client, GET, ONE_LINER), ARGYLE_ERROR_PROTOCOL, NULL, 1, 0);
+  set_option(fixture, "max_response_bytes", 1);
+  answer_success(fixture);
+  result result = carry_out(fixture->client, GET, CALL);
+  assert_int_equal(result.attempts, 1);
+  assert_failed(result.error, ARGYLE_ERROR_TOO_LARGE, "max_response_bytes");
+  assert_int_equal(hostile_server_requests(fixture->server), 2);
+}
+
+/* ---------------------------------------------------------------- What brings no answer is repeated */
+
+/* All at once in one queue, for the waits are random. */
+static void a_lost_answer_is_asked_for_again(void **state) {
+  (void)state;
+  hostile_fixture fixtures[COUNT(lost)][COUNT(harmless)];
+  argyle_queue *queue = new_queue(100);
+  for (size_t i = 0; i < COUNT(lost); i++) {
+    for (size_t j = 0; j < COUNT(harmless); j++) {
+      hostile_fixture *fixture = &fixtures[i][j];
+      *fixture = start(2);
+      set_option(fixture, "timeout_ms", lost[i].then == HOSTILE_STALL ? SHORT_MS : 30000);
+      hostile_server_answer(fixture->server, lost[i]);
+      answer_success(fixture);
+      submit(queue, fixture->client, harmless[j], fixture);
+    }
+  }
+  for (size_t i = 0; i < COUNT(lost) * COUNT(harmless); i++) {
+    void *fixture = NULL;
+    argyle_call *call = wait_for_next(queue, &fixture);
+    assert_succeeded(fixture, result_of(call), 2);
+    assert_int_equal(hostile_server_connections(((hostile_fixture *)fixture)->server), 2);
+    stop(fixture);
+  }
+  argyle_queue_free(queue);
+}
+
+static void a_function_that_blocks_asks_again_too(void **state) {
+  (void)state;
+  static const size_t some[] = {0, 1, 2, 5};
+  for (size_t i = 0; i < COUNT(some); i++) {
+    hostile_fixture fixture = start(2);
+    set_option(&fixture, "timeout_ms", lost[some[i]].then == HOSTILE_STALL ? SHORT_MS : 30000);
+    hostile_server_answer(fixture.server, lost[some[i]]);
+    answer_success(&fixture);
+    assert_succeeded(&fixture, carry_out(fixture.client, harmless[i], i % 2 == 0 ? ONE_LINER : CALL), 2);
+    stop(&fixture);
+  }
+}
+
+static void a_loss_that_stays_is_told_after_the_last_repetition(void **state) {
+  (void)state;
+  hostile_fixture fixtures[COUNT(lost)];
+  argyle_queue *queue = new_queue(100);
+  for (size_t i = 0; i < COUNT(lost); i++) {
+    fixtures[i] = start(1);
+    set_option(&fixtures[i], "timeout_ms", lost[i].then == HOSTILE_STALL ? SHORT_MS : 30000);
+    hostile_server_answer(fixtures[i].server, lost[i]);
+    submit(queue, fixtures[i].client, UPDATE, &fixtures[i]);
+  }
+  for (size_t i = 0; i < COUNT(lost); i++) {
+    void *tag = NULL;
+    argyle_call *call = wait_for_next(queue, &tag);
+    hostile_fixture *fixture = tag;
+    bool stalled = lost[fixture - fixtures].then == HOSTILE_STALL;
+    result result = result_of(call);
+    assert_int_equal(argyle_error_is_retryable(result.error), 1);
+    assert_ended(fixture, result, stalled ? ARGYLE_ERROR_TIMEOUT : ARGYLE_ERROR_CONNECTION,
+                 stalled ? "timeout_ms (200)" : NULL, 2, 1);
+    stop(fixture);
+  }
+  argyle_queue_free(queue);
+}
+
+/* Where the client is to say goodbye to a kept connection, it asks at once on another, and that is an attempt too. */
+static void a_kept_connection_that_dies_takes_no_repetition(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 1);
+  answer_success(fixture);
+  assert_succeeded(fixture, carry_out(fixture->client, GET, ONE_LINER), 1);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_CLOSE});
+  answer_status(fixture, 503, "0");
+  answer_success(fixture);
+  result result = carry_out(fixture->client, GET, CALL);
+  assert_null(result.error);
+  assert_int_equal(result.attempts, 3);
+  assert_int_equal(hostile_server_requests(fixture->server), 4);
+}
+
+/* ---------------------------------------------------------------- Refused connections */
+
+static void a_refused_connection_is_tried_again(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(harmless) + COUNT(creations); i++) {
+    operation operation = i < COUNT(harmless) ? harmless[i] : creations[i - COUNT(harmless)];
+    argyle_error *error = RUBBISH;
+    hostile_fixture fixture = {.server = hostile_server_start_closed()};
+    fixture.client = client_that_repeats(fixture.server, 20);
+    answer_success(&fixture);
+    argyle_queue *queue = new_queue(1);
+    submit(queue, fixture.client, operation, NULL);
+    /* By then the first attempt was refused. */
+    assert_int_equal(argyle_queue_wait(queue, 50, &error), 0);
+    assert_null(error);
+    hostile_server_open(fixture.server);
+    result result = result_of(wait_for_next(queue, NULL));
+    assert_null(result.error);
+    assert_true(result.attempts >= 2);
+    assert_int_equal(hostile_server_requests(fixture.server), 1);
+    argyle_queue_free(queue);
+    stop(&fixture);
+  }
+}
+
+static void *open_later(void *server) {
+  usleep(50000);
+  hostile_server_open(server);
+  return NULL;
+}
+
+static void a_function_that_blocks_waits_for_a_server_that_starts(void **state) {
+  (void)state;
+  pthread_t opener;
+  hostile_fixture fixture = {.server = hostile_server_start_closed()};
+  fixture.client = client_that_repeats(fixture.server, 20);
+  answer_success(&fixture);
+  assert_int_equal(pthread_create(&opener, NULL, open_later, fixture.server), 0);
+  result result = carry_out(fixture.client, CREATE, ONE_LINER);
+  assert_int_equal(pthread_join(opener, NULL), 0);
+  assert_succeeded(&fixture, result, 1);
+  stop(&fixture);
+}
+
+static void a_server_that_stays_away_is_told_after_the_last_repetition(void **state) {
+  (void)state;
+  hostile_fixture fixture = {.server = hostile_server_start_closed()};
+  fixture.client = client_that_repeats(fixture.server, 1);
+  for (size_t i = 0; i < COUNT(creations); i++) {
+    result result = carry_out(fixture.client, creations[i], (way)i);
+    assert_int_equal(result.attempts, 2);
+    assert_int_equal(argyle_error_is_retryable(result.error), 1);
+    assert_int_equal(argyle_error_outcome_is_unknown(result.error), 0);
+    assert_failed(result.error, ARGYLE_ERROR_CONNECTION, "127.0.0.1");
+  }
+  stop(&fixture);
+}
+
+/* ---------------------------------------------------------------- Creations */
+
+static void a_creation_that_may_have_happened_is_not_repeated(void **state) {
+  (void)state;
+  static const struct {
+    int status;
+    const char *retry_after;
+  } cases[] = {
+    {408, NULL}, {408, "0"}, {500, NULL}, {500, "0"}, {502, NULL},   {502, "0"},
+    {504, NULL}, {504, "0"}, {503, NULL}, {503, ""},  {503, "soon"}, {503, "1.5"},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t j = 0; j < COUNT(creations); j++) {
+      for (int way = 0; way < WAYS; way++) {
+        hostile_fixture fixture = start(5);
+        answer_status(&fixture, cases[i].status, cases[i].retry_after);
+        answer_success(&fixture);
+        result result = carry_out(fixture.client, creations[j], way);
+        assert_int_equal(argyle_error_is_retryable(result.error), 0);
+        assert_int_equal(argyle_error_http_status(result.error), cases[i].status);
+        assert_ended(&fixture, result, cases[i].status == 408 ? ARGYLE_ERROR_HTTP : ARGYLE_ERROR_SERVER, NULL, 1, 1);
+        stop(&fixture);
+      }
+    }
+  }
+}
+
+static void a_creation_whose_answer_is_lost_is_not_repeated(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(lost); i++) {
+    for (size_t j = 0; j < COUNT(creations); j++) {
+      bool stalls = lost[i].then == HOSTILE_STALL;
+      hostile_fixture fixture = start(5);
+      set_option(&fixture, "timeout_ms", stalls ? SHORT_MS : 30000);
+      hostile_server_answer(fixture.server, lost[i]);
+      answer_success(&fixture);
+      result result = carry_out(fixture.client, creations[j], (way)((i + j) % WAYS));
+      assert_int_equal(argyle_error_is_retryable(result.error), 0);
+      assert_ended(&fixture, result, stalls ? ARGYLE_ERROR_TIMEOUT : ARGYLE_ERROR_CONNECTION,
+                   stalls ? "timeout_ms" : NULL, 1, 1);
+      stop(&fixture);
+    }
+  }
+}
+
+static void a_creation_on_a_kept_connection_that_dies_is_not_repeated(void **state) {
+  (void)state;
+  for (int way = 0; way < WAYS; way++) {
+    for (size_t i = 0; i < COUNT(creations); i++) {
+      hostile_fixture fixture = start(5);
+      argyle_queue *queue = new_queue(1);
+      answer_success(&fixture);
+      hostile_server_answer(fixture.server, (hostile_answer){.then = i == 0 ? HOSTILE_CLOSE : HOSTILE_RESET});
+      answer_success(&fixture);
+      result result;
+      if (way == QUEUE) {
+        submit(queue, fixture.client, GET, NULL);
+        argyle_call_free(wait_for_next(queue, NULL));
+        submit(queue, fixture.client, creations[i], NULL);
+        result = result_of(wait_for_next(queue, NULL));
+      } else {
+        assert_succeeded(&fixture, carry_out(fixture.client, GET, way), 1);
+        result = carry_out(fixture.client, creations[i], way);
+      }
+      assert_int_equal(result.attempts, 1);
+      assert_int_equal(argyle_error_outcome_is_unknown(result.error), 1);
+      assert_failed(result.error, ARGYLE_ERROR_CONNECTION, NULL);
+      assert_int_equal(hostile_server_requests(fixture.server), 2);
+      argyle_queue_free(queue);
+      stop(&fixture);
+    }
+  }
+}
+
+static void a_creation_that_was_turned_away_is_repeated(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(creations); i++) {
+    for (int way = 0; way < WAYS; way++) {
+      hostile_fixture fixture = start(3);
+      answer_status(&fixture, 429, "0");
+      answer_status(&fixture, 503, "0");
+      answer_status(&fixture, 503, "Thu, 01 Jan 1970 00:00:00 GMT");
+      answer_success(&fixture);
+      assert_succeeded(&fixture, carry_out(fixture.client, creations[i], way), 4);
+      for (int request = 0; request < 4; request++) {
+        const hostile_request *sent = hostile_server_request(fixture.server, request);
+        assert_string_equal(sent->method, "POST");
+        assert_true(sent->body_length > 0);
+        assert_string_equal(sent->body, hostile_server_request(fixture.server, 0)->body);
+      }
+      stop(&fixture);
+    }
+  }
+}
+
+static void a_creation_is_repeated_after_429_without_a_wait(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 1);
+  answer_status(fixture, 429, NULL);
+  answer_success(fixture);
+  assert_succeeded(fixture, carry_out(fixture->client, CREATE, ONE_LINER), 2);
+}
+
+static void a_creation_that_is_repeated_stops_where_it_may_have_happened(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(creations); i++) {
+    hostile_fixture fixture = start(5);
+    answer_status(&fixture, 429, "0");
+    answer_status(&fixture, 500, "0");
+    answer_success(&fixture);
+    result result = carry_out(fixture.client, creations[i], (way)i);
+    assert_int_equal(argyle_error_is_retryable(result.error), 0);
+    assert_ended(&fixture, result, ARGYLE_ERROR_SERVER, "500", 2, 1);
+    stop(&fixture);
+  }
+}
+
+static void a_creation_that_is_turned_away_to_the_end_has_not_happened(void **state) {
+  (void)state;
+  static const int statuses[] = {429, 503};
+  for (size_t i = 0; i < COUNT(statuses); i++) {
+    hostile_fixture fixture = start(2);
+    answer_status(&fixture, statuses[i], "0");
+    result result = carry_out(fixture.client, CREATE, (way)i);
+    assert_int_equal(argyle_error_is_retryable(result.error), 1);
+    assert_ended(&fixture, result, i == 0 ? ARGYLE_ERROR_RATE_LIMITED : ARGYLE_ERROR_SERVER, NULL, 3, 0);
+    stop(&fixture);
+  }
+}
+
+/* ---------------------------------------------------------------- Deletions */
+
+static void a_deletion_that_finds_nothing_after_it_may_have_happened_succeeds(void **state) {
+  (void)state;
+  static const int statuses[] = {408, 500, 502, 504};
+  for (size_t i = 0; i < COUNT(statuses); i++) {
+    for (int way = 0; way < WAYS; way++) {
+      hostile_fixture fixture = start(2);
+      answer_status(&fixture, statuses[i], "0");
+      answer_status(&fixture, 404, NULL);
+      result result = carry_out(fixture.client, DELETE, way);
+      if (way != ONE_LINER) {
+        assert_int_equal(result.status, 404);
+      }
+      assert_succeeded(&fixture, result, 2);
+      stop(&fixture);
+    }
+  }
+}
+
+static void a_deletion_that_finds_nothing_after_a_loss_succeeds(void **state) {
+  (void)state;
+  hostile_fixture fixtures[COUNT(lost) + 1];
+  argyle_queue *queue = new_queue(100);
+  for (size_t i = 0; i < COUNT(fixtures); i++) {
+    fixtures[i] = start(2);
+    if (i < COUNT(lost)) {
+      set_option(&fixtures[i], "timeout_ms", lost[i].then == HOSTILE_STALL ? SHORT_MS : 30000);
+      hostile_server_answer(fixtures[i].server, lost[i]);
+    } else {
+      /* Without a Retry-After, nobody says that it was turned away. */
+      answer_status(&fixtures[i], 503, NULL);
+    }
+    answer_status(&fixtures[i], 404, NULL);
+    submit(queue, fixtures[i].client, DELETE, &fixtures[i]);
+  }
+  for (size_t i = 0; i < COUNT(fixtures); i++) {
+    void *fixture = NULL;
+    argyle_call *call = wait_for_next(queue, &fixture);
+    assert_succeeded(fixture, result_of(call), 2);
+    stop(fixture);
+  }
+  argyle_queue_free(queue);
+}
+
+static void a_deletion_that_was_turned_away_and_finds_nothing_fails(void **state) {
+  (void)state;
+  static const int statuses[] = {429, 503};
+  for (size_t i = 0; i < COUNT(statuses); i++) {
+    for (int way = 0; way < WAYS; way++) {
+      hostile_fixture fixture = start(2);
+      answer_status(&fixture, statuses[i], "0");
+      answer_status(&fixture, 404, NULL);
+      assert_ended(&fixture, carry_out(fixture.client, DELETE, way), ARGYLE_ERROR_NOT_FOUND, "404", 2, 0);
+      stop(&fixture);
+    }
+  }
+}
+
+static void a_deletion_that_was_refused_and_finds_nothing_fails(void **state) {
+  (void)state;
+  argyle_error *error = RUBBISH;
+  hostile_fixture fixture = {.server = hostile_server_start_closed()};
+  fixture.client = client_that_repeats(fixture.server, 20);
+  answer_status(&fixture, 404, NULL);
+  argyle_queue *queue = new_queue(1);
+  submit(queue, fixture.client, DELETE, NULL);
+  assert_int_equal(argyle_queue_wait(queue, 50, &error), 0);
+  hostile_server_open(fixture.server);
+  result result = result_of(wait_for_next(queue, NULL));
+  assert_true(result.attempts >= 2);
+  assert_failed(result.error, ARGYLE_ERROR_NOT_FOUND, NULL);
+  argyle_queue_free(queue);
+  stop(&fixture);
+}
+
+static void a_deletion_remembers_every_attempt(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 3);
+  answer_status(fixture, 500, "0");
+  answer_status(fixture, 429, "0");
+  answer_status(fixture, 503, "0");
+  answer_status(fixture, 404, NULL);
+  assert_succeeded(fixture, carry_out(fixture->client, DELETE, ONE_LINER), 4);
+}
+
+static void a_deletion_that_ends_by_a_refusal_may_have_happened_before(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 1);
+  answer_status(fixture, 500, "0");
+  answer_status(fixture, 429, "0");
+  assert_ended(fixture, carry_out(fixture->client, DELETE, CALL), ARGYLE_ERROR_RATE_LIMITED, "429", 2, 1);
+}
+
+static void other_operations_that_find_nothing_fail(void **state) {
+  (void)state;
+  const operation operations[] = {GET, UPDATE};
+  for (size_t i = 0; i < COUNT(operations); i++) {
+    hostile_fixture fixture = start(2);
+    answer_status(&fixture, 500, "0");
+    answer_status(&fixture, 404, NULL);
+    /* An update may have come before somebody else's deletion. */
+    assert_ended(&fixture, carry_out(fixture.client, operations[i], (way)i), ARGYLE_ERROR_NOT_FOUND, "404", 2, (int)i);
+    stop(&fixture);
+  }
+}
+
+/* ---------------------------------------------------------------- Retry-After */
+
+static void a_wait_in_seconds_is_made(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 1);
+  /* The longest that is still waited for. */
+  set_option(fixture, "max_retry_after_ms", 1000);
+  answer_status(fixture, 503, "1");
+  answer_success(fixture);
+  int64_t begin = now_ms();
+  assert_succeeded(fixture, carry_out(fixture->client, CREATE, ONE_LINER), 2);
+  assert_true(now_ms() - begin >= 1000);
+}
+
+static void a_wait_until_a_date_is_made(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 1);
+  time_t until = time(NULL) + 2;
+  char date[64];
+  struct tm parts;
+  strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&until, &parts));
+  answer_status(fixture, 429, date);
+  answer_success(fixture);
+  assert_succeeded(fixture, carry_out(fixture->client, GET, QUEUE), 2);
+  assert_true(time(NULL) >= until);
+}
+
+static void a_wait_that_is_too_long_is_told_at_once(void **state) {
+  (void)state;
+  static const struct {
+    json_int_t max_retry_after_ms; /* 0: the default */
+    const char *retry_after;
+    json_int_t retry_after_ms; /* -1: any that is longer */
+  } cases[] = {
+    {0, "61", 61000},
+    {0, "86400", 86400000},
+    {999, "1", 1000},
+    {1, "1", 1000},
+    {1999, "2", 2000},
+    {0, "Fri, 31 Dec 2199 23:59:59 GMT", -1},
+  };
+  const operation operations[] = {GET, DELETE, CREATE};
+  static const int statuses[] = {429, 503};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t j = 0; j < COUNT(statuses); j++) {
+      for (size_t k = 0; k < COUNT(operations); k++) {
+        hostile_fixture fixture = start(5);
+        if (cases[i].max_retry_after_ms != 0) {
+          set_option(&fixture, "max_retry_after_ms", cases[i].max_retry_after_ms);
+        }
+        answer_status(&fixture, statuses[j], cases[i].retry_after);
+        answer_success(&fixture);
+        result result = carry_out(fixture.client, operations[k], (way)k);
+        assert_int_equal(argyle_error_is_retryable(result.error), 1);
+        if (cases[i].retry_after_ms >= 0) {
+          assert_int_equal(argyle_error_retry_after_ms(result.error), cases[i].retry_after_ms);
+        } else {
+          assert_true(argyle_error_retry_after_ms(result.error) > 60000);
+        }
+        assert_ended(&fixture, result, j == 0 ? ARGYLE_ERROR_RATE_LIMITED : ARGYLE_ERROR_SERVER, NULL, 1, 0);
+        stop(&fixture);
+      }
+    }
+  }
+}
+
+static void a_wait_that_becomes_too_long_is_told_then(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 5);
+  answer_status(fixture, 503, "0");
+  answer_status(fixture, 503, "61");
+  result result = carry_out(fixture->client, GET, ONE_LINER);
+  assert_int_equal(argyle_error_retry_after_ms(result.error), 61000);
+  assert_ended(fixture, result, ARGYLE_ERROR_SERVER, "503", 2, 0);
+}
+
+/* ---------------------------------------------------------------- The deadline */
+
+static void a_deadline_ends_repetitions(void **state) {
+  (void)state;
+  for (int way = 0; way < WAYS; way++) {
+    hostile_fixture fixture = start(100);
+    set_option(&fixture, "timeout_ms", 50);
+    set_option(&fixture, "deadline_ms", 1000);
+    hostile_server_answer(fixture.server, (hostile_answer){.then = HOSTILE_STALL});
+    int64_t begin = now_ms();
+    result result = carry_out(fixture.client, GET, way);
+    assert_true(now_ms() - begin >= 50);
+    /* The first wait is half a second at the most; and so many attempts fit in, were there no waits. */
+    assert_in_range(result.attempts, 2, 21);
+    /* Either the deadline came in an attempt, or no wait until another would have been over in time. */
+    assert_int_equal(argyle_error_is_retryable(result.error), 1);
+    if (strstr(argyle_error_message(result.error), "timeout_ms (50)") == NULL) {
+      assert_error(result.error, ARGYLE_ERROR_TIMEOUT, "deadline_ms (1000)");
+    }
+    assert_failed(result.error, ARGYLE_ERROR_TIMEOUT, NULL);
+    stop(&fixture);
+  }
+}
+
+static void a_deadline_that_passes_in_an_attempt_is_named(void **state) {
+  (void)state;
+  const operation operations[] = {GET, DELETE, CREATE};
+  for (size_t i = 0; i < COUNT(operations); i++) {
+    hostile_fixture fixture = start(100);
+    set_option(&fixture, "deadline_ms", 300);
+    answer_status(&fixture, 429, "0");
+    answer_status(&fixture, 503, "0");
+    hostile_server_answer(fixture.server, (hostile_answer){.then = HOSTILE_STALL});
+    int64_t begin = now_ms();
+    result result = carry_out(fixture.client, operations[i], (way)i);
+    assert_true(now_ms() - begin >= 300);
+    assert_null(strstr(argyle_error_message(result.error), "timeout_ms"));
+    assert_ended(&fixture, result, ARGYLE_ERROR_TIMEOUT, "deadline_ms (300)", 3, i > 0);
+    stop(&fixture);
+  }
+}
+
+static void the_limit_that_ends_the_call_is_named(void **state) {
+  (void)state;
+  static const struct {
+    json_int_t timeout_ms;
+    json_int_t deadline_ms;
+    const char *named;
+    const char *not_named;
+  } cases[] = {
+    {100, 30000, "timeout_ms (100)", "deadline_ms"},
+    {30000, 100, "deadline_ms (100)", "timeout_ms"},
+    {2147483647, 1, "deadline_ms (1)", "timeout_ms"},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    for (int way = 0; way < WAYS; way++) {
+      hostile_fixture fixture = start(0);
+      set_option(&fixture, "timeout_ms", cases[i].timeout_ms);
+      set_option(&fixture, "deadline_ms", cases[i].deadline_ms);
+      hostile_server_answer(fixture.server, (hostile_answer){.then = HOSTILE_STALL});
+      result result = carry_out(fixture.client, GET, way);
+      assert_int_equal(result.attempts, 1);
+      assert_null(strstr(argyle_error_message(result.error), cases[i].not_named));
+      assert_failed(result.error, ARGYLE_ERROR_TIMEOUT, cases[i].named);
+      stop(&fixture);
+    }
+  }
+}
+
+static void a_wait_that_the_deadline_would_cut_is_not_begun(void **state) {
+  (void)state;
+  const operation operations[] = {GET, DELETE, CREATE};
+  for (size_t i = 0; i < COUNT(operations); i++) {
+    hostile_fixture fixture = start(100);
+    set_option(&fixture, "deadline_ms", 30000);
+    answer_status(&fixture, 503, "0");
+    answer_status(&fixture, 503, "30");
+    answer_success(&fixture);
+    result result = carry_out(fixture.client, operations[i], (way)i);
+    assert_int_equal(argyle_error_retry_after_ms(result.error), 30000);
+    assert_int_equal(argyle_error_is_retryable(result.error), 1);
+    assert_ended(&fixture, result, ARGYLE_ERROR_SERVER, "503", 2, 0);
+    stop(&fixture);
+  }
+}
+
+/* After the refusal a request may be made every second only. */
+static void a_deadline_that_passes_in_a_wait_for_the_rate_limit_is_named(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 5);
+  set_option(fixture, "max_requests_per_second", 1);
+  set_option(fixture, "deadline_ms", 300);
+  answer_status(fixture, 429, "0");
+  int64_t begin = now_ms();
+  assert_ended(fixture, carry_out(fixture->client, CREATE, ONE_LINER), ARGYLE_ERROR_TIMEOUT, "deadline_ms (300)", 1, 0);
+  assert_true(now_ms() - begin >= 300);
+}
+
+static void a_deadline_begins_with_each_call(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "deadline_ms", 1000);
+  hostile_server_answer(fixture->server, (hostile_answer){
+    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"id\": \"u1\"}", .delay_ms = 300});
+  argyle_queue *queue = new_queue(1);
+  /* Together they take longer, one after the other. */
+  for (int i = 0; i < 4; i++) {
+    submit(queue, fixture->client, GET, NULL);
+  }
+  for (int i = 0; i < 4; i++) {
+    result result = result_of(wait_for_next(queue, NULL));
+    assert_null(result.error);
+    assert_int_equal(result.attempts, 1);
+  }
+  argyle_queue_free(queue);
+}
+
+/* ---------------------------------------------------------------- Options */
+
+static const struct {
+  const char *option;
+  const char *refused[10];
+  const char *accepted[4];
+} options[] = {
+  {"max_retries",
+   {"-1", "101", "4294967297", "-9223372036854775808", "\"2\"", "2.0", "true", "null", "[]"},
+   {"0", "1", "100"}},
+  {"deadline_ms",
+   {"0", "-1", "2147483648", "4294967297", "\"5\"", "5.0", "false", "null", "{}"},
+   {"1", "30000", "2147483647"}},
+  {"max_retry_after_ms",
+   {"0", "-1", "2147483648", "9223372036854775807", "\"5\"", "5.5", "true", "null", "[5]"},
+   {"1", "60000", "2147483647"}},
+};
+
+static void an_option_that_breaks_a_rule_is_refused(void **state) {
+  hostile_fixture *fixture = *state;
+  for (size_t i = 0; i < COUNT(options); i++) {
+    for (int j = 0; options[i].refused[j] != NULL; j++) {
+      argyle_error *error = RUBBISH;
+      json_t *all = options_for(hostile_server_url(fixture->server));
+      json_object_set_new(all, options[i].option, json_of(options[i].refused[j]));
+      assert_null(argyle_client_new(all, &error));
+      assert_failed(error, ARGYLE_ERROR_ARGUMENT, options[i].option);
+      json_decref(all);
+      json_t *overrides = json_object();
+      json_object_set_new(overrides, options[i].option, json_of(options[i].refused[j]));
+      assert_null(argyle_client_with(fixture->client, overrides, &error));
+      assert_failed(error, ARGYLE_ERROR_ARGUMENT, options[i].option);
+      json_decref(overrides);
+    }
+  }
+}
+
+static void an_option_within_its_range_is_accepted(void **state) {
+  hostile_fixture *fixture = *state;
+  for (size_t i = 0; i < COUNT(options); i++) {
+    for (int j = 0; options[i].accepted[j] != NULL; j++) {
+      json_int_t value = atoll(options[i].accepted[j]);
+      argyle_client_free(client_with_integer(hostile_server_url(fixture->server), options[i].option, value));
+      argyle_client_free(client_like(fixture->client, options[i].option, value));
+    }
+  }
+}
+
+/* ---------------------------------------------------------------- The budget */
+
+/* Makes so many calls that fail, and tells how many requests those took. */
+static int requests_of_failures(hostile_fixture *fixture, argyle_client *client, int calls) {
+  int before = hostile_server_requests(fixture->server);
+  int attempts = 0;
+  for (int i = 0; i < calls; i++) {
+    result result = carry_out(client, GET, (way)(i % WAYS));
+    attempts += result.attempts;
+    assert_failed(result.error, ARGYLE_ERROR_SERVER, "500");
+  }
+  assert_int_equal(hostile_server_requests(fixture->server) - before, attempts);
+  return attempts;
+}
+
+static void an_outage_ends_repetitions(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 3);
+  answer_status(fixture, 500, "0");
+  assert_int_equal(requests_of_failures(fixture, fixture->client, 30), 4 * 30);
+  assert_int_equal(requests_of_failures(fixture, fixture->client, 170), 170 + BUDGET - 3 * 30);
+  assert_int_equal(requests_of_failures(fixture, fixture->client, 10), 10);
+}
+
+static void an_outage_ends_the_repetitions_of_a_queue(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 3);
+  answer_status(fixture, 500, "0");
+  argyle_queue *queue = new_queue(20);
+  int attempts = 0;
+  for (int i = 0; i < 200; i++) {
+    submit(queue, fixture->client, harmless[i % (int)COUNT(harmless)], NULL);
+  }
+  for (int i = 0; i < 200; i++) {
+    result result = result_of(wait_for_next(queue, NULL));
+    attempts += result.attempts;
+    assert_failed(result.error, ARGYLE_ERROR_SERVER, "500");
+  }
+  assert_int_equal(attempts, 200 + BUDGET);
+  assert_int_equal(hostile_server_requests(fixture->server), attempts);
+  argyle_queue_free(queue);
+}
+
+static int go_on(void *context) {
+  (void)context;
+  return 0;
+}
+
+static void clients_made_from_another_share_its_repetitions(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  argyle_cancellation *cancellation = argyle_cancellation_new(&error);
+  argyle_client *clients[] = {
+    client_like(fixture->client, "max_retries", 2),
+    client_like(fixture->client, "max_retries", 5),
+    argyle_client_with_interrupt(fixture->client, go_on, NULL, &error),
+    argyle_client_with_cancellation(fixture->client, cancellation, &error),
+    client_like(fixture->client, "max_requests_per_second", 1000000),
+  };
+  assert_null(error);
+  answer_status(fixture, 500, "0");
+  for (size_t i = 2; i < COUNT(clients); i++) {
+    argyle_client *client = client_like(clients[i], "max_retries", 1);
+    argyle_client_free(clients[i]);
+    clients[i] = client;
+  }
+  int requests = 0;
+  for (int i = 0; i < 40; i++) {
+    for (size_t j = 0; j < COUNT(clients); j++) {
+      requests += requests_of_failures(fixture, clients[j], 1);
+    }
+  }
+  assert_int_equal(requests, 40 * (int)COUNT(clients) + BUDGET);
+  for (size_t i = 0; i < COUNT(clients); i++) {
+    argyle_client_free(clients[i]);
+  }
+  argyle_cancellation_free(cancellation);
+
+  /* A client of its own has its own. */
+  argyle_client *other = client_that_repeats(fixture->server, 3);
+  assert_int_equal(requests_of_failures(fixture, other, 1), 4);
+  argyle_client_free(other);
+}
+
+static void five_successes_allow_one_repetition_more(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 100);
+  answer_status(fixture, 500, "0");
+  assert_int_equal(requests_of_failures(fixture, fixture->client, 1), 1 + BUDGET);
+  for (int successes = 1; successes <= 10; successes++) {
+    answer_success(fixture);
+    answer_status(fixture, 500, "0");
+    result result = carry_out(fixture->client, GET, CALL);
+    assert_null(result.error);
+    assert_int_equal(requests_of_failures(fixture, fixture->client, 1), successes % 5 == 0 ? 2 : 1);
+  }
+}
+
+static void a_time_out_costs_two_repetitions(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *impatient = client_like(fixture->client, "timeout_ms", SHORT_MS);
+  argyle_client *repeating = client_like(fixture->client, "max_retries", BUDGET - 3);
+  argyle_client *once = client_like(impatient, "max_retries", 1);
+  answer_status(fixture, 500, "0");
+  assert_int_equal(requests_of_failures(fixture, repeating, 1), 1 + BUDGET - 3);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  static const int attempts[] = {2, 1};
+  for (size_t i = 0; i < COUNT(attempts); i++) {
+    result result = carry_out(once, GET, ONE_LINER);
+    assert_int_equal(result.attempts, attempts[i]);
+    assert_failed(result.error, ARGYLE_ERROR_TIMEOUT, "timeout_ms");
+  }
+  /* There is still one left for what costs less. */
+  answer_status(fixture, 500, "0");
+  assert_int_equal(requests_of_failures(fixture, repeating, 1), 2);
+  assert_int_equal(requests_of_failures(fixture, repeating, 1), 1);
+  argyle_client_free(once);
+  argyle_client_free(repeating);
+  argyle_client_free(impatient);
+}
+
+/* ---------------------------------------------------------------- Cursors */
+
+#define PAGE_1 "{\"results\": [{\"id\": \"u1\"}, {\"id\": \"u2\"}], \"next\": \"/v1/users?limit=2&offset=2\"}"
+#define PAGE_2 "{\"results\": [{\"id\": \"u3\"}], \"next\": null}"
+
+static void assert_user(argyle_user_cursor *cursor, const char *id) {
+  argyle_error *error = RUBBISH;
+  json_t *user = argyle_user_cursor_next(cursor, &error);
+  if (error != NULL) {
+    print_error("%s\n", argyle_error_message(error));
+  }
+  assert_null(error);
+  assert_string_equal(string_at(user, "id"), id);
+  json_decref(user);
+}
+
+static void assert_end(argyle_user_cursor *cursor) {
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_user_cursor_next(cursor, &error));
+  assert_null(error);
+}
+
+static argyle_user_cursor *new_cursor(argyle_client *client) {
+  argyle_error *error = RUBBISH;
+  argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, &error);
+  assert_null(error);
+  return cursor;
+}
+
+static void a_cursor_asks_for_its_pages_again(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(passing); i++) {
+    hostile_fixture fixture = start(2);
+    answer_status(&fixture, passing[i], "0");
+    answer_status(&fixture, passing[i], "0");
+    hostile_server_answer_json(fixture.server, 200, PAGE_1);
+    answer_status(&fixture, passing[i], "0");
+    answer_status(&fixture, passing[i], "0");
+    hostile_server_answer_json(fixture.server, 200, PAGE_2);
+    argyle_user_cursor *cursor = new_cursor(fixture.client);
+    assert_user(cursor, "u1");
+    assert_user(cursor, "u2");
+    assert_user(cursor, "u3");
+    assert_end(cursor);
+    assert_int_equal(hostile_server_requests(fixture.server), 6);
+    argyle_user_cursor_free(cursor);
+    stop(&fixture);
+  }
+}
+
+static void a_cursor_goes_on_after_lost_connections_and_time_outs(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 2);
+  set_option(fixture, "timeout_ms", SHORT_MS);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_RESET});
+  hostile_server_answer_json(fixture->server, 200, PAGE_1);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  hostile_server_answer_json(fixture->server, 200, PAGE_2);
+  argyle_user_cursor *cursor = new_cursor(fixture->client);
+  assert_user(cursor, "u1");
+  assert_user(cursor, "u2");
+  assert_user(cursor, "u3");
+  assert_end(cursor);
+  argyle_user_cursor_free(cursor);
+}
+
+static void a_cursor_that_fails_in_the_end_goes_on_later(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  set_option(fixture, "max_retries", 2);
+  answer_status(fixture, 503, "0");
+  argyle_user_cursor *cursor = new_cursor(fixture->client);
+  assert_null(argyle_user_cursor_next(cursor, &error));
+  assert_int_equal(argyle_error_attempts(error), 3);
+  assert_failed(error, ARGYLE_ERROR_SERVER, "503");
+  assert_int_equal(hostile_server_requests(fixture->server), 3);
+  hostile_server_answer_json(fixture->server, 200, PAGE_1);
+  answer_status(fixture, 503, "61");
+  assert_user(cursor, "u1");
+  assert_user(cursor, "u2");
+  assert_null(argyle_user_cursor_next(cursor, &error));
+  assert_int_equal(argyle_error_attempts(error), 1);
+  assert_int_equal(argyle_error_retry_after_ms(error), 61000);
+  assert_failed(error, ARGYLE_ERROR_SERVER, "503");
+  hostile_server_answer_json(fixture->server, 200, PAGE_2);
+  assert_user(cursor, "u3");
+  assert_end(cursor);
+  argyle_user_cursor_free(cursor);
+}
+
+static void a_cursor_has_a_deadline_for_each_page(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  set_option(fixture, "max_retries", 2);
+  set_option(fixture, "deadline_ms", 300);
+  answer_status(fixture, 503, "0");
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  argyle_user_cursor *cursor = new_cursor(fixture->client);
+  assert_null(argyle_user_cursor_next(cursor, &error));
+  assert_int_equal(argyle_error_attempts(error), 2);
+  assert_failed(error, ARGYLE_ERROR_TIMEOUT, "deadline_ms (300)");
+  hostile_server_answer_json(fixture->server, 200, PAGE_2);
+  assert_user(cursor, "u3");
+  assert_end(cursor);
+  argyle_user_cursor_free(cursor);
+}
+
+/* Walked on or not, a cursor that waits between two attempts may be freed. */
+static void a_cursor_is_freed_in_a_wait(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 2);
+  hostile_server_answer_json(fixture->server, 200, PAGE_1);
+  answer_status(fixture, 503, LONG);
+  argyle_user_cursor *cursor = new_cursor(fixture->client);
+  assert_user(cursor, "u1");
+  while (hostile_server_requests(fixture->server) < 2) {
+    usleep(1000);
+  }
+  usleep(20000);
+  assert_user(cursor, "u2");
+  argyle_user_cursor_free(cursor);
+  assert_int_equal(hostile_server_requests(fixture->server), 2);
+}
+
+/* ---------------------------------------------------------------- Ending a wait */
+
+/* Lets a queue of calls of which each has had an answer come to its wait between two attempts. */
+static void come_to_the_wait(argyle_queue *queue, hostile_server *server, int requests) {
+  argyle_error *error = RUBBISH;
+  while (hostile_server_requests(server) < requests) {
+    assert_int_equal(argyle_queue_wait(queue, 1, &error), 0);
+    assert_null(error);
+  }
+  assert_int_equal(argyle_queue_wait(queue, 100, &error), 0);
+  assert_null(error);
+}
+
+static void a_call_is_cancelled_in_its_wait(void **state) {
+  (void)state;
+  static const struct {
+    operation operation;
+    int status;
+    int unknown;
+  } cases[] = {
+    {{ARGYLE_OPERATION_USER_GET, "u1", NULL}, 500, 0},
+    {{ARGYLE_OPERATION_USER_UPDATE, "u1", "{}"}, 500, 1},
+    {{ARGYLE_OPERATION_USER_DELETE, "u1", NULL}, 429, 0},
+    {{ARGYLE_OPERATION_USER_CREATE, NULL, NULL}, 429, 0},
+    {{ARGYLE_OPERATION_USER_CREATE, NULL, NULL}, 503, 0},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    argyle_error *error = RUBBISH;
+    hostile_fixture fixture = start(5);
+    argyle_queue *queue = new_queue(1);
+    answer_status(&fixture, cases[i].status, "0");
+    answer_status(&fixture, cases[i].status, LONG);
+    argyle_call *call;
+    if (cases[i].operation.document == NULL) {
+      call = submit(queue, fixture.client, cases[i].operation, NULL);
+    } else {
+      call = submit(queue, fixture.client, UPDATE, NULL);
+    }
+    come_to_the_wait(queue, fixture.server, 2);
+    assert_int_equal(argyle_call_attempts(call), 0);
+    assert_int_equal(i % 2 == 0 ? argyle_queue_cancel(queue, call, &error) : argyle_queue_cancel_all(queue, &error), 0);
+    assert_null(error);
+    result result = result_of(wait_for_next(queue, NULL));
+    assert_ended(&fixture, result, ARGYLE_ERROR_CANCELLED, "cancelled", 2, cases[i].unknown);
+    assert_int_equal(argyle_queue_count(queue), 0);
+    argyle_queue_free(queue);
+    stop(&fixture);
+  }
+}
+
+static void the_place_of_a_call_cancelled_in_its_wait_is_free(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  set_option(fixture, "max_retries", 5);
+  answer_status(fixture, 503, LONG);
+  argyle_queue *queue = new_queue(1);
+  argyle_call *first = submit(queue, fixture->client, GET, NULL);
+  argyle_call *second = submit(queue, fixture->client, GET, NULL);
+  come_to_the_wait(queue, fixture->server, 1);
+  answer_success(fixture);
+  assert_int_equal(argyle_queue_cancel(queue, first, &error), 0);
+  assert_ptr_equal(wait_for_next(queue, NULL), first);
+  assert_ptr_equal(wait_for_next(queue, NULL), second);
+  assert_null(argyle_call_error(second));
+  argyle_call_free(first);
+  argyle_call_free(second);
+  argyle_queue_free(queue);
+}
+
+static void a_queue_and_a_call_are_freed_in_a_wait(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 5);
+  answer_status(fixture, 503, LONG);
+  argyle_queue *queue = new_queue(5);
+  argyle_call *call = submit(queue, fixture->client, GET, NULL);
+  submit(queue, fixture->client, DELETE, NULL);
+  submit(queue, fixture->client, CREATE, NULL);
+  come_to_the_wait(queue, fixture->server, 3);
+  argyle_call_free(call);
+  assert_int_equal(argyle_queue_count(queue), 2);
+  argyle_queue_free(queue);
+  assert_int_equal(hostile_server_requests(fixture->server), 3);
+}
+
+/* An interrupt function that ends the call when it is asked for the third time. */
+static int end_at_the_third_question(void *context) {
+  int *questions = context;
+  (*questions)++;
+  return *questions >= 3;
+}
+
+static void an_interrupt_function_ends_a_wait(void **state) {
+  (void)state;
+  static const struct {
+    operation operation;
+    int unknown;
+  } cases[] = {
+    {{ARGYLE_OPERATION_USER_GET, "u1", NULL}, 0},
+    {{ARGYLE_OPERATION_USER_DELETE, "u1", NULL}, 1},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    for (int way = ONE_LINER; way <= CALL; way++) {
+      argyle_error *error = RUBBISH;
+      int questions = 0;
+      hostile_fixture fixture = start(5);
+      argyle_client *client = argyle_client_with_interrupt(fixture.client, end_at_the_third_question, &questions, &error);
+      assert_null(error);
+      answer_status(&fixture, 500, "0");
+      answer_status(&fixture, 500, LONG);
+      assert_ended(&fixture, carry_out(client, cases[i].operation, way), ARGYLE_ERROR_CANCELLED, "cancelled", 2,
+                   cases[i].unknown);
+      assert_int_equal(questions, 3);
+      argyle_client_free(client);
+      stop(&fixture);
+    }
+  }
+}
+
+static void an_interrupt_function_that_goes_on_leaves_the_wait(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  set_option(fixture, "max_retries", 5);
+  argyle_client *client = argyle_client_with_interrupt(fixture->client, go_on, NULL, &error);
+  answer_status(fixture, 503, "1");
+  answer_success(fixture);
+  int64_t begin = now_ms();
+  assert_succeeded(fixture, carry_out(client, GET, ONE_LINER), 2);
+  assert_true(now_ms() - begin >= 1000);
+  argyle_client_free(client);
+}
+
+/* ---------------------------------------------------------------- Forks */
+
+typedef struct {
+  argyle_queue *queue;
+  argyle_call *call;
+} queue_and_call;
+
+static int use_and_free_in_the_child(void *argument) {
+  queue_and_call *held = argument;
+  argyle_error *error = RUBBISH;
+  int failures = argyle_queue_wait(held->queue, -1, &error) != -1 || argyle_error_code(error) != ARGYLE_ERROR_FORKED;
+  argyle_error_free(error);
+  error = RUBBISH;
+  failures += argyle_queue_cancel(held->queue, held->call, &error) != -1 ||
+              argyle_error_code(error) != ARGYLE_ERROR_FORKED;
+  argyle_error_free(error);
+  argyle_call_free(held->call);
+  argyle_queue_free(held->queue);
+  /* Past the wait, in which nobody is to ask again here. */
+  usleep(1100000);
+  return failures;
+}
+
+static void a_fork_in_a_wait_leaves_the_repetition_to_the_parent(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "max_retries", 5);
+  answer_status(fixture, 503, "1");
+  answer_success(fixture);
+  argyle_queue *queue = new_queue(1);
+  argyle_call *call = submit(queue, fixture->client, DELETE, NULL);
+  come_to_the_wait(queue, fixture->server, 1);
+  queue_and_call held = {queue, call};
+  assert_int_equal(failures_in_child(use_and_free_in_the_child, &held), 0);
+  assert_int_equal(hostile_server_requests(fixture->server), 1);
+  assert_succeeded(fixture, result_of(wait_for_next(queue, NULL)), 2);
+  argyle_queue_free(queue);
+}
+
+/* ---------------------------------------------------------------- The rate limit */
+
+static void each_repetition_takes_its_turn(void **state) {
+  hostile_fixture *fixture = *state;
+  enum { CALLS = 60, RATE = 200 };
+  int results[CALLS] = {0};
+  int attempts = 0;
+  set_option(fixture, "max_retries", 100);
+  set_option(fixture, "max_requests_per_second", RATE);
+  for (int i = 0; i < 20; i++) {
+    answer_status(fixture, i % 10 == 0 ? 429 : 503, "0");
+  }
+  answer_success(fixture);
+  argyle_queue *queue = new_queue(20);
+  int64_t begin = now_ms();
+  for (int i = 0; i < CALLS; i++) {
+    submit(queue, fixture->client, i % 2 == 0 ? GET : CREATE, &results[i]);
+  }
+  for (int i = 0; i < CALLS; i++) {
+    void *tag = NULL;
+    argyle_call *call = wait_for_next(queue, &tag);
+    (*(int *)tag)++;
+    result result = result_of(call);
+    assert_null(result.error);
+    assert_int_equal(result.status, 200);
+    attempts += result.attempts;
+  }
+  int64_t end = now_ms();
+  for (int i = 0; i < CALLS; i++) {
+    assert_int_equal(results[i], 1);
+  }
+  assert_int_equal(attempts, CALLS + 20);
+  assert_int_equal(hostile_server_requests(fixture->server), attempts);
+  /* All but a tenth of a second's worth are spaced. */
+  assert_true(end - begin >= (attempts - RATE / 10 - 1) * 1000 / RATE);
+  assert_int_equal(argyle_queue_count(queue), 0);
+  argyle_queue_free(queue);
+}
+
+/* ---------------------------------------------------------------- Thousands */
+
+/* How many users there are: 2,000, or fewer where ARGYLE_BULK_CALLS says so. */
+static int users = 2000;
+
+typedef struct {
+  int results;
+  bool created;
+  bool unknown;
+  char id[64];
+  int on_server;
+} outcome;
+
+static void note(argyle_call *call, outcome *outcome) {
+  argyle_error *error = RUBBISH;
+  json_t *value = argyle_call_json(call, &error);
+  outcome->results++;
+  assert_in_range(argyle_call_attempts(call), 1, 11);
+  if (error == NULL) {
+    outcome->created = true;
+    if (value != NULL) {
+      snprintf(outcome->id, sizeof outcome->id, "%s", string_at(value, "id"));
+    }
+  } else {
+    outcome->unknown = argyle_error_outcome_is_unknown(error) == 1;
+  }
+  json_decref(value);
+  argyle_error_free(error);
+}
+
+static void look_at_the_server(argyle_client *client, outcome *outcomes) {
+  argyle_user_cursor *cursor = new_cursor(client);
+  argyle_error *error = RUBBISH;
+  json_t *user;
+  for (int i = 0; i < users; i++) {
+    outcomes[i].on_server = 0;
+  }
+  while ((user = argyle_user_cursor_next(cursor, &error)) != NULL) {
+    json_int_t number = json_integer_value(json_object_get(json_object_get(user, "external_metadata"), "number"));
+    assert_in_range(number, 0, users - 1);
+    outcomes[number].on_server++;
+    json_decref(user);
+  }
+  assert_null(error);
+  argyle_user_cursor_free(cursor);
+}
+
+static void create_all(argyle_queue *queue, argyle_client *client, outcome *outcomes) {
+  for (int i = 0; i < users; i++) {
+    char metadata[32];
+    snprintf(metadata, sizeof metadata, "{\"number\": %d}", i);
+    submit(queue, client, (operation){ARGYLE_OPERATION_USER_CREATE, NULL, metadata}, &outcomes[i]);
+  }
+  for (int i = 0; i < users; i++) {
+    void *tag = NULL;
+    argyle_call *call = wait_for_next(queue, &tag);
+    note(call, tag);
+    argyle_call_free(call);
+  }
+  assert_int_equal(argyle_queue_count(queue), 0);
+}
+
+/* Those turned away are repeated, and those that may have happened are not. */
+static void no_creation_is_doubled(void **state) {
+  sandbox *sandbox = *state;
+  outcome *outcomes = calloc((size_t)users, sizeof *outcomes);
+  argyle_queue *queue = new_queue(50);
+  argyle_client *client = client_with_integer(sandbox->url, "max_retries", 10);
+  sandbox_set_faults(sandbox,
+                     "[{\"kind\": \"error\", \"status\": 503, \"method\": \"POST\", \"probability\": 0.2, \"seed\": 1},"
+                     "{\"kind\": \"rate_limit\", \"retry_after\": 0, \"method\": \"POST\", \"probability\": 0.1, "
+                     "\"seed\": 2}, {\"kind\": \"close\", \"when\": \"after\", \"method\": \"POST\", "
+                     "\"probability\": 0.05, \"seed\": 3}]");
+  create_all(queue, client, outcomes);
+  sandbox_set_faults(sandbox, "[]");
+  look_at_the_server(client, outcomes);
+  int created = 0, carried_out = 0;
+  for (int i = 0; i < users; i++) {
+    assert_int_equal(outcomes[i].results, 1);
+    if (outcomes[i].created) {
+      assert_int_equal(outcomes[i].on_server, 1);
+      created++;
+    } else {
+      /* 429 passes after ten repetitions at the most: what is left are those that may have happened. */
+      assert_true(outcomes[i].unknown);
+      assert_in_range(outcomes[i].on_server, 0, 1);
+      carried_out += outcomes[i].on_server;
+    }
+  }
+  assert_true(created > users / 2);
+  assert_true(created < users);
+  assert_true(carried_out > 0);
+  argyle_client_free(client);
+  argyle_queue_free(queue);
+  free(outcomes);
+}
+
+/*
+ * A fifth of all requests fails. One of 10,000,000 calls fails eleven times; and the two halves have clients of their
+ * own, for after four successes and one repetition there is less left of the budget.
+ */
+static void each_reading_and_each_deletion_succeeds(void **state) {
+  sandbox *sandbox = *state;
+  outcome *outcomes = calloc((size_t)users, sizeof *outcomes);
+  argyle_queue *queue = new_queue(200);
+  create_all(queue, sandbox->client, outcomes);
+  argyle_client *clients[] = {
+    client_with_integer(sandbox->url, "max_retries", 10),
+    client_with_integer(sandbox->url, "max_retries", 10),
+  };
+  sandbox_set_faults(sandbox, "[{\"kind\": \"error\", \"status\": 503, \"probability\": 0.2, \"seed\": 4}]");
+  int attempts = 0;
+  for (int i = 0; i < users; i++) {
+    assert_true(outcomes[i].created);
+    outcomes[i].results = 0;
+    operation operation = {i % 2 == 0 ? ARGYLE_OPERATION_USER_GET : ARGYLE_OPERATION_USER_DELETE, outcomes[i].id, NULL};
+    submit(queue, clients[i % 2], operation, &outcomes[i]);
+  }
+  for (int i = 0; i < users; i++) {
+    void *tag = NULL;
+    argyle_call *call = wait_for_next(queue, &tag);
+    ((outcome *)tag)->results++;
+    result result = result_of(call);
+    if (result.error != NULL) {
+      print_error("after %d attempts: %s\n", result.attempts, argyle_error_message(result.error));
+    }
+    assert_null(result.error);
+    attempts += result.attempts;
+  }
+  assert_int_equal(argyle_queue_count(queue), 0);
+  sandbox_set_faults(sandbox, "[]");
+  look_at_the_server(sandbox->client, outcomes);
+  for (int i = 0; i < users; i++) {
+    assert_int_equal(outcomes[i].results, 1);
+    assert_int_equal(outcomes[i].on_server, i % 2 == 0);
+  }
+  assert_true(attempts > users);
+  argyle_client_free(clients[0]);
+  argyle_client_free(clients[1]);
+  argyle_queue_free(queue);
+  free(outcomes);
+}
+
+#define sandbox_test(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_status_that_may_pass_is_repeated),
+    cmocka_unit_test(a_status_that_stays_is_told_after_the_last_repetition),
+    hostile_test(two_repetitions_are_the_default),
+    hostile_test(a_hundred_repetitions_are_the_most),
+    hostile_test(a_wait_is_made_up_where_the_service_asks_for_none),
+    hostile_test(each_answer_counts_anew),
+    cmocka_unit_test(what_will_not_pass_is_told_at_once),
+    hostile_test(an_answer_that_cannot_be_read_is_not_asked_for_again),
+    cmocka_unit_test(a_lost_answer_is_asked_for_again),
+    cmocka_unit_test(a_function_that_blocks_asks_again_too),
+    cmocka_unit_test(a_loss_that_stays_is_told_after_the_last_repetition),
+    hostile_test(a_kept_connection_that_dies_takes_no_repetition),
+    cmocka_unit_test(a_refused_connection_is_tried_again),
+    cmocka_unit_test(a_function_that_blocks_waits_for_a_server_that_starts),
+    cmocka_unit_test(a_server_that_stays_away_is_told_after_the_last_repetition),
+    cmocka_unit_test(a_creation_that_may_have_happened_is_not_repeated),
+    cmocka_unit_test(a_creation_whose_answer_is_lost_is_not_repeated),
+    cmocka_unit_test(a_creation_on_a_kept_connection_that_dies_is_not_repeated),
+    cmocka_unit_test(a_creation_that_was_turned_away_is_repeated),
+    hostile_test(a_creation_is_repeated_after_429_without_a_wait),
+    cmocka_unit_test(a_creation_that_is_repeated_stops_where_it_may_have_happened),
+    cmocka_unit_test(a_creation_that_is_turned_away_to_the_end_has_not_happened),
+    cmocka_unit_test(a_deletion_that_finds_nothing_after_it_may_have_happened_succeeds),
+    cmocka_unit_test(a_deletion_that_finds_nothing_after_a_loss_succeeds),
+    cmocka_unit_test(a_deletion_that_was_turned_away_and_finds_nothing_fails),
+    cmocka_unit_test(a_deletion_that_was_refused_and_finds_nothing_fails),
+    hostile_test(a_deletion_remembers_every_attempt),
+    hostile_test(a_deletion_that_ends_by_a_refusal_may_have_happened_before),
+    cmocka_unit_test(other_operations_that_find_nothing_fail),
+    hostile_test(a_wait_in_seconds_is_made),
+    hostile_test(a_wait_until_a_date_is_made),
+    cmocka_unit_test(a_wait_that_is_too_long_is_told_at_once),
+    hostile_test(a_wait_that_becomes_too_long_is_told_then),
+    cmocka_unit_test(a_deadline_ends_repetitions),
+    cmocka_unit_test(a_deadline_that_passes_in_an_attempt_is_named),
+    cmocka_unit_test(the_limit_that_ends_the_call_is_named),
+    cmocka_unit_test(a_wait_that_the_deadline_would_cut_is_not_begun),
+    hostile_test(a_deadline_that_passes_in_a_wait_for_the_rate_limit_is_named),
+    hostile_test(a_deadline_begins_with_each_call),
+    hostile_test(an_option_that_breaks_a_rule_is_refused),
+    hostile_test(an_option_within_its_range_is_accepted),
+    hostile_test(an_outage_ends_repetitions),
+    hostile_test(an_outage_ends_the_repetitions_of_a_queue),
+    hostile_test(clients_made_from_another_share_its_repetitions),
+    hostile_test(five_successes_allow_one_repetition_more),
+    hostile_test(a_time_out_costs_two_repetitions),
+    cmocka_unit_test(a_cursor_asks_for_its_pages_again),
+    hostile_test(a_cursor_goes_on_after_lost_connections_and_time_outs),
+    hostile_test(a_cursor_that_fails_in_the_end_goes_on_later),
+    hostile_test(a_cursor_has_a_deadline_for_each_page),
+    hostile_test(a_cursor_is_freed_in_a_wait),
+    cmocka_unit_test(a_call_is_cancelled_in_its_wait),
+    hostile_test(the_place_of_a_call_cancelled_in_its_wait_is_free),
+    hostile_test(a_queue_and_a_call_are_freed_in_a_wait),
+    cmocka_unit_test(an_interrupt_function_ends_a_wait),
+    hostile_test(an_interrupt_function_that_goes_on_leaves_the_wait),
+    hostile_test(a_fork_in_a_wait_leaves_the_repetition_to_the_parent),
+    hostile_test(each_repetition_takes_its_turn),
+    sandbox_test(no_creation_is_doubled),
+    sandbox_test(each_reading_and_each_deletion_succeeds),
+  };
+  const char *fewer = getenv("ARGYLE_BULK_CALLS");
+  if (fewer != NULL && atoi(fewer) < users) {
+    users = atoi(fewer);
+  }
+  return cmocka_run_group_tests_name("retries", tests, NULL, NULL);
+}
