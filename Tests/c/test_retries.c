@@ -990,6 +990,39 @@ static void a_deadline_that_passes_in_a_wait_for_the_rate_limit_is_named(void **
   assert_true(now_ms() - begin >= 300);
 }
 
+/* Submits a creation, drives the queue until it is sent, and comes back after the deadline. */
+static void leave_a_creation_alone(hostile_fixture *fixture, argyle_queue *queue) {
+  argyle_error *error = RUBBISH;
+  set_option(fixture, "deadline_ms", 300);
+  /* Not so soon that it is taken below. */
+  hostile_server_answer(fixture->server, (hostile_answer){
+    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{\"id\": \"u1\", \"token\": \"t\"}", .delay_ms = 50});
+  submit(queue, fixture->client, CREATE, NULL);
+  do {
+    assert_int_equal(argyle_queue_drive(queue, &error), 0);
+    usleep(1000);
+  } while (hostile_server_requests(fixture->server) == 0);
+  usleep(400000);
+}
+
+static void an_answer_that_came_before_the_deadline_is_taken_when_driven_later(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  argyle_queue *queue = new_queue(1);
+  leave_a_creation_alone(fixture, queue);
+  assert_int_equal(argyle_queue_drive(queue, &error), 1);
+  assert_succeeded(fixture, result_of(wait_for_next(queue, NULL)), 1);
+  argyle_queue_free(queue);
+}
+
+static void an_answer_that_came_before_the_deadline_is_taken_when_waited_for_later(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_queue *queue = new_queue(1);
+  leave_a_creation_alone(fixture, queue);
+  assert_succeeded(fixture, result_of(wait_for_next(queue, NULL)), 1);
+  argyle_queue_free(queue);
+}
+
 static void a_deadline_begins_with_each_call(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "deadline_ms", 500);
@@ -1277,6 +1310,25 @@ static void a_cursor_has_a_deadline_for_each_page(void **state) {
   assert_user(cursor, "u3");
   assert_end(cursor);
   argyle_user_cursor_free(cursor);
+}
+
+/* Time in which the cursor was not used does not count as the server's. */
+static void a_page_that_came_before_the_deadline_is_not_asked_for_again(void **state) {
+  hostile_fixture *fixture = *state;
+  set_option(fixture, "deadline_ms", 300);
+  hostile_server_answer_json(fixture->server, 200, PAGE_1);
+  hostile_server_answer_json(fixture->server, 200, PAGE_2);
+  argyle_user_cursor *cursor = new_cursor(fixture->client);
+  assert_user(cursor, "u1");
+  while (hostile_server_requests(fixture->server) < 2) {
+    usleep(1000);
+  }
+  usleep(400000);
+  assert_user(cursor, "u2");
+  assert_user(cursor, "u3");
+  assert_end(cursor);
+  argyle_user_cursor_free(cursor);
+  assert_int_equal(hostile_server_requests(fixture->server), 2);
 }
 
 /* Walked on or not, a cursor that waits between two attempts may be freed. */
@@ -1662,6 +1714,8 @@ int main(void) {
     cmocka_unit_test(the_limit_that_ends_the_call_is_named),
     cmocka_unit_test(a_wait_that_the_deadline_would_cut_is_not_begun),
     hostile_test(a_deadline_that_passes_in_a_wait_for_the_rate_limit_is_named),
+    hostile_test(an_answer_that_came_before_the_deadline_is_taken_when_driven_later),
+    hostile_test(an_answer_that_came_before_the_deadline_is_taken_when_waited_for_later),
     hostile_test(a_deadline_begins_with_each_call),
     hostile_test(an_option_that_breaks_a_rule_is_refused),
     hostile_test(an_option_within_its_range_is_accepted),
@@ -1674,6 +1728,7 @@ int main(void) {
     hostile_test(a_cursor_goes_on_after_lost_connections_and_time_outs),
     hostile_test(a_cursor_that_fails_in_the_end_goes_on_later),
     hostile_test(a_cursor_has_a_deadline_for_each_page),
+    hostile_test(a_page_that_came_before_the_deadline_is_not_asked_for_again),
     hostile_test(a_cursor_is_freed_in_a_wait),
     cmocka_unit_test(a_call_is_cancelled_in_its_wait),
     hostile_test(the_place_of_a_call_cancelled_in_its_wait_is_free),
