@@ -1315,9 +1315,12 @@ static void a_cursor_has_a_deadline_for_each_page(void **state) {
 /* Time in which the cursor was not used does not count as the server's. */
 static void a_page_that_came_before_the_deadline_is_not_asked_for_again(void **state) {
   hostile_fixture *fixture = *state;
+  char answer[256];
+  snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(PAGE_2), PAGE_2);
   set_option(fixture, "deadline_ms", 300);
   hostile_server_answer_json(fixture->server, 200, PAGE_1);
-  hostile_server_answer_json(fixture->server, 200, PAGE_2);
+  /* Not so soon that it is taken with the first user. */
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes = answer, .delay_ms = 50});
   argyle_user_cursor *cursor = new_cursor(fixture->client);
   assert_user(cursor, "u1");
   while (hostile_server_requests(fixture->server) < 2) {
