@@ -272,7 +272,7 @@ argyle_client *argyle_client_new(const json_t *options, argyle_error **error);
  * Makes a client like another, with some options changed, that shares its connections.
  *
  * It is cheap: make one for the time-outs of a single call. Both may be freed in any order. It shares the rate
- * limit too, unless max_requests_per_second is among the overrides.
+ * limit too, unless max_requests_per_second is among the overrides, and what is left for repetitions in an outage.
  *
  * @param client     The client to start from. Not NULL.
  * @param overrides  A JSON object of options as for argyle_client_new(), each replacing the client's own;
@@ -801,7 +801,8 @@ typedef struct argyle_queue argyle_queue;
  * @param options  A JSON object, or NULL for the defaults; an unknown key or a wrong type is an argument error that
  *                 names it:
  *
- *   max_in_flight  integer  1 to 1000, default 50: how many calls may be under way at once; others wait
+ *   max_in_flight  integer  1 to 1000, default 50: how many calls may be under way at once, the waits between their
+ *                           attempts included; others wait
  *
  * @param error    Where to put the error; may be NULL.
  * @return a queue to be freed with argyle_queue_free(), or NULL on failure.

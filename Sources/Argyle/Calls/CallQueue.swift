@@ -184,7 +184,7 @@ extension CallQueue {
   /// Does all that can be done without waiting.
   package func drive() throws(ArgyleError) {
     try checkUsable()
-    noteAbsence()
+    _ = noteAbsence()
     guard multi.wait(0) != .broken else { throw breakDown() }
     round()
   }
@@ -203,12 +203,13 @@ extension CallQueue {
       if cancellation.isCancelled { cancelAll() }
     }
     defer { if ends.cancellation != nil { multi.poller.watch(cancellation: nil) } }
-    noteAbsence()
+    let wasAway = noteAbsence()
     let start = MonotonicClock.now
     let end = milliseconds.map { start + Int64($0) * 1000 }
     var nextQuestion = interruption.map { _ in start + CallQueue.timeBetweenQuestions }
     // Where there is no wait below, what has come is looked for all the same.
-    if finishedCount > 0 || milliseconds == 0, multi.wait(0) == .broken { throw breakDown() }
+    let looks = wasAway || finishedCount > 0 || milliseconds == 0
+    if looks, multi.wait(0) == .broken { throw breakDown() }
     round()
     while finishedCount == 0, count > 0 {
       let time = min(nextDue, end ?? Int64.max, nextQuestion ?? Int64.max)
@@ -372,14 +373,15 @@ extension CallQueue {
     return hasAny
   }
 
-  /// Gives back the time in which the host did not drive the queue though the descriptor was readable.
+  /// Gives back the time in which the host did not drive the queue though the descriptor was readable, and tells
+  /// whether there was such a time.
   ///
   /// Of the time that an attempt has left the pause takes half at the most, so that what has come meanwhile can be
   /// read; but it takes something, or else a host that is always late would wait for ever.
-  private func noteAbsence() {
+  private func noteAbsence() -> Bool {
     let now = MonotonicClock.now
     let expected = min(lastRound + CallQueue.tick, max(nextDue, lastRound))
-    guard !active.isEmpty, now > expected + CallQueue.slack else { return }
+    guard !active.isEmpty, now > expected + CallQueue.slack else { return false }
     for call in active {
       guard case .running(let easy, let deadline) = call.state else { continue }
       let left = max(deadline - lastRound, 0)
@@ -390,6 +392,7 @@ extension CallQueue {
     }
     // To be found anew.
     earliestDue = now
+    return true
   }
 }
 

@@ -6,6 +6,12 @@ package struct TransferFailure: Sendable {
   /// What was wrong, for people.
   let reason: String
 
+  /// How long the attempt took, in milliseconds.
+  ///
+  /// It stands before the truth values on purpose: valgrind would take an event's mark, which the compiler would put
+  /// into the gap behind them, for unset.
+  let milliseconds: Int
+
   /// Whether the request may have reached the service.
   let mayHaveBeenReceived: Bool
 
@@ -17,9 +23,6 @@ package struct TransferFailure: Sendable {
 
   /// Whether nobody drove the queue for so long that the server may have lost patience.
   let hostWasAway: Bool
-
-  /// How long the attempt took, in milliseconds.
-  let milliseconds: Int
 
   /// The head of the answer, where all of it came before the attempt failed.
   let head: ResponseHead?
