@@ -17,18 +17,18 @@ struct BaseURL: Sendable {
 
   /// Checks a URL; an error names the rule that it breaks, but does not show it, for it may hold a password.
   init(_ url: String, allowInsecureHTTP: Bool) throws(ArgyleError) {
-    guard let parts = try URLParts(url), let scheme = parts[CURLUPART_SCHEME],
-      let host = parts[CURLUPART_HOST], !host.isEmpty
+    guard let parts = try URLParts(url), let scheme = try parts[CURLUPART_SCHEME],
+      let host = try parts[CURLUPART_HOST], !host.isEmpty
     else { throw BaseURL.error("must be a URL such as https://api.argyle.com") }
 
     isSecure = scheme.utf8.elementsEqual("https".utf8)
     guard isSecure || scheme.utf8.elementsEqual("http".utf8) else {
       throw BaseURL.error("must begin with https:// or http://")
     }
-    guard parts[CURLUPART_USER] == nil, parts[CURLUPART_PASSWORD] == nil else {
+    guard try parts[CURLUPART_USER] == nil, try parts[CURLUPART_PASSWORD] == nil else {
       throw BaseURL.error("must not contain a user name or password")
     }
-    guard parts[CURLUPART_ZONEID] == nil else {
+    guard try parts[CURLUPART_ZONEID] == nil else {
       throw BaseURL.error("must not contain a zone of an IPv6 address")
     }
     // libcurl does not report an empty query or fragment, hence the look at the text.
@@ -43,8 +43,8 @@ struct BaseURL: Sendable {
       )
     }
 
-    authority = parts[CURLUPART_PORT].map { "\(host):\($0)" } ?? host
-    let path = BaseURL.withoutSlashesAtEnd(parts[CURLUPART_PATH] ?? "")
+    authority = try parts[CURLUPART_PORT].map { "\(host):\($0)" } ?? host
+    let path = BaseURL.withoutSlashesAtEnd(try parts[CURLUPART_PATH] ?? "")
     guard !path.utf8.reversed().starts(with: "/v1".utf8.reversed()) else {
       throw BaseURL.error("must not end with /v1, which is added to it")
     }

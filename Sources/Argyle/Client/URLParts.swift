@@ -13,9 +13,10 @@ final class URLParts {
     guard let handle = curl_url() else { throw .outOfMemory }
     self.init(handle)
     let flags = anyScheme ? UInt32(CURLU_NON_SUPPORT_SCHEME) : 0
-    guard !url.utf8.contains(0), curl_url_set(handle, CURLUPART_URL, url, flags) == CURLUE_OK else {
-      return nil
-    }
+    guard !url.utf8.contains(0) else { return nil }
+    let result = curl_url_set(handle, CURLUPART_URL, url, flags)
+    guard result != CURLUE_OUT_OF_MEMORY else { throw .outOfMemory }
+    guard result == CURLUE_OK else { return nil }
   }
 
   deinit {
@@ -24,10 +25,15 @@ final class URLParts {
 
   /// A part as it is written, or with its percent-encoding resolved; nil where there is none.
   subscript(part: CURLUPart, decoded decoded: Bool = false) -> String? {
-    var text: UnsafeMutablePointer<CChar>?
-    let flags = decoded ? UInt32(CURLU_URLDECODE) : 0
-    guard curl_url_get(handle, part, &text, flags) == CURLUE_OK, let text else { return nil }
-    defer { curl_free(text) }
-    return String(cString: text)
+    get throws(ArgyleError) {
+      var text: UnsafeMutablePointer<CChar>?
+      let flags = decoded ? UInt32(CURLU_URLDECODE) : 0
+      let result = curl_url_get(handle, part, &text, flags)
+      // Not taken for a part that is not there: a URL without its port is another one.
+      guard result != CURLUE_OUT_OF_MEMORY else { throw .outOfMemory }
+      guard result == CURLUE_OK, let text else { return nil }
+      defer { curl_free(text) }
+      return String(cString: text)
+    }
   }
 }

@@ -20,9 +20,9 @@ struct Proxy {
     }
     let schemes = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
     guard !url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }),
-      let parts = try URLParts(url, anyScheme: true), let scheme = parts[CURLUPART_SCHEME],
+      let parts = try URLParts(url, anyScheme: true), let scheme = try parts[CURLUPART_SCHEME],
       schemes.contains(where: { $0.utf8.elementsEqual(scheme.utf8) }),
-      parts[CURLUPART_HOST]?.utf8.isEmpty == false
+      try parts[CURLUPART_HOST]?.utf8.isEmpty == false
     else {
       throw ArgyleError(
         .argument,
@@ -30,7 +30,7 @@ struct Proxy {
       )
     }
     secrets = [
-      parts[CURLUPART_PASSWORD], parts[CURLUPART_PASSWORD, decoded: true],
+      try parts[CURLUPART_PASSWORD], try parts[CURLUPART_PASSWORD, decoded: true],
     ].compactMap { $0 }
   }
 }
