@@ -9,7 +9,9 @@ package struct JSONSyntaxError: Error {
   package let isOutOfMemory: Bool
 
   init(_ failure: inout json_error_t) {
-    isOutOfMemory = json_error_code(&failure) == json_error_out_of_memory
+    // Where jansson has no memory for one of its objects, it says nothing at all.
+    let isSilent = withUnsafeBytes(of: &failure.text) { $0.first == 0 }
+    isOutOfMemory = isSilent || json_error_code(&failure) == json_error_out_of_memory
     let text = withUnsafeBytes(of: &failure.text) { bytes in
       String(decoding: JSONSyntaxError.reason(in: bytes), as: UTF8.self)
     }
