@@ -319,6 +319,21 @@ extension CallQueue {
       hasAny = true
       step(call, release(call, easy).outcome(of: result, easy))
     }
+    if multi.hasFailed {
+      hasAny = endRunning("memory ran out") || hasAny
+      multi.renew()
+    }
+    return hasAny
+  }
+
+  /// Ends all attempts under way, and tells whether there were any.
+  private func endRunning(_ reason: String) -> Bool {
+    var hasAny = false
+    for call in active {
+      guard case .running(let easy, _) = call.state else { continue }
+      hasAny = true
+      step(call, release(call, easy).outcome(.internal, reason))
+    }
     return hasAny
   }
 

@@ -10,12 +10,24 @@ final class MultiHandle {
   /// The connections whose end the server has announced.
   let endedConnections = EndedConnections()
 
-  private let multi: UnsafeMutableRawPointer
+  private var multi: UnsafeMutableRawPointer
+  private let connections: Int
   let mark: ProcessMark
   /// When libcurl wants to be called, in microseconds: 0 for at once, nil for not at all.
   private(set) var due: Int64?
+  /// Whether libcurl could not go on with a transfer, and does not tell with which: then all are to be taken out, and
+  /// ``renew()`` is to be called.
+  private(set) var hasFailed = false
+  /// Whether libcurl's handle is not to be used any more.
+  private var isSpoiled = false
 
-  private init(_ poller: Poller, _ multi: UnsafeMutableRawPointer, _ mark: ProcessMark) {
+  private init(
+    _ poller: Poller,
+    _ multi: UnsafeMutableRawPointer,
+    _ connections: Int,
+    _ mark: ProcessMark
+  ) {
+    self.connections = connections
     self.mark = mark
     self.poller = poller
     self.multi = multi
@@ -24,8 +36,8 @@ final class MultiHandle {
   /// Makes a handle that keeps so many connections; nil where memory or descriptors ran out.
   static func make(connections: Int, _ mark: ProcessMark) -> MultiHandle? {
     guard let poller = Poller.make(mark), let multi = curl_multi_init() else { return nil }
-    let handle = MultiHandle(poller, multi, mark)
-    return handle.configure(connections) == CURLM_OK ? handle : nil
+    let handle = MultiHandle(poller, multi, connections, mark)
+    return handle.configure() == CURLM_OK ? handle : nil
   }
 
   deinit {
@@ -33,7 +45,7 @@ final class MultiHandle {
     if mark.isOfThisProcess { curl_multi_cleanup(multi) }
   }
 
-  private func configure(_ connections: Int) -> CURLMcode {
+  private func configure() -> CURLMcode {
     let context = Unmanaged.passUnretained(self).toOpaque()
     let results = [
       argyle_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, connections),
@@ -69,7 +81,8 @@ final class MultiHandle {
 extension MultiHandle {
   /// Starts a transfer that was prepared.
   func add(_ easy: EasyHandle) -> Bool {
-    curl_multi_add_handle(multi, easy.handle) == CURLM_OK
+    guard !hasFailed, !isSpoiled || renew() else { return false }
+    return curl_multi_add_handle(multi, easy.handle) == CURLM_OK
   }
 
   /// Takes a transfer out, ended or not.
@@ -97,16 +110,38 @@ extension MultiHandle {
   func wait(_ milliseconds: Int32) -> Poller.End {
     var running: Int32 = 0
     return poller.wait(milliseconds) { ready in
-      curl_multi_socket_action(multi, ready.socket, ready.events, &running)
+      guard !isSpoiled else { return }
+      note(curl_multi_socket_action(multi, ready.socket, ready.events, &running))
     }
   }
 
   /// Lets libcurl do what is due, and tells whether anything was.
   func runDue(_ now: Int64) -> Bool {
-    guard let due, due <= now else { return false }
+    guard !isSpoiled, let due, due <= now else { return false }
     self.due = nil
     var running: Int32 = 0
-    curl_multi_socket_action(multi, CURL_SOCKET_BAD, 0, &running)
+    note(curl_multi_socket_action(multi, CURL_SOCKET_BAD, 0, &running))
     return true
+  }
+
+  private func note(_ result: CURLMcode) {
+    guard result != CURLM_OK else { return }
+    hasFailed = true
+    isSpoiled = true
+    due = nil
+  }
+
+  /// Goes on with another of libcurl's handles, without transfers and connections; false where memory ran out.
+  ///
+  /// One that has failed may have kept a socket in mind that was closed, and crash when its number is given again.
+  @discardableResult
+  func renew() -> Bool {
+    hasFailed = false
+    guard let other = curl_multi_init() else { return false }
+    curl_multi_cleanup(multi)
+    multi = other
+    due = nil
+    isSpoiled = configure() != CURLM_OK
+    return !isSpoiled
   }
 }
