@@ -6,7 +6,9 @@ import Interop
 /// What all requests of a client have in common is set once: setting it anew for each would cost as much as the
 /// rest of a request does here.
 final class EasyHandle {
-  let handle: UnsafeMutableRawPointer
+  private(set) var handle: UnsafeMutableRawPointer
+  /// Whether nothing was set yet.
+  private var isNew = true
   /// The attempt that the handle is making or has made.
   let transfer: Transfer
   /// The call that the attempt is for, which its queue holds.
@@ -101,7 +103,8 @@ extension EasyHandle {
       guard let headers = headers(for: request) else { return CURLE_OUT_OF_MEMORY }
       options.set(CURLOPT_HTTPHEADER, list: headers)
       options.set(request.method)
-      method = request.method
+      // To be set again where a part of it could not be.
+      method = options.result == CURLE_OK ? request.method : nil
     }
     if request.method.hasBody { options.set(body: request.body ?? []) }
     url.removeAll(keepingCapacity: true)
@@ -146,8 +149,8 @@ extension EasyHandle {
 
   /// Lets the handle be set up anew for the next attempt.
   ///
-  /// libcurl counts how often it would have sent requests again, over all transfers of a handle until that is reset,
-  /// and gives up after five.
+  /// libcurl counts how often it would have sent requests again, over all transfers of a handle, and gives up after
+  /// five.
   func forgetSettings() {
     settings = nil
   }
@@ -160,7 +163,13 @@ extension EasyHandle {
 
   /// Sets what all requests with these settings have in common.
   private func configure(_ settings: TransferSettings) -> CURLcode {
-    curl_easy_reset(handle)
+    if !isNew {
+      // Not `curl_easy_reset`, which does not tell where memory ran out, and then leaves some defaults out.
+      guard let other = curl_easy_init() else { return CURLE_OUT_OF_MEMORY }
+      curl_easy_cleanup(handle)
+      handle = other
+    }
+    isNew = false
     var options = OptionList(handle)
     options.set(CURLOPT_PRIVATE, pointer: Unmanaged.passUnretained(self).toOpaque())
     options.set(CURLOPT_ERRORBUFFER, pointer: errorText)
