@@ -212,8 +212,10 @@ extension Transfer {
         head: head
       )
     }
-    // libcurl calls a header line that is longer than its bound a want of memory.
-    let hasEndlessLine = result == CURLE_OUT_OF_MEMORY && mayHaveBeenReceived && !hasWholeHead
+    // libcurl calls a header line that is longer than its bound a want of memory. Before the answer, it is one.
+    let hasEndlessLine =
+      result == CURLE_OUT_OF_MEMORY && mayHaveBeenReceived && !hasWholeHead
+      && easy.times.answerBegan > 0
     if hasTooLargeHead || hasEndlessLine {
       let reason = "the headers of the answer are larger than \(Transfer.maxHeadBytes) bytes"
       return TransferFailure(.tooLarge, reason, mayHaveBeenReceived: true, head: head)
