@@ -484,7 +484,7 @@ extension CallQueue {
 
   private func send(_ call: Call, until deadline: Int64) {
     let settings = call.client.settings
-    guard let easy = idle.popLast() ?? EasyHandle(multi) else {
+    guard let easy = idle.popLast() ?? EasyHandle.make(multi) else {
       let reason = "memory ran out"
       return step(call, .givenUp(TransferFailure(.internal, reason, mayHaveBeenReceived: false)))
     }

@@ -27,8 +27,12 @@ final class EasyHandle {
   private var url: [UInt8] = []
 
   /// Makes a handle for the transfers of a multi handle; nil where memory ran out.
-  init?(_ multi: MultiHandle) {
-    guard let handle = curl_easy_init() else { return nil }
+  static func make(_ multi: MultiHandle) -> EasyHandle? {
+    // Not in the initialiser: Embedded Swift leaks an object whose initialiser fails before all of it is set.
+    curl_easy_init().map { EasyHandle($0, multi) }
+  }
+
+  private init(_ handle: UnsafeMutableRawPointer, _ multi: MultiHandle) {
     self.handle = handle
     poller = multi.poller
     mark = multi.mark
