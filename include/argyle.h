@@ -77,7 +77,7 @@ enum {
   ARGYLE_ERROR_ARGUMENT = 1,         /**< The caller passed something that breaks a rule; nothing was sent. */
   ARGYLE_ERROR_CONNECTION = 2,       /**< The host could not be reached, or the connection was lost. */
   ARGYLE_ERROR_TLS = 3,              /**< No secure connection: certificate, host name or protocol version. */
-  ARGYLE_ERROR_TIMEOUT = 4,          /**< timeout_ms, connect_timeout_ms or deadline_ms passed. */
+  ARGYLE_ERROR_TIMEOUT = 4,          /**< A limit passed: the message names which _ms option. */
   ARGYLE_ERROR_PROTOCOL = 5,         /**< The answer cannot be read: not HTTP, not JSON, or the wrong JSON. */
   ARGYLE_ERROR_TOO_LARGE = 6,        /**< The answer, decoded, is larger than max_response_bytes. */
   ARGYLE_ERROR_AUTHENTICATION = 7,   /**< 401: the API key is wrong, or of the other environment. */
@@ -234,6 +234,8 @@ typedef struct argyle_client argyle_client;
  *                                 unless allow_insecure_http
  *   timeout_ms           integer  1 to 2147483647, default 30000: the time of one attempt, connecting included
  *   connect_timeout_ms   integer  1 to 2147483647, default 10000: the time to resolve, connect and secure
+ *   stall_timeout_ms     integer  1 to 2147483647; absent: none. The longest time in which no byte of an attempt
+ *                                 comes or goes once it is connected, the wait for the answer included
  *   deadline_ms          integer  1 to 2147483647; absent: none. The time of a whole call from its turn on, across
  *                                 attempts and the waits between them
  *   max_retries          integer  0 to 100, default 2: how often a call is repeated after a failure that may pass: a

@@ -110,6 +110,11 @@ package struct CallMachine {
       : "deadline_ms (\(limits.deadlineMilliseconds ?? 0)) has passed"
   }
 
+  /// What is to be said of an attempt in which no byte came or went for too long.
+  var stallReason: String {
+    "no byte came or went within stall_timeout_ms (\(limits.stallTimeoutMilliseconds ?? 0))"
+  }
+
   private mutating func finish(_ response: Response, at now: Int64, random: () -> Double) -> Step {
     let answer = Answer(
       context: context,

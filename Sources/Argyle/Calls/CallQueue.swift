@@ -375,17 +375,33 @@ extension CallQueue {
         hasAny = true
         goOn(call)
       case .running(let easy, let deadline):
-        guard deadline <= lastRound else {
-          earliestDue = min(earliestDue, deadline)
+        let stallEnd = stallEnd(call, easy)
+        guard min(deadline, stallEnd) <= lastRound else {
+          earliestDue = min(earliestDue, deadline, stallEnd)
           continue
         }
         hasAny = true
-        let reason = call.machine?.timeOutReason(at: lastRound) ?? ""
-        step(call, release(call, easy).outcome(.timeout, reason))
+        let isStalled = stallEnd < deadline
+        let reason =
+          isStalled ? call.machine?.stallReason : call.machine?.timeOutReason(at: lastRound)
+        step(call, release(call, easy).outcome(.timeout, reason ?? ""))
       case .ready, .waiting, .finished: break
       }
     }
     return hasAny
+  }
+
+  /// When an attempt will have stalled unless a byte comes or goes before.
+  private func stallEnd(_ call: Call, _ easy: EasyHandle) -> Int64 {
+    guard let limit = stallLimit(of: call) else { return Int64.max }
+    easy.noteSentBytes(at: lastRound)
+    // Before the connection stands, its own time-out holds.
+    return (easy.transfer.lastProgress ?? lastRound) + limit
+  }
+
+  /// How long no byte of an attempt may come or go, in microseconds; nil: any time.
+  private func stallLimit(of call: Call) -> Int64? {
+    call.client.settings.limits.stallTimeoutMilliseconds.map { Int64($0) * 1000 }
   }
 
   /// Gives back the time in which the host did not drive the queue though the descriptor was readable, and tells
@@ -403,7 +419,7 @@ extension CallQueue {
       let charged = min(expected - lastRound, left / 2)
       let end = min(now + left - charged, call.machine?.deadline ?? Int64.max)
       call.state = .running(easy, deadline: end)
-      easy.transfer.hostWasAway = true
+      easy.transfer.noteAbsence(until: now)
     }
     // To be found anew.
     earliestDue = now
@@ -491,6 +507,7 @@ extension CallQueue {
     if call.times.sentAt == 0 { call.times.sentAt = lastRound }
     call.state = .running(easy, deadline: deadline)
     earliestDue = min(earliestDue, deadline)
+    if let limit = stallLimit(of: call) { earliestDue = min(earliestDue, lastRound + limit) }
     easy.call = call
     var result = easy.prepare(call.request, settings)
     if result == CURLE_OK, !multi.add(easy) { result = CURLE_FAILED_INIT }

@@ -17,6 +17,11 @@ public struct ClientOptions: Sendable {
   /// The time to resolve, connect and secure (`connect_timeout_ms`): 1 to 2147483647 ms.
   public var connectTimeout: Duration = .seconds(10)
 
+  /// The longest time in which no byte of an attempt comes or goes (`stall_timeout_ms`); nil for any.
+  ///
+  /// It begins when the connection stands, so that the time until the answer begins counts: 1 to 2147483647 ms.
+  public var stallTimeout: Duration?
+
   /// The time of a whole call, across attempts and the waits between them (`deadline_ms`); nil for any.
   ///
   /// It begins when the call has its turn: 1 to 2147483647 ms.

@@ -62,7 +62,7 @@ final class EasyHandle {
   var errorMessage: String { String(cString: errorText) }
 }
 
-// MARK: - Times
+// MARK: - Times and sizes
 
 extension EasyHandle {
   /// How long the last transfer took, and when what happened in it.
@@ -72,19 +72,34 @@ extension EasyHandle {
     argyle_curl_get_long(handle, CURLINFO_NUM_CONNECTS, &connections)
     // On a kept connection libcurl tells how long it took to find it.
     if connections > 0 {
-      times.nameResolved = time(CURLINFO_NAMELOOKUP_TIME_T)
-      times.connected = time(CURLINFO_CONNECT_TIME_T)
-      times.secured = time(CURLINFO_APPCONNECT_TIME_T)
+      times.nameResolved = number(CURLINFO_NAMELOOKUP_TIME_T)
+      times.connected = number(CURLINFO_CONNECT_TIME_T)
+      times.secured = number(CURLINFO_APPCONNECT_TIME_T)
     }
-    times.answerBegan = time(CURLINFO_STARTTRANSFER_TIME_T)
-    times.ended = time(CURLINFO_TOTAL_TIME_T)
+    times.answerBegan = number(CURLINFO_STARTTRANSFER_TIME_T)
+    times.ended = number(CURLINFO_TOTAL_TIME_T)
     return times
   }
 
-  private func time(_ information: CURLINFO) -> Int64 {
-    var microseconds: curl_off_t = 0
-    let result = argyle_curl_get_offset(handle, information, &microseconds)
-    return result == CURLE_OK ? Int64(microseconds) : 0
+  /// The time for connecting, where that is what ended the attempt.
+  ///
+  /// libcurl has the same result for an operating system that gave up.
+  func exceededConnectTimeout(_ result: CURLcode) -> Int? {
+    guard result == CURLE_OPERATION_TIMEDOUT, let limit = settings?.connectTimeoutMilliseconds,
+      times.ended >= Int64(limit) * 1000
+    else { return nil }
+    return limit
+  }
+
+  /// Lets the attempt know how much of its body was sent, which libcurl does not tell by itself.
+  func noteSentBytes(at now: Int64) {
+    transfer.noteSent(bytes: number(CURLINFO_SIZE_UPLOAD_T), at: now)
+  }
+
+  private func number(_ information: CURLINFO) -> Int64 {
+    var number: curl_off_t = 0
+    let result = argyle_curl_get_offset(handle, information, &number)
+    return result == CURLE_OK ? Int64(number) : 0
   }
 }
 
@@ -93,7 +108,7 @@ extension EasyHandle {
 extension EasyHandle {
   /// Makes the handle ready for one attempt.
   func prepare(_ request: Request, _ settings: TransferSettings) -> CURLcode {
-    transfer.begin(maxResponseBytes: settings.maxResponseBytes)
+    transfer.begin(settings)
     errorText.pointee = 0
     if self.settings !== settings {
       self.settings = nil

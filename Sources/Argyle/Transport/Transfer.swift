@@ -6,6 +6,8 @@ import Interop
 final class Transfer {
   /// The most bytes of header lines: less than libcurl's own bound for a head.
   private static let maxHeadBytes = 256 * 1024
+  /// The most header lines, trailers and those of interim answers included.
+  private static let maxHeadLines = 1000
 
   private var maxResponseBytes = 0
   private var body: [UInt8] = []
@@ -16,15 +18,22 @@ final class Transfer {
   private var hasWholeHead = false
   /// The bytes of all header lines, trailers included.
   private var headBytes = 0
+  private var headLines = 0
   /// How often a connection stood ready for the request.
   private var readyConnections = 0
+  /// When a byte was last seen to come or go, in microseconds; nil until the connection stands.
+  private(set) var lastProgress: Int64?
+  /// Whether ``lastProgress`` is wanted, for looking at the clock takes time.
+  private var isProgressWatched = false
+  /// The bytes of the body that were seen to go.
+  private var sentBytes: Int64 = 0
   /// The request's HTTP/2 stream, where the connection is traced.
   private var stream = StreamTrace()
   private var isTraced = false
   private let endedConnections: EndedConnections
 
   /// Whether nobody drove the queue for so long that the server may have lost patience.
-  var hostWasAway = false
+  private var hostWasAway = false
 
   init(_ endedConnections: EndedConnections) {
     self.endedConnections = endedConnections
@@ -40,16 +49,37 @@ final class Transfer {
   var mayHaveBeenReceived: Bool { readyConnections > 0 && !isRefused }
 
   /// Starts anew.
-  func begin(maxResponseBytes: Int) {
-    self.maxResponseBytes = maxResponseBytes
+  func begin(_ settings: TransferSettings) {
+    maxResponseBytes = settings.maxResponseBytes
+    isProgressWatched = settings.limits.stallTimeoutMilliseconds != nil
+    lastProgress = nil
+    sentBytes = 0
     forgetAnswer()
     isTooLarge = false
     hasTooLargeHead = false
     hasWholeHead = false
     headBytes = 0
+    headLines = 0
     readyConnections = 0
     stream = StreamTrace()
     hostWasAway = false
+  }
+
+  /// Notes that nobody drove the queue for a while, which says nothing of the server.
+  func noteAbsence(until now: Int64) {
+    hostWasAway = true
+    if lastProgress != nil { lastProgress = now }
+  }
+
+  /// Notes how much of the body was sent until now.
+  func noteSent(bytes: Int64, at now: Int64) {
+    guard lastProgress != nil, bytes > sentBytes else { return }
+    sentBytes = bytes
+    lastProgress = now
+  }
+
+  private func noteProgress() {
+    if isProgressWatched { lastProgress = MonotonicClock.now }
   }
 }
 
@@ -103,6 +133,7 @@ extension Transfer {
       isTooLarge = true
       return 0
     }
+    noteProgress()
     body.append(contentsOf: piece)
     return piece.count
   }
@@ -112,11 +143,13 @@ extension Transfer {
   /// It notes whether the head is whole, for libcurl takes one that ends with the connection for an answer, and it
   /// bounds the size, for libcurl does not bound trailers.
   private func receive(headerLine line: UnsafeRawBufferPointer) -> Int {
-    guard line.count <= Transfer.maxHeadBytes - headBytes else {
+    guard line.count <= Transfer.maxHeadBytes - headBytes, headLines < Transfer.maxHeadLines else {
       hasTooLargeHead = true
       return 0
     }
+    noteProgress()
     headBytes += line.count
+    headLines += 1
     // The final answer may follow an interim one.
     if line.first == UInt8(ascii: "H"), line.starts(with: "HTTP/".utf8) {
       hasWholeHead = false
@@ -135,6 +168,7 @@ extension Transfer {
   /// the answer. Whether to send again is for the call to decide.
   private func connectionIsReady() -> Int32 {
     readyConnections += 1
+    noteProgress()
     return readyConnections == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
   }
 }
@@ -217,7 +251,8 @@ extension Transfer {
       result == CURLE_OUT_OF_MEMORY && mayHaveBeenReceived && !hasWholeHead
       && easy.times.answerBegan > 0
     if hasTooLargeHead || hasEndlessLine {
-      let reason = "the headers of the answer are larger than \(Transfer.maxHeadBytes) bytes"
+      let reason =
+        "the headers of the answer are more than \(Transfer.maxHeadLines) lines or \(Transfer.maxHeadBytes) bytes"
       return TransferFailure(.tooLarge, reason, mayHaveBeenReceived: true, head: head)
     }
     if readyConnections > 1 {
@@ -229,10 +264,14 @@ extension Transfer {
         milliseconds: Int(easy.times.ended / 1000)
       )
     }
-    let message = easy.errorMessage
+    var reason = easy.errorMessage
+    if reason.isEmpty { reason = String(cString: curl_easy_strerror(result)) }
+    if let milliseconds = easy.exceededConnectTimeout(result) {
+      reason = "not connected within connect_timeout_ms (\(milliseconds)): \(reason)"
+    }
     return TransferFailure(
       .transfer(result),
-      message.isEmpty ? String(cString: curl_easy_strerror(result)) : message,
+      reason,
       mayHaveBeenReceived: mayHaveBeenReceived,
       hostWasAway: hostWasAway
     )

@@ -104,8 +104,11 @@ extension TransferSettings {
     }
     var deadline: Int?
     if let time = options.deadline { deadline = try check("deadline_ms", time) }
+    var stallTimeout: Int?
+    if let time = options.stallTimeout { stallTimeout = try check("stall_timeout_ms", time) }
     return CallLimits(
       timeoutMilliseconds: try check("timeout_ms", options.timeout),
+      stallTimeoutMilliseconds: stallTimeout,
       deadlineMilliseconds: deadline,
       maxRetries: options.maxRetries,
       maxRetryAfterMilliseconds: Int64(try check("max_retry_after_ms", options.maxRetryAfter))

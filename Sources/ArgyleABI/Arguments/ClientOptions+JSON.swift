@@ -49,6 +49,8 @@ extension ClientOptions {
         options.timeout = .milliseconds(try member.integer())
       } else if member.isNamed("connect_timeout_ms") {
         options.connectTimeout = .milliseconds(try member.integer())
+      } else if member.isNamed("stall_timeout_ms") {
+        options.stallTimeout = .milliseconds(try member.integer())
       } else if member.isNamed("deadline_ms") {
         options.deadline = .milliseconds(try member.integer())
       } else if member.isNamed("max_retries") {
