@@ -506,6 +506,18 @@ static void many_headers_are_too_large(void **state) {
   assert_failed(error, ARGYLE_ERROR_TOO_LARGE, "headers");
 }
 
+static void headers_are_counted(void **state) {
+  hostile_fixture *fixture = *state;
+  char lines[900 * 6 + 1];
+  for (size_t i = 0; i < 900; i++) {
+    memcpy(lines + i * 6, "X: y\r\n", 7);
+  }
+  hostile_server_answer_http(fixture->server, 200, lines, USER, strlen(USER));
+  assert_user(fixture->client);
+  argyle_error *error = error_of_lines(fixture, HEAD, "X: y\r\n", 1100);
+  assert_failed(error, ARGYLE_ERROR_TOO_LARGE, "more than 1000 lines");
+}
+
 static void a_header_without_end_is_too_large(void **state) {
   argyle_error *error = error_of_lines(*state, HEAD "X-More: ", "and more and more and more", 20000);
   assert_failed(error, ARGYLE_ERROR_TOO_LARGE, "headers");
@@ -658,6 +670,7 @@ int main(void) {
     hostile_test(an_error_body_that_is_too_large_is_an_error_too),
     hostile_test(an_answer_that_is_too_large_still_tells_its_headers),
     hostile_test(many_headers_are_too_large),
+    hostile_test(headers_are_counted),
     hostile_test(a_header_without_end_is_too_large),
     hostile_test(trailers_without_end_are_too_large),
     hostile_test(a_compressed_answer_is_read),
