@@ -576,8 +576,8 @@ argyle_user_cursor *argyle_user_cursor_new(argyle_client *client, const json_t *
  * @param cursor  The cursor. Not NULL.
  * @param error   Where to put the error; NULL leaves the end and a failure undistinguished.
  * @return a new reference to a user object; NULL with `*error` NULL at the end, and NULL with an error on
- *         failure: as for argyle_user_list(), ARGYLE_ERROR_PROTOCOL where the pages go in a circle, and
- *         ARGYLE_ERROR_ARGUMENT where the cursor has given pages before.
+ *         failure: as for argyle_user_list(), ARGYLE_ERROR_PROTOCOL where the pages go in a circle or a hundred in a
+ *         row have no user, and ARGYLE_ERROR_ARGUMENT where the cursor has given pages before.
  */
 json_t *argyle_user_cursor_next(argyle_user_cursor *cursor, argyle_error **error);
 

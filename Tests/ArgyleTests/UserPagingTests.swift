@@ -94,6 +94,35 @@ struct UserPagingTests {
     }
   }
 
+  @Test(arguments: [(99, true), (100, false)])
+  func pagesWithoutUsersComeToAnEnd(count: Int, goesOn: Bool) throws {
+    var paging = UserPaging(UserQuery())
+    for number in 0..<count {
+      let empty = answer(#"{"results": [], "next": "?\#(number)"}"#)
+      try paging.take(UserPageDocument(empty), empty)
+    }
+    switch paging.following {
+    case .page: #expect(goesOn)
+    case .failure(let error):
+      #expect(!goesOn)
+      #expect(error.message.hasSuffix("the 100th page in a row without a user"))
+    case .end: Issue.record("the walk is at its end")
+    }
+  }
+
+  @Test func aPageWithUsersBeginsTheCountAnew() throws {
+    var paging = UserPaging(UserQuery())
+    for number in 0..<300 {
+      let users = number.isMultiple(of: 99) ? #"{"id": "a"}"# : ""
+      let page = answer(#"{"results": [\#(users)], "next": "?\#(number)"}"#)
+      try paging.take(UserPageDocument(page), page)
+      guard case .page = paging.following else {
+        Issue.record("page \(number) is one too many")
+        return
+      }
+    }
+  }
+
   @Test func aBareArrayThatComesAgainIsRefused() throws {
     let error = #expect(throws: ArgyleError.self) {
       try next(after: [#"[{"id": "a"}]"#, #"[{"id": "a"}]"#])

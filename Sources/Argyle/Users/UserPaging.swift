@@ -8,6 +8,9 @@ import Interop
 struct UserPaging {
   /// Users on a page unless the caller said otherwise: the most that the service gives.
   private static let defaultLimit = 200
+  /// How many pages in a row may have no user and yet a link to the next: more than a service has reason for.
+  private static let mostEmptyPages = 100
+
   /// What comes after the pages that were taken in.
   enum Following {
     /// The page that this query asks for.
@@ -21,6 +24,8 @@ struct UserPaging {
   private(set) var following: Following
   private var query: UserQuery
   private var history = QueryHistory()
+  /// How many pages without a user came last.
+  private var emptyPages = 0
   /// The first id of the bare array before.
   private var lastFirstID: String?
 
@@ -43,6 +48,12 @@ extension UserPaging {
     } else {
       let next = page.document.member("next")
       follow(next?.type == JSON_NULL ? nil : next.map { $0.text ?? "" }, answer)
+      // Whoever wants a user would be given none for ever.
+      emptyPages = page.results.count == 0 ? emptyPages + 1 : 0
+      if emptyPages >= UserPaging.mostEmptyPages, case .page = following {
+        let reason = "the answer is the \(emptyPages)th page in a row without a user"
+        following = .failure(answer.protocolError(reason))
+      }
     }
   }
 
