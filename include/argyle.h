@@ -223,6 +223,10 @@ typedef struct argyle_client argyle_client;
 /**
  * Makes a client. It opens no connection yet.
  *
+ * The library's copies of the key and of client_key_password are overwritten when nothing uses them any more: the
+ * client, those made from it, their calls, and the queues that made these. What libcurl and the TLS library hold of
+ * requests, of a proxy's password and of the key file is theirs to release, and `options` is the caller's.
+ *
  * @param options  A JSON object; an unknown key or a wrong type is an argument error that names it. Not NULL.
  *
  *   key_id               string   required; the API key's id: not empty, no ':' and no control characters

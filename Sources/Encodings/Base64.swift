@@ -2,20 +2,33 @@
 package enum Base64 {
   /// Encodes bytes, with padding.
   package static func encode(_ bytes: some Sequence<UInt8>) -> String {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     var text: [UInt8] = []
+    encode(bytes) { text.append($0) }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  /// Encodes bytes, with padding, and hands over one character after the other.
+  package static func encode(_ bytes: some Sequence<UInt8>, _ put: (UInt8) -> Void) {
+    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     var bits: UInt32 = 0
     var bitCount = 0
+    var count = 0
     for byte in bytes {
       bits = bits << 8 | UInt32(byte)
       bitCount += 8
       while bitCount >= 6 {
         bitCount -= 6
-        text.append(alphabet[Int(bits >> UInt32(bitCount) & 63)])
+        put(alphabet[Int(bits >> UInt32(bitCount) & 63)])
+        count += 1
       }
     }
-    if bitCount > 0 { text.append(alphabet[Int(bits << UInt32(6 - bitCount) & 63)]) }
-    while !text.count.isMultiple(of: 4) { text.append(UInt8(ascii: "=")) }
-    return String(decoding: text, as: UTF8.self)
+    if bitCount > 0 {
+      put(alphabet[Int(bits << UInt32(6 - bitCount) & 63)])
+      count += 1
+    }
+    while !count.isMultiple(of: 4) {
+      put(UInt8(ascii: "="))
+      count += 1
+    }
   }
 }

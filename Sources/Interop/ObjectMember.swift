@@ -34,9 +34,27 @@ package struct ObjectMember {
 
   /// The member's text; nil where it is no string, or one that is not UTF-8.
   package var string: String? {
-    guard let text = json_string_value(value) else { return nil }
-    let bytes = UnsafeRawBufferPointer(start: text, count: json_string_length(value))
-    return String(validating: bytes, as: UTF8.self)
+    bytes.flatMap { String(validating: $0, as: UTF8.self) }
+  }
+
+  /// The bytes of the member's text, borrowed from the object; nil where it is no string, or one that is not UTF-8.
+  package var utf8: UnsafeRawBufferPointer? {
+    guard let bytes else { return nil }
+    var parser = Unicode.UTF8.ForwardParser()
+    var rest = bytes.makeIterator()
+    while true {
+      switch parser.parseScalar(from: &rest) {
+      case .valid: continue
+      case .emptyInput: return bytes
+      case .error: return nil
+      }
+    }
+  }
+
+  private var bytes: UnsafeRawBufferPointer? {
+    json_string_value(value).map {
+      UnsafeRawBufferPointer(start: $0, count: json_string_length(value))
+    }
   }
 
   /// The member's whole number; nil where it is none.

@@ -31,7 +31,7 @@ struct CallMachineTests {
   ) throws -> (result: Result<Answer, ArgyleError>, sent: Int) {
     let limits = CallLimits(timeoutMilliseconds: 1000, maxRetries: 0)
     var machine = CallMachine(
-      CallContext(request, authority: "host:1", secrets: ["canary", "YmFzaWM="]),
+      CallContext(request, authority: "host:1", secrets: ["canary", "YmFzaWM="].map { Secret($0.utf8) }),
       limits,
       RetryBudget()
     )
@@ -128,7 +128,7 @@ struct CallMachineTests {
       )
     )
     var machine = CallMachine(
-      CallContext(Self.get, authority: "host:1", secrets: ["canary"]),
+      CallContext(Self.get, authority: "host:1", secrets: [Secret("canary".utf8)]),
       CallLimits(),
       RetryBudget()
     )

@@ -4,10 +4,10 @@ package struct CallContext: Sendable {
   /// The host and port.
   let authority: String
   /// The key's secret, and the key as HTTP Basic authentication writes it.
-  let secrets: [String]
+  let secrets: [Secret]
 
   /// Makes one; package-wide for tests alone.
-  package init(_ request: Request, authority: String, secrets: [String]) {
+  package init(_ request: Request, authority: String, secrets: [Secret]) {
     self.request = request
     self.authority = authority
     self.secrets = secrets

@@ -6,7 +6,12 @@ public struct ClientOptions: Sendable {
   public var keyID: String
 
   /// The API key's secret (`key_secret`): no control characters.
-  public var keySecret: String
+  public var keySecret: String {
+    get { secret.text }
+    set { secret = Secret(newValue.utf8) }
+  }
+
+  package var secret: Secret
 
   /// The server (`environment` or `base_url`).
   public var environment: Environment
@@ -61,7 +66,12 @@ public struct ClientOptions: Sendable {
   public var clientKeyFile: String?
 
   /// The password of the certificate's key (`client_key_password`).
-  public var clientKeyPassword: String?
+  public var clientKeyPassword: String? {
+    get { keyPassword?.text }
+    set { keyPassword = newValue.map { Secret($0.utf8) } }
+  }
+
+  package var keyPassword: Secret?
 
   /// What is added to the User-Agent header (`application`): 1 to 128 printable ASCII characters.
   public var application: String?
@@ -72,7 +82,7 @@ public struct ClientOptions: Sendable {
   /// Makes options with the defaults for all that is not given.
   public init(keyID: String, keySecret: String, environment: Environment = .production) {
     self.keyID = keyID
-    self.keySecret = keySecret
+    secret = Secret(keySecret.utf8)
     self.environment = environment
   }
 }

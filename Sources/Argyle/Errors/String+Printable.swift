@@ -45,9 +45,12 @@ extension String {
   }
 
   /// The text with every occurrence of a secret blacked out.
-  func redacting(_ secret: String) -> String {
+  func redacting(_ secret: Secret) -> String {
+    secret.withUTF8 { redacting($0) }
+  }
+
+  private func redacting(_ hidden: UnsafeBufferPointer<UInt8>) -> String {
     let text = Array(utf8)
-    let hidden = Array(secret.utf8)
     guard !hidden.isEmpty else { return self }
     var result: [UInt8] = []
     var index = 0

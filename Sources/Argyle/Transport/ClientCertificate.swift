@@ -3,12 +3,12 @@ struct ClientCertificate: Sendable {
   let file: String
   /// Where the key is, unless it is in the same file.
   let keyFile: String?
-  let password: String?
+  let password: Secret?
 
   /// Checks options; nil where no certificate is given.
   init?(_ options: ClientOptions) throws(ArgyleError) {
     let keyFile = try TransferSettings.check("client_key_file", file: options.clientKeyFile)
-    let password = options.clientKeyPassword
+    let password = options.keyPassword
     guard
       let file = try TransferSettings.check(
         "client_certificate_file",
@@ -23,7 +23,7 @@ struct ClientCertificate: Sendable {
       }
       return nil
     }
-    if let password, password.utf8.contains(0) {
+    if let password, password.withUTF8({ $0.contains(0) }) {
       throw ArgyleError(.argument, "client_key_password must not contain a NUL character")
     }
     self.file = file

@@ -16,9 +16,6 @@ final class EasyHandle {
 
   private let poller: Poller
   private let errorText: UnsafeMutablePointer<CChar>
-  /// The headers of requests without a document, and of those with one; nil until they are needed.
-  private var plainHeaders: UnsafeMutablePointer<curl_slist>?
-  private var documentHeaders: UnsafeMutablePointer<curl_slist>?
   private let mark: ProcessMark
   /// What the handle is set up for.
   private var settings: TransferSettings?
@@ -44,8 +41,6 @@ final class EasyHandle {
   deinit {
     guard mark.isOfThisProcess else { return }
     curl_easy_cleanup(handle)
-    curl_slist_free_all(plainHeaders)
-    curl_slist_free_all(documentHeaders)
     errorText.deallocate()
   }
 
@@ -119,8 +114,11 @@ extension EasyHandle {
     }
     var options = OptionList(handle)
     if method != request.method {
-      guard let headers = headers(for: request) else { return CURLE_OUT_OF_MEMORY }
-      options.set(CURLOPT_HTTPHEADER, list: headers)
+      let headers = settings.headers
+      options.set(
+        CURLOPT_HTTPHEADER,
+        list: request.method.hasBody ? headers.withDocument : headers.plain
+      )
       options.set(request.method)
       // To be set again where a part of it could not be.
       method = options.result == CURLE_OK ? request.method : nil
@@ -136,34 +134,6 @@ extension EasyHandle {
     url.append(0)
     options.set(CURLOPT_URL, url)
     return options.result
-  }
-
-  private func headers(for request: Request) -> UnsafeMutablePointer<curl_slist>? {
-    guard request.method.hasBody else {
-      if plainHeaders == nil { plainHeaders = EasyHandle.list("Accept: application/json") }
-      return plainHeaders
-    }
-    if documentHeaders == nil {
-      // An empty "Expect" keeps libcurl from asking for leave to send a large body.
-      documentHeaders = EasyHandle.list(
-        "Accept: application/json",
-        "Content-Type: application/json",
-        "Expect:"
-      )
-    }
-    return documentHeaders
-  }
-
-  private static func list(_ lines: StaticString...) -> UnsafeMutablePointer<curl_slist>? {
-    var list: UnsafeMutablePointer<curl_slist>?
-    for line in lines {
-      guard let longer = curl_slist_append(list, line.cString) else {
-        curl_slist_free_all(list)
-        return nil
-      }
-      list = longer
-    }
-    return list
   }
 
   /// Lets the handle be set up anew for the next attempt.
@@ -212,9 +182,6 @@ extension EasyHandle {
     if settings.baseURL.isSecure { options.set(CURLOPT_PIPEWAIT, 1) }
 
     options.set(CURLOPT_NETRC, Int(CURL_NETRC_IGNORED.rawValue))
-    options.set(CURLOPT_HTTPAUTH, 1)  // CURLAUTH_BASIC, a macro that does not import
-    options.set(CURLOPT_USERNAME, settings.keyID)
-    options.set(CURLOPT_PASSWORD, settings.keySecret)
     options.set(CURLOPT_SSL_VERIFYPEER, 1)
     options.set(CURLOPT_SSL_VERIFYHOST, 2)
     options.set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
@@ -223,7 +190,7 @@ extension EasyHandle {
       options.set(CURLOPT_SSLCERT, certificate.file)
       if let file = certificate.keyFile { options.set(CURLOPT_SSLKEY, file) }
       // Without one, the TLS library would ask for it on the terminal.
-      options.set(CURLOPT_KEYPASSWD, certificate.password ?? "")
+      options.set(CURLOPT_KEYPASSWD, certificate.password ?? Secret([]))
     }
 
     options.set(CURLOPT_USERAGENT, settings.userAgent)

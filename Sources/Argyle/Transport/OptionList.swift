@@ -30,6 +30,13 @@ struct OptionList {
     }
   }
 
+  /// libcurl keeps a copy of the text, which it does not wipe.
+  mutating func set(_ option: CURLoption, _ secret: Secret) {
+    attempt { handle in
+      secret.withCString { argyle_curl_set_string(handle, option, $0) } ?? CURLE_OUT_OF_MEMORY
+    }
+  }
+
   mutating func set(_ option: CURLoption, list: UnsafeMutablePointer<curl_slist>) {
     attempt { argyle_curl_set_list($0, option, list) }
   }

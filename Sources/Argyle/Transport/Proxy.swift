@@ -6,7 +6,7 @@ struct Proxy {
   let url: String
 
   /// What of it no message may show.
-  let secrets: [String]
+  let secrets: [Secret]
 
   /// Checks a URL; nil where none is given.
   ///
@@ -31,6 +31,6 @@ struct Proxy {
     }
     secrets = [
       try parts[CURLUPART_PASSWORD], try parts[CURLUPART_PASSWORD, decoded: true],
-    ].compactMap { $0 }
+    ].compactMap { $0.map { Secret($0.utf8) } }
   }
 }

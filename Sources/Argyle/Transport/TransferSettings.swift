@@ -6,8 +6,7 @@ import Encodings
 ///
 /// An object, by whose identity an easy handle knows what it is set up for.
 final class TransferSettings: Sendable {
-  let keyID: String
-  let keySecret: String
+  let headers: RequestHeaders
   let baseURL: BaseURL
   let limits: CallLimits
   let connectTimeoutMilliseconds: Int
@@ -17,7 +16,7 @@ final class TransferSettings: Sendable {
   let clientCertificate: ClientCertificate?
   let userAgent: String
   /// What no message may show: the key's secret, the key as HTTP Basic authentication writes it, and passwords.
-  let secrets: [String]
+  let secrets: [Secret]
 
   /// Checks options; an error names the one that breaks a rule.
   ///
@@ -28,9 +27,12 @@ final class TransferSettings: Sendable {
     guard !keyID.utf8.contains(UInt8(ascii: ":")) else {
       throw ArgyleError(.argument, "key_id must not contain \":\"")
     }
+    let secret = try TransferSettings.check("key_secret", options.secret)
+    let credentials = TransferSettings.basicCredentials(keyID, secret)
+    guard let headers = RequestHeaders.make(credentials) else { throw .outOfMemory }
     try self.init(
-      keyID: keyID,
-      keySecret: TransferSettings.check("key_secret", options.keySecret),
+      headers: headers,
+      keySecrets: [secret, credentials],
       baseURL: BaseURL(
         options.environment.baseURL,
         allowInsecureHTTP: options.allowInsecureHTTP
@@ -49,8 +51,8 @@ final class TransferSettings: Sendable {
   }
 
   private init(
-    keyID: String,
-    keySecret: String,
+    headers: RequestHeaders,
+    keySecrets: [Secret],
     baseURL: BaseURL,
     limits: CallLimits,
     connectTimeoutMilliseconds: Int,
@@ -60,8 +62,7 @@ final class TransferSettings: Sendable {
     clientCertificate: ClientCertificate?,
     userAgent: String
   ) {
-    self.keyID = keyID
-    self.keySecret = keySecret
+    self.headers = headers
     self.baseURL = baseURL
     self.limits = limits
     self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
@@ -70,10 +71,7 @@ final class TransferSettings: Sendable {
     self.proxy = proxy?.url
     self.clientCertificate = clientCertificate
     self.userAgent = userAgent
-    var secrets = [keySecret, Base64.encode("\(keyID):\(keySecret)".utf8)]
-    secrets += proxy?.secrets ?? []
-    if let password = clientCertificate?.password { secrets.append(password) }
-    self.secrets = secrets
+    secrets = keySecrets + (proxy?.secrets ?? []) + [clientCertificate?.password].compactMap { $0 }
   }
 }
 
@@ -81,11 +79,31 @@ final class TransferSettings: Sendable {
 
 extension TransferSettings {
   private static func check(_ name: String, _ text: String) throws(ArgyleError) -> String {
+    try check(name, text.utf8)
+    return text
+  }
+
+  private static func check(_ name: String, _ secret: Secret) throws(ArgyleError) -> Secret {
+    try secret.withUTF8 { text throws(ArgyleError) in try check(name, text) }
+    return secret
+  }
+
+  private static func check(_ name: String, _ text: some Collection<UInt8>) throws(ArgyleError) {
     guard !text.isEmpty else { throw ArgyleError(.argument, "\(name) must not be empty") }
-    guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
+    guard !text.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
       throw ArgyleError(.argument, "\(name) must not contain control characters")
     }
-    return text
+  }
+
+  /// A key as HTTP Basic authentication writes it.
+  private static func basicCredentials(_ keyID: String, _ secret: Secret) -> Secret {
+    let count = keyID.utf8.count + 1 + secret.count
+    let pair = Secret(count: count) { put in
+      keyID.utf8.forEach(put)
+      put(UInt8(ascii: ":"))
+      secret.withUTF8 { $0.forEach(put) }
+    }
+    return Secret(count: (count + 2) / 3 * 4) { put in pair.withUTF8 { Base64.encode($0, put) } }
   }
 
   private static func check(_ name: String, _ time: Duration) throws(ArgyleError) -> Int {

@@ -35,7 +35,7 @@ extension ClientOptions {
         options.keyID = try member.text()
         given.keyID = true
       } else if member.isNamed("key_secret") {
-        options.keySecret = try member.text()
+        options.secret = try member.secret()
         given.keySecret = true
       } else if member.isNamed("environment") || member.isNamed("base_url") {
         guard !environmentIsGiven else {
@@ -70,7 +70,7 @@ extension ClientOptions {
       } else if member.isNamed("client_key_file") {
         options.clientKeyFile = try member.text()
       } else if member.isNamed("client_key_password") {
-        options.clientKeyPassword = try member.text()
+        options.keyPassword = try member.secret()
       } else if member.isNamed("application") {
         options.application = try member.text()
       } else if member.isNamed("allow_insecure_http") {

@@ -20,6 +20,11 @@ extension ObjectMember {
     try require(string, isString ? "UTF-8" : "a string")
   }
 
+  /// The member's text, of which no copy is left behind.
+  func secret() throws(ArgyleError) -> Secret {
+    try require(utf8.map { Secret($0) }, isString ? "UTF-8" : "a string")
+  }
+
   /// The member's whole number.
   func integer() throws(ArgyleError) -> Int {
     try require(integer, "an integer")

@@ -30,6 +30,9 @@ int argyle_pin_library(const void *address);
 void *argyle_fork_page(void);
 void argyle_fork_page_free(void *page);
 
+// Overwrites memory that is about to be released, which no compiler leaves out.
+void argyle_wipe(void *memory, size_t size);
+
 // The event POLLRDHUP: the other side of a socket sends no more.
 short argyle_poll_hangup(void);
 

@@ -1,0 +1,73 @@
+import CCurl
+import CPlatform
+import Interop
+
+/// The header lines that all requests of a client have, the key among them, wiped once nobody needs them.
+///
+/// libcurl is not told the key in another way, for it would keep copies that it does not wipe.
+final class RequestHeaders: Sendable {
+  // libcurl only reads them.
+  /// Those of requests without a document.
+  nonisolated(unsafe) let plain: UnsafeMutablePointer<curl_slist>
+  /// Those of requests with one.
+  nonisolated(unsafe) let withDocument: UnsafeMutablePointer<curl_slist>
+
+  private init(
+    _ plain: UnsafeMutablePointer<curl_slist>,
+    _ withDocument: UnsafeMutablePointer<curl_slist>
+  ) {
+    self.plain = plain
+    self.withDocument = withDocument
+  }
+
+  deinit {
+    RequestHeaders.free(plain)
+    RequestHeaders.free(withDocument)
+  }
+
+  /// Makes the lines for a key in the form of HTTP Basic authentication; nil where memory ran out.
+  static func make(_ credentials: Secret) -> RequestHeaders? {
+    let name: StaticString = "Authorization: Basic "
+    let line = Secret(count: name.utf8CodeUnitCount + credentials.count) { put in
+      name.withUTF8Buffer { $0.forEach(put) }
+      credentials.withUTF8 { $0.forEach(put) }
+    }
+    guard let plain = list(line, ["Accept: application/json"]) else { return nil }
+    // An empty "Expect" keeps libcurl from asking for leave to send a large body.
+    let texts: [StaticString] = [
+      "Accept: application/json", "Content-Type: application/json", "Expect:",
+    ]
+    guard let withDocument = list(line, texts) else {
+      free(plain)
+      return nil
+    }
+    return RequestHeaders(plain, withDocument)
+  }
+}
+
+// MARK: - Lists
+
+extension RequestHeaders {
+  private static func list(
+    _ line: Secret,
+    _ lines: [StaticString]
+  ) -> UnsafeMutablePointer<curl_slist>? {
+    guard let first = line.withCString({ curl_slist_append(nil, $0) }), let list = first else {
+      return nil
+    }
+    for text in lines where curl_slist_append(list, text.cString) == nil {
+      free(list)
+      return nil
+    }
+    return list
+  }
+
+  private static func free(_ list: UnsafeMutablePointer<curl_slist>) {
+    var item: UnsafeMutablePointer<curl_slist>? = list
+    while let line = item {
+      argyle_wipe(line.pointee.data, strlen(line.pointee.data))
+      item = line.pointee.next
+    }
+    curl_slist_free_all(list)
+  }
+}

@@ -1,0 +1,7 @@
+// Necessary because explicit_bzero must be asked for before the first header.
+#define _GNU_SOURCE
+#include "CPlatform.h"
+
+#include <string.h>
+
+void argyle_wipe(void *memory, size_t size) { explicit_bzero(memory, size); }

@@ -1,0 +1,440 @@
+/* The key is wiped from memory, and no secret stands in any string that is handed out. */
+#include "hostile_server.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---------------------------------------------------------------- Memory */
+
+/* What is looked for stands in memory only under this mask, or else the search would find itself. */
+#define MASK 0x5a
+#define SECRET_LENGTH 40
+
+/* A secret that nothing else in the process holds, under the mask. */
+static unsigned char hidden[SECRET_LENGTH];
+
+static void make_secret(void) {
+  int source = open("/dev/urandom", O_RDONLY);
+  assert_int_equal(read(source, hidden, sizeof(hidden)), sizeof(hidden));
+  close(source);
+  for (size_t i = 0; i < sizeof(hidden); i++) {
+    hidden[i] = (unsigned char)('a' + hidden[i] % 26) ^ MASK;
+  }
+}
+
+/* Of the base64 form of "id:" and the secret the digits that hold nothing but the secret. */
+static void base64_of_secret(unsigned char *text) {
+  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (size_t i = 0; i + 3 <= SECRET_LENGTH; i += 3) {
+    unsigned bits = (unsigned)(hidden[i] ^ MASK) << 16 | (unsigned)(hidden[i + 1] ^ MASK) << 8 |
+                    (unsigned)(hidden[i + 2] ^ MASK);
+    for (int digit = 0; digit < 4; digit++) {
+      text[i / 3 * 4 + (size_t)digit] = (unsigned char)alphabet[bits >> (18 - 6 * digit) & 63] ^ MASK;
+    }
+  }
+}
+
+static unsigned char window[1 << 16];
+
+/* How often a text that is given under the mask stands in this range of the process's memory. */
+static int count_in_range(int memory, uintptr_t start, uintptr_t end, const unsigned char *masked, size_t length) {
+  int count = 0;
+  uintptr_t own = (uintptr_t)window;
+  for (uintptr_t at = start; at < end; at += sizeof(window) - length) {
+    size_t size = end - at < sizeof(window) ? end - at : sizeof(window);
+    if (at < own + sizeof(window) && own < at + size) {
+      continue;
+    }
+    ssize_t got = pread(memory, window, size, (off_t)at);
+    for (ssize_t i = 0; i + (ssize_t)length <= got; i++) {
+      size_t same = 0;
+      while (same < length && (window[i + (ssize_t)same] ^ MASK) == masked[same]) {
+        same++;
+      }
+      count += same == length;
+    }
+    memset(window, 0, sizeof(window));
+  }
+  return count;
+}
+
+/* The same for all memory that can be written to. */
+static int count_in_memory(const unsigned char *masked, size_t length) {
+  int count = 0;
+  int memory = open("/proc/self/mem", O_RDONLY);
+  FILE *maps = fopen("/proc/self/maps", "r");
+  assert_true(memory >= 0);
+  assert_non_null(maps);
+  char line[512];
+  while (fgets(line, sizeof(line), maps) != NULL) {
+    unsigned long start, end;
+    char rights[5];
+    /* AddressSanitizer's shadow takes terabytes. */
+    if (sscanf(line, "%lx-%lx %4s", &start, &end, rights) == 3 && strcmp(rights, "rw-p") == 0 &&
+        end - start < 1UL << 30) {
+      count += count_in_range(memory, start, end, masked, length);
+    }
+  }
+  fclose(maps);
+  close(memory);
+  return count;
+}
+
+static int secrets_in_memory(void) {
+  return count_in_memory(hidden, SECRET_LENGTH);
+}
+
+static int encoded_secrets_in_memory(void) {
+  unsigned char masked[SECRET_LENGTH / 3 * 4];
+  base64_of_secret(masked);
+  return count_in_memory(masked, sizeof(masked));
+}
+
+/* The secret as text, to be wiped. */
+static void reveal(char text[SECRET_LENGTH + 1]) {
+  for (size_t i = 0; i < SECRET_LENGTH; i++) {
+    text[i] = (char)(hidden[i] ^ MASK);
+  }
+  text[SECRET_LENGTH] = '\0';
+}
+
+/* A client with the secret, which nothing but the client holds afterwards. */
+static argyle_client *client_with_secret(const char *url) {
+  char text[SECRET_LENGTH + 1];
+  reveal(text);
+  json_t *options = options_for(url);
+  json_object_set_new(options, "key_id", json_string("id"));
+  json_object_set_new(options, "key_secret", json_string(text));
+  explicit_bzero(text, sizeof(text));
+  argyle_error *error = RUBBISH;
+  argyle_client *client = argyle_client_new(options, &error);
+  assert_null(error);
+  explicit_bzero((char *)json_string_value(json_object_get(options, "key_secret")), SECRET_LENGTH);
+  json_decref(options);
+  return client;
+}
+
+static void the_key_is_wiped_with_its_client(void **state) {
+  (void)state;
+  argyle_client *client = client_with_secret("http://127.0.0.1:1");
+  assert_true(secrets_in_memory() > 0);
+  assert_true(encoded_secrets_in_memory() > 0);
+  argyle_client_free(client);
+  assert_int_equal(secrets_in_memory(), 0);
+  assert_int_equal(encoded_secrets_in_memory(), 0);
+}
+
+/* A process of its own, whose memory is not looked at, takes requests and answers each. */
+static pid_t start_server(int *listener, char url[64]) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof(address);
+  *listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(bind(*listener, (struct sockaddr *)&address, sizeof(address)), 0);
+  assert_int_equal(listen(*listener, 4), 0);
+  assert_int_equal(getsockname(*listener, (struct sockaddr *)&address, &size), 0);
+  snprintf(url, 64, "http://127.0.0.1:%d", ntohs(address.sin_port));
+  pid_t server = fork();
+  if (server == 0) {
+    /* Not to outlive a test that has failed. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{\"id\": \"u1\"}";
+    for (;;) {
+      int connection = accept(*listener, NULL, NULL);
+      char request[8192];
+      if (connection < 0 || read(connection, request, sizeof(request)) <= 0 ||
+          write(connection, answer, sizeof(answer) - 1) < 0) {
+        _exit(1);
+      }
+      close(connection);
+    }
+  }
+  return server;
+}
+
+/* libcurl's own buffer of a request, which holds the encoded key, is not in our hand. */
+static void the_key_is_wiped_after_requests(void **state) {
+  (void)state;
+  int listener;
+  char url[64];
+  pid_t server = start_server(&listener, url);
+  argyle_client *client = client_with_secret(url);
+  argyle_error *error = RUBBISH;
+  json_t *nothing = json_object();
+  for (int i = 0; i < 3; i++) {
+    json_t *user = i == 1 ? argyle_user_update(client, "u1", nothing, &error) : argyle_user_get(client, "u1", &error);
+    assert_null(error);
+    json_decref(user);
+  }
+  argyle_client *other = argyle_client_with(client, nothing, &error);
+  assert_non_null(other);
+  json_decref(nothing);
+  argyle_client_free(other);
+  argyle_client_free(client);
+  assert_int_equal(secrets_in_memory(), 0);
+  kill(server, SIGKILL);
+  waitpid(server, NULL, 0);
+  close(listener);
+}
+
+/* ---------------------------------------------------------------- Strings */
+
+#define TOKEN "eyJhbGciOiJub25lIn0.eyJjYW5hcnkiOjF9.canary-signature"
+#define PERSON "canary-person-77"
+#define PROXY_PASSWORD "canary-proxy-password"
+#define KEY_PASSWORD "canary-key-password"
+
+/* Every secret that a test hands over, in each of its forms. */
+static const char *const secrets[] = {
+    KEY_SECRET, KEY_BASIC + sizeof("Basic ") - 1, TOKEN, PROXY_PASSWORD, "canary-signature", KEY_PASSWORD,
+};
+
+static void assert_holds_none(const char *text, const char *const *canaries, size_t count, const char *what) {
+  for (size_t i = 0; text != NULL && i < count; i++) {
+    if (strstr(text, canaries[i]) != NULL) {
+      print_error("%s: \"%s\" stands in \"%s\"\n", what, canaries[i], text);
+      fail();
+    }
+  }
+}
+
+/* All that an error says, but for the body, which is what the server sent. */
+static void assert_error_is_clean(const argyle_error *error, const char *what) {
+  assert_holds_none(argyle_error_message(error), secrets, COUNT(secrets), what);
+  assert_holds_none(argyle_error_trace_id(error), secrets, COUNT(secrets), what);
+  assert_holds_none(argyle_error_name(error), secrets, COUNT(secrets), what);
+}
+
+/* How many records were told; none may hold what a log never holds. */
+typedef struct {
+  int records;
+  char *texts[64];
+} journal;
+
+static void note(int level, const char *message, const json_t *fields, void *context) {
+  (void)level;
+  journal *journal = context;
+  char *dump = json_dumps(fields, 0);
+  if (journal->records < (int)COUNT(journal->texts)) {
+    size_t size = strlen(message) + strlen(dump) + 2;
+    char *text = malloc(size);
+    snprintf(text, size, "%s %s", message, dump);
+    journal->texts[journal->records++] = text;
+  }
+  free(dump);
+}
+
+static void assert_journal_is_clean(journal *journal, const char *what) {
+  assert_true(journal->records > 0);
+  for (int i = 0; i < journal->records; i++) {
+    assert_holds_none(journal->texts[i], secrets, COUNT(secrets), what);
+    assert_holds_none(journal->texts[i], (const char *const[]){PERSON}, 1, what);
+    free(journal->texts[i]);
+  }
+  journal->records = 0;
+}
+
+/* Where a server may put what it was sent; each %s is a secret. */
+static const char *const echoes[] = {
+    "HTTP/1.1 500 %s\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 404 Not Found\r\nX-Trace-Id: %s\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: 1\r\n\r\n?",
+    "HTTP/1.1 400 Bad Request\r\n\r\n{\"detail\": \"no, not %s\"}",
+    "HTTP/1.1 400 Bad Request\r\n\r\n{\"%s\": [\"is wrong\"]}",
+    "HTTP/1.1 422 Unprocessable Entity\r\n\r\n{\"key\": [\"is %s\"]}",
+    "HTTP/1.1 401 Unauthorized\r\n\r\n{\"detail\": \"%s%s\"}",
+    "HTTP/1.1 200 OK\r\n\r\n{\"id\": %s}",
+    "HTTP/1.1 200 OK\r\n\r\n%s",
+    "HTTP/1.1 200 OK\r\n\r\n{\"%s\": 1e999}",
+    "HTTP/1.1 200 OK\r\n\r\n{\"results\": [], \"next\": \"%s\"}",
+    "HTTP/1.1 302 Found\r\nLocation: http://u:%s@127.0.0.1/\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: 1\r\n\r\n?",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: %s\r\n\r\n?",
+    "HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n?",
+    "HTTP/1.1 %s OK\r\n\r\n",
+    "HTTP/%s 200 OK\r\n\r\n",
+    "HTTP/1.1 200 OK\r\n%s\r\n\r\n",
+    "%s\r\n\r\n",
+};
+
+static const struct {
+  int operation;
+  const char *user_id, *document;
+} operations[] = {
+    {ARGYLE_OPERATION_USER_CREATE, NULL, "{\"name\": \"" PERSON "\"}"},
+    {ARGYLE_OPERATION_USER_GET, "u1", NULL},
+    {ARGYLE_OPERATION_USER_UPDATE, "u1", "{\"name\": \"" PERSON "\"}"},
+    {ARGYLE_OPERATION_USER_LIST, NULL, NULL},
+    {ARGYLE_OPERATION_USER_DELETE, "u1", NULL},
+    {ARGYLE_OPERATION_USER_TOKEN_CREATE, "u1", NULL},
+};
+
+/* A client with a log, whose server is behind the hostile one as its proxy. */
+static argyle_client *client_with_journal(const hostile_server *server, journal *journal) {
+  char proxy[128];
+  snprintf(proxy, sizeof(proxy), "http://u:" PROXY_PASSWORD "@127.0.0.1:%d", hostile_server_port(server));
+  json_t *options = options_for("http://api.example");
+  json_object_set_new(options, "allow_insecure_http", json_true());
+  json_object_set_new(options, "proxy", json_string(proxy));
+  argyle_client *plain = client_with_options(options);
+  argyle_error *error = RUBBISH;
+  argyle_client *client = argyle_client_with_log(plain, note, journal, &error);
+  assert_non_null(client);
+  argyle_client_free(plain);
+  return client;
+}
+
+static void no_answer_brings_a_secret_to_light(void **state) {
+  (void)state;
+  journal journal = {0};
+  int failures = 0;
+  for (size_t echo = 0; echo < COUNT(echoes); echo++) {
+    /* A server remembers what it was asked, and has room for so much. */
+    hostile_server *server = hostile_server_start();
+    argyle_client *client = client_with_journal(server, &journal);
+    for (size_t secret = 0; secret < 4; secret++) {
+      char bytes[1024];
+      snprintf(bytes, sizeof(bytes), echoes[echo], secrets[secret], secrets[secret]);
+      for (size_t i = 0; i < COUNT(operations); i++) {
+        hostile_server_answer(server, (hostile_answer){.bytes = bytes, .then = HOSTILE_CLOSE});
+        argyle_error *error = RUBBISH;
+        const char *document = operations[i].document;
+        argyle_call *call = argyle_call_new_text(client, operations[i].operation, operations[i].user_id, document,
+                                                 document != NULL ? strlen(document) : 0, &error);
+        assert_non_null(call);
+        argyle_error_free(error);
+        error = NULL;
+        if (argyle_call_run(call, &error) == 0) {
+          json_t *value = argyle_call_json(call, &error);
+          json_decref(value);
+        }
+        if (error != NULL) {
+          failures++;
+          assert_error_is_clean(error, bytes);
+        }
+        argyle_error_free(error);
+        argyle_call_free(call);
+        assert_journal_is_clean(&journal, bytes);
+      }
+    }
+    argyle_client_free(client);
+    hostile_server_stop(server);
+  }
+  assert_true(failures > (int)(COUNT(echoes) * 4 * COUNT(operations) / 2));
+}
+
+static void no_link_brings_a_secret_to_light(void **state) {
+  hostile_fixture *fixture = *state;
+  journal journal = {0};
+  argyle_client *client = client_with_journal(fixture->server, &journal);
+  static const char *const links[] = {"%s", "?%s", "http://u:%s@elsewhere/?", "?a b%s", "?\\u0000%s"};
+  for (size_t link = 0; link < COUNT(links); link++) {
+    for (size_t secret = 0; secret < 4; secret++) {
+      char text[512], page[1024];
+      snprintf(text, sizeof(text), links[link], secrets[secret]);
+      snprintf(page, sizeof(page), "{\"results\": [], \"next\": \"%s\"}", text);
+      hostile_server_answer_json(fixture->server, 200, page);
+      hostile_server_answer_json(fixture->server, 404, page);
+      argyle_error *error = NULL;
+      argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, &error);
+      json_decref(argyle_user_cursor_next(cursor, &error));
+      assert_non_null(error);
+      assert_error_is_clean(error, page);
+      argyle_error_free(error);
+      argyle_user_cursor_free(cursor);
+      assert_journal_is_clean(&journal, page);
+    }
+  }
+  argyle_client_free(client);
+}
+
+/* Of a success, with tokens and personal data in both directions, the log tells neither. */
+static void no_success_is_told_with_its_bodies(void **state) {
+  hostile_fixture *fixture = *state;
+  journal journal = {0};
+  argyle_client *client = client_with_journal(fixture->server, &journal);
+  hostile_server_answer_json(fixture->server, 200,
+                             "{\"id\": \"u1\", \"token\": \"" TOKEN "\", \"access\": \"" TOKEN "\", \"results\": [], "
+                             "\"external_metadata\": {\"name\": \"" PERSON "\"}}");
+  for (size_t i = 0; i < COUNT(operations); i++) {
+    argyle_error *error = RUBBISH;
+    const char *document = operations[i].document;
+    argyle_call *call = argyle_call_new_text(client, operations[i].operation, operations[i].user_id, document,
+                                             document != NULL ? strlen(document) : 0, &error);
+    assert_non_null(call);
+    assert_int_equal(argyle_call_run(call, &error), 0);
+    argyle_call_free(call);
+    assert_journal_is_clean(&journal, "success");
+  }
+  argyle_client_free(client);
+}
+
+/* What a caller hands over is not repeated where it is refused. */
+static void no_argument_is_shown(void **state) {
+  hostile_fixture *fixture = *state;
+  static const struct {
+    const char *option, *value;
+  } wrong[] = {
+      {"key_id", "a:" KEY_SECRET},
+      {"key_id", KEY_SECRET "\n"},
+      {"key_secret", KEY_SECRET "\n"},
+      {"base_url", "https://u:" KEY_SECRET "@host"},
+      {"base_url", "https://" KEY_SECRET "@host"},
+      {"base_url", "https://host?" KEY_SECRET},
+      {"base_url", KEY_SECRET},
+      {"environment", KEY_SECRET},
+      {"ca_file", "/" KEY_SECRET},
+      {"proxy", "ftp://u:" PROXY_PASSWORD "@host"},
+      {"proxy", "http://u:" PROXY_PASSWORD "@ host"},
+      {"proxy", "http://u:" PROXY_PASSWORD "@host:port"},
+      {"client_key_password", KEY_PASSWORD},
+      {"client_certificate_file", "/" KEY_PASSWORD},
+      {"application", KEY_SECRET "\n"},
+      {"timeout_ms", KEY_SECRET},
+  };
+  for (size_t i = 0; i < COUNT(wrong); i++) {
+    json_t *options = options_for("http://127.0.0.1:1");
+    if (strcmp(wrong[i].option, "environment") == 0) {
+      json_object_del(options, "base_url");
+    }
+    json_object_set_new(options, wrong[i].option, json_string(wrong[i].value));
+    argyle_error *error = RUBBISH;
+    assert_null(argyle_client_new(options, &error));
+    assert_error_is_clean(error, wrong[i].option);
+    assert_failed(error, ARGYLE_ERROR_ARGUMENT, NULL);
+    json_decref(options);
+  }
+  static const char *const documents[] = {
+      "\"" PERSON, "{\"" PERSON "\": ?}", "{\"name\": \"" PERSON "\"} x", PERSON, "{\"name\": \"" PERSON "\\q\"}",
+  };
+  for (size_t i = 0; i < COUNT(documents); i++) {
+    argyle_error *error = RUBBISH;
+    assert_null(argyle_call_new_text(fixture->client, ARGYLE_OPERATION_USER_CREATE, NULL, documents[i],
+                                     strlen(documents[i]), &error));
+    assert_null(strstr(argyle_error_message(error), PERSON));
+    assert_failed(error, ARGYLE_ERROR_ARGUMENT, NULL);
+  }
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_token_claims("eyJhbGciOiJub25lIn0.eyJjYW5hcnk.canary-signature", &error));
+  assert_error_is_clean(error, "token");
+  assert_null(strstr(argyle_error_message(error), "eyJjYW5hcnk"));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, NULL);
+}
+
+int main(void) {
+  make_secret();
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_key_is_wiped_with_its_client),
+      cmocka_unit_test(the_key_is_wiped_after_requests),
+      cmocka_unit_test(no_answer_brings_a_secret_to_light),
+      hostile_test(no_link_brings_a_secret_to_light),
+      hostile_test(no_success_is_told_with_its_bodies),
+      hostile_test(no_argument_is_shown),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
