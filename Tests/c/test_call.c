@@ -1,4 +1,5 @@
 /* The section "Calls" of argyle.h, and what ends a blocking call before its time. */
+#include "clock.h"
 #include "hostile_server.h"
 #include "sandbox.h"
 
@@ -1248,12 +1249,6 @@ static void the_function_is_asked_without_a_signal_too(void **state) {
   assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
   assert_true(interruption.asked > 0);
   argyle_client_free(client);
-}
-
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* How often an interrupt function was asked, at times that lie apart. */

@@ -1,5 +1,6 @@
 /* Connections that are kept: how many there are, and what happens when one dies under a request. */
 #include "hostile_server.h"
+#include "user.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -7,12 +8,8 @@
 #define USER "{\"id\": \"u1\", \"token\": \"t\"}"
 
 static void get_user(hostile_fixture *fixture) {
-  argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, USER);
-  json_t *user = argyle_user_get(fixture->client, "u1", &error);
-  assert_null(error);
-  assert_json(user, USER);
-  json_decref(user);
+  assert_user(fixture->client, USER);
 }
 
 static int count_of_method(hostile_fixture *fixture, const char *method) {

@@ -4,16 +4,13 @@
  */
 #include "child.h"
 #include "hostile_server.h"
+#include "user.h"
 
 #define USER "{\"id\": \"u1\"}"
 
 static void get_user(hostile_fixture *fixture) {
-  argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, USER);
-  json_t *user = argyle_user_get(fixture->client, "u1", &error);
-  assert_null(error);
-  assert_json(user, USER);
-  json_decref(user);
+  assert_user(fixture->client, USER);
 }
 
 /* 0 where this is the error of a handle of the parent, otherwise 1. Releases it. */

@@ -1,6 +1,7 @@
 /* Servers that are away, stall, lie, or send too much: an error each time, never a crash, a hang or a leak. */
 #include "gzip.h"
 #include "hostile_server.h"
+#include "user.h"
 
 #include <stdio.h>
 
@@ -367,17 +368,6 @@ static void gzipped_answer_of_size(hostile_server *server, size_t size) {
   free(body);
 }
 
-static void assert_user(argyle_client *client) {
-  argyle_error *error = RUBBISH;
-  json_t *user = argyle_user_get(client, "u1", &error);
-  if (error != NULL) {
-    print_error("%s\n", argyle_error_message(error));
-  }
-  assert_null(error);
-  assert_json(user, USER);
-  json_decref(user);
-}
-
 #define assert_too_large(client)                                              \
   do {                                                                        \
     argyle_error *error_ = RUBBISH;                                           \
@@ -397,11 +387,11 @@ static void an_answer_of_exactly_the_limit_is_read(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_limit(fixture, 1000);
   answer_of_size(fixture->server, 1000, "");
-  assert_user(client);
+  assert_user(client, USER);
   unmeasured_answer_of_size(fixture->server, 1000);
-  assert_user(client);
+  assert_user(client, USER);
   gzipped_answer_of_size(fixture->server, 1000);
-  assert_user(client);
+  assert_user(client, USER);
   argyle_client_free(client);
 }
 
@@ -444,7 +434,7 @@ static void an_answer_over_16_mib_is_too_large_by_default(void **state) {
 static void an_answer_of_16_mib_is_read_by_default(void **state) {
   hostile_fixture *fixture = *state;
   answer_of_size(fixture->server, 16 * MIB, "");
-  assert_user(fixture->client);
+  assert_user(fixture->client, USER);
 }
 
 static void an_announced_size_beyond_reason_is_an_error(void **state) {
@@ -532,13 +522,13 @@ static void trailers_without_end_are_too_large(void **state) {
 static void a_compressed_answer_is_read(void **state) {
   hostile_fixture *fixture = *state;
   gzipped_answer_of_size(fixture->server, 100000);
-  assert_user(fixture->client);
+  assert_user(fixture->client, USER);
 }
 
 static void compression_is_offered(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
-  assert_user(fixture->client);
+  assert_user(fixture->client, USER);
   const char *offered = hostile_request_header(hostile_server_request(fixture->server, 0), "Accept-Encoding");
   assert_non_null(offered);
   assert_non_null(strstr(offered, "gzip"));
@@ -583,7 +573,7 @@ static void a_client_goes_on_after_every_fault(void **state) {
   for (size_t i = 0; i < COUNT(faults); i++) {
     argyle_error_free(error_of_get(fixture, client, faults[i]));
     hostile_server_answer_json(fixture->server, 200, USER);
-    assert_user(client);
+    assert_user(client, USER);
     /* A connection that is kept is not for the next fault, which shall meet a new one. */
     argyle_client_free(client);
     client = client_for(hostile_server_url(fixture->server));

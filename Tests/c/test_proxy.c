@@ -1,5 +1,6 @@
 /* libcurl's proxy rule: its environment variables count, but never for a loopback host. */
 #include "hostile_server.h"
+#include "user.h"
 
 #include <stdio.h>
 
@@ -38,15 +39,8 @@ static int proxy_on_the_server(void **state) {
 }
 
 static void get_user(hostile_fixture *fixture, argyle_client *client) {
-  argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, USER);
-  json_t *user = argyle_user_get(client, "u1", &error);
-  if (error != NULL) {
-    print_error("%s\n", argyle_error_message(error));
-  }
-  assert_null(error);
-  assert_json(user, USER);
-  json_decref(user);
+  assert_user(client, USER);
 }
 
 static void a_loopback_address_is_called_without_the_proxy(void **state) {

@@ -1,6 +1,8 @@
 /* The section "Queues" of argyle.h. */
 #include "child.h"
+#include "clock.h"
 #include "hostile_server.h"
+#include "queue.h"
 #include "sandbox.h"
 
 #include <fcntl.h>
@@ -22,16 +24,6 @@
 
 /* ---------------------------------------------------------------- Helpers */
 
-static argyle_queue *new_queue(json_int_t max_in_flight) {
-  argyle_error *error = RUBBISH;
-  json_t *options = json_pack("{s:I}", "max_in_flight", max_in_flight);
-  argyle_queue *queue = argyle_queue_new(options, &error);
-  json_decref(options);
-  assert_null(error);
-  assert_non_null(queue);
-  return queue;
-}
-
 static argyle_call *new_call(argyle_client *client, int operation, const char *user_id) {
   argyle_error *error = RUBBISH;
   argyle_call *call = argyle_call_new(client, operation, user_id, NULL, &error);
@@ -48,54 +40,12 @@ static argyle_call *create_call(argyle_client *client) {
   return new_call(client, ARGYLE_OPERATION_USER_CREATE, NULL);
 }
 
-/* Submits the call and gives it back. */
-static argyle_call *submit(argyle_queue *queue, argyle_call *call, void *tag) {
-  argyle_error *error = RUBBISH;
-  assert_int_equal(argyle_queue_submit(queue, call, tag, &error), 0);
-  assert_null(error);
-  return call;
-}
-
-/* Drives the queue and tells how many calls are over. */
-static int drive(argyle_queue *queue) {
-  argyle_error *error = RUBBISH;
-  int over = argyle_queue_drive(queue, &error);
-  assert_null(error);
-  assert_in_range(over, 0, argyle_queue_count(queue));
-  return over;
-}
-
-/* Drives the queue until so many calls are over, which are not taken. */
-static void drive_until_over(argyle_queue *queue, int count) {
-  while (drive(queue) < count) {
-    poll(NULL, 0, 1);
-  }
-}
-
 /* Drives the queue until the server has read so many requests. */
 static void drive_until_requested(argyle_queue *queue, hostile_server *server, int count) {
   do {
     drive(queue);
     poll(NULL, 0, 1);
   } while (hostile_server_requests(server) < count);
-}
-
-/* Takes a call that is over; NULL where none is. */
-static argyle_call *next(argyle_queue *queue, void **tag) {
-  argyle_error *error = RUBBISH;
-  argyle_call *call = argyle_queue_next(queue, tag, &error);
-  assert_null(error);
-  return call;
-}
-
-/* Waits for a call that is over, and takes it. */
-static argyle_call *wait_for_next(argyle_queue *queue, void **tag) {
-  argyle_error *error = RUBBISH;
-  assert_true(argyle_queue_wait(queue, -1, &error) > 0);
-  assert_null(error);
-  argyle_call *call = next(queue, tag);
-  assert_non_null(call);
-  return call;
 }
 
 /* Asserts that the next call that is over is this one, and that it succeeded; frees it. */
@@ -124,7 +74,7 @@ static void assert_empty(argyle_queue *queue) {
   assert_int_equal(drive(queue), 0);
   assert_int_equal(argyle_queue_wait(queue, -1, &error), 0);
   assert_null(error);
-  assert_null(next(queue, &tag));
+  assert_null(next_call(queue, &tag));
 }
 
 static int descriptor_of(argyle_queue *queue) {
@@ -147,12 +97,6 @@ static void settle(argyle_queue *queue, int descriptor) {
     drive(queue);
   }
   assert_false(is_readable(descriptor, 20));
-}
-
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void sleep_ms(int milliseconds) {
@@ -315,7 +259,7 @@ static void a_call_is_submitted_once(void **state) {
   drive_until_over(queue, 1);
   assert_not_taken(queue, call);
   assert_not_taken(other, call);
-  assert_ptr_equal(next(queue, &tag), call);
+  assert_ptr_equal(next_call(queue, &tag), call);
   assert_ptr_equal(tag, &tag);
   assert_not_taken(queue, call);
   assert_empty(queue);
@@ -437,8 +381,8 @@ static void calls_come_in_the_order_in_which_they_end(void **state) {
   argyle_call *other = submit(queue, new_call(sandbox->client, ARGYLE_OPERATION_USER_TOKEN_CREATE, id), NULL);
   quick = submit(queue, new_call(sandbox->client, ARGYLE_OPERATION_USER_GET, id), NULL);
   drive_until_over(queue, 3);
-  argyle_call *taken[3] = {next(queue, NULL), next(queue, NULL), next(queue, NULL)};
-  assert_null(next(queue, NULL));
+  argyle_call *taken[3] = {next_call(queue, NULL), next_call(queue, NULL), next_call(queue, NULL)};
+  assert_null(next_call(queue, NULL));
   assert_ptr_equal(taken[2], other);
   assert_true((taken[0] == slow && taken[1] == quick) || (taken[0] == quick && taken[1] == slow));
   for (size_t i = 0; i < COUNT(taken); i++) {
@@ -575,7 +519,7 @@ static void a_call_that_waits_is_cancelled(void **state) {
     assert_int_equal(argyle_queue_count(queue), 1);
   }
   assert_int_equal(drive(queue), 1);
-  assert_ptr_equal(next(queue, &tag), call);
+  assert_ptr_equal(next_call(queue, &tag), call);
   assert_ptr_equal(tag, &tag);
   assert_error(argyle_call_error(call), ARGYLE_ERROR_CANCELLED, NULL);
   assert_int_equal(argyle_error_outcome_is_unknown(argyle_call_error(call)), 0);
@@ -604,8 +548,8 @@ static void a_call_under_way_is_cancelled(void **state) {
   sleep_ms(20);
   assert_int_equal(argyle_queue_cancel(queue, create, &error), 0);
   assert_int_equal(argyle_queue_cancel(queue, get, &error), 0);
-  assert_ptr_equal(next(queue, NULL), create);
-  assert_ptr_equal(next(queue, NULL), get);
+  assert_ptr_equal(next_call(queue, NULL), create);
+  assert_ptr_equal(next_call(queue, NULL), get);
   assert_error(argyle_call_error(create), ARGYLE_ERROR_CANCELLED, NULL);
   assert_error(argyle_call_error(get), ARGYLE_ERROR_CANCELLED, NULL);
   assert_int_equal(argyle_error_outcome_is_unknown(argyle_call_error(create)), 1);
@@ -625,7 +569,7 @@ static void the_time_of_a_cancelled_call_goes_on_to_its_end(void **state) {
   argyle_call *call = submit(queue, get_call(fixture->client), NULL);
   sleep_ms(50);
   assert_int_equal(argyle_queue_cancel(queue, call, &error), 0);
-  assert_ptr_equal(next(queue, NULL), call);
+  assert_ptr_equal(next_call(queue, NULL), call);
   assert_true(argyle_call_time_us(call, ARGYLE_TIME_TOTAL) >= 50000);
   argyle_call_free(call);
   argyle_queue_free(queue);
@@ -687,7 +631,7 @@ static void all_calls_are_cancelled_at_once(void **state) {
   assert_int_equal(drive(queue), 11);
   assert_next_succeeded(queue, over);
   for (int i = 0; i < 10; i++) {
-    argyle_call *call = next(queue, NULL);
+    argyle_call *call = next_call(queue, NULL);
     assert_error(argyle_call_error(call), ARGYLE_ERROR_CANCELLED, NULL);
     argyle_call_free(call);
   }
@@ -714,7 +658,7 @@ static void a_call_that_waits_may_be_freed(void **state) {
   argyle_call_free(calls[2]);
   assert_int_equal(argyle_queue_count(queue), 2);
   drive_until_over(queue, 2);
-  argyle_call *first = next(queue, NULL), *second = next(queue, NULL);
+  argyle_call *first = next_call(queue, NULL), *second = next_call(queue, NULL);
   assert_true((first == calls[1] && second == calls[3]) || (first == calls[3] && second == calls[1]));
   assert_empty(queue);
   assert_int_equal(hostile_server_requests(fixture->server), 2);
@@ -807,7 +751,7 @@ static void a_queue_is_freed_with_calls_that_are_over(void **state) {
     submit(queue, get_call(fixture->client), NULL);
   }
   drive_until_over(queue, 10);
-  argyle_call_free(next(queue, NULL));
+  argyle_call_free(next_call(queue, NULL));
   argyle_queue_free(queue);
 }
 
@@ -899,9 +843,9 @@ static void a_wait_counts_calls_that_are_over_and_not_taken(void **state) {
   drive_until_over(queue, 2);
   assert_int_equal(argyle_queue_wait(queue, -1, &error), 2);
   assert_int_equal(argyle_queue_wait(queue, 0, &error), 2);
-  argyle_call_free(next(queue, NULL));
+  argyle_call_free(next_call(queue, NULL));
   assert_int_equal(argyle_queue_wait(queue, INT32_MAX, &error), 1);
-  argyle_call_free(next(queue, NULL));
+  argyle_call_free(next_call(queue, NULL));
   assert_empty(queue);
   argyle_queue_free(queue);
 }
@@ -1053,10 +997,10 @@ static void the_descriptor_is_readable_while_there_is_something_to_do(void **sta
   assert_true(is_readable(descriptor, 0));
   drive(queue);
   assert_true(is_readable(descriptor, 0));
-  argyle_call *taken = next(queue, NULL);
+  argyle_call *taken = next_call(queue, NULL);
   assert_true(is_readable(descriptor, 0));
   argyle_call_free(taken);
-  argyle_call_free(next(queue, NULL));
+  argyle_call_free(next_call(queue, NULL));
   assert_comes_to_rest(queue, 20);
 
   /* A call that was cancelled, too, driven or not. */
@@ -1067,7 +1011,7 @@ static void the_descriptor_is_readable_while_there_is_something_to_do(void **sta
   }
   assert_int_equal(argyle_queue_cancel(queue, calls[0], &error), 0);
   assert_true(is_readable(descriptor, 0));
-  argyle_call_free(next(queue, NULL));
+  argyle_call_free(next_call(queue, NULL));
   assert_comes_to_rest(queue, 20);
 
   /* A call freed leaves nothing to do. */
@@ -1125,7 +1069,7 @@ static void a_program_with_an_epoll_of_its_own_waits_for_the_descriptor(void **s
     assert_int_equal(epoll_wait(loop, &event, 1, -1), 1);
     assert_ptr_equal(event.data.ptr, queue);
     drive(queue);
-    argyle_call *call = next(queue, NULL);
+    argyle_call *call = next_call(queue, NULL);
     if (call != NULL) {
       assert_null(argyle_call_error(call));
       argyle_call_free(call);
@@ -1172,7 +1116,7 @@ static void a_time_out_makes_the_descriptor_readable(void **state) {
     assert_true(is_readable(descriptor, -1));
   }
   assert_true(now_ms() - began >= SHORT_MS - 1);
-  argyle_call *taken[] = {next(queue, NULL), next(queue, NULL)};
+  argyle_call *taken[] = {next_call(queue, NULL), next_call(queue, NULL)};
   assert_true((taken[0] == get && taken[1] == create) || (taken[0] == create && taken[1] == get));
   for (size_t i = 0; i < COUNT(taken); i++) {
     assert_error(argyle_call_error(taken[i]), ARGYLE_ERROR_TIMEOUT, NULL);
@@ -1229,7 +1173,7 @@ static void every_call_has_one_result_though_the_descriptor_was_closed(void **st
   assert_int_equal(argyle_queue_count(queue), 6);
   argyle_call *call;
   void *tag;
-  while ((call = next(queue, &tag)) != NULL) {
+  while ((call = next_call(queue, &tag)) != NULL) {
     if (argyle_call_error(call) == NULL) {
       assert_ptr_equal(tag, queue);
       assert_int_equal(argyle_call_http_status(call), 200);
@@ -1254,12 +1198,12 @@ static void a_wait_finds_that_the_descriptor_was_closed(void **state) {
   argyle_error *error = RUBBISH;
   int descriptor;
   argyle_queue *queue = queue_with_a_closed_descriptor(fixture, &descriptor);
-  argyle_call_free(next(queue, NULL));
+  argyle_call_free(next_call(queue, NULL));
   assert_int_equal(argyle_queue_wait(queue, -1, &error), -1);
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, "descriptor");
   int failed = 0;
   argyle_call *call;
-  while ((call = next(queue, NULL)) != NULL) {
+  while ((call = next_call(queue, NULL)) != NULL) {
     assert_non_null(argyle_call_error(call));
     argyle_call_free(call);
     failed++;
@@ -1294,7 +1238,7 @@ static void a_descriptor_that_took_the_number_is_left_alone(void **state) {
   }
   assert_tells_that_its_descriptor_was_closed(queue, fixture->client);
   argyle_call *call;
-  while ((call = next(queue, NULL)) != NULL) {
+  while ((call = next_call(queue, NULL)) != NULL) {
     argyle_call_free(call);
   }
   argyle_queue_free(queue);
@@ -1356,7 +1300,7 @@ static void an_answer_that_came_while_the_host_was_away_counts(void **state) {
     sleep_ms(2 * SHORT_MS);
     drive_until_over(queue, 2);
     for (size_t i = 0; i < COUNT(calls); i++) {
-      argyle_call *taken = next(queue, NULL);
+      argyle_call *taken = next_call(queue, NULL);
       assert_null(argyle_call_error(taken));
       assert_int_equal(argyle_call_attempts(taken), 1);
       argyle_call_free(taken);
@@ -1380,7 +1324,7 @@ static void a_host_may_be_away_while_a_call_connects(void **state) {
   sleep_ms(2 * SHORT_MS);
   drive_until_over(queue, 2);
   for (size_t i = 0; i < COUNT(calls); i++) {
-    argyle_call *taken = next(queue, NULL);
+    argyle_call *taken = next_call(queue, NULL);
     if (argyle_call_error(taken) != NULL) {
       print_error("%s\n", argyle_error_message(argyle_call_error(taken)));
     }
@@ -1538,7 +1482,7 @@ static void the_pace_works_behind_the_descriptor(void **state) {
     assert_true(is_readable(descriptor, -1));
     drive(queue);
     argyle_call *call;
-    while ((call = next(queue, NULL)) != NULL) {
+    while ((call = next_call(queue, NULL)) != NULL) {
       assert_null(argyle_call_error(call));
       argyle_call_free(call);
       over++;
@@ -1742,7 +1686,7 @@ static void the_parents_queue_goes_on(void **state) {
     drive_until_requested(queue, fixture->server, before + 2);
     assert_int_equal(failures_in_child(children[i / 2], &inheritance), 0);
 
-    assert_ptr_equal(next(queue, NULL), inheritance.over);
+    assert_ptr_equal(next_call(queue, NULL), inheritance.over);
     assert_null(argyle_call_error(inheritance.over));
     argyle_call_free(inheritance.over);
     hostile_server_answer_json(fixture->server, 200, USER);

@@ -3,7 +3,10 @@
  * max_retry_after_ms of argyle.h. The counts are those of the server, which saw each request.
  */
 #include "child.h"
+#include "clock.h"
+#include "cursor.h"
 #include "hostile_server.h"
+#include "queue.h"
 #include "sandbox.h"
 
 #include <poll.h>
@@ -87,12 +90,6 @@ static const hostile_answer lost[] = {
   {.bytes = CUT, .then = HOSTILE_STALL},
 };
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* ---------------------------------------------------------------- Operations */
 
 typedef struct {
@@ -140,42 +137,9 @@ static argyle_call *new_call(argyle_client *client, operation operation) {
   return call;
 }
 
-static argyle_queue *new_queue(json_int_t max_in_flight) {
-  argyle_error *error = RUBBISH;
-  json_t *options = json_pack("{s:I}", "max_in_flight", max_in_flight);
-  argyle_queue *queue = argyle_queue_new(options, &error);
-  json_decref(options);
-  assert_null(error);
-  return queue;
-}
-
 /* Submits a call of the operation, and gives it back. */
-static argyle_call *submit(argyle_queue *queue, argyle_client *client, operation operation, void *tag) {
-  argyle_error *error = RUBBISH;
-  argyle_call *call = new_call(client, operation);
-  assert_int_equal(argyle_queue_submit(queue, call, tag, &error), 0);
-  assert_null(error);
-  return call;
-}
-
-/* Waits for a call that is over, and takes it. */
-static argyle_call *wait_for_next(argyle_queue *queue, void **tag) {
-  argyle_error *error = RUBBISH;
-  assert_true(argyle_queue_wait(queue, -1, &error) > 0);
-  assert_null(error);
-  argyle_call *call = argyle_queue_next(queue, tag, &error);
-  assert_null(error);
-  assert_non_null(call);
-  return call;
-}
-
-/* Drives the queue until so many calls are over: without a pause, which would be taken for an absence of the host's. */
-static void drive_until_over(argyle_queue *queue, size_t count) {
-  argyle_error *error = RUBBISH;
-  while (argyle_queue_drive(queue, &error) < (int)count) {
-    assert_null(error);
-    poll(NULL, 0, 1);
-  }
+static argyle_call *submit_operation(argyle_queue *queue, argyle_client *client, operation operation, void *tag) {
+  return submit(queue, new_call(client, operation), tag);
 }
 
 /* Tells what became of a call, and frees it. */
@@ -236,7 +200,7 @@ static result carry_out(argyle_client *client, operation operation, way way) {
     argyle_error_free(error);
   } else {
     argyle_queue *queue = new_queue(1);
-    submit(queue, client, operation, NULL);
+    submit_operation(queue, client, operation, NULL);
     call = wait_for_next(queue, NULL);
     assert_int_equal(argyle_queue_count(queue), 0);
     argyle_queue_free(queue);
@@ -397,7 +361,7 @@ static void a_lost_answer_is_asked_for_again(void **state) {
       set_option(fixture, "timeout_ms", lost[i].then == HOSTILE_STALL ? short_ms : 30000);
       hostile_server_answer(fixture->server, lost[i]);
       answer_success(fixture);
-      submit(queue, fixture->client, harmless[j], fixture);
+      submit_operation(queue, fixture->client, harmless[j], fixture);
     }
   }
   drive_until_over(queue, COUNT(lost) * COUNT(harmless));
@@ -427,7 +391,7 @@ static void a_loss_that_stays_is_told_after_the_last_repetition(void **state) {
     fixtures[i] = start(1);
     set_option(&fixtures[i], "timeout_ms", lost[i].then == HOSTILE_STALL ? short_ms : 30000);
     hostile_server_answer(fixtures[i].server, lost[i]);
-    submit(queue, fixtures[i].client, UPDATE, &fixtures[i]);
+    submit_operation(queue, fixtures[i].client, UPDATE, &fixtures[i]);
   }
   drive_until_over(queue, COUNT(lost));
   for (size_t i = 0; i < COUNT(lost); i++) {
@@ -470,7 +434,8 @@ static void a_refused_connection_is_tried_again(void **state) {
     fixtures[i].server = hostile_server_start_closed();
     fixtures[i].client = client_that_repeats(fixtures[i].server, 20);
     answer_success(&fixtures[i]);
-    submit(queue, fixtures[i].client, i < COUNT(harmless) ? harmless[i] : creations[i - COUNT(harmless)], &fixtures[i]);
+    submit_operation(queue, fixtures[i].client,
+                     i < COUNT(harmless) ? harmless[i] : creations[i - COUNT(harmless)], &fixtures[i]);
   }
   /* By then each first attempt was refused. */
   assert_int_equal(argyle_queue_wait(queue, 100, &error), 0);
@@ -562,7 +527,7 @@ static void a_creation_whose_answer_is_lost_is_not_repeated(void **state) {
       set_option(fixture, "timeout_ms", lost[i].then == HOSTILE_STALL ? short_ms : 30000);
       hostile_server_answer(fixture->server, lost[i]);
       answer_success(fixture);
-      submit(queue, fixture->client, creations[j], fixture);
+      submit_operation(queue, fixture->client, creations[j], fixture);
     }
   }
   drive_until_over(queue, COUNT(lost) * COUNT(creations));
@@ -604,9 +569,9 @@ static void a_creation_on_a_kept_connection_that_dies_is_not_repeated(void **sta
       answer_success(&fixture);
       result result;
       if (way == QUEUE) {
-        submit(queue, fixture.client, GET, NULL);
+        submit_operation(queue, fixture.client, GET, NULL);
         argyle_call_free(wait_for_next(queue, NULL));
-        submit(queue, fixture.client, creations[i], NULL);
+        submit_operation(queue, fixture.client, creations[i], NULL);
         result = result_of(wait_for_next(queue, NULL));
       } else {
         assert_succeeded(&fixture, carry_out(fixture.client, GET, way), 1);
@@ -712,7 +677,7 @@ static void a_deletion_that_finds_nothing_after_a_loss_succeeds(void **state) {
       answer_status(&fixtures[i], 503, NULL);
     }
     answer_status(&fixtures[i], 404, NULL);
-    submit(queue, fixtures[i].client, DELETE, &fixtures[i]);
+    submit_operation(queue, fixtures[i].client, DELETE, &fixtures[i]);
   }
   drive_until_over(queue, COUNT(fixtures));
   for (size_t i = 0; i < COUNT(fixtures); i++) {
@@ -745,7 +710,7 @@ static void a_deletion_that_was_refused_and_finds_nothing_fails(void **state) {
   fixture.client = client_that_repeats(fixture.server, 20);
   answer_status(&fixture, 404, NULL);
   argyle_queue *queue = new_queue(1);
-  submit(queue, fixture.client, DELETE, NULL);
+  submit_operation(queue, fixture.client, DELETE, NULL);
   assert_int_equal(argyle_queue_wait(queue, 50, &error), 0);
   hostile_server_open(fixture.server);
   result result = result_of(wait_for_next(queue, NULL));
@@ -803,14 +768,14 @@ static void a_wait_that_the_service_asks_for_is_made(void **state) {
   set_option(&in_seconds, "max_retry_after_ms", 1000);
   answer_status(&in_seconds, 503, "1");
   answer_success(&in_seconds);
-  submit(queue, in_seconds.client, CREATE, &in_seconds);
+  submit_operation(queue, in_seconds.client, CREATE, &in_seconds);
   time_t until = time(NULL) + 1;
   char date[64];
   struct tm parts;
   strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&until, &parts));
   answer_status(&until_date, 429, date);
   answer_success(&until_date);
-  submit(queue, until_date.client, GET, &until_date);
+  submit_operation(queue, until_date.client, GET, &until_date);
   int64_t begin = now_ms();
   for (int i = 0; i < 2; i++) {
     void *tag = NULL;
@@ -921,7 +886,7 @@ static void a_deadline_that_passes_in_an_attempt_is_named(void **state) {
     answer_status(&fixtures[i], 429, "0");
     answer_status(&fixtures[i], 503, "0");
     hostile_server_answer(fixtures[i].server, (hostile_answer){.then = HOSTILE_STALL});
-    submit(queue, fixtures[i].client, operations[i], &fixtures[i]);
+    submit_operation(queue, fixtures[i].client, operations[i], &fixtures[i]);
   }
   drive_until_over(queue, COUNT(operations));
   for (size_t i = 0; i < COUNT(operations); i++) {
@@ -997,7 +962,7 @@ static void leave_a_creation_alone(hostile_fixture *fixture, argyle_queue *queue
   /* Not so soon that it is taken below. */
   hostile_server_answer(fixture->server, (hostile_answer){
     .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{\"id\": \"u1\", \"token\": \"t\"}", .delay_ms = 50});
-  submit(queue, fixture->client, CREATE, NULL);
+  submit_operation(queue, fixture->client, CREATE, NULL);
   do {
     assert_int_equal(argyle_queue_drive(queue, &error), 0);
     usleep(1000);
@@ -1031,7 +996,7 @@ static void a_deadline_begins_with_each_call(void **state) {
   argyle_queue *queue = new_queue(1);
   /* Together they take longer, one after the other. */
   for (int i = 0; i < 4; i++) {
-    submit(queue, fixture->client, GET, NULL);
+    submit_operation(queue, fixture->client, GET, NULL);
   }
   for (int i = 0; i < 4; i++) {
     result result = result_of(wait_for_next(queue, NULL));
@@ -1120,7 +1085,7 @@ static void an_outage_ends_the_repetitions_of_a_queue(void **state) {
   argyle_queue *queue = new_queue(20);
   int attempts = 0;
   for (int i = 0; i < 200; i++) {
-    submit(queue, fixture->client, harmless[i % (int)COUNT(harmless)], NULL);
+    submit_operation(queue, fixture->client, harmless[i % (int)COUNT(harmless)], NULL);
   }
   for (int i = 0; i < 200; i++) {
     result result = result_of(wait_for_next(queue, NULL));
@@ -1210,30 +1175,6 @@ static void a_time_out_costs_two_repetitions(void **state) {
 #define PAGE_1 "{\"results\": [{\"id\": \"u1\"}, {\"id\": \"u2\"}], \"next\": \"/v1/users?limit=2&offset=2\"}"
 #define PAGE_2 "{\"results\": [{\"id\": \"u3\"}], \"next\": null}"
 
-static void assert_user(argyle_user_cursor *cursor, const char *id) {
-  argyle_error *error = RUBBISH;
-  json_t *user = argyle_user_cursor_next(cursor, &error);
-  if (error != NULL) {
-    print_error("%s\n", argyle_error_message(error));
-  }
-  assert_null(error);
-  assert_string_equal(string_at(user, "id"), id);
-  json_decref(user);
-}
-
-static void assert_end(argyle_user_cursor *cursor) {
-  argyle_error *error = RUBBISH;
-  assert_null(argyle_user_cursor_next(cursor, &error));
-  assert_null(error);
-}
-
-static argyle_user_cursor *new_cursor(argyle_client *client) {
-  argyle_error *error = RUBBISH;
-  argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, &error);
-  assert_null(error);
-  return cursor;
-}
-
 static void a_cursor_asks_for_its_pages_again(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(passing); i++) {
@@ -1244,10 +1185,10 @@ static void a_cursor_asks_for_its_pages_again(void **state) {
     answer_status(&fixture, passing[i], "0");
     answer_status(&fixture, passing[i], "0");
     hostile_server_answer_json(fixture.server, 200, PAGE_2);
-    argyle_user_cursor *cursor = new_cursor(fixture.client);
-    assert_user(cursor, "u1");
-    assert_user(cursor, "u2");
-    assert_user(cursor, "u3");
+    argyle_user_cursor *cursor = cursor_for(fixture.client, NULL);
+    assert_next(cursor, "u1");
+    assert_next(cursor, "u2");
+    assert_next(cursor, "u3");
     assert_end(cursor);
     assert_int_equal(hostile_server_requests(fixture.server), 6);
     argyle_user_cursor_free(cursor);
@@ -1263,10 +1204,10 @@ static void a_cursor_goes_on_after_lost_connections_and_time_outs(void **state) 
   hostile_server_answer_json(fixture->server, 200, PAGE_1);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
   hostile_server_answer_json(fixture->server, 200, PAGE_2);
-  argyle_user_cursor *cursor = new_cursor(fixture->client);
-  assert_user(cursor, "u1");
-  assert_user(cursor, "u2");
-  assert_user(cursor, "u3");
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
+  assert_next(cursor, "u1");
+  assert_next(cursor, "u2");
+  assert_next(cursor, "u3");
   assert_end(cursor);
   argyle_user_cursor_free(cursor);
 }
@@ -1276,21 +1217,21 @@ static void a_cursor_that_fails_in_the_end_goes_on_later(void **state) {
   argyle_error *error = RUBBISH;
   set_option(fixture, "max_retries", 2);
   answer_status(fixture, 503, "0");
-  argyle_user_cursor *cursor = new_cursor(fixture->client);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_null(argyle_user_cursor_next(cursor, &error));
   assert_int_equal(argyle_error_attempts(error), 3);
   assert_failed(error, ARGYLE_ERROR_SERVER, "503");
   assert_int_equal(hostile_server_requests(fixture->server), 3);
   hostile_server_answer_json(fixture->server, 200, PAGE_1);
   answer_status(fixture, 503, "61");
-  assert_user(cursor, "u1");
-  assert_user(cursor, "u2");
+  assert_next(cursor, "u1");
+  assert_next(cursor, "u2");
   assert_null(argyle_user_cursor_next(cursor, &error));
   assert_int_equal(argyle_error_attempts(error), 1);
   assert_int_equal(argyle_error_retry_after_ms(error), 61000);
   assert_failed(error, ARGYLE_ERROR_SERVER, "503");
   hostile_server_answer_json(fixture->server, 200, PAGE_2);
-  assert_user(cursor, "u3");
+  assert_next(cursor, "u3");
   assert_end(cursor);
   argyle_user_cursor_free(cursor);
 }
@@ -1302,12 +1243,12 @@ static void a_cursor_has_a_deadline_for_each_page(void **state) {
   set_option(fixture, "deadline_ms", 300);
   answer_status(fixture, 503, "0");
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
-  argyle_user_cursor *cursor = new_cursor(fixture->client);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_null(argyle_user_cursor_next(cursor, &error));
   assert_int_equal(argyle_error_attempts(error), 2);
   assert_failed(error, ARGYLE_ERROR_TIMEOUT, "deadline_ms (300)");
   hostile_server_answer_json(fixture->server, 200, PAGE_2);
-  assert_user(cursor, "u3");
+  assert_next(cursor, "u3");
   assert_end(cursor);
   argyle_user_cursor_free(cursor);
 }
@@ -1321,14 +1262,14 @@ static void a_page_that_came_before_the_deadline_is_not_asked_for_again(void **s
   hostile_server_answer_json(fixture->server, 200, PAGE_1);
   /* Not so soon that it is taken with the first user. */
   hostile_server_answer(fixture->server, (hostile_answer){.bytes = answer, .delay_ms = 50});
-  argyle_user_cursor *cursor = new_cursor(fixture->client);
-  assert_user(cursor, "u1");
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
+  assert_next(cursor, "u1");
   while (hostile_server_requests(fixture->server) < 2) {
     usleep(1000);
   }
   usleep(400000);
-  assert_user(cursor, "u2");
-  assert_user(cursor, "u3");
+  assert_next(cursor, "u2");
+  assert_next(cursor, "u3");
   assert_end(cursor);
   argyle_user_cursor_free(cursor);
   assert_int_equal(hostile_server_requests(fixture->server), 2);
@@ -1340,13 +1281,13 @@ static void a_cursor_is_freed_in_a_wait(void **state) {
   set_option(fixture, "max_retries", 2);
   hostile_server_answer_json(fixture->server, 200, PAGE_1);
   answer_status(fixture, 503, LONG);
-  argyle_user_cursor *cursor = new_cursor(fixture->client);
-  assert_user(cursor, "u1");
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
+  assert_next(cursor, "u1");
   while (hostile_server_requests(fixture->server) < 2) {
     usleep(1000);
   }
   usleep(20000);
-  assert_user(cursor, "u2");
+  assert_next(cursor, "u2");
   argyle_user_cursor_free(cursor);
   assert_int_equal(hostile_server_requests(fixture->server), 2);
 }
@@ -1383,7 +1324,7 @@ static void a_call_is_cancelled_in_its_wait(void **state) {
     argyle_queue *queue = new_queue(1);
     answer_status(&fixture, cases[i].status, "0");
     answer_status(&fixture, cases[i].status, LONG);
-    argyle_call *call = submit(queue, fixture.client, cases[i].operation, NULL);
+    argyle_call *call = submit_operation(queue, fixture.client, cases[i].operation, NULL);
     come_to_the_wait(queue, fixture.server, 2);
     assert_int_equal(argyle_call_attempts(call), 0);
     assert_int_equal(i % 2 == 0 ? argyle_queue_cancel(queue, call, &error) : argyle_queue_cancel_all(queue, &error), 0);
@@ -1402,8 +1343,8 @@ static void the_place_of_a_call_cancelled_in_its_wait_is_free(void **state) {
   set_option(fixture, "max_retries", 5);
   answer_status(fixture, 503, LONG);
   argyle_queue *queue = new_queue(1);
-  argyle_call *first = submit(queue, fixture->client, GET, NULL);
-  argyle_call *second = submit(queue, fixture->client, GET, NULL);
+  argyle_call *first = submit_operation(queue, fixture->client, GET, NULL);
+  argyle_call *second = submit_operation(queue, fixture->client, GET, NULL);
   come_to_the_wait(queue, fixture->server, 1);
   answer_success(fixture);
   assert_int_equal(argyle_queue_cancel(queue, first, &error), 0);
@@ -1420,9 +1361,9 @@ static void a_queue_and_a_call_are_freed_in_a_wait(void **state) {
   set_option(fixture, "max_retries", 5);
   answer_status(fixture, 503, LONG);
   argyle_queue *queue = new_queue(5);
-  argyle_call *call = submit(queue, fixture->client, GET, NULL);
-  submit(queue, fixture->client, DELETE, NULL);
-  submit(queue, fixture->client, CREATE, NULL);
+  argyle_call *call = submit_operation(queue, fixture->client, GET, NULL);
+  submit_operation(queue, fixture->client, DELETE, NULL);
+  submit_operation(queue, fixture->client, CREATE, NULL);
   come_to_the_wait(queue, fixture->server, 3);
   argyle_call_free(call);
   assert_int_equal(argyle_queue_count(queue), 2);
@@ -1489,7 +1430,7 @@ static void a_fork_in_a_wait_leaves_the_repetition_to_the_parent(void **state) {
   answer_status(fixture, 503, "1");
   answer_success(fixture);
   argyle_queue *queue = new_queue(1);
-  argyle_call *call = submit(queue, fixture->client, DELETE, NULL);
+  argyle_call *call = submit_operation(queue, fixture->client, DELETE, NULL);
   come_to_the_wait(queue, fixture->server, 1);
   queue_and_call held = {queue, call};
   assert_int_equal(failures_in_child(use_and_free_in_the_child, &held), 0);
@@ -1514,7 +1455,7 @@ static void each_repetition_takes_its_turn(void **state) {
   argyle_queue *queue = new_queue(20);
   int64_t begin = now_ms();
   for (int i = 0; i < CALLS; i++) {
-    submit(queue, fixture->client, i % 2 == 0 ? GET : CREATE, &results[i]);
+    submit_operation(queue, fixture->client, i % 2 == 0 ? GET : CREATE, &results[i]);
   }
   for (int i = 0; i < CALLS; i++) {
     void *tag = NULL;
@@ -1568,7 +1509,7 @@ static void note(argyle_call *call, outcome *outcome) {
 }
 
 static void look_at_the_server(argyle_client *client, outcome *outcomes) {
-  argyle_user_cursor *cursor = new_cursor(client);
+  argyle_user_cursor *cursor = cursor_for(client, NULL);
   argyle_error *error = RUBBISH;
   json_t *user;
   for (int i = 0; i < users; i++) {
@@ -1588,7 +1529,7 @@ static void create_all(argyle_queue *queue, argyle_client *client, outcome *outc
   for (int i = 0; i < users; i++) {
     char metadata[32];
     snprintf(metadata, sizeof metadata, "{\"number\": %d}", i);
-    submit(queue, client, (operation){ARGYLE_OPERATION_USER_CREATE, NULL, metadata}, &outcomes[i]);
+    submit_operation(queue, client, (operation){ARGYLE_OPERATION_USER_CREATE, NULL, metadata}, &outcomes[i]);
   }
   for (int i = 0; i < users; i++) {
     void *tag = NULL;
@@ -1648,7 +1589,7 @@ static void each_reading_and_each_deletion_succeeds(void **state) {
     assert_true(outcomes[i].created);
     outcomes[i].results = 0;
     operation operation = {i % 2 == 0 ? ARGYLE_OPERATION_USER_GET : ARGYLE_OPERATION_USER_DELETE, outcomes[i].id, NULL};
-    submit(queue, client, operation, &outcomes[i]);
+    submit_operation(queue, client, operation, &outcomes[i]);
   }
   for (int i = 0; i < users; i++) {
     void *tag = NULL;

@@ -3,6 +3,7 @@
  * the walk by whole pages, as JSON and as text.
  */
 #include "child.h"
+#include "cursor.h"
 #include "hostile_server.h"
 #include "sandbox.h"
 
@@ -11,28 +12,6 @@
 
 #define FIRST "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\"}"
 #define SECOND "{\"results\": [{\"id\": \"u2\"}], \"next\": null}"
-
-static argyle_user_cursor *cursor_for(argyle_client *client) {
-  argyle_error *error = RUBBISH;
-  argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, &error);
-  assert_null(error);
-  assert_non_null(cursor);
-  return cursor;
-}
-
-static void assert_next(argyle_user_cursor *cursor, const char *id) {
-  argyle_error *error = RUBBISH;
-  json_t *user = argyle_user_cursor_next(cursor, &error);
-  assert_null(error);
-  assert_string_equal(string_at(user, "id"), id);
-  json_decref(user);
-}
-
-static void assert_end(argyle_user_cursor *cursor) {
-  argyle_error *error = RUBBISH;
-  assert_null(argyle_user_cursor_next(cursor, &error));
-  assert_null(error);
-}
 
 /* Waits until the server has read that many requests, without using the library. */
 static void wait_for_requests(hostile_server *server, int count) {
@@ -48,7 +27,7 @@ static void the_next_page_is_asked_for_before_it_is_needed(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer_json(fixture->server, 200, SECOND);
-  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_next(cursor, "u1");
   wait_for_requests(fixture->server, 2);
   assert_next(cursor, "u2");
@@ -64,7 +43,7 @@ static void other_calls_go_on_while_a_page_is_on_its_way(void **state) {
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer_json(fixture->server, 200, SECOND);
   hostile_server_answer_json(fixture->server, 200, "{\"id\": \"u3\"}");
-  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_next(cursor, "u1");
   wait_for_requests(fixture->server, 2);
   json_t *user = argyle_user_get(fixture->client, "u3", &error);
@@ -81,7 +60,7 @@ static void a_host_that_was_away_finds_the_page_there(void **state) {
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 300);
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer_json(fixture->server, 200, SECOND);
-  argyle_user_cursor *cursor = cursor_for(client);
+  argyle_user_cursor *cursor = cursor_for(client, NULL);
   assert_next(cursor, "u1");
   /* Far longer than the time-out, which is for the server. */
   usleep(1500000);
@@ -104,7 +83,7 @@ static void a_large_page_comes_though_the_host_was_away(void **state) {
   strcpy(page + head + padding, "\"}], \"next\": null}");
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer_json(fixture->server, 200, page);
-  argyle_user_cursor *cursor = cursor_for(client);
+  argyle_user_cursor *cursor = cursor_for(client, NULL);
   assert_next(cursor, "u1");
   usleep(1500000);
   assert_next(cursor, "u2");
@@ -119,7 +98,7 @@ static void a_page_that_cannot_be_read_is_asked_for_again(void **state) {
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer_json(fixture->server, 200, "<html>");
   hostile_server_answer_json(fixture->server, 200, SECOND);
-  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_next(cursor, "u1");
   assert_next(cursor, "u2");
   assert_end(cursor);
@@ -132,7 +111,7 @@ static void a_connection_that_died_meanwhile_is_no_error(void **state) {
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer(fixture->server, (hostile_answer){.bytes = "HTTP/1.1 200 OK\r\nContent-", .then = HOSTILE_CLOSE});
   hostile_server_answer_json(fixture->server, 200, SECOND);
-  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_next(cursor, "u1");
   usleep(1200000);
   assert_next(cursor, "u2");
@@ -147,7 +126,7 @@ static void a_server_that_is_slow_runs_into_the_time_out(void **state) {
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 1000);
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
-  argyle_user_cursor *cursor = cursor_for(client);
+  argyle_user_cursor *cursor = cursor_for(client, NULL);
   assert_next(cursor, "u1");
   assert_null(argyle_user_cursor_next(cursor, &error));
   assert_failed(error, ARGYLE_ERROR_TIMEOUT, "timeout_ms (1000)");
@@ -159,7 +138,7 @@ static void a_cursor_may_be_freed_with_a_page_on_its_way(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
-  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_next(cursor, "u1");
   wait_for_requests(fixture->server, 2);
   argyle_user_cursor_free(cursor);
@@ -179,7 +158,7 @@ static void a_fork_leaves_the_page_on_its_way_to_the_parent(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer_json(fixture->server, 200, SECOND);
-  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_next(cursor, "u1");
   assert_int_equal(failures_in_child(use_and_free, cursor), 0);
   assert_next(cursor, "u2");
@@ -202,7 +181,7 @@ static void a_walk_that_was_interrupted_goes_on(void **state) {
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
   hostile_server_answer_json(fixture->server, 200, SECOND);
-  argyle_user_cursor *cursor = cursor_for(client);
+  argyle_user_cursor *cursor = cursor_for(client, NULL);
   assert_next(cursor, "u1");
   wait_for_requests(fixture->server, 2);
   assert_null(argyle_user_cursor_next(cursor, &error));
@@ -222,7 +201,7 @@ static void pages_have_the_normal_form(void **state) {
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer_json(fixture->server, 200, SECOND);
-  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   json_t *page = argyle_user_cursor_next_page(cursor, &error);
   assert_null(error);
   assert_json(page, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\", \"previous\": null, \"count\": null}");
@@ -251,7 +230,7 @@ static void text_is_given_as_it_came(void **state) {
   for (size_t i = 0; i < COUNT(pages); i++) {
     hostile_server_answer_json(fixture->server, 200, pages[i]);
   }
-  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   for (size_t i = 0; i < COUNT(pages); i++) {
     error = RUBBISH;
     assert_string_equal(argyle_user_cursor_next_page_text(cursor, &size, &error), pages[i]);
@@ -272,7 +251,7 @@ static void text_and_values_may_be_mixed(void **state) {
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u1\"}, {\"id\": \"u2\"}]");
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u3\"}]");
   hostile_server_answer_json(fixture->server, 200, "[]");
-  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_string_equal(argyle_user_cursor_next_page_text(cursor, NULL, &error), "[{\"id\": \"u1\"}, {\"id\": \"u2\"}]");
   json_t *page = argyle_user_cursor_next_page(cursor, &error);
   assert_null(error);
@@ -288,7 +267,7 @@ static void users_and_pages_are_not_mixed(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, SECOND);
-  argyle_user_cursor *users = cursor_for(fixture->client);
+  argyle_user_cursor *users = cursor_for(fixture->client, NULL);
   assert_next(users, "u2");
   assert_null(argyle_user_cursor_next_page(users, &error));
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, "either users or pages");
@@ -296,7 +275,7 @@ static void users_and_pages_are_not_mixed(void **state) {
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, "either users or pages");
   assert_end(users);
   argyle_user_cursor_free(users);
-  argyle_user_cursor *pages = cursor_for(fixture->client);
+  argyle_user_cursor *pages = cursor_for(fixture->client, NULL);
   assert_non_null(argyle_user_cursor_next_page_text(pages, NULL, &error));
   assert_null(argyle_user_cursor_next(pages, &error));
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, "either users or pages");
@@ -311,7 +290,7 @@ static void a_text_that_is_no_list_is_refused_and_asked_for_again(void **state) 
     hostile_server_answer_json(fixture->server, 200, bodies[i]);
   }
   hostile_server_answer_json(fixture->server, 200, SECOND);
-  argyle_user_cursor *cursor = cursor_for(fixture->client);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   for (size_t i = 0; i < COUNT(bodies); i++) {
     size_t size = 77;
     assert_null(argyle_user_cursor_next_page_text(cursor, &size, &error));
