@@ -74,7 +74,8 @@ static void a_host_that_was_away_finds_the_page_there(void **state) {
 
 static void a_large_page_comes_though_the_host_was_away(void **state) {
   hostile_fixture *fixture = *state;
-  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 500);
+  /* Long enough for a large page on a machine that is busy, and shorter than the host is away. */
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 4000);
   /* More than fits between the two, so that the server is held up in the middle. */
   size_t padding = 12 * 1024 * 1024;
   char *page = malloc(padding + 128);
@@ -85,7 +86,7 @@ static void a_large_page_comes_though_the_host_was_away(void **state) {
   hostile_server_answer_json(fixture->server, 200, page);
   argyle_user_cursor *cursor = cursor_for(client, NULL);
   assert_next(cursor, "u1");
-  usleep(1500000);
+  usleep(4500000);
   assert_next(cursor, "u2");
   assert_end(cursor);
   argyle_user_cursor_free(cursor);
