@@ -184,11 +184,15 @@ build_archive() {
   ar -rcD "$scratch/libargyle.a" "$object"
 }
 
+# put MODE FILE DESTINATION: copies a file, unless it is there already: programs may be using it.
+put() {
+  install -C -D -m "$1" "$2" "$3"
+}
+
 # lay_out_library SCRATCH NAME DIRECTORY: the library that was built, and the links to it.
 lay_out_library() {
   local file=lib$2.so
-  mkdir -p "$3"
-  install -m 755 "$1/release/lib$2-c.so" "$3/$file.$version"
+  put 755 "$1/release/lib$2-c.so" "$3/$file.$version"
   ln -sfn "$file.$version" "$3/$(soname "$2")"
   ln -sfn "$(soname "$2")" "$3/$file"
 }
