@@ -58,7 +58,8 @@ def read_part(directory: Path) -> Part:
 def show_part(directory: Path) -> int:
     """Tells about one part, with the text of each failure."""
     part = read_part(directory)
-    print(f"    {directory.name}: {part.passed} passed, {len(part.failures)} failed", flush=True)
+    name = f"{directory.parent.name}/{directory.name}"
+    print(f"    {name}: {part.passed} passed, {len(part.failures)} failed", flush=True)
     for failure in part.failures:
         print(f"    FAILED {failure}", flush=True)
     return 1 if part.failures else 0
