@@ -423,8 +423,8 @@ static int loop(struct run *run) {
 
     while (signals == 0 && !run->stopping && !at_end && argyle_queue_count(run->queue) < limit)
       at_end = submit_line(run) != 0;
-    if (argyle_queue_count(run->queue) == 0) return 0;
     if (signals > 0) stop(run, "stopping after a signal, a second one breaks off what is under way");
+    if (argyle_queue_count(run->queue) == 0) return 0;
     if (signals > 1 && argyle_queue_cancel_all(run->queue, &error) != 0)
       return say_and_free(run, "breaking off the calls", error);
     /* A signal does not end the wait, therefore it is a short one. */
