@@ -31,7 +31,11 @@ struct CallMachineTests {
   ) throws -> (result: Result<Answer, ArgyleError>, sent: Int) {
     let limits = CallLimits(timeoutMilliseconds: 1000, maxRetries: 0)
     var machine = CallMachine(
-      CallContext(request, authority: "host:1", secrets: ["canary", "YmFzaWM="].map { Secret($0.utf8) }),
+      CallContext(
+        request,
+        authority: "host:1",
+        secrets: ["canary", "YmFzaWM="].map { Secret($0.utf8) }
+      ),
       limits,
       RetryBudget()
     )
