@@ -1,4 +1,5 @@
 /* https: the certificate and its host name are always checked. */
+#include "queued.h"
 #include "tls_server.h"
 #include "user.h"
 
@@ -24,6 +25,15 @@ static int teardown(void **state) {
   return 0;
 }
 
+/* A server that is to be refused gets no request. */
+static int teardown_unasked(void **state) {
+  int requests = tls_server_stop(*state);
+  if (requests > 0) {
+    print_error("%d requests have reached the server\n", requests);
+  }
+  return requests == 0 ? 0 : -1;
+}
+
 /* A client for https on this host; ca_file may be NULL. */
 static argyle_client *https_client(const tls_server *server, const char *host, const char *ca_file) {
   char url[64];
@@ -35,14 +45,33 @@ static argyle_client *https_client(const tls_server *server, const char *host, c
   return client_with_options(options);
 }
 
-static void assert_refused(argyle_client *client, const char *host) {
+/* Asserts that an error names the host and the reason, and that trying again would not help. */
+static void assert_refusal(const argyle_error *error, const char *host, const char *reason) {
+  assert_error(error, ARGYLE_ERROR_TLS, host);
+  assert_error(error, ARGYLE_ERROR_TLS, reason);
+  assert_int_equal(argyle_error_attempts(error), 1);
+  assert_int_equal(argyle_error_http_status(error), 0);
+  assert_int_equal(argyle_error_is_retryable(error), 0);
+  assert_int_equal(argyle_error_outcome_is_unknown(error), 0);
+}
+
+/* Asserts that both forms of a call refuse the server, those that create something too. */
+static void assert_refused(argyle_client *client, const char *host, const char *reason) {
+  static const int operations[] = {ARGYLE_OPERATION_USER_GET, ARGYLE_OPERATION_USER_CREATE};
   argyle_error *error = RUBBISH;
   assert_null(argyle_user_get(client, "u1", &error));
-  assert_int_equal(argyle_error_attempts(error), 1);
-  assert_failed(error, ARGYLE_ERROR_TLS, host);
+  assert_refusal(error, host, reason);
+  argyle_error_free(error);
+  error = RUBBISH;
   assert_null(argyle_user_create(client, NULL, &error));
-  assert_int_equal(argyle_error_attempts(error), 1);
-  assert_failed(error, ARGYLE_ERROR_TLS, host);
+  assert_refusal(error, host, reason);
+  argyle_error_free(error);
+  for (size_t i = 0; i < COUNT(operations); i++) {
+    argyle_call *call =
+      run_in_queue(client, operations[i], operations[i] == ARGYLE_OPERATION_USER_CREATE ? NULL : "u1");
+    assert_refusal(argyle_call_error(call), host, reason);
+    argyle_call_free(call);
+  }
 }
 
 static void a_certificate_of_ca_file_is_trusted(void **state) {
@@ -61,7 +90,7 @@ static void a_host_name_in_the_certificate_is_trusted(void **state) {
 
 static void a_certificate_of_nobody_is_refused(void **state) {
   argyle_client *client = https_client(*state, "127.0.0.1", NULL);
-  assert_refused(client, "127.0.0.1");
+  assert_refused(client, "127.0.0.1", "self-signed certificate");
   argyle_client_free(client);
 }
 
@@ -70,7 +99,7 @@ static void a_ca_file_without_a_certificate_trusts_nobody(void **state) {
   char path[128];
   snprintf(path, sizeof path, "%s/key.pem", server->folder);
   argyle_client *client = https_client(server, "127.0.0.1", path);
-  assert_refused(client, "127.0.0.1");
+  assert_refused(client, "127.0.0.1", "certificate file");
   argyle_client_free(client);
 }
 
@@ -81,7 +110,7 @@ static void allow_insecure_http_does_not_loosen_https(void **state) {
   json_t *options = options_for(url);
   json_object_set_new(options, "allow_insecure_http", json_true());
   argyle_client *client = client_with_options(options);
-  assert_refused(client, "127.0.0.1");
+  assert_refused(client, "127.0.0.1", "self-signed certificate");
   argyle_client_free(client);
 }
 
@@ -93,7 +122,7 @@ static void a_copy_with_a_ca_file_trusts_it_and_the_first_does_not(void **state)
   argyle_client *copy = argyle_client_with(first, overrides, &error);
   assert_null(error);
   assert_user(copy, USER);
-  assert_refused(first, "127.0.0.1");
+  assert_refused(first, "127.0.0.1", "self-signed certificate");
   argyle_client_free(copy);
   argyle_client_free(first);
   json_decref(overrides);
@@ -102,14 +131,76 @@ static void a_copy_with_a_ca_file_trusts_it_and_the_first_does_not(void **state)
 static void a_certificate_for_another_host_is_refused(void **state) {
   tls_server *server = *state;
   argyle_client *client = https_client(server, "127.0.0.1", server->certificate);
-  assert_refused(client, "127.0.0.1");
+  assert_refused(client, "127.0.0.1", "match");
   argyle_client_free(client);
   client = https_client(server, "localhost", server->certificate);
-  assert_refused(client, "localhost");
+  assert_refused(client, "localhost", "match");
   argyle_client_free(client);
 }
 
-#define test_with(server, test) cmocka_unit_test_setup_teardown(test, server, teardown)
+/* ---------------------------------------------------------------- Certificates of an authority */
+
+static int server_with_authority(void **state) {
+  *state = tls_server_start_with((tls_options){.name = "IP:127.0.0.1", .has_authority = true});
+  return 0;
+}
+
+static int server_of_the_past(void **state) {
+  *state = tls_server_start_with((tls_options){
+    .name = "IP:127.0.0.1", .has_authority = true, .from = "20200101000000Z", .until = "20200201000000Z"});
+  return 0;
+}
+
+static int server_of_the_future(void **state) {
+  *state = tls_server_start_with((tls_options){
+    .name = "IP:127.0.0.1", .has_authority = true, .from = "20900101000000Z", .until = "20900201000000Z"});
+  return 0;
+}
+
+static void a_certificate_that_an_authority_signed_is_trusted(void **state) {
+  tls_server *server = *state;
+  argyle_client *client = https_client(server, "127.0.0.1", server->authority);
+  assert_user(client, USER);
+  argyle_call *call = run_in_queue(client, ARGYLE_OPERATION_USER_GET, "u1");
+  assert_null(argyle_call_error(call));
+  argyle_call_free(call);
+  argyle_client_free(client);
+}
+
+/* Of the group's, so that it is stopped whatever becomes of the test. */
+static tls_server *other;
+
+static int start_other(void **state) {
+  (void)state;
+  other = tls_server_start_with((tls_options){.name = "IP:127.0.0.1", .has_authority = true});
+  return 0;
+}
+
+static int stop_other(void **state) {
+  (void)state;
+  return tls_server_stop(other) == 0 ? 0 : -1;
+}
+
+static void a_certificate_of_another_authority_is_refused(void **state) {
+  argyle_client *client = https_client(*state, "127.0.0.1", other->authority);
+  assert_refused(client, "127.0.0.1", "issuer certificate");
+  argyle_client_free(client);
+}
+
+static void a_certificate_that_has_expired_is_refused(void **state) {
+  tls_server *server = *state;
+  argyle_client *client = https_client(server, "127.0.0.1", server->authority);
+  assert_refused(client, "127.0.0.1", "certificate has expired");
+  argyle_client_free(client);
+}
+
+static void a_certificate_that_is_not_valid_yet_is_refused(void **state) {
+  tls_server *server = *state;
+  argyle_client *client = https_client(server, "127.0.0.1", server->authority);
+  assert_refused(client, "127.0.0.1", "certificate is not yet valid");
+  argyle_client_free(client);
+}
+
 
 /* ---------------------------------------------------------------- A certificate of the client */
 
@@ -163,19 +254,25 @@ static void a_key_that_cannot_be_read_is_an_error_without_its_password(void **st
   }
 }
 
+#define trusting(server, test) cmocka_unit_test_setup_teardown(test, server, teardown)
+#define refusing(server, test) cmocka_unit_test_setup_teardown(test, server, teardown_unasked)
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-    test_with(server_of_this_host, a_certificate_of_ca_file_is_trusted),
-    test_with(server_of_this_host, a_host_name_in_the_certificate_is_trusted),
-    test_with(server_of_this_host, a_certificate_of_nobody_is_refused),
-    test_with(server_of_this_host, a_ca_file_without_a_certificate_trusts_nobody),
-    test_with(server_of_this_host, allow_insecure_http_does_not_loosen_https),
-    test_with(server_of_this_host, a_copy_with_a_ca_file_trusts_it_and_the_first_does_not),
-    test_with(server_of_another_host, a_certificate_for_another_host_is_refused),
-    cmocka_unit_test_setup_teardown(a_server_that_wants_a_certificate_gets_it, mutual_server, teardown),
-    cmocka_unit_test_setup_teardown(without_a_certificate_such_a_server_refuses, mutual_server, teardown),
-    cmocka_unit_test_setup_teardown(a_key_that_cannot_be_read_is_an_error_without_its_password, mutual_server,
-                                    teardown),
+    trusting(server_of_this_host, a_certificate_of_ca_file_is_trusted),
+    trusting(server_of_this_host, a_host_name_in_the_certificate_is_trusted),
+    refusing(server_of_this_host, a_certificate_of_nobody_is_refused),
+    refusing(server_of_this_host, a_ca_file_without_a_certificate_trusts_nobody),
+    refusing(server_of_this_host, allow_insecure_http_does_not_loosen_https),
+    trusting(server_of_this_host, a_copy_with_a_ca_file_trusts_it_and_the_first_does_not),
+    refusing(server_of_another_host, a_certificate_for_another_host_is_refused),
+    trusting(server_with_authority, a_certificate_that_an_authority_signed_is_trusted),
+    refusing(server_with_authority, a_certificate_of_another_authority_is_refused),
+    refusing(server_of_the_past, a_certificate_that_has_expired_is_refused),
+    refusing(server_of_the_future, a_certificate_that_is_not_valid_yet_is_refused),
+    trusting(mutual_server, a_server_that_wants_a_certificate_gets_it),
+    refusing(mutual_server, without_a_certificate_such_a_server_refuses),
+    refusing(mutual_server, a_key_that_cannot_be_read_is_an_error_without_its_password),
   };
-  return cmocka_run_group_tests_name("tls", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("tls", tests, start_other, stop_other);
 }
