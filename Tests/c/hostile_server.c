@@ -42,7 +42,7 @@ struct hostile_server {
 
 /* ---------------------------------------------------------------- The script */
 
-/* Takes the next answer, or where `only_at_once` is set only one that does not wait for a request. */
+/* Takes the next answer, or where `only_at_once` is set only one that does not wait for a request of HTTP. */
 static bool take_answer(hostile_server *server, bool only_at_once, hostile_answer *answer) {
   pthread_mutex_lock(&server->lock);
   *answer = (hostile_answer){.bytes = "", .then = HOSTILE_CLOSE};
@@ -50,7 +50,7 @@ static bool take_answer(hostile_server *server, bool only_at_once, hostile_answe
   if (last >= 0) {
     *answer = server->answers[server->next_answer <= last ? server->next_answer : last];
   }
-  bool taken = answer->at_once || !only_at_once;
+  bool taken = answer->at_once || answer->any_bytes || !only_at_once;
   if (taken && server->next_answer <= last) {
     server->next_answer++;
   }
@@ -209,6 +209,19 @@ static hostile_request *read_request(int socket) {
   return request;
 }
 
+/* Reads what comes first, or gives NULL where the client is gone before. */
+static hostile_request *read_any_bytes(int socket) {
+  buffer buffer = {0};
+  if (!read_more(socket, &buffer)) {
+    free(buffer.bytes);
+    return NULL;
+  }
+  hostile_request *request = calloc(1, sizeof *request);
+  request->body = buffer.bytes;
+  request->body_length = buffer.length;
+  return request;
+}
+
 static void record(hostile_server *server, hostile_request *request) {
   pthread_mutex_lock(&server->lock);
   if (server->request_count < MAX_REQUESTS) {
@@ -226,6 +239,10 @@ static void *serve_connection(void *argument) {
   hostile_server *server = connection->server;
   hostile_answer answer;
   if (take_answer(server, true, &answer)) {
+    hostile_request *request = answer.any_bytes ? read_any_bytes(connection->socket) : NULL;
+    if (request != NULL) {
+      record(server, request);
+    }
     carry_out(connection->socket, &answer);
   } else {
     hostile_request *request;

@@ -23,6 +23,7 @@ typedef struct {
   size_t length;     /* 0: up to the NUL */
   hostile_then then;
   bool at_once;      /* act as soon as a client connects, without reading a request */
+  bool any_bytes;    /* what a new connection brings first is the request, whatever it is: all of it is its body */
   int delay_ms;      /* wait so long before the bytes */
 } hostile_answer;
 

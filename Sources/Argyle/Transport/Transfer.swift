@@ -265,6 +265,14 @@ extension Transfer {
       )
     }
     var reason = easy.errorMessage
+    if result == CURLE_SSL_CONNECT_ERROR, Transfer.tellsLoss(reason) {
+      return TransferFailure(
+        .connection,
+        "the connection was lost in the TLS handshake",
+        mayHaveBeenReceived: mayHaveBeenReceived,
+        hostWasAway: hostWasAway
+      )
+    }
     if reason.isEmpty { reason = String(cString: curl_easy_strerror(result)) }
     if let milliseconds = easy.exceededConnectTimeout(result) {
       reason = "not connected within connect_timeout_ms (\(milliseconds)): \(reason)"
@@ -275,6 +283,20 @@ extension Transfer {
       mayHaveBeenReceived: mayHaveBeenReceived,
       hostWasAway: hostWasAway
     )
+  }
+}
+
+extension Transfer {
+  /// Whether libcurl's message on a TLS handshake that failed says that the connection was lost.
+  ///
+  /// It has one result for that and for a server that cannot be trusted, only one of which may pass. With words that
+  /// are not known here, the server is taken for the cause.
+  private static func tellsLoss(_ message: String) -> Bool {
+    let text = message.utf8
+    // The third is said only where OpenSSL names no error.
+    return text.starts(with: "Recv failure: ".utf8) || text.starts(with: "Send failure: ".utf8)
+      || text.starts(with: "OpenSSL SSL_connect: ".utf8)
+      || text.reversed().starts(with: "unexpected eof while reading".utf8.reversed())
   }
 }
 
