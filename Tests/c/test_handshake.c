@@ -147,19 +147,19 @@ static void a_server_that_sends_rubbish(void **state) {
 
 static void a_server_that_does_not_answer_the_hello(void **state) {
   assert_handshake_fails(((hostile_fixture *)*state)->server, CONNECT_TIMEOUT_MS, (expectation){
-    .answer = {.then = HOSTILE_STALL}, .code = ARGYLE_ERROR_TIMEOUT, .reason = "timed out", .is_retryable = 1});
+    .answer = {.then = HOSTILE_STALL}, .code = ARGYLE_ERROR_TIMEOUT, .reason = "connect_timeout_ms", .is_retryable = 1});
 }
 
 static void a_server_that_stops_within_its_hello(void **state) {
   assert_handshake_fails(((hostile_fixture *)*state)->server, CONNECT_TIMEOUT_MS, (expectation){
     .answer = {.bytes = half_a_hello, .length = sizeof half_a_hello - 1, .then = HOSTILE_STALL},
-    .code = ARGYLE_ERROR_TIMEOUT, .reason = "timed out", .is_retryable = 1});
+    .code = ARGYLE_ERROR_TIMEOUT, .reason = "connect_timeout_ms", .is_retryable = 1});
 }
 
 static void a_server_whose_hello_never_ends(void **state) {
   assert_handshake_fails(((hostile_fixture *)*state)->server, CONNECT_TIMEOUT_MS, (expectation){
     .answer = {.bytes = "\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03", .length = 11, .then = HOSTILE_DRIP},
-    .code = ARGYLE_ERROR_TIMEOUT, .reason = "timed out", .is_retryable = 1});
+    .code = ARGYLE_ERROR_TIMEOUT, .reason = "connect_timeout_ms", .is_retryable = 1});
 }
 
 /* ---------------------------------------------------------------- Trying again */
