@@ -21,6 +21,7 @@
  *              there, which makes no call on the connections that the parent uses.
  * Stack        A thread that passes or receives deeply nested JSON needs up to 1 MiB of stack, for jansson's
  *              encoder and parser call themselves for each level.
+ * errno        Every function leaves it as it was.
  * Memory       When no memory is left for the library's own objects, the process is aborted: Swift's
  *              allocations cannot fail softly.
  * Globals      The first client initialises libcurl (curl_global_init) for the life of the process and keeps

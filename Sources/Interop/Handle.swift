@@ -14,9 +14,9 @@ package enum Handle {
     Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).takeUnretainedValue()
   }
 
-  /// Takes an object back from C; nothing happens for NULL.
+  /// Takes an object back from C; nothing happens for NULL, and nothing to `errno`.
   package static func free<Object: AnyObject>(_ handle: OpaquePointer?, as type: Object.Type) {
     guard let handle else { return }
-    Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).release()
+    keepingErrorNumber { Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).release() }
   }
 }
