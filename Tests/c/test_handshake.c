@@ -147,7 +147,8 @@ static void a_server_that_sends_rubbish(void **state) {
 
 static void a_server_that_does_not_answer_the_hello(void **state) {
   assert_handshake_fails(((hostile_fixture *)*state)->server, CONNECT_TIMEOUT_MS, (expectation){
-    .answer = {.then = HOSTILE_STALL}, .code = ARGYLE_ERROR_TIMEOUT, .reason = "connect_timeout_ms", .is_retryable = 1});
+    .answer = {.then = HOSTILE_STALL}, .code = ARGYLE_ERROR_TIMEOUT,
+    .reason = "connect_timeout_ms", .is_retryable = 1});
 }
 
 static void a_server_that_stops_within_its_hello(void **state) {

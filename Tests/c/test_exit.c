@@ -1,0 +1,259 @@
+/*
+ * A process that ends while a call is under way: it ends at once, with its own exit status and no crash, whether the
+ * call waits for an answer or for its next attempt, in a queue or in another thread, and also where the
+ * handles are freed on the way out.
+ */
+#include "hostile_server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* The exit status of every child, which nothing else has. */
+#define STATUS 42
+/* A child that still runs then hangs. */
+#define PATIENCE_MS 60000
+#define URL_SIZE 64
+
+/* ---------------------------------------------------------------- What is under way */
+
+static argyle_client *client;
+static argyle_queue *queue;
+static argyle_user_cursor *cursor;
+
+static void *get_user(void *argument) {
+  (void)argument;
+  json_decref(argyle_user_get(client, "u1", NULL));
+  return NULL;
+}
+
+static void start_client(const char *url) {
+  json_t *options = options_for(url);
+  json_object_set_new(options, "max_retries", json_integer(3));
+  client = argyle_client_new(options, NULL);
+  json_decref(options);
+}
+
+/* By which the parent tells the server's URL, and then that it has seen what is under way. */
+static int parent;
+
+static bool is_seen(int timeout_ms) {
+  struct pollfd ready = {.fd = parent, .events = POLLIN};
+  return poll(&ready, 1, timeout_ms) != 0;
+}
+
+/* The server has read the requests and says nothing. */
+static void queue_within_calls(const char *url) {
+  start_client(url);
+  queue = argyle_queue_new(NULL, NULL);
+  for (int i = 0; i < 3; i++) {
+    argyle_queue_submit(queue, argyle_call_new(client, ARGYLE_OPERATION_USER_CREATE, NULL, NULL, NULL), NULL, NULL);
+  }
+  while (!is_seen(0) && argyle_queue_wait(queue, 10, NULL) == 0) {
+  }
+}
+
+static void thread_within_a_call(const char *url) {
+  pthread_t thread;
+  start_client(url);
+  pthread_create(&thread, NULL, get_user, NULL);
+  pthread_detach(thread);
+  while (!is_seen(10)) {
+  }
+}
+
+/* The page after this one is asked for ahead. */
+static void cursor_within_a_page(const char *url) {
+  start_client(url);
+  cursor = argyle_user_cursor_new(client, NULL, NULL);
+  json_decref(argyle_user_cursor_next(cursor, NULL));
+  while (!is_seen(10)) {
+  }
+}
+
+static void free_everything(void) {
+  argyle_user_cursor_free(cursor);
+  argyle_queue_free(queue);
+  argyle_client_free(client);
+}
+
+/* As a destructor of C++ would: the client goes before what was made from it. */
+static void free_client_first(void) {
+  argyle_client_free(client);
+  argyle_queue_free(queue);
+  argyle_user_cursor_free(cursor);
+}
+
+typedef void start_function(const char *url);
+
+typedef struct {
+  const char *name;
+  start_function *start;
+  const char *answer; /* what the server answers at first, or always; NULL: nothing */
+  bool is_always;
+  int requests;       /* how many it has read when all is under way */
+  bool may_free;      /* what no other thread uses */
+} scenario;
+
+#define PAGE                                        \
+  "HTTP/1.1 200 OK\r\nContent-Length: 48\r\n\r\n" \
+  "{\"results\": [{\"id\": \"u1\"}], \"next\": \"?offset=1\"}"
+/* The call is repeated in a minute. */
+#define LATER "HTTP/1.1 503 Later\r\nRetry-After: 59\r\nContent-Length: 2\r\n\r\n{}"
+
+static const scenario scenarios[] = {
+  {"a queue within calls", queue_within_calls, NULL, false, 3, true},
+  {"a queue within waits", queue_within_calls, LATER, true, 3, true},
+  {"a cursor within a page", cursor_within_a_page, PAGE, false, 1, true},
+  {"a thread within a call", thread_within_a_call, NULL, false, 1, false},
+  {"a thread within a wait", thread_within_a_call, LATER, true, 1, false},
+};
+
+/* ---------------------------------------------------------------- Children */
+
+/* valgrind misses the memory of threads that were not joined, and puts a status of its own in the place of one. */
+static bool is_by_checker(int status) {
+  const char *preloaded = getenv("LD_PRELOAD");
+  return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL && status == 99;
+}
+
+/* Waits for the child's end, which must be its own. */
+static void assert_ends(pid_t child, const scenario *scenario) {
+  int status = -1;
+  for (int i = 0; i < PATIENCE_MS / 10 && waitpid(child, &status, WNOHANG) == 0; i++) {
+    poll(NULL, 0, 10);
+  }
+  if (kill(child, 0) == 0) {
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    print_error("%s: the process hung\n", scenario->name);
+    fail();
+  }
+  if (WIFSIGNALED(status)) {
+    print_error("%s: the process died of signal %d\n", scenario->name, WTERMSIG(status));
+  }
+  assert_true(WIFEXITED(status));
+  if (scenario->may_free || !is_by_checker(WEXITSTATUS(status))) {
+    assert_int_equal(WEXITSTATUS(status), STATUS);
+  }
+}
+
+/* Begins what is to be under way when the child ends. */
+static void begin(const scenario *scenario) {
+  char url[URL_SIZE];
+  if (read(parent, url, sizeof url) == sizeof url) {
+    scenario->start(url);
+  }
+}
+
+/*
+ * Gives the child a server, lets it end once all is under way, and asserts that it does. The server comes after the
+ * child, in whose memory a checker would miss its threads.
+ */
+static void assert_ends_within(const scenario *scenario, pid_t child, int to_child) {
+  hostile_server *server = hostile_server_start();
+  if (scenario->answer != NULL) {
+    hostile_server_answer(server, (hostile_answer){.bytes = scenario->answer});
+  }
+  if (!scenario->is_always) {
+    hostile_server_answer(server, (hostile_answer){.then = HOSTILE_STALL});
+  }
+  char url[URL_SIZE] = "";
+  strcat(url, hostile_server_url(server));
+  assert_int_equal(write(to_child, url, sizeof url), sizeof url);
+  for (int i = 0; i < PATIENCE_MS && hostile_server_requests(server) < scenario->requests; i++) {
+    poll(NULL, 0, 1);
+  }
+  assert_true(hostile_server_requests(server) >= scenario->requests);
+  assert_int_equal(write(to_child, "x", 1), 1);
+  assert_ends(child, scenario);
+  close(to_child);
+  hostile_server_stop(server);
+}
+
+static void assert_scenario_ends(const scenario *scenario, void (*end)(int), void (*on_the_way)(void)) {
+  int ends[2];
+  assert_int_equal(pipe(ends), 0);
+  fflush(NULL);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    if (on_the_way != NULL) atexit(on_the_way);
+    parent = ends[0];
+    begin(scenario);
+    end(STATUS);
+  }
+  close(ends[0]);
+  assert_ends_within(scenario, child, ends[1]);
+}
+
+/* ---------------------------------------------------------------- Tests */
+
+static void run_all(void (*end)(int), void (*on_the_way)(void)) {
+  for (size_t i = 0; i < COUNT(scenarios); i++) {
+    if (on_the_way == NULL || scenarios[i].may_free) {
+      assert_scenario_ends(&scenarios[i], end, on_the_way);
+    }
+  }
+}
+
+static void exit_ends_the_process(void **state) {
+  (void)state;
+  run_all(exit, NULL);
+}
+
+static void _exit_ends_the_process(void **state) {
+  (void)state;
+  run_all(_exit, NULL);
+}
+
+static void handles_may_be_freed_while_it_exits(void **state) {
+  (void)state;
+  run_all(exit, free_everything);
+}
+
+static void a_client_may_be_freed_first_while_it_exits(void **state) {
+  (void)state;
+  run_all(exit, free_client_first);
+}
+
+/* In a process of its own, whose main() is below. */
+static void a_return_from_main_ends_the_process(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(scenarios); i++) {
+    int ends[2];
+    char number[16], descriptor[16];
+    pid_t child;
+    assert_int_equal(pipe(ends), 0);
+    snprintf(number, sizeof number, "%zu", i);
+    snprintf(descriptor, sizeof descriptor, "%d", ends[0]);
+    char *arguments[] = {program_invocation_name, number, descriptor, NULL};
+    assert_int_equal(posix_spawn(&child, program_invocation_name, NULL, NULL, arguments, environ), 0);
+    close(ends[0]);
+    assert_ends_within(&scenarios[i], child, ends[1]);
+  }
+}
+
+static int run_scenario(char **arguments) {
+  parent = atoi(arguments[2]);
+  begin(&scenarios[atoi(arguments[1])]);
+  return STATUS;
+}
+
+int main(int argc, char **argv) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(exit_ends_the_process),
+    cmocka_unit_test(_exit_ends_the_process),
+    cmocka_unit_test(handles_may_be_freed_while_it_exits),
+    cmocka_unit_test(a_client_may_be_freed_first_while_it_exits),
+    cmocka_unit_test(a_return_from_main_ends_the_process),
+  };
+  return argc == 3 ? run_scenario(argv) : cmocka_run_group_tests_name("exit", tests, NULL, NULL);
+}
