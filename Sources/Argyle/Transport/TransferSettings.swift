@@ -160,9 +160,9 @@ extension TransferSettings {
   }
 
   private static func userAgent(_ application: String?) throws(ArgyleError) -> String {
-    // libcurl tells its own name and version first, then those of what it is built on.
-    let curl = String(cString: curl_version()).utf8.prefix { $0 != UInt8(ascii: " ") }
-    var userAgent = "libargyle/\(Version.text) \(String(decoding: curl, as: UTF8.self))"
+    // Not `curl_version`, which lets the LDAP library resolve this machine's name, and waits for it.
+    let curl = String(cString: curl_version_info(CURLVERSION_FIRST).pointee.version)
+    var userAgent = "libargyle/\(Version.text) libcurl/\(curl)"
     if let application {
       let isPrintable = application.utf8.allSatisfy { (0x20...0x7E).contains($0) }
       guard (1...128).contains(application.utf8.count), isPrintable else {
