@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conftest import CONSUMERS, SANDBOX, STRICT, Library, Prefix, Sandbox, succeed
+from conftest import CLIENT, CONSUMERS, SANDBOX, STRICT, Library, Prefix, Sandbox, succeed
 
 
 def test_loading_and_unloading(
@@ -20,3 +20,14 @@ def test_loading_and_unloading(
     assert "libargyle" not in succeed(["readelf", "--dynamic", program])
     use = "sandbox" if library == SANDBOX else "client"
     assert succeed([program, use, prefix.file(library)], sandbox.environment()) == "ok\n"
+
+
+def test_unloading_while_a_name_is_resolved(prefix: Prefix, tmp_path: Path) -> None:
+    program = tmp_path / "unload"
+    # Its functions are exported, so that libcurl finds its getaddrinfo().
+    succeed([
+        *("cc", "-std=c99", *STRICT, "-pthread", "-rdynamic", CONSUMERS / "unload.c", "-o", program),
+        *prefix.flags("--cflags"),
+        *("-ljansson", "-ldl"),
+    ])
+    assert succeed([program, prefix.file(CLIENT)]) == "ok\n"
