@@ -503,7 +503,7 @@ static void headers_are_counted(void **state) {
     memcpy(lines + i * 6, "X: y\r\n", 7);
   }
   hostile_server_answer_http(fixture->server, 200, lines, USER, strlen(USER));
-  assert_user(fixture->client);
+  assert_user(fixture->client, USER);
   argyle_error *error = error_of_lines(fixture, HEAD, "X: y\r\n", 1100);
   assert_failed(error, ARGYLE_ERROR_TOO_LARGE, "more than 1000 lines");
 }

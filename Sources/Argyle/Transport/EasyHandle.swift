@@ -76,16 +76,6 @@ extension EasyHandle {
     return times
   }
 
-  /// The time for connecting, where that is what ended the attempt.
-  ///
-  /// libcurl has the same result for an operating system that gave up.
-  func exceededConnectTimeout(_ result: CURLcode) -> Int? {
-    guard result == CURLE_OPERATION_TIMEDOUT, let limit = settings?.connectTimeoutMilliseconds,
-      times.ended >= Int64(limit) * 1000
-    else { return nil }
-    return limit
-  }
-
   /// Lets the attempt know how much of its body was sent, which libcurl does not tell by itself.
   func noteSentBytes(at now: Int64) {
     transfer.noteSent(bytes: number(CURLINFO_SIZE_UPLOAD_T), at: now)

@@ -10,6 +10,7 @@ final class Transfer {
   private static let maxHeadLines = 1000
 
   private var maxResponseBytes = 0
+  private var connectTimeoutMilliseconds = 0
   private var body: [UInt8] = []
   private var headers = ResponseHeaders()
   private var isTooLarge = false
@@ -51,6 +52,7 @@ final class Transfer {
   /// Starts anew.
   func begin(_ settings: TransferSettings) {
     maxResponseBytes = settings.maxResponseBytes
+    connectTimeoutMilliseconds = settings.connectTimeoutMilliseconds
     isProgressWatched = settings.limits.stallTimeoutMilliseconds != nil
     lastProgress = nil
     sentBytes = 0
@@ -274,8 +276,9 @@ extension Transfer {
       )
     }
     if reason.isEmpty { reason = String(cString: curl_easy_strerror(result)) }
-    if let milliseconds = easy.exceededConnectTimeout(result) {
-      reason = "not connected within connect_timeout_ms (\(milliseconds)): \(reason)"
+    // libcurl watches no other time, and says how far it came.
+    if result == CURLE_OPERATION_TIMEDOUT, !mayHaveBeenReceived {
+      reason += " (connect_timeout_ms is \(connectTimeoutMilliseconds))"
     }
     return TransferFailure(
       .transfer(result),
