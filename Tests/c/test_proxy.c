@@ -17,10 +17,16 @@ static void set_proxy(const char *url) {
   }
 }
 
-static int forget_proxy(void **state) {
+static int forget_variables(void **state) {
+  (void)state;
   for (size_t i = 0; i < COUNT(variables); i++) {
     unsetenv(variables[i]);
   }
+  return 0;
+}
+
+static int forget_proxy(void **state) {
+  forget_variables(state);
   return hostile_teardown(state);
 }
 
@@ -144,6 +150,56 @@ static void no_message_shows_the_proxys_password(void **state) {
   argyle_client_free(client);
 }
 
+/* libcurl would go on without the proxy. */
+static void credentials_that_cannot_be_decoded_are_refused(void **state) {
+  (void)state;
+  static const char *const proxies[] = {
+    "http://user:can%00ary@127.0.0.1:9", "http://user:can%0aary@127.0.0.1:9", "http://us%01er:canary@127.0.0.1:9",
+  };
+  for (size_t i = 0; i < COUNT(proxies); i++) {
+    argyle_error *error = RUBBISH;
+    json_t *options = options_for("http://127.0.0.1:9");
+    json_object_set_new(options, "proxy", json_string(proxies[i]));
+    assert_null(argyle_client_new(options, &error));
+    assert_null(strstr(argyle_error_message(error), "ary"));
+    assert_failed(error, ARGYLE_ERROR_ARGUMENT, "proxy must not contain control characters");
+    json_decref(options);
+  }
+}
+
+static void no_message_shows_the_environments_password(void **state) {
+  static const char *const proxies[] = {
+    "http://user:canary/x@127.0.0.1:9", "http://user:canary#x@127.0.0.1:9", "http://user:canary?@127.0.0.1:9",
+    "http://user:canary x@127.0.0.1:9", "http://user:canary/x",             "ftp://user:canary@127.0.0.1:9",
+    "http://user:canary@127.0.0.1:port", "http://user:canary@127.0.0.1:9",  "canary:canary:canary@127.0.0.1:9",
+  };
+  (void)state;
+  for (size_t i = 0; i < COUNT(proxies); i++) {
+    set_proxy(proxies[i]);
+    argyle_error *error = RUBBISH;
+    json_t *options = options_for("http://api.example:8080");
+    json_object_set_new(options, "allow_insecure_http", json_true());
+    argyle_client *client = client_with_options(options);
+    assert_null(argyle_user_get(client, "u1", &error));
+    if (strstr(argyle_error_message(error), "canary") != NULL) {
+      print_error("%s\n", argyle_error_message(error));
+      fail();
+    }
+    argyle_error_free(error);
+    argyle_client_free(client);
+  }
+}
+
+static void what_the_environment_excepts_is_its_own_proxys(void **state) {
+  hostile_fixture *fixture = *state;
+  setenv("no_proxy", "*", 1);
+  argyle_client *client = client_by("http://api.example:8080", hostile_server_url(fixture->server));
+  get_user(fixture, client);
+  assert_int_equal(hostile_server_requests(fixture->server), 1);
+  argyle_client_free(client);
+  unsetenv("no_proxy");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_loopback_address_is_called_without_the_proxy, proxy_on_a_closed_port,
@@ -155,6 +211,9 @@ int main(void) {
     cmocka_unit_test_setup_teardown(the_option_may_say_that_there_is_none, proxy_on_the_server, forget_proxy),
     cmocka_unit_test(a_proxy_that_is_none_is_refused_without_being_shown),
     hostile_test(no_message_shows_the_proxys_password),
+    cmocka_unit_test(credentials_that_cannot_be_decoded_are_refused),
+    cmocka_unit_test_setup_teardown(no_message_shows_the_environments_password, NULL, forget_variables),
+    hostile_test(what_the_environment_excepts_is_its_own_proxys),
   };
   return cmocka_run_group_tests_name("proxy", tests, NULL, NULL);
 }

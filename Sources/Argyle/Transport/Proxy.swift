@@ -29,6 +29,15 @@ struct Proxy {
         "proxy must be \"\" or a URL that begins with http, https, socks4, socks4a, socks5 or socks5h"
       )
     }
+    // libcurl would go on without a proxy whose credentials it cannot decode.
+    for part in [CURLUPART_USER, CURLUPART_PASSWORD] where try parts[part] != nil {
+      guard try parts[part, decoded: true] != nil else {
+        throw ArgyleError(
+          .argument,
+          "proxy must not contain control characters in its user name and password, percent-encoded neither"
+        )
+      }
+    }
     secrets = [
       try parts[CURLUPART_PASSWORD], try parts[CURLUPART_PASSWORD, decoded: true],
     ].compactMap { $0.map { Secret($0.utf8) } }

@@ -276,6 +276,11 @@ extension Transfer {
       )
     }
     if reason.isEmpty { reason = String(cString: curl_easy_strerror(result)) }
+    // The proxy's, which the environment may have given.
+    reason = reason.redactingUserInfo
+    if reason.utf8.starts(with: "Unsupported proxy".utf8) {
+      reason = "the proxy's URL is one that libcurl does not understand"
+    }
     // libcurl watches no other time, and says how far it came.
     if result == CURLE_OPERATION_TIMEDOUT, !mayHaveBeenReceived {
       reason += " (connect_timeout_ms is \(connectTimeoutMilliseconds))"

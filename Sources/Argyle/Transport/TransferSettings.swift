@@ -71,7 +71,10 @@ final class TransferSettings: Sendable {
     self.proxy = proxy?.url
     self.clientCertificate = clientCertificate
     self.userAgent = userAgent
-    secrets = keySecrets + (proxy?.secrets ?? []) + [clientCertificate?.password].compactMap { $0 }
+    let secrets =
+      keySecrets + (proxy?.secrets ?? []) + [clientCertificate?.password].compactMap { $0 }
+    // A long one first: a shorter one may be a part of it.
+    self.secrets = secrets.sorted { $0.count > $1.count }
   }
 }
 
