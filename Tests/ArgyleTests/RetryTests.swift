@@ -66,6 +66,34 @@ struct RetryTests {
     }
   }
 
+  @Test(arguments: [
+    (400, false), (408, true), (429, false), (500, true), (501, false), (502, true), (503, true),
+    (504, true), (505, false), (507, true), (520, true), (524, true), (599, true),
+  ])
+  func afterTheseTheOutcomeIsUnknown(code: Int, isUnknown: Bool) throws {
+    var course = Course(Self.create, CallLimits(maxRetries: 0))
+    #expect(try course.fail(status(code)).outcomeIsUnknown == isUnknown)
+  }
+
+  @Test func aDeadlineMayHaveBegunBeforeTheCall() throws {
+    let context = CallContext(Self.get, authority: "host:1", secrets: [])
+    let limits = CallLimits(deadlineMilliseconds: 100)
+    var machine = CallMachine(context, limits, RetryBudget(), since: 1_000_000)
+    guard case .send(until: 1_100_000) = machine.handle(.started, at: 1_050_000, random: { 1 })
+    else {
+      Issue.record("the attempt does not end with the deadline")
+      return
+    }
+    machine = CallMachine(context, limits, RetryBudget(), since: 1_000_000)
+    guard case .finish(.failure(let error)) = machine.handle(.started, at: 1_200_000, random: { 1 })
+    else {
+      Issue.record("an attempt is made after the deadline")
+      return
+    }
+    #expect(error.code == .timeout)
+    #expect(error.attempts == 0)
+  }
+
   @Test(arguments: [408, 429, 500, 502, 503, 504])
   func whatMayPassIsRepeatedWhereItDoesNoHarm(code: Int) throws {
     var get = Course(Self.get, CallLimits())

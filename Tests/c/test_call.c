@@ -1408,6 +1408,31 @@ static void the_function_may_use_the_library(void **state) {
   hostile_server_stop(other);
 }
 
+/* ---------------------------------------------------------------- Deadlines */
+
+/* Whoever waits for one call does not wait for its turn beyond the deadline either. */
+static void a_deadline_bounds_the_wait_for_the_rate_limit(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, USER);
+  json_t *options = options_for(hostile_server_url(fixture->server));
+  json_object_set_new(options, "max_requests_per_second", json_real(0.01));
+  json_object_set_new(options, "deadline_ms", json_integer(SHORT_MS));
+  argyle_client *client = client_with_options(options);
+  argyle_error *error = RUBBISH;
+  json_t *user = argyle_user_get(client, "u1", &error);
+  assert_non_null(user);
+  json_decref(user);
+  /* The next place is free in 100 s. */
+  time_t start = time(NULL);
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_true(time(NULL) - start < 50);
+  assert_int_equal(argyle_error_attempts(error), 0);
+  assert_int_equal(argyle_error_is_retryable(error), 1);
+  assert_failed(error, ARGYLE_ERROR_TIMEOUT, "deadline_ms");
+  assert_int_equal(hostile_server_requests(fixture->server), 1);
+  argyle_client_free(client);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     hostile_test(a_call_does_what_the_function_of_its_operation_does),
@@ -1465,6 +1490,7 @@ int main(void) {
     hostile_test(a_client_made_of_an_interruptible_one_is_interruptible),
     hostile_test(no_function_ends_no_call),
     cmocka_unit_test(an_interruptible_client_needs_a_client),
+    hostile_test(a_deadline_bounds_the_wait_for_the_rate_limit),
     hostile_test(the_function_may_use_the_library),
   };
   return cmocka_run_group_tests_name("call", tests, NULL, NULL);

@@ -50,6 +50,38 @@ static void join(canceller *canceller) {
   assert_int_equal(pthread_join(canceller->thread, NULL), 0);
 }
 
+/* ---------------------------------------------------------------- Closed descriptors */
+
+/* As a program that becomes a daemon does; what it opens next gets a number of those that were closed. */
+static void a_descriptor_that_the_program_closed_is_nobodys(void **state) {
+  hostile_fixture *fixture = *state;
+  int before = dup(0);
+  argyle_cancellation *cancellation = new_cancellation();
+  argyle_client *client = client_with(fixture->client, cancellation);
+  /* The next number is the cancellation's. */
+  assert_int_equal(close(before + 1), 0);
+  int pipes[2];
+  assert_int_equal(pipe(pipes), 0);
+  assert_int_equal(pipes[0], before + 1);
+  assert_int_equal(write(pipes[1], "x", 1), 1);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  canceller canceller = {cancellation, fixture->server, 1, 0};
+  start(&canceller);
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  join(&canceller);
+  assert_int_equal(hostile_server_requests(fixture->server), 1);
+  argyle_client_free(client);
+  argyle_cancellation_free(cancellation);
+  /* The pipe is open, and holds what it held. */
+  char bytes[16];
+  assert_int_equal(read(pipes[0], bytes, sizeof(bytes)), 1);
+  close(pipes[0]);
+  close(pipes[1]);
+  close(before);
+}
+
 /* ---------------------------------------------------------------- Ending */
 
 static void a_call_that_blocks_is_ended(void **state) {
@@ -222,6 +254,7 @@ static void all_threads_are_ended(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+    hostile_test(a_descriptor_that_the_program_closed_is_nobodys),
     hostile_test(a_call_that_blocks_is_ended),
     hostile_test(a_wait_between_attempts_is_ended),
     hostile_test(a_cursor_is_ended_and_stays_so),

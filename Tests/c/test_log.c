@@ -210,6 +210,45 @@ static void null_is_refused(void **state) {
   assert_null_refused(error, "client");
 }
 
+/* ---------------------------------------------------------------- Letting go */
+
+/* A call that the program frees as soon as it is told of its failure. */
+typedef struct {
+  argyle_call *call;
+  int records;
+} impatience;
+
+static void free_call(int level, const char *message, const json_t *fields, void *context) {
+  (void)message;
+  (void)fields;
+  impatience *impatience = context;
+  impatience->records++;
+  if (level == ARGYLE_LOG_WARNING && impatience->call != NULL) {
+    argyle_call_free(impatience->call);
+    impatience->call = NULL;
+  }
+}
+
+/* The header does not allow it, but the queue is not to lose count. */
+static void a_call_that_is_freed_when_told_of_leaves_the_queue(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  impatience impatience = {0};
+  argyle_client *client = argyle_client_with_log(fixture->client, free_call, &impatience, &error);
+  argyle_queue *queue = argyle_queue_new(NULL, &error);
+  hostile_server_answer_json(fixture->server, 404, "{}");
+  impatience.call = argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error);
+  assert_int_equal(argyle_queue_submit(queue, impatience.call, NULL, &error), 0);
+  for (int i = 0; i < 100 && impatience.call != NULL; i++) {
+    assert_true(argyle_queue_wait(queue, 100, &error) >= 0);
+  }
+  assert_null(impatience.call);
+  assert_int_equal(argyle_queue_count(queue), 0);
+  assert_null(argyle_queue_next(queue, NULL, &error));
+  argyle_queue_free(queue);
+  argyle_client_free(client);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     hostile_test(an_attempt_is_told_of),
@@ -218,6 +257,7 @@ int main(void) {
     hostile_test(the_calls_of_a_queue_are_told_of),
     hostile_test(freeing_tells_nothing),
     hostile_test(nothing_is_told_where_nobody_listens),
+    hostile_test(a_call_that_is_freed_when_told_of_leaves_the_queue),
     hostile_test(no_record_holds_a_secret),
     cmocka_unit_test(null_is_refused),
   };

@@ -89,8 +89,11 @@ extension Answer {
     guard context.request.method != .get else { return false }
     if mayHaveActedBefore { return true }
     switch response.head.status {
-    case 200..<300, 408, 500, 502, 504: return true
     case 503: return response.head.retryAfterMilliseconds == nil
+    // Not Implemented and HTTP Version Not Supported: refused before anything was done.
+    case 501, 505: return false
+    // Proxies have numbers of their own above 511 for a server behind them that may have acted.
+    case 200..<300, 408, 500...: return true
     default: return false
     }
   }

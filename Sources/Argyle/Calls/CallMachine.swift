@@ -36,6 +36,8 @@ package struct CallMachine {
   let context: CallContext
   private let limits: CallLimits
   private let budget: RetryBudget
+  /// When the time of the whole call began, in microseconds; nil: when it starts.
+  private let beginning: Int64?
 
   /// The attempts that were made.
   private(set) var attempts = 0
@@ -53,10 +55,16 @@ package struct CallMachine {
   private(set) var deadline = Int64.max
 
   /// Prepares a call.
-  init(_ context: CallContext, _ limits: CallLimits, _ budget: RetryBudget) {
+  init(
+    _ context: CallContext,
+    _ limits: CallLimits,
+    _ budget: RetryBudget,
+    since beginning: Int64? = nil
+  ) {
     self.context = context
     self.limits = limits
     self.budget = budget
+    self.beginning = beginning
   }
 
   /// Takes in one event, with the time in microseconds and random numbers from 0 to 1, and tells the next step.
@@ -64,7 +72,7 @@ package struct CallMachine {
     switch event {
     case .started:
       if let milliseconds = limits.deadlineMilliseconds {
-        deadline = now + Int64(milliseconds) * 1000
+        deadline = (beginning ?? now) + Int64(milliseconds) * 1000
       }
       return send(at: now)
     case .waited:

@@ -19,6 +19,8 @@ package final class CallQueue {
   private static let timeBetweenQuestions: Int64 = 100_000
 
   private let maxInFlight: Int
+  /// Whether a call's deadline runs while it waits for its turn, as it does for somebody who waits for that call alone.
+  private let deadlineCountsWaiting: Bool
   private let multi: MultiHandle
   private let mark: ProcessMark
 
@@ -42,8 +44,14 @@ package final class CallQueue {
   /// Whether the descriptor was closed by somebody else.
   private(set) var isBroken = false
 
-  private init(_ maxInFlight: Int, _ multi: MultiHandle, _ mark: ProcessMark) {
+  private init(
+    _ maxInFlight: Int,
+    _ deadlineCountsWaiting: Bool,
+    _ multi: MultiHandle,
+    _ mark: ProcessMark
+  ) {
     self.maxInFlight = maxInFlight
+    self.deadlineCountsWaiting = deadlineCountsWaiting
     self.multi = multi
     self.mark = mark
   }
@@ -54,11 +62,15 @@ package final class CallQueue {
   }
 
   /// The same with the mark of what the queue belongs to.
-  static func make(maxInFlight: Int, _ mark: ProcessMark) throws(ArgyleError) -> CallQueue {
+  static func make(
+    maxInFlight: Int,
+    deadlineCountsWaiting: Bool = false,
+    _ mark: ProcessMark
+  ) throws(ArgyleError) -> CallQueue {
     guard let multi = MultiHandle.make(connections: maxInFlight, mark) else {
       throw ArgyleError(.internal, "memory or file descriptors ran out")
     }
-    return CallQueue(maxInFlight, multi, mark)
+    return CallQueue(maxInFlight, deadlineCountsWaiting, multi, mark)
   }
 
   deinit {
@@ -198,28 +210,32 @@ extension CallQueue {
   func wait(milliseconds: Int?, _ ends: WaitEnds) throws(ArgyleError) {
     try checkUsable()
     let interruption = ends.interruption
+    var asksOften = interruption != nil
     if let cancellation = ends.cancellation {
-      multi.poller.watch(cancellation: cancellation.descriptor)
+      let isWatched = cancellation.openDescriptor.map { multi.poller.watch(cancellation: $0) }
+      if isWatched != true { asksOften = true }
       if cancellation.isCancelled { cancelAll() }
     }
-    defer { if ends.cancellation != nil { multi.poller.watch(cancellation: nil) } }
+    defer { if ends.cancellation != nil { multi.poller.forgetCancellation() } }
     let wasAway = noteAbsence()
     let start = MonotonicClock.now
     let end = milliseconds.map { start + Int64($0) * 1000 }
-    var nextQuestion = interruption.map { _ in start + CallQueue.timeBetweenQuestions }
+    var nextQuestion = asksOften ? start + CallQueue.timeBetweenQuestions : Int64.max
     // Where there is no wait below, what has come is looked for all the same.
     let looks = wasAway || finishedCount > 0 || milliseconds == 0
     if looks, multi.wait(0) == .broken { throw breakDown() }
     round()
     while finishedCount == 0, count > 0 {
-      let time = min(nextDue, end ?? Int64.max, nextQuestion ?? Int64.max)
+      let time = min(nextDue, end ?? Int64.max, nextQuestion)
       let waited = multi.wait(CallQueue.milliseconds(until: time))
       if waited == .broken { throw breakDown() }
       if waited == .cancelled { cancelAll() }
       let now = MonotonicClock.now
-      if let interruption, let question = nextQuestion, waited == .interrupted || now >= question {
+      if asksOften, waited == .interrupted || now >= nextQuestion {
         nextQuestion = now + CallQueue.timeBetweenQuestions
-        if interruption.endsCall() { cancelAll() }
+        if ends.cancellation?.isCancelled == true || interruption?.endsCall() == true {
+          cancelAll()
+        }
       }
       round()
       if let end, now >= end { return }
@@ -243,7 +259,7 @@ extension CallQueue {
     if isUnfinished { return 0 }
     var next = multi.due ?? Int64.max
     if !active.isEmpty { next = min(next, earliestDue) }
-    if active.count < maxInFlight { for lane in lanes { next = min(next, lane.due) } }
+    if active.count < maxInFlight { for lane in lanes { next = min(next, lane.due, expiry(lane)) } }
     return next
   }
 
@@ -342,8 +358,10 @@ extension CallQueue {
     var isAtWork = true
     while isAtWork {
       isAtWork = false
-      for lane in lanes where active.count < maxInFlight && lane.due <= lastRound {
-        if let due = lane.limiter?.leave(lastRound) {
+      for lane in lanes where active.count < maxInFlight {
+        let isTooLate = expiry(lane) <= lastRound
+        guard isTooLate || lane.due <= lastRound else { continue }
+        if !isTooLate, let due = lane.limiter?.leave(lastRound) {
           lane.due = due
         } else if let call = lane.calls.popFirst() {
           noteTaken(from: lane)
@@ -352,6 +370,14 @@ extension CallQueue {
         }
       }
     }
+  }
+
+  /// When the deadline of a lane's next call passes, where that runs already.
+  private func expiry(_ lane: CallLane) -> Int64 {
+    guard deadlineCountsWaiting, lane.limiter != nil, let call = lane.calls.remaining.first,
+      let milliseconds = call.client.settings.limits.deadlineMilliseconds
+    else { return Int64.max }
+    return call.times.submittedAt + Int64(milliseconds) * 1000
   }
 
   private func start(_ call: Call) {
@@ -435,7 +461,8 @@ extension CallQueue {
     call.machine = CallMachine(
       client.context(for: call.request),
       client.settings.limits,
-      client.retryBudget
+      client.retryBudget,
+      since: deadlineCountsWaiting ? call.times.submittedAt : nil
     )
   }
 
@@ -529,9 +556,7 @@ extension CallQueue {
     call.state = .finished
     switch result {
     case .success(let answer): call.mayHaveActedBefore = answer.mayHaveActedBefore
-    case .failure(let error):
-      call.error = error
-      log(of: call)?.noteError(call.client.context(for: call.request), error)
+    case .failure(let error): call.error = error
     }
     call.attempts = call.machine?.attempts ?? 0
     call.machine = nil
@@ -545,5 +570,9 @@ extension CallQueue {
     }
     call.place = finished.append(call)
     finishedCount += 1
+    // Last, for whoever is told may let go of the call.
+    if let error = call.error {
+      log(of: call)?.noteError(call.client.context(for: call.request), error)
+    }
   }
 }

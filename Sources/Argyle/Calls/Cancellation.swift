@@ -9,11 +9,17 @@ public final class Cancellation: @unchecked Sendable {
   private let lock = Lock()
   private let mark = ProcessMark()
   private var hasCome = false
-  /// Readable once it has come.
-  let descriptor: Int32
+  private let descriptor: Int32
+  private let identity: FileIdentity?
 
   private init(_ descriptor: Int32) {
     self.descriptor = descriptor
+    identity = FileIdentity(descriptor)
+  }
+
+  /// What is readable once it has come; nil where the program has closed it, so that it may stand for something else.
+  var openDescriptor: Int32? {
+    identity != nil && FileIdentity(descriptor) == identity ? descriptor : nil
   }
 
   /// Makes one.
@@ -26,7 +32,7 @@ public final class Cancellation: @unchecked Sendable {
   }
 
   deinit {
-    close(descriptor)
+    if let openDescriptor { close(openDescriptor) }
   }
 
   /// Ends the calls at once, and each later one before it begins.
@@ -35,7 +41,7 @@ public final class Cancellation: @unchecked Sendable {
   public func cancel() {
     guard mark.isOfThisProcess else { return }
     lock.withLock { hasCome = true }
-    eventfd_write(descriptor, 1)
+    if let openDescriptor { eventfd_write(openDescriptor, 1) }
   }
 
   /// Whether the calls are to end.

@@ -31,7 +31,7 @@ final class ConnectionPool: Sendable {
       // A program may close all descriptors that it does not know, as those that become daemons do.
       if queue.hasDescriptor() { return queue }
     }
-    return try CallQueue.make(maxInFlight: 1, mark)
+    return try CallQueue.make(maxInFlight: 1, deadlineCountsWaiting: true, mark)
   }
 
   /// Takes back a queue that holds no calls.

@@ -150,19 +150,19 @@ extension Poller {
   }
 
   /// Tells the kernel what to watch of a descriptor; it gives back the number with a hint at where it stood.
-  private func set(_ descriptor: Int32, to wanted: UInt32, isNew: Bool) {
+  @discardableResult
+  private func set(_ descriptor: Int32, to wanted: UInt32, isNew: Bool) -> Bool {
     var event = epoll_event()
     event.events = wanted
     event.data.u64 = UInt64(likelyIndex) << 32 | UInt64(descriptor)
     let operation = isNew ? EPOLL_CTL_ADD : EPOLL_CTL_MOD
-    guard epoll_ctl(self.descriptor, operation, descriptor, &event) != 0 else { return }
+    guard epoll_ctl(self.descriptor, operation, descriptor, &event) != 0 else { return true }
     // A number that was closed and given again behind our back.
     if __errno_location().pointee == EEXIST {
-      epoll_ctl(self.descriptor, EPOLL_CTL_MOD, descriptor, &event)
+      return epoll_ctl(self.descriptor, EPOLL_CTL_MOD, descriptor, &event) == 0
     }
-    if __errno_location().pointee == ENOENT {
-      epoll_ctl(self.descriptor, EPOLL_CTL_ADD, descriptor, &event)
-    }
+    return __errno_location().pointee == ENOENT
+      && epoll_ctl(self.descriptor, EPOLL_CTL_ADD, descriptor, &event) == 0
   }
 }
 
@@ -207,11 +207,16 @@ extension Poller {
     return count > 0 ? .ready : .timedOut
   }
 
-  /// Lets waits end when a descriptor is readable; nil: no more.
-  func watch(cancellation descriptor: Int32?) {
-    if let cancellation { deselect(cancellation) }
+  /// Lets waits end when a descriptor is readable; false where it cannot be watched, for it was closed.
+  func watch(cancellation descriptor: Int32) -> Bool {
     cancellation = descriptor
-    if let descriptor { set(descriptor, to: EPOLLIN.rawValue, isNew: true) }
+    return set(descriptor, to: EPOLLIN.rawValue, isNew: true)
+  }
+
+  /// Watches for a cancellation no more.
+  func forgetCancellation() {
+    if let cancellation { deselect(cancellation) }
+    cancellation = nil
   }
 
   private func ready(_ socket: curl_socket_t, _ events: UInt32) -> Ready? {
