@@ -157,8 +157,8 @@ int argyle_error_is_retryable(const argyle_error *error);
  * Tells whether the service may have carried out what was asked, though no success was told.
  *
  * So it is where a request that changes something may have reached the service and no answer came, where the
- * service failed in the middle (408, 500, 502, 504, and 503 without Retry-After), and where a success was told in
- * an answer that cannot be read. Then look at the service before you repeat a creation.
+ * service failed in the middle (408, and 5xx but for 501, 505, and 503 with a Retry-After), and where a success was
+ * told in an answer that cannot be read. Then look at the service before you repeat a creation.
  *
  * @param error  The error, or NULL.
  * @return 1 or 0; 0 for NULL.
@@ -240,9 +240,12 @@ typedef struct argyle_client argyle_client;
  *   timeout_ms           integer  1 to 2147483647, default 30000: the time of one attempt, connecting included
  *   connect_timeout_ms   integer  1 to 2147483647, default 10000: the time to resolve, connect and secure
  *   stall_timeout_ms     integer  1 to 2147483647; absent: none. The longest time in which no byte of an attempt
- *                                 comes or goes once it is connected, the wait for the answer included
- *   deadline_ms          integer  1 to 2147483647; absent: none. The time of a whole call from its turn on, across
- *                                 attempts and the waits between them
+ *                                 comes or goes once it is connected, the wait for the answer included. A header
+ *                                 line or the size of a chunk counts once it is whole; that the sending of a body
+ *                                 has stopped may be noticed after twice the time
+ *   deadline_ms          integer  1 to 2147483647; absent: none. The time of a whole call across attempts and the
+ *                                 waits between them and for max_requests_per_second; in a queue, from the call's
+ *                                 turn on
  *   max_retries          integer  0 to 100, default 2: how often a call is repeated after a failure that may pass: a
  *                                 connection that failed, a time-out, 408, 429, 500, 502, 503, 504. Creating a user
  *                                 or a token is repeated only where the service cannot have acted: the request
@@ -329,7 +332,7 @@ enum {
  * Takes a record of the log.
  *
  * It is called on the thread that waits for the call, or that drives the queue. It may call any function of this
- * library, but for those on the queue or cursor whose call it is told of. It is called the last time before the last
+ * library, but for those on the call that it is told of, and on its queue or cursor. It is called the last time before the last
  * call, cursor and queue with calls of the client is freed, never by freeing one.
  *
  * @param level    One of the ARGYLE_LOG_ numbers.
@@ -601,7 +604,7 @@ json_t *argyle_user_cursor_next_page(argyle_user_cursor *cursor, argyle_error **
  *
  * The text does not pass through jansson, so that no user in it can make it unreadable, and no more of it is looked
  * at than is needed to find the next page: whether the rest is JSON is for the caller to find out. Otherwise it is
- * like argyle_user_cursor_next_page(), with which it may be mixed.
+ * like argyle_user_cursor_next_page(), with which it may be mixed; pages without users are given without end.
  *
  * @param cursor  The cursor. Not NULL.
  * @param size    Where to put the number of bytes without the NUL at the end; may be NULL. 0 where NULL is returned.

@@ -369,6 +369,25 @@ static void nobody_is_missed_while_users_are_created(void **state) {
   json_decref(seen);
 }
 
+/* ---------------------------------------------------------------- Retry-After */
+
+/* A service that asks for a wait is not asked again before, not even for a page that was asked for ahead. */
+static void a_wait_that_is_too_long_is_told_at_once(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"?offset=1\"}");
+  hostile_server_answer_http(fixture->server, 429, "Retry-After: 120\r\n", "{}", 2);
+  argyle_error *error = RUBBISH;
+  argyle_user_cursor *cursor = argyle_user_cursor_new(fixture->client, NULL, &error);
+  json_t *user = argyle_user_cursor_next(cursor, &error);
+  assert_non_null(user);
+  json_decref(user);
+  assert_null(argyle_user_cursor_next(cursor, &error));
+  assert_int_equal(argyle_error_retry_after_ms(error), 120000);
+  assert_failed(error, ARGYLE_ERROR_RATE_LIMITED, NULL);
+  assert_int_equal(hostile_server_requests(fixture->server), 2);
+  argyle_user_cursor_free(cursor);
+}
+
 int main(void) {
   const struct CMUnitTest ahead[] = {
     hostile_test(the_next_page_is_asked_for_before_it_is_needed),
@@ -387,6 +406,7 @@ int main(void) {
     hostile_test(text_is_given_as_it_came),
     hostile_test(text_and_values_may_be_mixed),
     hostile_test(users_and_pages_are_not_mixed),
+    hostile_test(a_wait_that_is_too_long_is_told_at_once),
     hostile_test(a_text_that_is_no_list_is_refused_and_asked_for_again),
     cmocka_unit_test(null_is_refused),
   };

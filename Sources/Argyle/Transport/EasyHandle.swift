@@ -1,4 +1,5 @@
 import CCurl
+import CPlatform
 import Interop
 
 /// One of libcurl's easy handles, with the memory that it needs for as long as it lives.
@@ -78,7 +79,11 @@ extension EasyHandle {
 
   /// Lets the attempt know how much of its body was sent, which libcurl does not tell by itself.
   func noteSentBytes(at now: Int64) {
-    transfer.noteSent(bytes: number(CURLINFO_SIZE_UPLOAD_T), at: now)
+    var socket = CURL_SOCKET_BAD
+    argyle_curl_get_socket(handle, CURLINFO_ACTIVESOCKET, &socket)
+    // What the system holds has not gone yet.
+    let waiting = socket == CURL_SOCKET_BAD ? 0 : argyle_unsent_bytes(socket)
+    transfer.noteSent(bytes: number(CURLINFO_SIZE_UPLOAD_T) - Int64(waiting), at: now)
   }
 
   private func number(_ information: CURLINFO) -> Int64 {

@@ -126,6 +126,12 @@ extension UserWalk {
     try client.run(call, queue)
     // It is the caller who has ended it, unless the queue has broken.
     if let error = call.error, error.code == .cancelled, !queue.isBroken { throw error }
+    // Not to be asked again before the time that the service has set.
+    if let error = call.error, let milliseconds = error.retryAfterMilliseconds,
+      (MonotonicClock.now - call.times.finishedAt) / 1000 < milliseconds
+    {
+      throw error
+    }
     return try? call.answer()
   }
 

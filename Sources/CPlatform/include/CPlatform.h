@@ -46,6 +46,9 @@ static inline long argyle_descriptor_limit(void) {
 // Necessary because fcntl is variadic. Keeps a descriptor from programs that the process starts.
 static inline int argyle_close_on_exec(int descriptor) { return fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
 
+// Necessary because ioctl is variadic. How many bytes of a socket the other side has not confirmed yet.
+int argyle_unsent_bytes(int socket);
+
 // Necessary because open is variadic, which Swift does not import.
 static inline int argyle_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
 
