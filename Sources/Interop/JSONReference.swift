@@ -41,6 +41,8 @@ extension JSONReference {
     parsing text: [UInt8],
     refusingDuplicates: Bool = false
   ) throws(JSONSyntaxError) {
+    // jansson overlooks a NUL after a number or a literal.
+    if let position = text.firstIndex(of: 0) { throw JSONSyntaxError(nulAt: position) }
     var failure = json_error_t()
     let duplicates = refusingDuplicates ? JSON_REJECT_DUPLICATES : 0
     let flags = Int(JSON_DECODE_ANY | JSON_ALLOW_NUL | duplicates)

@@ -18,6 +18,11 @@ package struct JSONSyntaxError: Error {
     reason = "\(text) at line \(failure.line), column \(failure.column), byte \(failure.position)"
   }
 
+  init(nulAt position: Int) {
+    isOutOfMemory = false
+    reason = "NUL at byte \(position)"
+  }
+
   /// The part of jansson's message before ` near '…'`, where it quotes the text.
   private static func reason(in message: UnsafeRawBufferPointer) -> Slice<UnsafeRawBufferPointer> {
     let end = message.firstIndex(of: 0) ?? message.endIndex

@@ -71,6 +71,16 @@ struct JSONTests {
     #expect(error?.reason.contains(" at line ") == true)
   }
 
+  @Test(arguments: [
+    ("\0", 0), ("1\0", 1), ("[true\0]", 5), ("{\"a\":-1.5e3\0}", 11), ("\"\0\"", 1),
+  ])
+  func aNULInTheTextIsAnError(text: String, position: Int) {
+    let error = #expect(throws: JSONSyntaxError.self) {
+      try JSONReference(parsing: Array(text.utf8))
+    }
+    #expect(error?.reason == "NUL at byte \(position)")
+  }
+
   @Test func anErrorQuotesNothingOfTheText() {
     let text = Array(#"{"ssn": "078-05-1120" "canary": 1}"#.utf8)
     let error = #expect(throws: JSONSyntaxError.self) { try JSONReference(parsing: text) }
