@@ -1,5 +1,9 @@
 // Necessary because Embedded Swift allocates every object with posix_memalign, which takes glibc twice the time of
 // malloc, whose memory is aligned as well for all that a Swift object holds: a hidden one is used within the libraries.
+//
+// Not with AddressSanitizer, whose own has to be the only one of a program that holds both.
+#if !__has_feature(address_sanitizer)
+
 #include "CPlatform.h"
 
 #include <stdalign.h>
@@ -15,3 +19,5 @@ int posix_memalign(void **memory, size_t alignment, size_t size) {
   *memory = allocated;
   return 0;
 }
+
+#endif
