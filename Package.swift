@@ -91,3 +91,17 @@ let package = Package(
     ),
   ]
 )
+
+// Fuzzing takes a library that was built for it, and nobody else is to see its target.
+if Context.environment["ARGYLE_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "ArgyleFuzz",
+      dependencies: [
+        "Argyle", "ArgyleABI", "CArgyle", "CCurl", "CJansson", "CPlatform", "Encodings", "Interop",
+      ],
+      path: "Tests/fuzz",
+      exclude: ["seeds", "test_fuzzing.py"]
+    )
+  )
+}

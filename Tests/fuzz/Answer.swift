@@ -1,0 +1,198 @@
+import CArgyle
+import CJansson
+import Encodings
+import Interop
+
+@testable import Argyle
+@testable import ArgyleABI
+
+/// An answer on its way to JSON and to the typed models, in Swift and by the functions of the header.
+///
+/// The first byte picks the operation by the digit of its number. Then comes an HTTP answer, or its body alone.
+func fuzzAnswer(_ input: [UInt8]) {
+  guard let first = input.first else { return }
+  let kinds: [Operation.Kind] = [
+    .createUserToken, .createUser, .getUser, .updateUser, .listUsers, .deleteUser,
+  ]
+  let kind = kinds[Int(first) % kinds.count]
+  let response = response(input.dropFirst())
+  do {
+    let call = try Call(client, operation(kind))
+    checkResult(answered(call, response), kind, response)
+    checkHandle(call, response)
+  } catch {
+    fatalError("\(error)")
+  }
+}
+
+private func operation(_ kind: Operation.Kind) throws(ArgyleError) -> Operation {
+  let id = try UserID("u1")
+  return switch kind {
+  case .createUser: .createUser(externalMetadata: nil)
+  case .getUser: .getUser(id)
+  case .updateUser: .updateUser(id, externalMetadata: try Metadata(JSON.null))
+  case .listUsers: .listUsers(query: "")
+  case .deleteUser: .deleteUser(id)
+  case .createUserToken: .createUserToken(id)
+  }
+}
+
+// MARK: - Response
+
+/// Reads a head as libcurl gives it, line by line, where the input has one.
+private func response(_ input: ArraySlice<UInt8>) -> Response {
+  guard input.starts(with: "HTTP/".utf8) else {
+    return Response(head: ResponseHead(status: 200), body: Array(input))
+  }
+  var headers = ResponseHeaders()
+  var status: Int?
+  var rest = input
+  while !rest.isEmpty {
+    let line = rest.prefix { $0 != UInt8(ascii: "\n") }
+    let isWhole = line.endIndex < rest.endIndex
+    rest = rest[(isWhole ? line.endIndex + 1 : line.endIndex)...]
+    if line.count <= 1 { break }
+    if status == nil {
+      let digits = line.drop { $0 != UInt8(ascii: " ") }.dropFirst().prefix(3)
+      // libcurl takes three digits and nothing else.
+      status = Int(String(decoding: digits, as: UTF8.self)).flatMap { $0 < 0 ? nil : $0 } ?? 200
+    } else {
+      (Array(line) + [UInt8(ascii: "\n")]).withUnsafeBytes { headers.append($0) }
+    }
+  }
+  let head = ResponseHead(status: status ?? 200, headers: headers, receivedAt: 1_700_000_000)
+  return Response(head: head, body: Array(rest))
+}
+
+/// Lets a call come to its end with nothing but this response.
+private func answered(_ call: Call, _ response: Response) -> Result<Answer, ArgyleError> {
+  let limits = CallLimits()
+  var machine = CallMachine(client.context(for: call.request), limits, RetryBudget())
+  var now: Int64 = 0
+  var step = machine.handle(.started, at: now) { 0.5 }
+  while true {
+    switch step {
+    case .send(let end):
+      expect(end > now, "an attempt has time")
+      expect(machine.attempts <= limits.maxRetries + 1, "attempts come to an end")
+      step = machine.handle(.answered(response), at: now) { 0.5 }
+    case .wait(let end):
+      let longest = max(limits.maxRetryAfterMilliseconds * 1000, 8_000_000)
+      expect((now...(now + longest)).contains(end), "a wait has an end: \(end - now)")
+      now = end
+      step = machine.handle(.waited, at: now) { 0.5 }
+    case .finish(let result):
+      call.state = .finished
+      call.response = response
+      call.attempts = machine.attempts
+      if case .failure(let error) = result { call.error = error }
+      return result
+    }
+  }
+}
+
+// MARK: - Swift
+
+private func checkResult(
+  _ result: Result<Answer, ArgyleError>,
+  _ kind: Operation.Kind,
+  _ response: Response
+) {
+  do {
+    let answer = try result.get()
+    expect((200..<300).contains(response.head.status), "a success has a status that tells it")
+    checkModel(try answer.document(of: kind), kind)
+    if kind == .listUsers { checkOutline(response.body) }
+  } catch {
+    check(message: error.message)
+    if let traceID = error.traceID { check(message: "trace id \(traceID)") }
+    expect(error.code != .argument && error.code != .internal, "the code is \(error.code)")
+    expect(error.httpStatus == response.head.status, "the status is told")
+    expect(error.bodyBytes == response.body, "the body is kept")
+    _ = error.body
+    if let wait = error.retryAfterMilliseconds { expect(wait >= 0, "a wait is not negative") }
+  }
+}
+
+private func checkModel(_ document: JSONReference, _ kind: Operation.Kind) {
+  switch kind {
+  case .createUser:
+    let user = NewUser(document)
+    expect(!user.id.isEmpty && !user.token.isEmpty, "a new user has id and token")
+    checkRoundTrip(document)
+  case .getUser, .updateUser:
+    check(User(document))
+    checkRoundTrip(document)
+  case .listUsers:
+    let page = UserPage(document)
+    guard let results = document.member("results") else { fatalError("a page has results") }
+    expect(page.results.count == results.count, "a page has all users")
+    page.results.forEach { check($0) }
+    expect(page.next == document.member("next")?.text, "a page has its link")
+    // Not the page, for that of a bare array is a level deeper than what was read.
+    checkRoundTrip(results)
+  case .createUserToken:
+    let token = UserToken(document)
+    expect(!token.access.isEmpty, "a token is there")
+    _ = try? token.claims().expiresAt
+    checkRoundTrip(document)
+  case .deleteUser:
+    checkRoundTrip(document)
+  }
+}
+
+private func check(_ user: User) {
+  expect(!user.id.isEmpty, "a user has an id")
+  expect(user.raw["id"]?.stringValue == user.id, "the id is the one that was sent")
+  _ = user.createdAt
+  _ = user.employersConnected
+  _ = user.dataProvidersConnected
+  _ = user.externalMetadata
+}
+
+/// A page that jansson can read can be read as text.
+private func checkOutline(_ body: [UInt8]) {
+  do {
+    if case .other = try PageOutline(body) { fatalError("a page is an object or an array") }
+  } catch {
+    fatalError("a page can be read as text: \(error)")
+  }
+}
+
+// MARK: - C
+
+/// The functions of the header that look at a call which is over.
+private func checkHandle(_ call: Call, _ response: Response) {
+  let failed = call.error != nil
+  let handle = Handle.make(CallObject(call))
+  defer { argyle_call_free(handle) }
+  expect(Int(argyle_call_http_status(handle)) == response.head.status, "the status is told")
+  expect(argyle_call_attempts(handle) == Int32(call.attempts), "the attempts are told")
+  let body = argyle_call_body_text(handle)
+  let size = argyle_call_body_size(handle)
+  expect(size == response.body.count && body?[size] == 0, "the body ends with a NUL")
+  expect(
+    UnsafeRawBufferPointer(start: body, count: size).elementsEqual(response.body),
+    "the body is the one that came"
+  )
+  for name in ["Content-Type", "x-trace-id", "Retry-After"] {
+    if let value = argyle_call_header(handle, name) {
+      expect(!String(cString: value).utf8.contains(0x0A), "a header is one line")
+    }
+  }
+  if failed {
+    let error = argyle_call_error(handle)
+    expect(argyle_error_body_size(error) == response.body.count, "an error keeps the body")
+    expect(argyle_error_retry_after_ms(error) >= -1, "a wait is not negative")
+    _ = argyle_error_body(error)
+  }
+  var error = OpaquePointer(bitPattern: 1)
+  if let document = argyle_call_json(handle, &error) {
+    expect(error == nil && !failed, "a success has no error")
+    JSONReference(owning: document).withValue { _ in }
+  } else if error == nil {
+    expect(!failed && call.request.method == .delete, "only a delete gives nothing")
+  } else {
+    check(error, code: failed ? argyle_error_code(argyle_call_error(handle)) : 5)
+  }
+}
