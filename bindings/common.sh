@@ -145,10 +145,14 @@ build_library() {
     -Xlinker -z -Xlinker defs -Xlinker -s
 }
 
+# What is undefined in C ends the program as well, where a sanitizer is at work: each brings what that takes along.
+# Swift has no such check.
+undefined_flags=(-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=all)
+
 # build_sanitized SCRATCH NAME address|thread: the same for a sanitizer, whose symbols the program that loads
 # it has to bring, with symbols for readable stacks.
 build_sanitized() {
-  ARGYLE_EMBEDDED=1 link_library "$1" "$2" "${embedded_flags[@]}" --sanitize "$3" \
+  ARGYLE_EMBEDDED=1 link_library "$1" "$2" "${embedded_flags[@]}" --sanitize "$3" "${undefined_flags[@]}" \
     -Xlinker "$(unicode_tables)" -Xlinker -lm
 }
 
@@ -166,6 +170,7 @@ build_sandbox() {
 # build_sanitized_sandbox SCRATCH address: the same for a sanitizer.
 build_sanitized_sandbox() {
   ARGYLE_EMBEDDED=1 build_product argyle-sandbox argyle-sandbox "$1" "${embedded_flags[@]}" --sanitize "$2" \
+    "${undefined_flags[@]}" \
     -Xlinker "$(unicode_tables)" -Xlinker -lm
 }
 
