@@ -285,6 +285,12 @@ static void an_encoding_that_nobody_asked_for(void **state) {
   assert_fault(KEEPING(HEAD "Content-Encoding: rot13\r\nContent-Length: 2\r\n\r\n{}"), ARGYLE_ERROR_PROTOCOL, NULL);
 }
 
+static void chunks_that_cannot_be_read(void **state) {
+  (void)state;
+  assert_fault(CLOSING(HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n" USER "\r\n0\r\n\r\n"),
+               ARGYLE_ERROR_PROTOCOL, NULL);
+}
+
 static void gzip_that_is_none(void **state) {
   (void)state;
   assert_fault(KEEPING(HEAD "Content-Encoding: gzip\r\nContent-Length: 28\r\n\r\nthis is not gzip data at all!"),
@@ -644,6 +650,7 @@ int main(void) {
     cmocka_unit_test(a_status_line_without_a_status),
     cmocka_unit_test(a_content_length_that_is_no_number),
     cmocka_unit_test(an_encoding_that_nobody_asked_for),
+    cmocka_unit_test(chunks_that_cannot_be_read),
     cmocka_unit_test(gzip_that_is_none),
     hostile_test(a_success_of_html_cannot_be_read),
     hostile_test(a_bad_gateway_of_html_is_a_server_error),

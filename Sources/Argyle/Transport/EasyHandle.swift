@@ -56,6 +56,11 @@ final class EasyHandle {
 
   /// What libcurl said of the last failure; empty where it said nothing.
   var errorMessage: String { String(cString: errorText) }
+
+  /// Whether libcurl's words are of the chunks of an answer.
+  ///
+  /// Its result for chunks that cannot be read is that of a lost connection.
+  var errorIsOfChunks: Bool { strstr(errorText, "chunk") != nil }
 }
 
 // MARK: - Times and sizes

@@ -285,8 +285,9 @@ extension Transfer {
     if result == CURLE_OPERATION_TIMEDOUT, !mayHaveBeenReceived {
       reason += " (connect_timeout_ms is \(connectTimeoutMilliseconds))"
     }
+    let hasBrokenChunks = result == CURLE_RECV_ERROR && hasWholeHead && easy.errorIsOfChunks
     return TransferFailure(
-      .transfer(result),
+      hasBrokenChunks ? .protocolViolation : .transfer(result),
       reason,
       mayHaveBeenReceived: mayHaveBeenReceived,
       hostWasAway: hostWasAway
