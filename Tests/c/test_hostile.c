@@ -519,6 +519,20 @@ static void a_header_without_end_is_too_large(void **state) {
   assert_failed(error, ARGYLE_ERROR_TOO_LARGE, "headers");
 }
 
+static void interim_answers_without_end_are_too_large(void **state) {
+  hostile_fixture *fixture = *state;
+  static const char interim[] = "HTTP/1.1 102 Processing\r\n\r\n";
+  char *bytes = malloc(20000 * strlen(interim) + 1), *end = bytes;
+  for (int i = 0; i < 20000; i++) {
+    end = stpcpy(end, interim);
+  }
+  argyle_error *error = error_of_get(fixture, fixture->client, CLOSING(bytes));
+  /* None of them is the answer. */
+  assert_int_equal(argyle_error_http_status(error), 0);
+  assert_failed(error, ARGYLE_ERROR_TOO_LARGE, "headers");
+  free(bytes);
+}
+
 static void trailers_without_end_are_too_large(void **state) {
   argyle_error *error = error_of_lines(*state, HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n",
                                        "X-More: and more and more and more\r\n", 100000);
@@ -669,6 +683,7 @@ int main(void) {
     hostile_test(many_headers_are_too_large),
     hostile_test(headers_are_counted),
     hostile_test(a_header_without_end_is_too_large),
+    hostile_test(interim_answers_without_end_are_too_large),
     hostile_test(trailers_without_end_are_too_large),
     hostile_test(a_compressed_answer_is_read),
     hostile_test(compression_is_offered),

@@ -17,6 +17,8 @@ final class Transfer {
   private var hasTooLargeHead = false
   /// Whether the blank line after the headers of the answer has come.
   private var hasWholeHead = false
+  /// Whether the headers that come are those of an interim answer, after which the answer is still to come.
+  private var isInterim = false
   /// The bytes of all header lines, trailers included.
   private var headBytes = 0
   private var headLines = 0
@@ -60,6 +62,7 @@ final class Transfer {
     isTooLarge = false
     hasTooLargeHead = false
     hasWholeHead = false
+    isInterim = false
     headBytes = 0
     headLines = 0
     readyConnections = 0
@@ -155,9 +158,10 @@ extension Transfer {
     // The final answer may follow an interim one.
     if line.first == UInt8(ascii: "H"), line.starts(with: "HTTP/".utf8) {
       hasWholeHead = false
+      isInterim = line.drop { $0 != UInt8(ascii: " ") }.dropFirst().first == UInt8(ascii: "1")
       headers = ResponseHeaders()
     } else if line.count <= 2, line.last == UInt8(ascii: "\n") {
-      hasWholeHead = true
+      hasWholeHead = !isInterim
     } else if !hasWholeHead {
       headers.append(line)
     }
