@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_ANSWERS 64
+#define MAX_ANSWERS 256
 #define MAX_REQUESTS 4096
 #define MAX_CONNECTIONS 256
 #define DRIP_MS 10
@@ -70,6 +71,17 @@ static bool send_all(int socket, const char *bytes, size_t length) {
   return true;
 }
 
+static bool send_one_by_one(int socket, const char *bytes, size_t length, int pause_ms) {
+  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+  for (size_t i = 0; i < length; i++) {
+    if (!send_all(socket, bytes + i, 1)) {
+      return false;
+    }
+    poll(NULL, 0, pause_ms);
+  }
+  return true;
+}
+
 static void wait_until_gone(int socket) {
   char ignored[4096];
   while (recv(socket, ignored, sizeof ignored, 0) > 0) {
@@ -94,7 +106,9 @@ static bool carry_out(int socket, const hostile_answer *answer) {
   if (answer->delay_ms > 0) {
     poll(NULL, 0, answer->delay_ms);
   }
-  if (!send_all(socket, answer->bytes, answer->length)) {
+  bool sent = answer->pause_ms > 0 ? send_one_by_one(socket, answer->bytes, answer->length, answer->pause_ms)
+                                   : send_all(socket, answer->bytes, answer->length);
+  if (!sent) {
     return false;
   }
   switch (answer->then) {

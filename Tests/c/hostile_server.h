@@ -25,6 +25,7 @@ typedef struct {
   bool at_once;      /* act as soon as a client connects, without reading a request */
   bool any_bytes;    /* what a new connection brings first is the request, whatever it is: all of it is its body */
   int delay_ms;      /* wait so long before the bytes */
+  int pause_ms;      /* and so long after each of them, so that they arrive one by one */
 } hostile_answer;
 
 /* A request as it was received. */
