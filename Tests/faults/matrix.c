@@ -1,0 +1,579 @@
+#include "matrix.h"
+
+#include "clock.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+/* A limit that no cell reaches, and the time within which each is over: less, so that a limit is no way out. */
+#define NEVER_MS 120000
+#define BOUND_MS 30000
+/* How much earlier than its limit a time-out may come, for libcurl rounds. */
+#define ROUNDING_MS 5
+
+/* ---------------------------------------------------------------- Columns */
+
+typedef enum { BY_FUNCTION, BY_QUEUE, BY_USERS, BY_PAGES, BY_TEXTS } form;
+
+typedef struct {
+  const char *name;
+  int operation;
+  form form;
+} column;
+
+#define BOTH_FORMS(name, operation) {name, operation, BY_FUNCTION}, {name " by queue", operation, BY_QUEUE}
+
+static const column all_columns[] = {
+  BOTH_FORMS("create", ARGYLE_OPERATION_USER_CREATE),
+  BOTH_FORMS("get", ARGYLE_OPERATION_USER_GET),
+  BOTH_FORMS("update", ARGYLE_OPERATION_USER_UPDATE),
+  BOTH_FORMS("list", ARGYLE_OPERATION_USER_LIST),
+  BOTH_FORMS("delete", ARGYLE_OPERATION_USER_DELETE),
+  BOTH_FORMS("token create", ARGYLE_OPERATION_USER_TOKEN_CREATE),
+  {"cursor of users", ARGYLE_OPERATION_USER_LIST, BY_USERS},
+  {"cursor of pages", ARGYLE_OPERATION_USER_LIST, BY_PAGES},
+  {"cursor of texts", ARGYLE_OPERATION_USER_LIST, BY_TEXTS},
+};
+
+/* Doing it twice creates two. */
+static bool creates(const column *column) {
+  return column->operation == ARGYLE_OPERATION_USER_CREATE ||
+         column->operation == ARGYLE_OPERATION_USER_TOKEN_CREATE;
+}
+
+static bool changes(const column *column) {
+  return column->operation != ARGYLE_OPERATION_USER_GET && column->operation != ARGYLE_OPERATION_USER_LIST;
+}
+
+static bool deletes(const column *column) {
+  return column->operation == ARGYLE_OPERATION_USER_DELETE;
+}
+
+static bool is_among(const column *column, columns columns) {
+  switch (columns) {
+  case ALL_COLUMNS:
+    return true;
+  case ONLY_CREATE:
+    return column->operation == ARGYLE_OPERATION_USER_CREATE;
+  case ONLY_GET:
+    return column->operation == ARGYLE_OPERATION_USER_GET;
+  case ONLY_UPDATE:
+    return column->operation == ARGYLE_OPERATION_USER_UPDATE;
+  case ONLY_LIST:
+    return column->operation == ARGYLE_OPERATION_USER_LIST;
+  case ONLY_LIST_ITSELF:
+    return column->operation == ARGYLE_OPERATION_USER_LIST && column->form <= BY_QUEUE;
+  case ONLY_DELETE:
+    return deletes(column);
+  case ONLY_TOKEN_CREATE:
+    return column->operation == ARGYLE_OPERATION_USER_TOKEN_CREATE;
+  case ONLY_REPEATABLE:
+    return !creates(column);
+  case ONLY_CREATIONS:
+    return creates(column);
+  }
+  return false;
+}
+
+/* ---------------------------------------------------------------- Cells */
+
+typedef struct {
+  const column *column;
+  hostile_server *server;
+  argyle_client *client;
+  argyle_queue *queue;        /* of the form with one */
+  argyle_user_cursor *cursor; /* of the forms with one */
+  pthread_t thread;
+
+  /* What came of the operation. */
+  argyle_error *error; /* RUBBISH where none was set */
+  bool succeeded;      /* by the result alone */
+  argyle_call *call;   /* of the form with one */
+  int64_t took_ms;
+  int requests_before;
+} cell;
+
+/* What is under way, so that a test that fails leaves nothing behind and tells where it was. */
+static struct {
+  hostile_server *shared;
+  cell cells[COUNT(all_columns)];
+  size_t count;
+  char row[128]; /* a copy: its own place may be gone when it is told */
+  const char *column;
+} current;
+
+static int rows_seen, cells_seen;
+
+static int column_step(void) {
+  const char *step = getenv("ARGYLE_FAULT_STEP");
+  return step != NULL && atoi(step) > 1 ? atoi(step) : 1;
+}
+
+bool is_thinned(void) {
+  return column_step() > 1;
+}
+
+int short_ms(void) {
+  return is_thinned() ? 1000 : 400;
+}
+
+/* ---------------------------------------------------------------- Doing */
+
+/* Carries an operation out by the queue, and gives the call back; NULL with an error on failure. */
+static argyle_call *call_by_queue(const cell *cell, int operation, argyle_error **error) {
+  bool with_document = operation == ARGYLE_OPERATION_USER_UPDATE;
+  bool with_user = operation != ARGYLE_OPERATION_USER_CREATE && operation != ARGYLE_OPERATION_USER_LIST;
+  static const char document[] = "{\"a\": 1}";
+  argyle_call *call = argyle_call_new_text(cell->client, operation, with_user ? "u1" : NULL,
+                                           with_document ? document : NULL, strlen(document), error);
+  if (argyle_queue_submit(cell->queue, call, NULL, error) != 0 || argyle_queue_wait(cell->queue, -1, error) != 1) {
+    argyle_call_free(call);
+    return NULL;
+  }
+  return argyle_queue_next(cell->queue, NULL, error);
+}
+
+/* Carries the operation out. It asserts nothing, for it may be on a thread of its own. */
+static void carry_out(cell *cell) {
+  json_t *value = NULL;
+  size_t size = 0;
+  cell->error = RUBBISH;
+  cell->succeeded = false;
+  cell->requests_before = hostile_server_requests(cell->server);
+  int64_t begin = now_ms();
+  switch (cell->column->form) {
+  case BY_QUEUE:
+    cell->call = call_by_queue(cell, cell->column->operation, &cell->error);
+    if (cell->call != NULL) {
+      value = argyle_call_json(cell->call, &cell->error);
+      cell->succeeded = deletes(cell->column) && cell->error == NULL;
+    }
+    break;
+  case BY_USERS:
+    value = argyle_user_cursor_next(cell->cursor, &cell->error);
+    break;
+  case BY_PAGES:
+    value = argyle_user_cursor_next_page(cell->cursor, &cell->error);
+    break;
+  case BY_TEXTS:
+    cell->succeeded = argyle_user_cursor_next_page_text(cell->cursor, &size, &cell->error) != NULL;
+    break;
+  case BY_FUNCTION:
+    switch (cell->column->operation) {
+    case ARGYLE_OPERATION_USER_CREATE:
+      value = argyle_user_create(cell->client, NULL, &cell->error);
+      break;
+    case ARGYLE_OPERATION_USER_GET:
+      value = argyle_user_get(cell->client, "u1", &cell->error);
+      break;
+    case ARGYLE_OPERATION_USER_UPDATE:
+      value = argyle_user_update(cell->client, "u1", json_true(), &cell->error);
+      break;
+    case ARGYLE_OPERATION_USER_LIST:
+      value = argyle_user_list(cell->client, NULL, &cell->error);
+      break;
+    case ARGYLE_OPERATION_USER_DELETE:
+      cell->succeeded = argyle_user_delete(cell->client, "u1", &cell->error) == 0;
+      break;
+    default:
+      value = argyle_user_token_create(cell->client, "u1", &cell->error);
+    }
+  }
+  cell->took_ms = now_ms() - begin;
+  cell->succeeded = cell->succeeded || value != NULL;
+  json_decref(value);
+}
+
+static void *carry_out_on_thread(void *cell) {
+  carry_out(cell);
+  return NULL;
+}
+
+static void forget_outcome(cell *cell) {
+  if (cell->error != RUBBISH) {
+    argyle_error_free(cell->error);
+  }
+  argyle_call_free(cell->call);
+  cell->error = NULL;
+  cell->call = NULL;
+}
+
+/* ---------------------------------------------------------------- What is expected */
+
+typedef struct {
+  int code;
+  int status;
+  int attempts;
+  int retryable;
+  int unknown;
+  bool has_body;
+} expectation;
+
+/* What the header says of this fault for this operation. */
+static expectation expected(const fault *fault, const column *column) {
+  expectation all = {.code = fault->code, .attempts = 1, .unknown = changes(column)};
+  switch (fault->consequence) {
+  case NO_FAULT:
+    return (expectation){.code = ARGYLE_OK};
+  case NOT_SENT:
+    all.retryable = 1;
+    all.unknown = 0;
+    break;
+  case NOT_SENT_NOW_OR_LATER:
+    all.unknown = 0;
+    break;
+  case LOST:
+  case PERHAPS_SENT:
+    all.retryable = !creates(column);
+    break;
+  case NOT_HTTP:
+    all.status = fault->status_is_told ? 200 : 0;
+    break;
+  case UNREADABLE:
+    if (deletes(column) || (column->form == BY_TEXTS && fault->texts_are_not_read)) {
+      return (expectation){.code = ARGYLE_OK};
+    }
+    all.status = fault->status != 0 ? fault->status : 200;
+    all.has_body = true;
+    break;
+  case REFUSED:
+    all.status = fault->status;
+    all.has_body = true;
+    switch (fault->status) {
+    case 429:
+      all.retryable = 1;
+      all.unknown = 0;
+      break;
+    case 503:
+      all.retryable = fault->retry_after_ms != 0 || !creates(column);
+      all.unknown = fault->retry_after_ms == 0 && changes(column);
+      break;
+    case 408:
+    case 500:
+    case 502:
+    case 504:
+      all.retryable = !creates(column);
+      break;
+    default:
+      /* Of the server's failures two are refusals: not implemented, and a version of HTTP that it does not speak. */
+      if (fault->status < 500 || fault->status == 501 || fault->status == 505) {
+        all.unknown = 0;
+      }
+    }
+  }
+  return all;
+}
+
+static int requests_expected(const fault *fault) {
+  if (fault->requests != 0) {
+    return fault->requests;
+  }
+  bool reaches_it = !fault->closed && !fault->https && fault->base_url == NULL && !fault->answer.at_once;
+  return reaches_it ? 1 : 0;
+}
+
+/* The limit that ends an operation; 0: none. */
+static int limit_ms(const fault *fault) {
+  if (fault->deadline_ms != 0) {
+    return fault->deadline_ms;
+  }
+  return fault->timeout_ms != 0 ? fault->timeout_ms : fault->connect_timeout_ms;
+}
+
+/* ---------------------------------------------------------------- Looking at it */
+
+static void check_time(const fault *fault, const cell *cell) {
+  int limit = limit_ms(fault);
+  assert_in_range(cell->took_ms, 0, limit + BOUND_MS);
+  if (fault->code == ARGYLE_ERROR_TIMEOUT && fault->max_retries == 0) {
+    assert_in_range(cell->took_ms, limit - ROUNDING_MS, limit + BOUND_MS);
+  }
+}
+
+/* The server may note a request a moment after the client has given up. */
+static void check_requests(const cell *cell, int expected) {
+  for (int i = 0; i < 500 && hostile_server_requests(cell->server) - cell->requests_before < expected; i++) {
+    poll(NULL, 0, 10);
+  }
+  assert_int_equal(hostile_server_requests(cell->server) - cell->requests_before, expected);
+}
+
+static void check_error(const fault *fault, const cell *cell, expectation expected) {
+  assert_error(cell->error, expected.code, fault->fragment);
+  assert_int_equal(argyle_error_http_status(cell->error), expected.status);
+  assert_int_equal(argyle_error_attempts(cell->error), fault->requests > 1 ? fault->requests : expected.attempts);
+  int retryable = argyle_error_is_retryable(cell->error);
+  int unknown = argyle_error_outcome_is_unknown(cell->error);
+  if (fault->consequence == PERHAPS_SENT && creates(cell->column)) {
+    /* It has reached the service or not, and one follows from the other. */
+    assert_int_equal(retryable, !unknown);
+  } else {
+    assert_int_equal(retryable, expected.retryable);
+    if (fault->consequence != PERHAPS_SENT) {
+      assert_int_equal(unknown, expected.unknown);
+    }
+  }
+  assert_int_equal(argyle_error_body_text(cell->error) != NULL, expected.has_body);
+  if (!expected.has_body) {
+    assert_null(argyle_error_body(cell->error));
+    assert_int_equal(argyle_error_body_size(cell->error), 0);
+  }
+  int retry_after_ms = fault->retry_after_ms != 0 ? fault->retry_after_ms : -1;
+  assert_int_equal(argyle_error_retry_after_ms(cell->error), retry_after_ms);
+}
+
+static void check_call(const fault *fault, const cell *cell, expectation expected) {
+  /* What an answer holds is found out by reading it, so that there the call itself has succeeded. */
+  bool failed = expected.code != ARGYLE_OK && fault->consequence != UNREADABLE;
+  assert_int_equal(argyle_error_code(argyle_call_error(cell->call)), failed ? expected.code : ARGYLE_OK);
+  if (expected.code != ARGYLE_OK) {
+    assert_int_equal(argyle_call_body_text(cell->call) != NULL, expected.has_body);
+    assert_int_equal(argyle_call_http_status(cell->call), expected.status);
+    assert_int_equal(argyle_call_attempts(cell->call), argyle_error_attempts(cell->error));
+  }
+}
+
+static void check(const fault *fault, const cell *cell) {
+  expectation is = expected(fault, cell->column);
+  check_time(fault, cell);
+  assert_true(cell->error != RUBBISH);
+  if (is.code == ARGYLE_OK) {
+    if (cell->error != NULL) {
+      print_error("%s: %s\n", argyle_error_name(cell->error), argyle_error_message(cell->error));
+    }
+    assert_null(cell->error);
+    /* A walk may be at its end. */
+    assert_true(cell->succeeded || cell->column->form >= BY_USERS);
+  } else {
+    assert_false(cell->succeeded);
+    check_error(fault, cell, is);
+  }
+  assert_int_equal(cell->call != NULL, cell->column->form == BY_QUEUE);
+  if (cell->call != NULL) {
+    check_call(fault, cell, is);
+  }
+}
+
+/* ---------------------------------------------------------------- Rows */
+
+int open_descriptors(void) {
+  DIR *directory = opendir("/proc/self/fd");
+  int count = 0;
+  assert_non_null(directory);
+  while (readdir(directory) != NULL) {
+    count++;
+  }
+  closedir(directory);
+  return count;
+}
+
+static void set_integer(json_t *options, const char *key, int value) {
+  if (value != 0) {
+    json_object_set_new(options, key, json_integer(value));
+  }
+}
+
+static argyle_client *client_of(const fault *fault, const hostile_server *server) {
+  char url[64];
+  snprintf(url, sizeof url, "%s://127.0.0.1:%d", fault->https ? "https" : "http", hostile_server_port(server));
+  json_t *options = options_for(fault->base_url != NULL ? fault->base_url : url);
+  set_integer(options, "timeout_ms", fault->timeout_ms != 0 ? fault->timeout_ms : NEVER_MS);
+  set_integer(options, "connect_timeout_ms", fault->connect_timeout_ms != 0 ? fault->connect_timeout_ms : NEVER_MS);
+  set_integer(options, "deadline_ms", fault->deadline_ms);
+  set_integer(options, "max_retries", fault->max_retries);
+  set_integer(options, "max_response_bytes", fault->max_response_bytes);
+  return client_with_options(options);
+}
+
+static hostile_server *server_of(const fault *fault) {
+  hostile_server *server = fault->closed ? hostile_server_start_closed() : hostile_server_start();
+  if (fault->kept) {
+    hostile_server_answer_json(server, 200, GOOD_BODY);
+  }
+  if (!fault->closed) {
+    hostile_server_answer(server, fault->answer);
+  }
+  if (fault->then != NULL) {
+    hostile_server_answer(server, *fault->then);
+  }
+  return server;
+}
+
+static bool has_own_server(const fault *fault) {
+  return fault->at_once || fault->kept;
+}
+
+static void begin_row(const fault *fault) {
+  snprintf(current.row, sizeof current.row, "%s", fault->name);
+  current.count = 0;
+  if (!has_own_server(fault)) {
+    current.shared = server_of(fault);
+  }
+  int place = rows_seen++;
+  for (size_t i = 0; i < COUNT(all_columns); i++) {
+    if (!is_among(&all_columns[i], fault->columns) || place++ % column_step() != 0) {
+      continue;
+    }
+    cell *new = &current.cells[current.count++];
+    *new = (cell){.column = &all_columns[i]};
+    new->server = has_own_server(fault) ? server_of(fault) : current.shared;
+    new->client = client_of(fault, new->server);
+    if (new->column->form == BY_QUEUE) {
+      new->queue = argyle_queue_new(NULL, NULL);
+    }
+    if (new->column->form >= BY_USERS) {
+      new->cursor = argyle_user_cursor_new(new->client, NULL, NULL);
+    }
+  }
+}
+
+static void end_row(void) {
+  for (size_t i = 0; i < current.count; i++) {
+    cell *over = &current.cells[i];
+    forget_outcome(over);
+    argyle_queue_free(over->queue);
+    argyle_user_cursor_free(over->cursor);
+    argyle_client_free(over->client);
+    if (over->server != NULL && over->server != current.shared) {
+      hostile_server_stop(over->server);
+    }
+  }
+  if (current.shared != NULL) {
+    hostile_server_stop(current.shared);
+  }
+  memset(&current, 0, sizeof current);
+}
+
+/* Keeps a connection for the fault to come. */
+static void use_connection(const cell *cell) {
+  json_t *user = NULL;
+  if (cell->queue != NULL) {
+    argyle_call *call = call_by_queue(cell, ARGYLE_OPERATION_USER_GET, NULL);
+    user = argyle_call_json(call, NULL);
+    argyle_call_free(call);
+  } else {
+    user = argyle_user_get(cell->client, "u1", NULL);
+  }
+  assert_non_null(user);
+  json_decref(user);
+}
+
+static void run_cell(const fault *fault, cell *cell) {
+  current.column = cell->column->name;
+  if (fault->kept) {
+    use_connection(cell);
+  }
+  carry_out(cell);
+}
+
+static void check_cell(const fault *fault, cell *cell) {
+  current.column = cell->column->name;
+  check(fault, cell);
+  check_requests(cell, requests_expected(fault));
+  forget_outcome(cell);
+  count_cell();
+}
+
+static void run_cells(const fault *fault) {
+  if (!fault->at_once) {
+    for (size_t i = 0; i < current.count; i++) {
+      run_cell(fault, &current.cells[i]);
+      check_cell(fault, &current.cells[i]);
+    }
+    return;
+  }
+  for (size_t i = 0; i < current.count; i++) {
+    pthread_create(&current.cells[i].thread, NULL, carry_out_on_thread, &current.cells[i]);
+  }
+  for (size_t i = 0; i < current.count; i++) {
+    pthread_join(current.cells[i].thread, NULL);
+  }
+  for (size_t i = 0; i < current.count; i++) {
+    check_cell(fault, &current.cells[i]);
+  }
+}
+
+/* Lets the servers be well again, and looks whether each client does its work. */
+static void go_on(const fault *was) {
+  const fault none = {.consequence = NO_FAULT};
+  if (was->closed) {
+    hostile_server_open(current.shared);
+  }
+  for (size_t i = 0; i < current.count; i++) {
+    cell *cell = &current.cells[i];
+    current.column = cell->column->name;
+    if (i == 0 || cell->server != current.shared) {
+      hostile_server_answer_json(cell->server, 200, GOOD_BODY);
+    }
+    carry_out(cell);
+    check(&none, cell);
+    forget_outcome(cell);
+  }
+}
+
+void run_fault(const fault *fault) {
+  int before = open_descriptors();
+  begin_row(fault);
+  run_cells(fault);
+  if (!fault->https && fault->base_url == NULL) {
+    go_on(fault);
+  }
+  end_row();
+  assert_int_equal(open_descriptors(), before);
+}
+
+void run_numbered_fault(fault fault, int number) {
+  char name[128];
+  snprintf(name, sizeof name, "%s: %d", fault.name, number);
+  fault.name = name;
+  run_fault(&fault);
+}
+
+void count_cell(void) {
+  cells_seen++;
+}
+
+/* ---------------------------------------------------------------- Programs */
+
+/* The first use of libcurl opens what stays open. */
+static int use_everything_once(void **state) {
+  (void)state;
+  run_fault(&(fault){.name = "nothing", .answer = {.bytes = OK_UNTIL_CLOSED GOOD_BODY, .then = HOSTILE_CLOSE}});
+  cells_seen = 0;
+  return 0;
+}
+
+int matrix_teardown(void **state) {
+  (void)state;
+  if (current.row[0] != '\0') {
+    print_error("in the row \"%s\", column \"%s\"\n", current.row, current.column != NULL ? current.column : "");
+  }
+  end_row();
+  return 0;
+}
+
+static void run_fault_of_table(void **state) {
+  run_fault(*state);
+}
+
+int run_matrix(const char *name, const fault *faults, size_t fault_count, const struct CMUnitTest *tests,
+               size_t test_count) {
+  struct CMUnitTest *all = calloc(fault_count + test_count, sizeof *all);
+  size_t count = 0;
+  for (size_t i = 0; i < fault_count; i++) {
+    all[count++] = (struct CMUnitTest){.name = faults[i].name,
+                                       .test_func = run_fault_of_table,
+                                       .teardown_func = matrix_teardown,
+                                       .initial_state = (void *)&faults[i]};
+  }
+  for (size_t i = 0; i < test_count; i++) {
+    all[count++] = tests[i];
+  }
+  int failed = _cmocka_run_group_tests(name, all, count, use_everything_once, NULL);
+  free(all);
+  printf("matrix: %d cells\n", cells_seen);
+  return failed;
+}

@@ -1,0 +1,206 @@
+/* Each type of JSON in each member of each object of the service. */
+#include "matrix.h"
+
+#include <stdio.h>
+
+/* One value of each type, the empty and the other; NULL: the member is not there. */
+static const char *const values[] = {"null", "true", "0", "1.5", "\"\"", "\"x\"", "[]", "{}", NULL};
+
+#define MANY 16
+
+/* What a member may be; a text that is there has at least one character. */
+typedef enum {
+  ANYTHING,
+  A_TEXT,
+  A_TEXT_OR_NULL, /* or not there, and it may be empty */
+  AN_INTEGER_OR_NULL,
+  AN_ARRAY
+} kind;
+
+static bool is_text(const char *value) {
+  return value != NULL && value[0] == '"';
+}
+
+static bool is_null(const char *value) {
+  return value == NULL || strcmp(value, "null") == 0;
+}
+
+static bool fits(kind kind, const char *value) {
+  switch (kind) {
+  case ANYTHING:
+    return true;
+  case A_TEXT:
+    return is_text(value) && strcmp(value, "\"\"") != 0;
+  case A_TEXT_OR_NULL:
+    return is_text(value) || is_null(value);
+  case AN_INTEGER_OR_NULL:
+    return is_null(value) || strcmp(value, "0") == 0;
+  case AN_ARRAY:
+    return value != NULL && strcmp(value, "[]") == 0;
+  }
+  return false;
+}
+
+/* ---------------------------------------------------------------- Objects */
+
+typedef struct {
+  const char *name;
+  kind kind;
+  const char *good;
+} member;
+
+typedef struct {
+  const char *name;
+  const char *before, *after; /* around the members */
+  columns columns;
+  member members[MANY];
+} object;
+
+#define USER_MEMBERS                                                                                              \
+  {"id", A_TEXT, "\"u1\""}, {"created_at", ANYTHING, "\"2019-11-29T11:40:54.143Z\""},                             \
+  {"employers_connected", ANYTHING, "[\"e\"]"}, {"data_providers_connected", ANYTHING, "[\"d\"]"},                \
+  {"external_metadata", ANYTHING, "{\"a\": 1}"}, {"something_new", ANYTHING, "1"}
+
+/* The cursors have rules of their own about "next": those are in test_pages.c. */
+static const object objects[] = {
+  {"created user", "{", "}", ONLY_CREATE,
+   {{"id", A_TEXT, "\"u1\""}, {"token", A_TEXT, "\"t\""}, {"something_new", ANYTHING, "1"}}},
+  {"user", "{", "}", ONLY_GET, {USER_MEMBERS}},
+  {"updated user", "{", "}", ONLY_UPDATE, {USER_MEMBERS}},
+  {"deleted user", "{", "}", ONLY_DELETE, {{"id", ANYTHING, "\"u1\""}, {"detail", ANYTHING, "\"gone\""}}},
+  {"user token", "{", "}", ONLY_TOKEN_CREATE,
+   {{"access", A_TEXT, "\"a\""}, {"refresh", ANYTHING, "\"r\""}, {"something_new", ANYTHING, "1"}}},
+  {"page", "{", "}", ONLY_LIST_ITSELF,
+   {{"results", AN_ARRAY, "[{\"id\": \"u1\"}]"}, {"next", A_TEXT_OR_NULL, "null"}, {"previous", A_TEXT_OR_NULL, "null"},
+    {"count", AN_INTEGER_OR_NULL, "1"}, {"something_new", ANYTHING, "1"}}},
+  {"page of a cursor", "{", "}", ONLY_LIST,
+   {{"results", AN_ARRAY, "[{\"id\": \"u1\"}]"}, {"previous", A_TEXT_OR_NULL, "null"},
+    {"count", AN_INTEGER_OR_NULL, "1"}, {"something_new", ANYTHING, "1"}}},
+  {"listed user", "{\"next\": null, \"results\": [{\"id\": \"u0\"}, {", "}]}", ONLY_LIST, {USER_MEMBERS}},
+  /* The text of a bare array has to tell whether the next one begins with the same user, and no more. */
+  {"user of an array", "[{\"id\": \"u0\"}, {", "}]", ONLY_LIST_ITSELF, {USER_MEMBERS}},
+};
+
+/* A row with this body. */
+static void run_body(const char *name, int status, const char *body, fault row) {
+  char answer[2048];
+  snprintf(answer, sizeof answer,
+           "HTTP/1.1 %d Status\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", status,
+           strlen(body), body);
+  row.name = name;
+  row.status = status;
+  row.answer = (hostile_answer){.bytes = answer};
+  run_fault(&row);
+}
+
+/* The object with one member of this value, in a body. */
+static void write_object(char *body, size_t size, const object *object, const member *changed, const char *value) {
+  size_t at = (size_t)snprintf(body, size, "%s", object->before);
+  const char *comma = "";
+  for (const member *member = object->members; member->name != NULL; member++) {
+    const char *own = member == changed ? value : member->good;
+    if (own != NULL) {
+      at += (size_t)snprintf(body + at, size - at, "%s\"%s\": %s", comma, member->name, own);
+      comma = ", ";
+    }
+  }
+  snprintf(body + at, size - at, "%s", object->after);
+}
+
+static void run_member(const object *object, const member *member) {
+  for (size_t i = 0; i < COUNT(values); i++) {
+    char body[1024], name[256];
+    write_object(body, sizeof body, object, member, values[i]);
+    snprintf(name, sizeof name, "%s: %s is %s", object->name, member->name, values[i] != NULL ? values[i] : "absent");
+    fault row = {.columns = object->columns};
+    if (!fits(member->kind, values[i])) {
+      row.consequence = UNREADABLE;
+      row.code = ARGYLE_ERROR_PROTOCOL;
+      row.fragment = member->name;
+      row.texts_are_not_read = true;
+    }
+    run_body(name, 200, body, row);
+  }
+}
+
+static void each_type_in_each_member(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(objects); i++) {
+    for (const member *member = objects[i].members; member->name != NULL; member++) {
+      run_member(&objects[i], member);
+    }
+  }
+}
+
+/* ---------------------------------------------------------------- Whole answers */
+
+static void each_type_for_an_answer(void **state) {
+  (void)state;
+  static const columns of_objects[] = {ONLY_CREATE, ONLY_GET, ONLY_UPDATE, ONLY_TOKEN_CREATE};
+  for (size_t i = 0; i < COUNT(values); i++) {
+    const char *body = values[i] != NULL ? values[i] : "";
+    bool is_array = strcmp(body, "[]") == 0;
+    bool is_object = strcmp(body, "{}") == 0;
+    fault unreadable = {.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL};
+    for (size_t j = 0; j < COUNT(of_objects); j++) {
+      unreadable.columns = of_objects[j];
+      run_body("an answer of one value", 200, body, unreadable);
+    }
+    /* A list may be a bare array; a text without "results" is for its reader to find out. */
+    unreadable.columns = ONLY_LIST;
+    unreadable.texts_are_not_read = is_object;
+    run_body("a list of one value", 200, body, is_array ? (fault){.columns = ONLY_LIST} : unreadable);
+    run_body("a deletion that answers", 200, body, (fault){.columns = ONLY_DELETE});
+  }
+}
+
+static void each_type_for_a_user_of_a_list(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(values) - 1; i++) {
+    char body[256];
+    fault row = {.columns = ONLY_LIST, .consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL,
+                 .fragment = "index 1", .texts_are_not_read = true};
+    snprintf(body, sizeof body, "{\"next\": null, \"results\": [{\"id\": \"u1\"}, %s, {\"id\": \"u3\"}]}", values[i]);
+    run_body("a user of one value", 200, body, row);
+    row.columns = ONLY_LIST_ITSELF;
+    snprintf(body, sizeof body, "[{\"id\": \"u1\"}, %s, {\"id\": \"u3\"}]", values[i]);
+    run_body("a user of one value in an array", 200, body, row);
+  }
+}
+
+/* ---------------------------------------------------------------- Refusals */
+
+static void each_type_in_a_refusal(void **state) {
+  (void)state;
+  static const char *const forms[] = {
+    "%s", "{\"detail\": %s}", "{\"detail\": [%s]}", "{\"user\": %s}", "{\"user\": [%s]}", "{\"user\": {\"id\": %s}}",
+    "{\"\": [%s]}", "[%s]", "[[%s]]",
+  };
+  static const struct {
+    int status;
+    int code;
+  } refusals[] = {
+    {400, ARGYLE_ERROR_INVALID_REQUEST}, {401, ARGYLE_ERROR_AUTHENTICATION}, {404, ARGYLE_ERROR_NOT_FOUND},
+    {500, ARGYLE_ERROR_SERVER},
+  };
+  for (size_t i = 0; i < COUNT(forms); i++) {
+    for (size_t j = 0; j < COUNT(values) - 1; j++) {
+      char body[256];
+      json_t *text = json_sprintf(forms[i], values[j]);
+      snprintf(body, sizeof body, "%s", json_string_value(text));
+      json_decref(text);
+      run_body(body, refusals[j % COUNT(refusals)].status, body,
+               (fault){.consequence = REFUSED, .code = refusals[j % COUNT(refusals)].code});
+    }
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    matrix_test(each_type_in_each_member),
+    matrix_test(each_type_for_an_answer),
+    matrix_test(each_type_for_a_user_of_a_list),
+    matrix_test(each_type_in_a_refusal),
+  };
+  return run_matrix("faults of the fields", NULL, 0, tests, COUNT(tests));
+}

@@ -1,0 +1,266 @@
+/* Answers that are not HTTP, or say two things at once, or too much. */
+#include "matrix.h"
+
+#include "gzip.h"
+
+#include <stdio.h>
+
+#define MIB (1024 * 1024)
+#define CHUNKED OK_HEAD "Transfer-Encoding: chunked\r\n\r\n"
+#define BODY_LENGTH "68"
+#define GOOD_WITH(headers) OK_HEAD headers "Content-Length: " BODY_LENGTH "\r\n\r\n" GOOD_BODY
+
+#define IS_PROTOCOL .consequence = NOT_HTTP, .code = ARGYLE_ERROR_PROTOCOL
+#define IS_TOO_LARGE .consequence = NOT_HTTP, .code = ARGYLE_ERROR_TOO_LARGE
+#define CANNOT_BE_READ .consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL
+#define IS_LOST .consequence = LOST, .code = ARGYLE_ERROR_CONNECTION
+#define IS_LATE .consequence = LOST, .code = ARGYLE_ERROR_TIMEOUT, .at_once = true
+
+#define TEXT(text) .answer.bytes = text, .answer.then = HOSTILE_CLOSE
+/* A text with NULs in it. */
+#define BYTES(text) .answer.bytes = text, .answer.length = sizeof(text) - 1, .answer.then = HOSTILE_CLOSE
+#define KEPT_TEXT(text) .answer.bytes = text, .answer.then = HOSTILE_KEEP
+
+static const fault faults[] = {
+  /* Not HTTP. */
+  {.name = "garbage", IS_PROTOCOL, TEXT("garbage\r\n\r\n")},
+  {.name = "another protocol", IS_PROTOCOL, TEXT("220 mail.example.com ESMTP\r\n")},
+  {.name = "binary garbage", IS_PROTOCOL, BYTES("\0\x01\xff\xfe\r\n\0\r\n\r\n")},
+  {.name = "a NUL before the answer", IS_PROTOCOL, BYTES("\0" OK_UNTIL_CLOSED GOOD_BODY)},
+  {.name = "a byte order mark before the answer", IS_PROTOCOL, TEXT("\xef\xbb\xbf" OK_UNTIL_CLOSED GOOD_BODY)},
+  {.name = "a body without headers", IS_PROTOCOL, TEXT(GOOD_BODY)},
+  {.name = "HTTP/0.9", IS_PROTOCOL, TEXT("<html>hello</html>")},
+  {.name = "a TLS record", IS_PROTOCOL, BYTES("\x15\x03\x01\x00\x02\x02\x46")},
+
+  /* Status lines. */
+  {.name = "a status line without a status", IS_PROTOCOL, TEXT("HTTP/1.1 OK\r\n\r\n" GOOD_BODY)},
+  {.name = "a status of two digits", IS_PROTOCOL, TEXT("HTTP/1.1 20 OK\r\n\r\n" GOOD_BODY)},
+  {.name = "a status of four digits", IS_PROTOCOL, TEXT("HTTP/1.1 2000 OK\r\n\r\n" GOOD_BODY)},
+  {.name = "a negative status", IS_PROTOCOL, TEXT("HTTP/1.1 -200 OK\r\n\r\n" GOOD_BODY)},
+  {.name = "HTTP of a version to come", IS_PROTOCOL, TEXT("HTTP/9.9 200 OK\r\n\r\n" GOOD_BODY)},
+  {.name = "no reason", TEXT("HTTP/1.1 200\r\n\r\n" GOOD_BODY)},
+  {.name = "HTTP/1.0", TEXT("HTTP/1.0 200 OK\r\n\r\n" GOOD_BODY)},
+  {.name = "lines that end without a carriage return", TEXT("HTTP/1.1 200 OK\nX: y\n\n" GOOD_BODY)},
+
+  /* Lengths. */
+  {.name = "a length that is right", KEPT_TEXT(GOOD_WITH(""))},
+  {.name = "a length that is no number", IS_PROTOCOL, TEXT(OK_HEAD "Content-Length: many\r\n\r\n" GOOD_BODY)},
+  {.name = "a negative length", IS_PROTOCOL, TEXT(OK_HEAD "Content-Length: -1\r\n\r\n" GOOD_BODY)},
+  {.name = "a length that is too short", CANNOT_BE_READ, TEXT(OK_HEAD "Content-Length: 20\r\n\r\n" GOOD_BODY)},
+  {.name = "a length of nothing", CANNOT_BE_READ, TEXT(OK_HEAD "Content-Length: 0\r\n\r\n" GOOD_BODY)},
+  {.name = "a length that is too long, closed", IS_LOST, TEXT(OK_HEAD "Content-Length: 200\r\n\r\n" GOOD_BODY)},
+  {.name = "a length beyond reason, closed", IS_LOST,
+   TEXT(OK_HEAD "Content-Length: 9223372036854775807\r\n\r\n" GOOD_BODY)},
+  {.name = "bytes after the answer", KEPT_TEXT(GOOD_WITH("") "and more")},
+  {.name = "an answer after the answer", KEPT_TEXT(GOOD_WITH("") "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")},
+  {.name = "lengths that are the same", KEPT_TEXT(GOOD_WITH("Content-Length: " BODY_LENGTH "\r\n"))},
+  {.name = "a length and then a longer one", IS_LOST,
+   TEXT(OK_HEAD "Content-Length: 5\r\nContent-Length: 500\r\n\r\n" GOOD_BODY)},
+  {.name = "a length and then a shorter one", CANNOT_BE_READ,
+   TEXT(OK_HEAD "Content-Length: 500\r\nContent-Length: 5\r\n\r\n" GOOD_BODY)},
+  {.name = "a length with chunks, of which the chunks count",
+   TEXT(OK_HEAD "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n44\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+
+  /* Chunks. */
+  {.name = "chunks that are right", KEPT_TEXT(CHUNKED "44\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+  {.name = "chunks with extensions and trailers",
+   KEPT_TEXT(CHUNKED "44;a=\"b\"\r\n" GOOD_BODY "\r\n0;c\r\nX-Trace-Id: trailer\r\n\r\n")},
+  {.name = "chunks with zeros before their length", KEPT_TEXT(CHUNKED "00000044\r\n" GOOD_BODY "\r\n000\r\n\r\n")},
+  {.name = "a chunk length that is no number", IS_PROTOCOL, TEXT(CHUNKED "zz\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+  {.name = "no chunk length", IS_PROTOCOL, TEXT(CHUNKED "\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+  {.name = "a negative chunk length", IS_PROTOCOL, TEXT(CHUNKED "-44\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+  {.name = "a chunk length of 2^64", IS_PROTOCOL, TEXT(CHUNKED "10000000000000044\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+  {.name = "a chunk length without end", IS_PROTOCOL,
+   TEXT(CHUNKED "000000000000000000000000000000000000000044\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+  {.name = "a chunk that is too short", IS_PROTOCOL, TEXT(CHUNKED "20\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+  {.name = "a chunk that is too long", IS_PROTOCOL, TEXT(CHUNKED "46\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+  {.name = "garbage after a chunk", IS_PROTOCOL, TEXT(CHUNKED "44\r\n" GOOD_BODY "??\r\n0\r\n\r\n")},
+  {.name = "binary garbage for chunks", IS_PROTOCOL, BYTES(CHUNKED "\xff\x00\xfe\x01\r\n\r\n")},
+  {.name = "no chunks", IS_PROTOCOL, TEXT(CHUNKED GOOD_BODY)},
+  {.name = "an empty answer of chunks", CANNOT_BE_READ, KEPT_TEXT(CHUNKED "0\r\n\r\n")},
+  {.name = "bytes after the last chunk", KEPT_TEXT(CHUNKED "44\r\n" GOOD_BODY "\r\n0\r\n\r\nand more")},
+  {.name = "an encoding for the transfer that nobody asked for", IS_PROTOCOL,
+   TEXT(OK_HEAD "Transfer-Encoding: rot13\r\n\r\n" GOOD_BODY)},
+
+  /* Headers. */
+  {.name = "headers twice", KEPT_TEXT(GOOD_WITH("Content-Type: text/html\r\nX-Trace-Id: 1\r\nX-Trace-Id: 2\r\n"))},
+  {.name = "a header without a value", KEPT_TEXT(GOOD_WITH("X-Nothing:\r\nX-Blank:  \r\n"))},
+  {.name = "a header on two lines", KEPT_TEXT(GOOD_WITH("X-Folded: one\r\n two\r\n\tthree\r\n"))},
+  {.name = "a header that is not UTF-8", KEPT_TEXT(GOOD_WITH("X-Trace-Id: \xff\xfe\xc0\r\n"))},
+  {.name = "cookies", KEPT_TEXT(GOOD_WITH("Set-Cookie: a=b; Domain=.example.com\r\nSet-Cookie: =;;;\r\n"))},
+  {.name = "a NUL in a header", IS_PROTOCOL, BYTES(OK_HEAD "X-Nul: a\0b\r\n\r\n" GOOD_BODY)},
+  {.name = "a location without a redirect", KEPT_TEXT(GOOD_WITH("Location: http://127.0.0.1:1/\r\n"))},
+  {.name = "a change of protocols", KEPT_TEXT(GOOD_WITH("Connection: upgrade\r\nUpgrade: h2c\r\n"))},
+  {.name = "alternatives", KEPT_TEXT(GOOD_WITH("Alt-Svc: h2=\"127.0.0.1:1\"; ma=3600\r\n"))},
+  {.name = "a close that is announced", TEXT(GOOD_WITH("Connection: close\r\n"))},
+  {.name = "a close that is announced and does not come", KEPT_TEXT(GOOD_WITH("Connection: close\r\n"))},
+
+  /* Interim answers. */
+  {.name = "interim answers", KEPT_TEXT("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nX: y\r\n\r\n"
+                                        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" GOOD_WITH(""))},
+  {.name = "an interim answer with a length",
+   KEPT_TEXT("HTTP/1.1 103 Early\r\nContent-Length: 5\r\n\r\n" GOOD_WITH(""))},
+  {.name = "an interim answer that asks to wait", .consequence = REFUSED, .code = ARGYLE_ERROR_RATE_LIMITED,
+   .status = 429,
+   KEPT_TEXT("HTTP/1.1 102 Processing\r\nRetry-After: 5\r\n\r\n"
+             "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}")},
+
+  /* Compression. */
+  {.name = "no gzip", IS_PROTOCOL, .status_is_told = false,
+   TEXT(OK_HEAD "Content-Encoding: gzip\r\nContent-Length: 28\r\n\r\nthis is not gzip data at all!")},
+  {.name = "gzip of another version", IS_PROTOCOL,
+   BYTES(OK_HEAD "Content-Encoding: gzip\r\n\r\n\x1f\x8b\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00")},
+  {.name = "no deflate", IS_PROTOCOL, TEXT(OK_HEAD "Content-Encoding: deflate\r\n\r\n\xff\xff\xff\xff" GOOD_BODY)},
+  {.name = "an encoding that nobody asked for", IS_PROTOCOL, TEXT(GOOD_WITH("Content-Encoding: rot13\r\n"))},
+  {.name = "encodings around encodings", IS_PROTOCOL,
+   TEXT(GOOD_WITH("Content-Encoding: gzip, gzip, gzip, gzip, gzip, gzip, gzip, gzip\r\n"))},
+  {.name = "no encoding, by name", KEPT_TEXT(GOOD_WITH("Content-Encoding: identity\r\n"))},
+  {.name = "gzip of nothing", CANNOT_BE_READ, KEPT_TEXT(OK_HEAD "Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n")},
+};
+
+/* ---------------------------------------------------------------- Late */
+
+static void late(void **state) {
+  (void)state;
+  const fault waits[] = {
+    {.name = "a length that is too long, kept", IS_LATE, .timeout_ms = short_ms(),
+     .answer.bytes = OK_HEAD "Content-Length: 200\r\n\r\n" GOOD_BODY},
+    {.name = "a length beyond reason, kept", IS_LATE, .timeout_ms = short_ms(),
+     .answer.bytes = OK_HEAD "Content-Length: 9223372036854775807\r\n\r\n" GOOD_BODY},
+    {.name = "a chunk that is far too long", IS_LATE, .timeout_ms = short_ms(),
+     .answer.bytes = CHUNKED "7fffffffffffffff\r\n" GOOD_BODY},
+    {.name = "no length and no end", IS_LATE, .timeout_ms = short_ms(), .answer.bytes = OK_UNTIL_CLOSED GOOD_BODY},
+  };
+  for (size_t i = 0; i < COUNT(waits); i++) {
+    run_fault(&waits[i]);
+  }
+}
+
+/* ---------------------------------------------------------------- Too much */
+
+/* Repeats a text, from a beginning to an end. Free it. */
+static char *repeated(const char *begin, const char *text, size_t count, const char *end) {
+  char *all = malloc(strlen(begin) + strlen(text) * count + strlen(end) + 1);
+  char *at = stpcpy(all, begin);
+  for (size_t i = 0; i < count; i++) {
+    at = stpcpy(at, text);
+  }
+  strcpy(at, end);
+  return all;
+}
+
+/* A row of which the whole answer is this text, which is freed. */
+static void run_text(fault fault, char *text) {
+  fault.answer = (hostile_answer){.bytes = text, .then = HOSTILE_CLOSE};
+  run_fault(&fault);
+  free(text);
+}
+
+#define DIGITS "0123456789012345678901234567890123456789"
+#define PADDING "X-Padding: " DIGITS DIGITS "\r\n"
+
+static void headers_without_end(void **state) {
+  (void)state;
+  run_text((fault){.name = "many headers"}, repeated(OK_HEAD, PADDING, 900, "\r\n" GOOD_BODY));
+  run_text((fault){.name = "too many headers", IS_TOO_LARGE}, repeated(OK_HEAD, PADDING, 4000, "\r\n" GOOD_BODY));
+  run_text((fault){.name = "more short headers than are allowed", IS_TOO_LARGE},
+           repeated(OK_HEAD, "a: b\r\n", 1100, "\r\n" GOOD_BODY));
+  run_text((fault){.name = "more interim answers than are allowed", IS_TOO_LARGE},
+           repeated("", "HTTP/1.1 100 Continue\r\n\r\n", 600, OK_UNTIL_CLOSED GOOD_BODY));
+  run_text((fault){.name = "too many empty headers", IS_TOO_LARGE},
+           repeated(OK_HEAD, "a:\r\n", 100000, "\r\n" GOOD_BODY));
+  run_text((fault){.name = "a long header"}, repeated(OK_HEAD "X: ", "0123456789", 5000, "\r\n\r\n" GOOD_BODY));
+  run_text((fault){.name = "a header that is too long", IS_TOO_LARGE},
+           repeated(OK_HEAD "X: ", "0123456789", 30000, "\r\n\r\n" GOOD_BODY));
+  run_text((fault){.name = "a status line that is too long", IS_TOO_LARGE},
+           repeated("HTTP/1.1 200 ", "0123456789", 30000, "\r\n\r\n" GOOD_BODY));
+  run_text((fault){.name = "trailers without end", IS_TOO_LARGE, .status_is_told = true},
+           repeated(CHUNKED "44\r\n" GOOD_BODY "\r\n0\r\n", PADDING, 4000, "\r\n"));
+}
+
+static void interim_answers_without_end(void **state) {
+  (void)state;
+  run_text((fault){.name = "many interim answers"},
+           repeated("", "HTTP/1.1 100 Continue\r\n\r\n", 400, OK_UNTIL_CLOSED GOOD_BODY));
+  run_text((fault){.name = "a flood of interim answers", IS_TOO_LARGE},
+           repeated("", "HTTP/1.1 102 Processing\r\n" PADDING PADDING PADDING PADDING "\r\n", 1000,
+                    OK_UNTIL_CLOSED GOOD_BODY));
+}
+
+static void a_body_that_is_too_large(void **state) {
+  (void)state;
+  char text[16 * 1024];
+  int limit = 4096;
+  memset(text, ' ', sizeof text);
+  size_t head = (size_t)sprintf(text, OK_HEAD "Content-Length: %d\r\n\r\n" GOOD_BODY, limit);
+  text[head] = ' ';
+  head -= strlen(GOOD_BODY);
+  fault row = {.name = "a body of the limit", .max_response_bytes = limit};
+  row.answer = (hostile_answer){.bytes = text, .length = head + (size_t)limit};
+  run_fault(&row);
+
+  fault too_large = {.name = "a body over the limit", IS_TOO_LARGE, .status_is_told = true,
+                     .fragment = "max_response_bytes", .max_response_bytes = limit - 1};
+  too_large.answer = row.answer;
+  run_fault(&too_large);
+
+  head = (size_t)sprintf(text, OK_UNTIL_CLOSED GOOD_BODY);
+  text[head] = ' ';
+  too_large.name = "a body without a length over the limit";
+  too_large.answer = (hostile_answer){.bytes = text, .length = sizeof text, .then = HOSTILE_CLOSE};
+  run_fault(&too_large);
+
+  head = (size_t)sprintf(text, CHUNKED "2000\r\n" GOOD_BODY);
+  text[head] = ' ';
+  too_large.name = "a chunk over the limit";
+  run_fault(&too_large);
+}
+
+/* ---------------------------------------------------------------- Compression */
+
+/* A row whose answer says that these bytes are its body, compressed. */
+static void run_gzip(fault fault, const char *bytes, size_t length) {
+  char *text = malloc(length + 256);
+  size_t head = (size_t)sprintf(text, OK_HEAD "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", length);
+  memcpy(text + head, bytes, length);
+  fault.answer = (hostile_answer){.bytes = text, .length = head + length};
+  run_fault(&fault);
+  free(text);
+}
+
+static void compressed(void **state) {
+  (void)state;
+  size_t length;
+  char *small = gzip_with_spaces(GOOD_BODY, 64, &length);
+  run_gzip((fault){.name = "gzip"}, small, length);
+  run_gzip((fault){.name = "gzip of which half is there", CANNOT_BE_READ}, small, length / 2);
+  run_gzip((fault){.name = "gzip of which the head is there", CANNOT_BE_READ}, small, 10);
+  char *spoiled = malloc(length);
+  memcpy(spoiled, small, length);
+  spoiled[length - 6] ^= 0x55;
+  run_gzip((fault){.name = "gzip with a wrong checksum", IS_PROTOCOL}, spoiled, length);
+  memcpy(spoiled, small, length);
+  spoiled[length - 1] ^= 0x55;
+  run_gzip((fault){.name = "gzip with a wrong size", IS_PROTOCOL}, spoiled, length);
+  memcpy(spoiled, small, length);
+  spoiled[10] = 0x07;
+  run_gzip((fault){.name = "gzip with a block that there is not", IS_PROTOCOL}, spoiled, length);
+  free(spoiled);
+  free(small);
+
+  char *bomb = gzip_with_spaces(GOOD_BODY, 2 * MIB, &length);
+  run_gzip((fault){.name = "a gzip bomb", IS_TOO_LARGE, .status_is_told = true, .fragment = "max_response_bytes",
+                   .max_response_bytes = MIB}, bomb, length);
+  free(bomb);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    matrix_test(late),
+    matrix_test(headers_without_end),
+    matrix_test(interim_answers_without_end),
+    matrix_test(a_body_that_is_too_large),
+    matrix_test(compressed),
+  };
+  return run_matrix("faults of the framing", faults, COUNT(faults), tests, COUNT(tests));
+}

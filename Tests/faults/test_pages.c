@@ -1,0 +1,472 @@
+/* Walks over pages whose links lie, lead astray or never end, and pages that fail on the way. */
+#include "clock.h"
+#include "matrix.h"
+
+#include <stdio.h>
+
+#define FIRST "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\"}"
+#define LAST "{\"results\": [{\"id\": \"u2\"}], \"next\": null}"
+
+/* ---------------------------------------------------------------- Walks */
+
+typedef enum form { USERS, PAGES, TEXTS, FORMS } form;
+
+static const char *const form_names[] = {"users", "pages", "texts"};
+
+/* The walk that a test is at. */
+static struct {
+  const char *row;
+  form form;
+  hostile_server *server;
+  argyle_client *client;
+  argyle_user_cursor *cursor;
+  argyle_error *error; /* of the last step */
+  int descriptors;     /* that were open before */
+} walk;
+
+/* Prepares a walk; the server has no answers yet. */
+static void begin_walk(const char *row, form form, const char *limit, int limit_ms) {
+  walk.row = row;
+  walk.form = form;
+  walk.descriptors = open_descriptors();
+  walk.server = hostile_server_start();
+  walk.client = client_with_integer(hostile_server_url(walk.server), limit, limit_ms);
+  walk.cursor = argyle_user_cursor_new(walk.client, NULL, &walk.error);
+  assert_non_null(walk.cursor);
+}
+
+static void forget_walk(void) {
+  argyle_error_free(walk.error);
+  argyle_user_cursor_free(walk.cursor);
+  argyle_client_free(walk.client);
+  if (walk.server != NULL) {
+    hostile_server_stop(walk.server);
+  }
+  memset(&walk, 0, sizeof walk);
+}
+
+static void end_walk(void) {
+  int before = walk.descriptors;
+  forget_walk();
+  assert_int_equal(open_descriptors(), before);
+  count_cell();
+}
+
+static int tell_walk(void **state) {
+  (void)state;
+  if (walk.row != NULL) {
+    print_error("in the row \"%s\", cursor of %s\n", walk.row, form_names[walk.form]);
+  }
+  forget_walk();
+  return 0;
+}
+
+#define walk_test(test) cmocka_unit_test_teardown(test, tell_walk)
+
+/* Goes one step, over one user or one page: whether it found one. */
+static bool step(void) {
+  argyle_error_free(walk.error);
+  walk.error = RUBBISH;
+  json_t *value = NULL;
+  const char *text = NULL;
+  size_t size = 1;
+  int64_t begin = now_ms();
+  switch (walk.form) {
+  case USERS:
+    value = argyle_user_cursor_next(walk.cursor, &walk.error);
+    break;
+  case PAGES:
+    value = argyle_user_cursor_next_page(walk.cursor, &walk.error);
+    break;
+  default:
+    text = argyle_user_cursor_next_page_text(walk.cursor, &size, &walk.error);
+    assert_int_equal(text != NULL, size > 0);
+  }
+  bool found = value != NULL || text != NULL;
+  json_decref(value);
+  assert_true(now_ms() - begin < 60000);
+  assert_true(walk.error == NULL || !found);
+  return found;
+}
+
+#define assert_found()                                           \
+  do {                                                           \
+    bool found_ = step();                                        \
+    if (walk.error != NULL) {                                    \
+      print_error("%s\n", argyle_error_message(walk.error));     \
+    }                                                            \
+    assert_null(walk.error);                                     \
+    assert_true(found_);                                         \
+  } while (0)
+
+#define assert_end()         \
+  do {                       \
+    assert_false(step());    \
+    assert_null(walk.error); \
+  } while (0)
+
+#define assert_stopped(code, fragment)         \
+  do {                                         \
+    assert_false(step());                      \
+    assert_error(walk.error, code, fragment);  \
+  } while (0)
+
+/* ---------------------------------------------------------------- Links that are followed */
+
+/* What stands for the query in a link: it is what comes back. */
+#define QUERY "offset=1&limit=200&ordering=-created_at"
+
+/* Only the query is used, whoever else the link names: OTHER is the port of another server, SELF is this one's. */
+static const char *const links[] = {
+  "http://127.0.0.1:SELF/v1/users?" QUERY,
+  "http://127.0.0.1:SELF/elsewhere?" QUERY,
+  "http://127.0.0.1:OTHER/v1/users?" QUERY,
+  "http://localhost:OTHER/v1/users?" QUERY,
+  "http://[::1]:OTHER/v1/users?" QUERY,
+  "https://127.0.0.1:OTHER/v1/users?" QUERY,
+  "https://api.argyle.com/v1/users?" QUERY,
+  "HTTP://127.0.0.1:OTHER?" QUERY,
+  "http://user:password@127.0.0.1:OTHER/v1/users?" QUERY,
+  "http://" KEY_ID ":secret@127.0.0.1:SELF/v1/users?" QUERY,
+  "http://127.0.0.1:SELF@127.0.0.1:OTHER/?" QUERY,
+  "http://127.0.0.1:SELF\\\\@127.0.0.1:OTHER/?" QUERY,
+  "http://127.0.0.1:99999/?" QUERY,
+  "//127.0.0.1:OTHER/v1/users?" QUERY,
+  "///127.0.0.1:OTHER/v1/users?" QUERY,
+  "\\\\\\\\127.0.0.1:OTHER/?" QUERY,
+  "/v1/users?" QUERY,
+  "/v2/users?" QUERY,
+  "/?" QUERY,
+  "users?" QUERY,
+  "../../users?" QUERY,
+  "?" QUERY,
+  "?" QUERY "#fragment",
+  "?" QUERY "#fragment?offset=5",
+  "ftp://127.0.0.1:OTHER/?" QUERY,
+  "gopher://127.0.0.1:OTHER/_x?" QUERY,
+  "file:///etc/passwd?" QUERY,
+  "javascript:alert(1)?" QUERY,
+  "data:text/plain,x?" QUERY,
+  "unix:///var/run/docker.sock?" QUERY,
+  "not a link ?" QUERY,
+  "http://?" QUERY,
+  ":?" QUERY,
+};
+
+/* Copies the link with the ports in it. */
+static void write_link(char *to, const char *link, int other, int self) {
+  while (*link != '\0') {
+    if (strncmp(link, "OTHER", 5) == 0) {
+      to += sprintf(to, "%d", other);
+      link += 5;
+    } else if (strncmp(link, "SELF", 4) == 0) {
+      to += sprintf(to, "%d", self);
+      link += 4;
+    } else {
+      *to++ = *link++;
+    }
+  }
+  *to = '\0';
+}
+
+/* A walk over two pages with this link between them, and the query that is to be asked for then. */
+static void follow(const char *link, const char *query, form form, hostile_server *other) {
+  char own_link[9000], page[10000], target[9000];
+  begin_walk(link, form, "timeout_ms", 120000);
+  write_link(own_link, link, hostile_server_port(other), hostile_server_port(walk.server));
+  snprintf(page, sizeof page, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"%s\"}", own_link);
+  hostile_server_answer_json(walk.server, 200, page);
+  hostile_server_answer_json(walk.server, 200, LAST);
+  assert_found();
+  assert_found();
+  assert_end();
+  assert_int_equal(hostile_server_requests(walk.server), 2);
+  const hostile_request *request = hostile_server_request(walk.server, 1);
+  snprintf(target, sizeof target, "/v1/users?%s", query);
+  assert_string_equal(request->target, target);
+  assert_string_equal(request->method, "GET");
+  assert_string_equal(hostile_request_header(request, "Authorization"), KEY_BASIC);
+  end_walk();
+}
+
+static void only_the_query_of_a_link_is_used(void **state) {
+  (void)state;
+  hostile_server *other = hostile_server_start();
+  for (size_t i = 0; i < COUNT(links); i++) {
+    for (int form = 0; form < FORMS; form++) {
+      follow(links[i], QUERY, (enum form)form, other);
+    }
+  }
+  assert_int_equal(hostile_server_connections(other), 0);
+  hostile_server_stop(other);
+}
+
+static void any_query_is_used(void **state) {
+  (void)state;
+  char long_link[8100] = "/?a=", *long_query = long_link + 2;
+  memset(long_link + 4, 'x', 8000);
+  const struct {
+    const char *link;
+    const char *query;
+  } queries[] = {
+    {"?offset=%31%0d%0aX-Evil:%201", "offset=%31%0d%0aX-Evil:%201"},
+    {"?a=1?b=2", "a=1?b=2"},
+    {"?cursor=b2Zmc2V0PTE=&b=/..//", "cursor=b2Zmc2V0PTE=&b=/..//"},
+    {"?offset=-1", "offset=-1"},
+    {"?offset=99999999999999999999999", "offset=99999999999999999999999"},
+    {"?a=\\\"<>`{}|^[]", "a=\"<>`{}|^[]"},
+    {"?&&&", "&&&"},
+    {"?%", "%"},
+    {"\\u003foffset\\u003d1", "offset=1"},
+    {long_link, long_query},
+  };
+  hostile_server *other = hostile_server_start();
+  for (size_t i = 0; i < COUNT(queries); i++) {
+    for (int form = 0; form < FORMS; form++) {
+      follow(queries[i].link, queries[i].query, (enum form)form, other);
+    }
+  }
+  hostile_server_stop(other);
+}
+
+/* ---------------------------------------------------------------- Links that are not */
+
+/* The walk ends with an error, after the users of the page that has the link or, where it is no text, instead. */
+static void refuse(const char *next, form form, bool is_text) {
+  char page[10000];
+  begin_walk(next, form, "timeout_ms", 120000);
+  snprintf(page, sizeof page, "{\"results\": [{\"id\": \"u1\"}], \"next\": %s}", next);
+  hostile_server_answer_json(walk.server, 200, page);
+  hostile_server_answer_json(walk.server, 200, page);
+  if (is_text || form == TEXTS) {
+    assert_found();
+  }
+  assert_stopped(ARGYLE_ERROR_PROTOCOL, "next");
+  assert_stopped(ARGYLE_ERROR_PROTOCOL, "next");
+  /* A page that has a text is not asked for again: it would be no other. */
+  if (is_text || form == TEXTS) {
+    assert_int_equal(hostile_server_requests(walk.server), 1);
+  }
+  end_walk();
+}
+
+static void a_link_that_cannot_be_followed_ends_the_walk(void **state) {
+  (void)state;
+  char too_long[9100] = "\"/?a=";
+  memset(too_long + 5, 'x', 9000);
+  strcat(too_long, "\"");
+  const char *const texts[] = {
+    "\"\"", "\"x\"", "\"?\"", "\"#\"", "\"https://h/v1/users\"", "\"https://h/v1/users?\"", "\"/v1/users#?offset=1\"",
+    "\"?offset=1 HTTP/1.1\\r\\nX-Evil: 1\\r\\n\\r\\n\"", "\"?offset=1\\n\"", "\"?offset=1\\r\"", "\"?a b\"",
+    "\"?a\\u0000b\"",
+    "\"?\\u0000\"", "\"?\xc3\xa9\"", "\"?\\u00e9\"", "\"?\\u007f\"", "\"?\\t\"", "\"?\\ud83d\\ude00\"", too_long,
+  };
+  static const char *const others[] = {
+    "true", "false", "0", "1.5", "-1", "[]", "{}", "[\"?offset=1\"]", "{\"?a\": \"?offset=1\"}", "[[\"?offset=1\"]]",
+  };
+  for (int form = 0; form < FORMS; form++) {
+    for (size_t i = 0; i < COUNT(texts); i++) {
+      refuse(texts[i], (enum form)form, true);
+    }
+    for (size_t i = 0; i < COUNT(others); i++) {
+      refuse(others[i], (enum form)form, false);
+    }
+  }
+}
+
+/* ---------------------------------------------------------------- Walks without end */
+
+/* A page with so many users that links to an offset. */
+static void answer_page(int users, int next) {
+  char page[128];
+  const char *results = users > 0 ? "{\"id\": \"u1\"}" : "";
+  snprintf(page, sizeof page, "{\"results\": [%s], \"next\": \"/?offset=%d\"}", results, next);
+  hostile_server_answer_json(walk.server, 200, page);
+}
+
+/* Walks to an error, which has to come, and tells how many steps that took. */
+static int steps_to_an_error(void) {
+  int steps = 0;
+  while (step()) {
+    steps++;
+    assert_in_range(steps, 0, 1000);
+  }
+  assert_error(walk.error, ARGYLE_ERROR_PROTOCOL, "page");
+  return steps;
+}
+
+static void a_circle_ends_the_walk(void **state) {
+  (void)state;
+  static const int lengths[] = {1, 2, 3, 10, 40};
+  for (size_t i = 0; i < COUNT(lengths); i++) {
+    for (int form = 0; form < FORMS; form++) {
+      begin_walk("a circle", (enum form)form, "timeout_ms", 120000);
+      for (int j = 0; j < 3 * lengths[i]; j++) {
+        answer_page(1, 1 + j % lengths[i]);
+      }
+      /* Nobody is given twice, but for the first page, which was asked for by another name. */
+      assert_in_range(steps_to_an_error(), lengths[i], lengths[i] + 1);
+      end_walk();
+    }
+  }
+}
+
+static void a_long_walk_is_no_circle(void **state) {
+  (void)state;
+  for (int form = 0; form < FORMS; form++) {
+    begin_walk("a long walk", (enum form)form, "timeout_ms", 120000);
+    for (int i = 1; i <= 200; i++) {
+      answer_page(1, i);
+    }
+    hostile_server_answer_json(walk.server, 200, LAST);
+    for (int i = 1; i <= 201; i++) {
+      assert_found();
+    }
+    assert_end();
+    assert_int_equal(hostile_server_requests(walk.server), 201);
+    end_walk();
+  }
+}
+
+/* Pages that hold nobody and link on and on: a call that looks for a user has to return all the same. */
+static void empty_pages_without_end_end_the_walk(void **state) {
+  (void)state;
+  for (int form = USERS; form <= PAGES; form++) {
+    begin_walk("empty pages", (enum form)form, "timeout_ms", 120000);
+    for (int i = 1; i <= 250; i++) {
+      answer_page(0, i);
+    }
+    steps_to_an_error();
+    assert_in_range(hostile_server_requests(walk.server), 50, 150);
+    end_walk();
+  }
+}
+
+static void some_empty_pages_are_passed_over(void **state) {
+  (void)state;
+  begin_walk("some empty pages", USERS, "timeout_ms", 120000);
+  for (int i = 1; i <= 240; i++) {
+    answer_page(i % 50 == 0, i);
+  }
+  hostile_server_answer_json(walk.server, 200, LAST);
+  for (int i = 0; i < 5; i++) {
+    assert_found();
+  }
+  assert_end();
+  end_walk();
+}
+
+static void bare_arrays_without_end_end_the_walk(void **state) {
+  (void)state;
+  for (int form = 0; form < FORMS; form++) {
+    begin_walk("the same array", (enum form)form, "timeout_ms", 120000);
+    hostile_server_answer_json(walk.server, 200, "[{\"id\": \"u1\"}, {\"id\": \"u2\"}]");
+    assert_in_range(steps_to_an_error(), 1, 2);
+    end_walk();
+  }
+}
+
+/* ---------------------------------------------------------------- Pages that fail */
+
+typedef struct {
+  const char *name;
+  hostile_answer answer;
+  int code;
+  bool texts_are_not_read;
+  bool dies; /* before the answer: on a kept connection that is no failure, and asked again at once */
+} page_fault;
+
+#define CUT(name, text) \
+  {name, {.bytes = text, .then = HOSTILE_CLOSE}, .code = ARGYLE_ERROR_CONNECTION}
+#define BROKEN(name, text) \
+  {name, {.bytes = text, .then = HOSTILE_CLOSE}, .code = ARGYLE_ERROR_PROTOCOL}
+#define WRONG(name, body)                                                                           \
+  {name, {.bytes = OK_UNTIL_CLOSED body, .then = HOSTILE_CLOSE}, .code = ARGYLE_ERROR_PROTOCOL, \
+   .texts_are_not_read = true}
+#define STATUS(status, code_) \
+  {status, {.bytes = "HTTP/1.1 " status " No\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"}, .code = code_}
+
+static const page_fault page_faults[] = {
+  {"closed", {.then = HOSTILE_CLOSE}, .code = ARGYLE_ERROR_CONNECTION, .dies = true},
+  {"reset", {.then = HOSTILE_RESET}, .code = ARGYLE_ERROR_CONNECTION, .dies = true},
+  CUT("closed within the headers", "HTTP/1.1 200 OK\r\nCont"),
+  CUT("closed within the body", OK_HEAD "Content-Length: 500\r\n\r\n" LAST),
+  BROKEN("garbage", "garbage\r\n\r\n"),
+  BROKEN("garbage for chunks", OK_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
+  BROKEN("no gzip", OK_HEAD "Content-Encoding: gzip\r\n\r\nthis is not gzip data"),
+  BROKEN("HTML", OK_UNTIL_CLOSED "<html>"),
+  BROKEN("a page that is cut", OK_UNTIL_CLOSED "{\"results\": [{\"id\""),
+  BROKEN("an empty page", OK_UNTIL_CLOSED),
+  WRONG("a page without users", "{}"),
+  WRONG("a user without an id", "{\"results\": [{}]}"),
+  WRONG("a number that is too large", "{\"results\": [], \"count\": 1e999}"),
+  STATUS("302", ARGYLE_ERROR_REDIRECT),
+  STATUS("400", ARGYLE_ERROR_INVALID_REQUEST),
+  STATUS("401", ARGYLE_ERROR_AUTHENTICATION),
+  STATUS("404", ARGYLE_ERROR_NOT_FOUND),
+  STATUS("429", ARGYLE_ERROR_RATE_LIMITED),
+  STATUS("500", ARGYLE_ERROR_SERVER),
+};
+
+/* A walk over two pages, of which the second fails so often before it comes. */
+static void fail_on_the_way(const page_fault *fault, int times, form form, const char *limit, int limit_ms) {
+  begin_walk(fault->name, form, limit, limit_ms);
+  hostile_server_answer_json(walk.server, 200, FIRST);
+  for (int i = 0; i < times; i++) {
+    hostile_server_answer(walk.server, fault->answer);
+  }
+  hostile_server_answer_json(walk.server, 200, LAST);
+  assert_found();
+  /* What was asked for ahead and failed is asked for again before that is told. */
+  for (int i = fault->dies ? 2 : 1; i < times; i++) {
+    assert_stopped(fault->code, fault->code == ARGYLE_ERROR_TIMEOUT ? limit : NULL);
+    assert_int_equal(argyle_error_outcome_is_unknown(walk.error), 0);
+  }
+  assert_found();
+  assert_end();
+  assert_int_equal(hostile_server_requests(walk.server), 2 + times);
+  end_walk();
+}
+
+static void a_page_that_fails_is_asked_for_again(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(page_faults); i++) {
+    for (int form = 0; form < FORMS; form++) {
+      for (int times = 1; times <= 3; times++) {
+        if (form != TEXTS || !page_faults[i].texts_are_not_read) {
+          fail_on_the_way(&page_faults[i], times, (enum form)form, "timeout_ms", 120000);
+        }
+      }
+    }
+  }
+}
+
+static void a_page_that_stalls_is_asked_for_again(void **state) {
+  (void)state;
+  static const page_fault stalls[] = {
+    {"stalled", {.then = HOSTILE_STALL}, .code = ARGYLE_ERROR_TIMEOUT},
+    {"stalled within the body", {.bytes = OK_HEAD "Content-Length: 500\r\n\r\n{", .then = HOSTILE_STALL},
+     .code = ARGYLE_ERROR_TIMEOUT},
+  };
+  for (size_t i = 0; i < COUNT(stalls); i++) {
+    for (int form = is_thinned() ? (int)i : 0; form < (is_thinned() ? (int)i + 1 : FORMS); form++) {
+      fail_on_the_way(&stalls[i], 2, (enum form)form, i == 0 ? "timeout_ms" : "deadline_ms", short_ms());
+    }
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    walk_test(only_the_query_of_a_link_is_used),
+    walk_test(any_query_is_used),
+    walk_test(a_link_that_cannot_be_followed_ends_the_walk),
+    walk_test(a_circle_ends_the_walk),
+    walk_test(a_long_walk_is_no_circle),
+    walk_test(empty_pages_without_end_end_the_walk),
+    walk_test(some_empty_pages_are_passed_over),
+    walk_test(bare_arrays_without_end_end_the_walk),
+    walk_test(a_page_that_fails_is_asked_for_again),
+    walk_test(a_page_that_stalls_is_asked_for_again),
+  };
+  return run_matrix("faults of the pages", NULL, 0, tests, COUNT(tests));
+}
