@@ -191,7 +191,7 @@ static void the_key_is_wiped_after_requests(void **state) {
 
 /* Every secret that a test hands over, in each of its forms. */
 static const char *const secrets[] = {
-    KEY_SECRET, KEY_BASIC + sizeof("Basic ") - 1, TOKEN, PROXY_PASSWORD, "canary-signature", KEY_PASSWORD,
+    KEY_SECRET, &KEY_BASIC[sizeof("Basic ") - 1], TOKEN, PROXY_PASSWORD, "canary-signature", KEY_PASSWORD,
 };
 
 static void assert_holds_none(const char *text, const char *const *canaries, size_t count, const char *what) {
