@@ -136,7 +136,7 @@ relay *relay_start(int port) {
   return relay;
 }
 
-void relay_stop(relay *relay) {
+int relay_stop(relay *relay) {
   pthread_mutex_lock(&relay->lock);
   relay->is_to_stop = true;
   pthread_mutex_unlock(&relay->lock);
@@ -147,7 +147,9 @@ void relay_stop(relay *relay) {
   close(relay->wake_up);
   pthread_cond_destroy(&relay->has_cut);
   pthread_mutex_destroy(&relay->lock);
+  int cuts = relay->cuts;
   free(relay);
+  return cuts;
 }
 
 int relay_port(const relay *relay) {
@@ -171,9 +173,3 @@ void relay_cut(relay *relay) {
   pthread_mutex_unlock(&relay->lock);
 }
 
-int relay_cuts(relay *relay) {
-  pthread_mutex_lock(&relay->lock);
-  int cuts = relay->cuts;
-  pthread_mutex_unlock(&relay->lock);
-  return cuts;
-}

@@ -8,7 +8,8 @@ typedef struct relay relay;
 
 /* Starts a relay to this port of 127.0.0.1, for one connection after the other. */
 relay *relay_start(int port);
-void relay_stop(relay *relay);
+/* Ends it, and tells how many connections it has cut. */
+int relay_stop(relay *relay);
 
 int relay_port(const relay *relay);
 
@@ -17,8 +18,5 @@ void relay_cut_after(relay *relay, size_t bytes);
 
 /* Cuts the connection that there is. The next write to it meets EPIPE, and not just ECONNRESET. */
 void relay_cut(relay *relay);
-
-/* How many connections have been cut. */
-int relay_cuts(relay *relay);
 
 #endif /* RELAY_H */

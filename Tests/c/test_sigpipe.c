@@ -187,8 +187,7 @@ static int run_scenario(const run *run) {
   argyle_client *client = client_by(run->fixture, relay);
   int failures = run->scenario(relay, client);
   argyle_client_free(client);
-  failures += relay_cuts(relay) == 0;
-  relay_stop(relay);
+  failures += relay_stop(relay) == 0;
   return failures;
 }
 
