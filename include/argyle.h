@@ -70,6 +70,17 @@ const char *argyle_version(void);
  */
 int argyle_version_number(void);
 
+/* ---------------------------------------------------------------- JSON */
+
+/**
+ * Releases a reference to a value, as json_decref() does, which is inline: for languages that cannot call that.
+ *
+ * @param value  The value, or NULL, which does nothing.
+ *
+ * Errors: none. Any thread may call it, on a value that no other thread uses at the time.
+ */
+void argyle_json_decref(json_t *value);
+
 /* ---------------------------------------------------------------- Errors */
 
 /** Why a call failed. The numbers are fixed: none is ever reused, and new ones may be added. */
