@@ -1,0 +1,92 @@
+"""Argyle's users and user tokens.
+
+::
+
+    with argyle.Client(key_id, key_secret) as client:
+        created = client.users.create(external_metadata={"group": "A"})
+        for user in client.users:
+            print(user.id, user.created_at)
+
+What is named here is loaded with its first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._options import Options
+    from .client import Client, UserTokens, Users
+    from .errors import (
+        ArgumentError,
+        AuthenticationError,
+        CancelledError,
+        ConflictError,
+        ConnectionError,
+        Error,
+        ForkedError,
+        InternalError,
+        InvalidRequestError,
+        LibraryError,
+        NotFoundError,
+        PermissionDeniedError,
+        ProtocolError,
+        RateLimitedError,
+        RedirectError,
+        ResponseTooLargeError,
+        ServerError,
+        StatusError,
+        TimeoutError,
+        TLSError,
+    )
+    from .models import NewUser, User, UserPage, UserToken
+
+_modules = {
+    "_options": ["Options"],
+    "client": ["Client", "UserTokens", "Users"],
+    "errors": [
+        "ArgumentError",
+        "AuthenticationError",
+        "CancelledError",
+        "ConflictError",
+        "ConnectionError",
+        "Error",
+        "ForkedError",
+        "InternalError",
+        "InvalidRequestError",
+        "LibraryError",
+        "NotFoundError",
+        "PermissionDeniedError",
+        "ProtocolError",
+        "RateLimitedError",
+        "RedirectError",
+        "ResponseTooLargeError",
+        "ServerError",
+        "StatusError",
+        "TLSError",
+        "TimeoutError",
+    ],
+    "models": ["NewUser", "User", "UserPage", "UserToken"],
+}
+_module_of = {name: module for module, names in _modules.items() for name in names}
+
+__all__ = ["__version__", *sorted(_module_of)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for."""
+    from importlib import import_module
+
+    module = _module_of.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> "list[str]":
+    """List what can be asked for."""
+    return __all__

@@ -1,0 +1,578 @@
+"""libargyle as it is in C: the one module that knows ctypes.
+
+The functions are found in ``library``, loaded with its first use. What it hands out is wrapped into owners, which
+release it once nothing refers to them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import weakref
+from ctypes import POINTER, c_char_p, c_int, c_longlong, c_size_t, c_void_p
+from pathlib import Path
+from typing import Any, Callable, Optional, Union
+
+from . import errors
+from ._json import dumps, loads
+from ._version import __version__
+
+# The operations, as argyle.h numbers them.
+USER_CREATE = 1
+USER_GET = 2
+USER_UPDATE = 3
+USER_LIST = 4
+USER_DELETE = 5
+USER_TOKEN_CREATE = 6
+
+_CANCELLED = 18
+
+# The argyle_interrupt_function takes a context, which is not looked at: a function of C may be given more arguments
+# than it takes.
+_InterruptFunction = ctypes.CFUNCTYPE(c_int)
+_LogFunction = ctypes.CFUNCTYPE(None, c_int, c_char_p, c_void_p, c_void_p)
+
+_Error = POINTER(c_void_p)
+
+
+# ---------------------------------------------------------------- Loading
+
+
+def _load(name: str, variable: str, package: str) -> "tuple[ctypes.CDLL, ctypes.PyDLL]":
+    """Load a library, from where the environment says or else from the package or the system."""
+    soname = f"lib{name}.so.0"
+    override = os.environ.get(variable)
+    packaged = Path(__file__).parent / "lib" / soname
+    places = [override] if override else [str(packaged), soname]
+    failures = []
+    for place in places:
+        try:
+            # Functions that do not wait are called with Python's lock held: to let it go takes longer than they do.
+            return ctypes.CDLL(place), ctypes.PyDLL(place)
+        except OSError as failure:
+            failures.append(str(failure))
+    message = f"lib{name} cannot be loaded: " + "; ".join(failures)
+    if any(library in message for library in ("libcurl.so.4:", "libjansson.so.4:", "libmicrohttpd.so", "libsqlite3.so", "libjwt.so")):
+        message += f" (on Debian: apt install {package})"
+    raise errors.LibraryError(message)
+
+
+def _check_version(name: str, version: bytes) -> None:
+    if version.decode() != __version__:
+        raise errors.LibraryError(
+            f"lib{name} is of version {version.decode()}, this package of version {__version__}: install both anew"
+        )
+
+
+def _check_interpreter() -> None:
+    """Refuse sub-interpreters, which ctypes' callbacks do not know."""
+    try:
+        import _interpreters  # type: ignore[import-not-found]
+    except ImportError:
+        try:
+            import _xxsubinterpreters as _interpreters  # type: ignore[import-not-found, no-redef]
+        except ImportError:
+            return
+    current = _interpreters.get_current()
+    main = _interpreters.get_main()
+    if (current[0] if isinstance(current, tuple) else current) != (main[0] if isinstance(main, tuple) else main):
+        raise errors.LibraryError("argyle works in the main interpreter only")
+
+
+class Library:
+    """The functions of libargyle.so, each with its types."""
+
+    def __init__(self) -> None:
+        _check_interpreter()
+        waiting, quick = _load("argyle", "ARGYLE_LIBRARY", "libcurl4 libjansson4")
+
+        def function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Any:
+            try:
+                function = getattr(library, name)
+            except AttributeError:
+                raise errors.LibraryError(f"libargyle has no function {name}: it is of another version") from None
+            function.restype = result
+            function.argtypes = arguments
+            return function
+
+        self.version = function(quick, "argyle_version", c_char_p)
+        _check_version("argyle", self.version())
+
+        self.error_code = function(quick, "argyle_error_code", c_int, c_void_p)
+        self.error_name = function(quick, "argyle_error_name", c_char_p, c_void_p)
+        self.error_message = function(quick, "argyle_error_message", c_char_p, c_void_p)
+        self.error_http_status = function(quick, "argyle_error_http_status", c_int, c_void_p)
+        self.error_trace_id = function(quick, "argyle_error_trace_id", c_char_p, c_void_p)
+        self.error_is_retryable = function(quick, "argyle_error_is_retryable", c_int, c_void_p)
+        self.error_outcome_is_unknown = function(quick, "argyle_error_outcome_is_unknown", c_int, c_void_p)
+        self.error_retry_after_ms = function(quick, "argyle_error_retry_after_ms", c_longlong, c_void_p)
+        self.error_attempts = function(quick, "argyle_error_attempts", c_int, c_void_p)
+        self.error_body_text = function(quick, "argyle_error_body_text", c_void_p, c_void_p)
+        self.error_body_size = function(quick, "argyle_error_body_size", c_size_t, c_void_p)
+        self.error_free = function(quick, "argyle_error_free", None, c_void_p)
+
+        self.client_new = function(waiting, "argyle_client_new", c_void_p, c_void_p, _Error)
+        self.client_with = function(quick, "argyle_client_with", c_void_p, c_void_p, c_void_p, _Error)
+        self.client_with_interrupt = function(
+            quick, "argyle_client_with_interrupt", c_void_p, c_void_p, c_void_p, c_void_p, _Error
+        )
+        self.client_with_log = function(
+            quick, "argyle_client_with_log", c_void_p, c_void_p, _LogFunction, c_void_p, _Error
+        )
+        self.client_free = function(waiting, "argyle_client_free", None, c_void_p)
+
+        self.call_new_text = function(
+            quick, "argyle_call_new_text", c_void_p, c_void_p, c_int, c_char_p, c_char_p, c_size_t, _Error
+        )
+        self.call_run = function(waiting, "argyle_call_run", c_int, c_void_p, _Error)
+        self.call_error = function(quick, "argyle_call_error", c_void_p, c_void_p)
+        self.call_body_text = function(quick, "argyle_call_body_text", c_void_p, c_void_p)
+        self.call_body_size = function(quick, "argyle_call_body_size", c_size_t, c_void_p)
+        self.call_free = function(waiting, "argyle_call_free", None, c_void_p)
+
+        self.cursor_new = function(quick, "argyle_user_cursor_new", c_void_p, c_void_p, c_void_p, _Error)
+        self.cursor_next_page_text = function(
+            waiting, "argyle_user_cursor_next_page_text", c_void_p, c_void_p, POINTER(c_size_t), _Error
+        )
+        self.cursor_free = function(waiting, "argyle_user_cursor_free", None, c_void_p)
+
+        self.queue_new = function(quick, "argyle_queue_new", c_void_p, c_void_p, _Error)
+        self.queue_submit = function(quick, "argyle_queue_submit", c_int, c_void_p, c_void_p, c_void_p, _Error)
+        self.queue_fd = function(quick, "argyle_queue_fd", c_int, c_void_p, _Error)
+        # Driving may call the log function, which takes the lock by itself.
+        self.queue_drive = function(waiting, "argyle_queue_drive", c_int, c_void_p, _Error)
+        self.queue_wait = function(waiting, "argyle_queue_wait", c_int, c_void_p, c_int, _Error)
+        self.queue_next = function(quick, "argyle_queue_next", c_void_p, c_void_p, POINTER(c_void_p), _Error)
+        self.queue_count = function(quick, "argyle_queue_count", c_size_t, c_void_p)
+        self.queue_cancel = function(waiting, "argyle_queue_cancel", c_int, c_void_p, c_void_p, _Error)
+        self.queue_cancel_all = function(waiting, "argyle_queue_cancel_all", c_int, c_void_p, _Error)
+        self.queue_free = function(waiting, "argyle_queue_free", None, c_void_p)
+
+        self.token_claims = function(quick, "argyle_token_claims", c_void_p, c_char_p, _Error)
+        self.json_decref = function(quick, "argyle_json_decref", None, c_void_p)
+        # Of jansson, which libargyle brings along.
+        self.json_loadb = function(quick, "json_loadb", c_void_p, c_char_p, c_size_t, c_size_t, c_void_p)
+        self.json_dumpb = function(quick, "json_dumpb", c_size_t, c_void_p, c_char_p, c_size_t, c_size_t)
+
+
+_library: Optional[Library] = None
+_lock = threading.Lock()
+
+
+def library() -> Library:
+    """Give the library, which the first use loads."""
+    global _library
+    if _library is None:
+        with _lock:
+            if _library is None:
+                _library = Library()
+    return _library
+
+
+# ---------------------------------------------------------------- Errors and JSON
+
+
+def _exception(library: Library, error: "Optional[int]") -> errors.Error:
+    """Make an exception of a borrowed error."""
+    kind = errors.by_code.get(library.error_code(error), errors.Error)
+    exception = kind(library.error_message(error).decode())
+    exception.code = library.error_name(error).decode()
+    exception.status = library.error_http_status(error) or None
+    trace_id = library.error_trace_id(error)
+    exception.trace_id = None if trace_id is None else trace_id.decode()
+    exception.is_retryable = library.error_is_retryable(error) == 1
+    exception.outcome_unknown = library.error_outcome_is_unknown(error) == 1
+    milliseconds = library.error_retry_after_ms(error)
+    exception.retry_after = None if milliseconds < 0 else milliseconds / 1000
+    exception.attempts = library.error_attempts(error)
+    body = library.error_body_text(error)
+    exception.body_bytes = None if body is None else ctypes.string_at(body, library.error_body_size(error))
+    return exception
+
+
+def _taken(library: Library, error: c_void_p) -> errors.Error:
+    """Make an exception of an error that is ours, and release it."""
+    try:
+        return _exception(library, error.value)
+    finally:
+        library.error_free(error)
+
+
+class _Value:
+    """A value of jansson's for the time of a call."""
+
+    def __init__(self, library: Library, value: Any) -> None:
+        self._library = library
+        text = dumps(value)
+        # JSON_DECODE_ANY and JSON_ALLOW_NUL.
+        self.pointer = library.json_loadb(text, len(text), 0x4 | 0x10, None)
+        if not self.pointer:
+            raise errors.ArgumentError("the value cannot be held by jansson")
+
+    def __enter__(self) -> "Optional[int]":
+        return self.pointer  # type: ignore[no-any-return]
+
+    def __exit__(self, *_: object) -> None:
+        self._library.json_decref(self.pointer)
+
+
+def _python(library: Library, value: int) -> Any:
+    """Make a Python value of a borrowed one of jansson's."""
+    # JSON_COMPACT and JSON_ENCODE_ANY.
+    flags = 0x20 | 0x200
+    size = library.json_dumpb(value, None, 0, flags)
+    text = ctypes.create_string_buffer(size)
+    library.json_dumpb(value, text, size, flags)
+    return loads(text.raw[:size])
+
+
+def token_claims(token: str) -> "dict[str, Any]":
+    """Read the claims of a user token, without verifying them."""
+    functions = library()
+    error = c_void_p()
+    claims = functions.token_claims(text_argument("token", token), error)
+    if not claims:
+        raise _taken(functions, error)
+    try:
+        return _python(functions, claims)  # type: ignore[no-any-return]
+    finally:
+        functions.json_decref(claims)
+
+
+def text_argument(name: str, text: object) -> bytes:
+    """Encode a text for C, which ends it at a NUL."""
+    if not isinstance(text, str):
+        raise errors.ArgumentError(f"{name} must be a str")
+    if "\0" in text:
+        raise errors.ArgumentError(f"{name} must not contain a NUL character")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise errors.ArgumentError(f"{name} must not contain lone surrogates") from None
+
+
+# ---------------------------------------------------------------- Interrupts and logs
+
+
+class _Interrupt:
+    """Lets Python's signal handlers run while the main thread waits in C.
+
+    It is a generator's ``__next__`` that C calls, not a function: a signal handler, and so KeyboardInterrupt, may
+    come with the first instruction that runs, which for a function is before its ``try``, but for a generator that
+    goes on is within it.
+    """
+
+    def __init__(self) -> None:
+        self._exception: Optional[BaseException] = None
+        self._generator = self._answers()
+        next(self._generator)
+        self.function = _InterruptFunction(self._generator.__next__)
+
+    def _answers(self) -> Any:
+        answer = 0
+        while True:
+            try:
+                yield answer
+                answer = 0
+            except GeneratorExit:
+                return
+            except BaseException as exception:
+                self._exception = exception
+                answer = 1
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a signal handler is running, which itself may wait in C."""
+        return bool(self._generator.gi_running)
+
+    def take(self) -> Optional[BaseException]:
+        """Give what a signal handler has raised, once."""
+        exception, self._exception = self._exception, None
+        return exception
+
+
+#: Python runs its signal handlers in the main thread only, so that one for all clients will do.
+_interrupt = _Interrupt()
+
+
+def _note(level: int, message: bytes, fields: int, _: object) -> None:
+    """Hand a record to the standard library's log."""
+    from ._log import note
+
+    try:
+        note(level, message.decode(), _python(library(), fields))
+    except Exception:
+        # There is nobody to raise it to, and a log that fails is not to end a call.
+        pass
+
+
+_note_function = _LogFunction(_note)
+
+
+# ---------------------------------------------------------------- Owners
+
+
+class _Owner:
+    """Something of the library's that is released once nothing refers to it.
+
+    Not at the end of the interpreter, when another thread may still be using it.
+    """
+
+    __slots__ = ("__weakref__", "library", "pointer")
+
+    def __init__(self, library: Library, pointer: int, free: Callable[[int], None]) -> None:
+        self.library = library
+        self.pointer = pointer
+        weakref.finalize(self, free, pointer).atexit = False
+
+
+class ClientOwner(_Owner):
+    """A client, and those made from it to be interrupted and to log."""
+
+    __slots__ = ("_variants",)
+
+    def __init__(self, library: Library, pointer: int) -> None:
+        super().__init__(library, pointer, library.client_free)
+        self._variants: "dict[tuple[bool, bool], _Owner]" = {}
+
+    @classmethod
+    def new(cls, options: "dict[str, Any]") -> "ClientOwner":
+        """Make a client of options as the C library has them."""
+        functions = library()
+        error = c_void_p()
+        with _Value(functions, options) as value:
+            pointer = functions.client_new(value, error)
+        if not pointer:
+            raise _taken(functions, error)
+        return cls(functions, pointer)
+
+    def changed(self, overrides: "dict[str, Any]") -> "ClientOwner":
+        """Make a client like this one with some options changed."""
+        error = c_void_p()
+        with _Value(self.library, overrides) as value:
+            pointer = self.library.client_with(self.pointer, value, error)
+        if not pointer:
+            raise _taken(self.library, error)
+        return ClientOwner(self.library, pointer)
+
+    def variant(self, interruptible: bool, logging: bool) -> _Owner:
+        """Give the client in a form that can be interrupted, or that logs."""
+        if not interruptible and not logging:
+            return self
+        variant = self._variants.get((interruptible, logging))
+        if variant is None:
+            variant = self._make_variant(interruptible, logging)
+            variant = self._variants.setdefault((interruptible, logging), variant)
+        return variant
+
+    def _make_variant(self, interruptible: bool, logging: bool) -> _Owner:
+        library = self.library
+        base = self.variant(interruptible, False) if logging else self
+        error = c_void_p()
+        if logging:
+            pointer = library.client_with_log(base.pointer, _note_function, None, error)
+        else:
+            pointer = library.client_with_interrupt(base.pointer, _interrupt.function, None, error)
+        if not pointer:
+            raise _taken(library, error)
+        return _Owner(library, pointer, library.client_free)
+
+    def for_blocking(self) -> _Owner:
+        """Give the form for calls that block this thread."""
+        is_main = threading.get_ident() == threading.main_thread().ident
+        return self.variant(is_main and not _interrupt.is_busy, _is_logging())
+
+
+def _is_logging() -> bool:
+    """Whether the program listens to the log: where nobody does, nothing is made for it."""
+    import sys
+
+    # It is imported by whoever listens.
+    if "logging" not in sys.modules:
+        return False
+    from ._log import is_heard
+
+    return is_heard()
+
+
+def _new_call(
+    client: _Owner, operation: int, user_id: Optional[bytes], document: Optional[bytes]
+) -> int:
+    error = c_void_p()
+    size = 0 if document is None else len(document)
+    call = client.library.call_new_text(client.pointer, operation, user_id, document, size, error)
+    if not call:
+        raise _taken(client.library, error)
+    return call  # type: ignore[no-any-return]
+
+
+def _body(library: Library, call: int) -> bytes:
+    return ctypes.string_at(library.call_body_text(call), library.call_body_size(call))
+
+
+def run(
+    client: ClientOwner, operation: int, user_id: Optional[bytes] = None, document: Optional[bytes] = None
+) -> bytes:
+    """Make a call and wait for the body of its answer."""
+    library = client.library
+    call = _new_call(client.for_blocking(), operation, user_id, document)
+    try:
+        error = c_void_p()
+        if library.call_run(call, error) != 0:
+            failure = _taken(library, error)
+            raise _interrupt_or(failure)
+        return _body(library, call)
+    finally:
+        library.call_free(call)
+
+
+def _interrupt_or(failure: errors.Error) -> BaseException:
+    """Give what a signal handler has raised in the place of the cancellation that it caused."""
+    if isinstance(failure, errors.CancelledError) and threading.get_ident() == threading.main_thread().ident:
+        return _interrupt.take() or failure
+    return failure
+
+
+class CursorOwner(_Owner):
+    """A walk over the pages of a list."""
+
+    __slots__ = ()
+
+    @classmethod
+    def new(cls, client: ClientOwner, query: "dict[str, Any]") -> "CursorOwner":
+        """Start a walk."""
+        functions = client.library
+        error = c_void_p()
+        with _Value(functions, query) as value:
+            pointer = functions.cursor_new(client.for_blocking().pointer, value, error)
+        if not pointer:
+            raise _taken(functions, error)
+        return cls(functions, pointer, functions.cursor_free)
+
+    def next_page(self) -> Optional[bytes]:
+        """Wait for the next page's text; None at the end."""
+        size = c_size_t()
+        error = c_void_p()
+        text = self.library.cursor_next_page_text(self.pointer, size, error)
+        if text:
+            return ctypes.string_at(text, size.value)
+        if error:
+            raise _interrupt_or(_taken(self.library, error))
+        return None
+
+
+class QueuedCall:
+    """A call in a queue, and what became of it."""
+
+    __slots__ = ("_pointer", "error", "body", "context")
+
+    def __init__(self, pointer: int, context: Any) -> None:
+        self._pointer: Optional[int] = pointer
+        self.context = context
+        self.body: Optional[bytes] = None
+        self.error: Optional[errors.Error] = None
+
+
+class QueueOwner(_Owner):
+    """Many calls at once, on the thread that uses it."""
+
+    __slots__ = ("_calls",)
+
+    def __init__(self, library: Library, pointer: int) -> None:
+        super().__init__(library, pointer, library.queue_free)
+        # By their addresses, which no two calls have at a time.
+        self._calls: "dict[int, QueuedCall]" = {}
+
+    @classmethod
+    def new(cls, max_in_flight: int) -> "QueueOwner":
+        """Make a queue that has so many calls under way at the most."""
+        functions = library()
+        error = c_void_p()
+        with _Value(functions, {"max_in_flight": max_in_flight}) as value:
+            pointer = functions.queue_new(value, error)
+        if not pointer:
+            raise _taken(functions, error)
+        return cls(functions, pointer)
+
+    def submit(
+        self,
+        client: ClientOwner,
+        operation: int,
+        user_id: Optional[bytes],
+        document: Optional[bytes],
+        context: Any = None,
+    ) -> QueuedCall:
+        """Hand over a call, which begins when the queue is driven."""
+        functions = self.library
+        pointer = _new_call(client.variant(False, _is_logging()), operation, user_id, document)
+        error = c_void_p()
+        if functions.queue_submit(self.pointer, pointer, None, error) != 0:
+            functions.call_free(pointer)
+            raise _taken(functions, error)
+        call = QueuedCall(pointer, context)
+        self._calls[pointer] = call
+        return call
+
+    def descriptor(self) -> int:
+        """Give the descriptor that is readable when the queue is to be driven."""
+        error = c_void_p()
+        descriptor = self.library.queue_fd(self.pointer, error)
+        if descriptor < 0:
+            raise _taken(self.library, error)
+        return descriptor  # type: ignore[no-any-return]
+
+    def drive(self) -> int:
+        """Do all that can be done without waiting, and tell how many calls are over."""
+        error = c_void_p()
+        over = self.library.queue_drive(self.pointer, error)
+        if over < 0:
+            raise _taken(self.library, error)
+        return over  # type: ignore[no-any-return]
+
+    def wait(self, milliseconds: int) -> int:
+        """Wait until a call is over or the time has passed, and tell how many calls are over."""
+        error = c_void_p()
+        over = self.library.queue_wait(self.pointer, milliseconds, error)
+        if over < 0:
+            raise _taken(self.library, error)
+        return over  # type: ignore[no-any-return]
+
+    def next(self) -> Optional[QueuedCall]:
+        """Take a call that is over; None where none is."""
+        functions = self.library
+        error = c_void_p()
+        pointer = functions.queue_next(self.pointer, None, error)
+        if not pointer:
+            if error:
+                raise _taken(functions, error)
+            return None
+        call = self._calls.pop(pointer)
+        call._pointer = None
+        try:
+            failure = functions.call_error(pointer)
+            if failure:
+                call.error = _exception(functions, failure)
+            else:
+                call.body = _body(functions, pointer)
+        finally:
+            functions.call_free(pointer)
+        return call
+
+    @property
+    def count(self) -> int:
+        """How many calls the queue holds."""
+        return len(self._calls)
+
+    def cancel(self, call: QueuedCall) -> None:
+        """End a call; nothing happens to one that is over."""
+        if call._pointer is not None:
+            error = c_void_p()
+            if self.library.queue_cancel(self.pointer, call._pointer, error) != 0:
+                raise _taken(self.library, error)
+
+    def cancel_all(self) -> None:
+        """End all calls."""
+        error = c_void_p()
+        if self.library.queue_cancel_all(self.pointer, error) != 0:
+            raise _taken(self.library, error)

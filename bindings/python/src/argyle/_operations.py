@@ -1,0 +1,88 @@
+"""What each method asks of the service and makes of the answer, the same for both kinds of client."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Generic, Mapping, NamedTuple, Optional, TypeVar
+
+from . import _abi, errors
+from ._json import dumps
+from .models import NewUser, User, UserPage, UserToken, document
+
+Result = TypeVar("Result")
+
+
+class _Unset:
+    """Stands for an argument that was not given, as None is JSON too."""
+
+    def __repr__(self) -> str:
+        return "<not given>"
+
+
+UNSET: Any = _Unset()
+
+
+class Operation(NamedTuple):
+    """One call, ready to be made by any client."""
+
+    number: int
+    user_id: Optional[bytes]
+    document: Optional[bytes]
+    read: Callable[[bytes], Any]
+
+
+def _metadata(value: Any) -> bytes:
+    try:
+        return dumps(value)
+    except (TypeError, ValueError) as failure:
+        raise errors.ArgumentError(f"external_metadata is not JSON: {failure}") from None
+
+
+def query(limit: Optional[int], offset: Optional[int], ordering: Optional[str]) -> "dict[str, Any]":
+    """Give what of a list's query was given; its rules are the C library's."""
+    values = {"limit": limit, "offset": offset, "ordering": ordering}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _query_document(query: Mapping[str, Any]) -> Optional[bytes]:
+    try:
+        return dumps(query) if query else None
+    except (TypeError, ValueError) as failure:
+        raise errors.ArgumentError(f"the query is not JSON: {failure}") from None
+
+
+def create_user(external_metadata: Any) -> Operation:
+    metadata = None if external_metadata is UNSET else _metadata(external_metadata)
+    return Operation(_abi.USER_CREATE, None, metadata, lambda body: NewUser(document(body)))
+
+
+def get_user(user_id: str) -> Operation:
+    user = _abi.text_argument("user_id", user_id)
+    return Operation(_abi.USER_GET, user, None, read_user)
+
+
+def update_user(user_id: str, external_metadata: Any) -> Operation:
+    user = _abi.text_argument("user_id", user_id)
+    return Operation(_abi.USER_UPDATE, user, _metadata(external_metadata), read_user)
+
+
+def list_users(limit: Optional[int], offset: Optional[int], ordering: Optional[str]) -> Operation:
+    parts = _query_document(query(limit, offset, ordering))
+    return Operation(_abi.USER_LIST, None, parts, read_page)
+
+
+def delete_user(user_id: str) -> Operation:
+    user = _abi.text_argument("user_id", user_id)
+    return Operation(_abi.USER_DELETE, user, None, lambda body: None)
+
+
+def create_user_token(user_id: str) -> Operation:
+    user = _abi.text_argument("user_id", user_id)
+    return Operation(_abi.USER_TOKEN_CREATE, user, None, lambda body: UserToken(document(body)))
+
+
+def read_user(body: bytes) -> User:
+    return User(document(body))
+
+
+def read_page(body: bytes) -> UserPage:
+    return UserPage.from_document(document(body))

@@ -1,0 +1,59 @@
+"""The options of both kinds of client, which the C library checks."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Mapping, Optional, TypedDict, Union
+
+Path = Union[str, "os.PathLike[str]"]
+
+
+class Options(TypedDict, total=False):
+    """The options of a client; the C library has the defaults, and documents each in argyle.h."""
+
+    #: Another API key, for :meth:`argyle.Client.with_options`.
+    key_id: str
+    key_secret: str
+    #: ``"production"`` (default) or ``"sandbox"``: Argyle's hosts.
+    environment: str
+    #: The server, in place of an environment: ``http`` for loopback hosts only, unless ``allow_insecure_http``.
+    base_url: str
+    #: The time of one attempt, connecting included, in milliseconds; default 30000.
+    timeout_ms: int
+    #: The time to resolve, connect and secure, in milliseconds; default 10000.
+    connect_timeout_ms: int
+    #: The longest time in which no byte of an attempt comes or goes, in milliseconds; default: none.
+    stall_timeout_ms: int
+    #: The time of a whole call, across attempts and the waits between them, in milliseconds; default: none.
+    deadline_ms: int
+    #: How often a call is repeated after a failure that may pass; default 2.
+    max_retries: int
+    #: Where the service asks for a longer wait, the failure is told at once, in milliseconds; default 60000.
+    max_retry_after_ms: int
+    #: The largest answer after decompression; default 16777216.
+    max_response_bytes: int
+    #: How many requests a second are made at the most; default: no limit.
+    max_requests_per_second: float
+    #: A PEM file of the certificate authorities to trust instead of the system's.
+    ca_file: Path
+    #: A proxy's URL, ``""`` for none; default: the environment's, but none for a loopback host.
+    proxy: str
+    #: A PEM file of the certificate to show to the server.
+    client_certificate_file: Path
+    #: A PEM file of that certificate's key; default: it is in the certificate's file.
+    client_key_file: Path
+    #: The password of that key.
+    client_key_password: str
+    #: What is added to the User-Agent header.
+    application: str
+    #: Allow http to any host, which shows the key to the network.
+    allow_insecure_http: bool
+
+
+def options(given: Mapping[str, Any]) -> "dict[str, Any]":
+    """Give options as the C library takes them: None stands for one that is not given."""
+    return {name: _plain(value) for name, value in given.items() if value is not None}
+
+
+def _plain(value: Optional[Any]) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -1,0 +1,168 @@
+"""The client whose methods wait for their answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Optional, TypeVar
+
+from . import _abi, _operations, errors
+from ._operations import UNSET, Operation
+from ._options import options as client_options
+from .models import NewUser, User, UserPage, UserToken
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Unpack
+
+    from ._options import Options
+
+__all__ = ["Client", "UserTokens", "Users"]
+
+
+class Client:
+    """A client of Argyle's users and user tokens. Any number of threads may use it at once.
+
+    It is a context manager; :meth:`close` and the end of a ``with`` block release its connections.
+    """
+
+    def __init__(self, key_id: str, key_secret: str, **options: Unpack[Options]) -> None:
+        """Make a client, which opens no connection yet.
+
+        The options are those of :class:`argyle.Options`.
+        """
+        given = client_options(options)
+        given["key_id"] = key_id
+        given["key_secret"] = key_secret
+        self._owner: Optional[_abi.ClientOwner] = _abi.ClientOwner.new(given)
+
+    def with_options(self, **overrides: Unpack[Options]) -> Client:
+        """Make a client like this one, with some options changed, that shares its connections.
+
+        It is cheap: make one for the time-outs of a single call.
+        """
+        client = object.__new__(type(self))
+        client._owner = self._open().changed(client_options(overrides))
+        return client
+
+    @property
+    def users(self) -> Users:
+        """The operations on users; to iterate over it is to go through all users."""
+        return Users(self)
+
+    @property
+    def user_tokens(self) -> UserTokens:
+        """The operations on user tokens."""
+        return UserTokens(self)
+
+    def close(self) -> None:
+        """Release the client once calls that other threads are making are over. Closing again does nothing."""
+        self._owner = None
+
+    def __enter__(self) -> Client:
+        """Give the client, which the end of the block closes."""
+        self._open()
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        exception: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        """Close the client."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Show nothing of the key."""
+        return "<argyle.Client closed>" if self._owner is None else "<argyle.Client>"
+
+    def _open(self) -> _abi.ClientOwner:
+        if self._owner is None:
+            raise errors.ArgumentError("the client is closed")
+        return self._owner
+
+    def _run(self, operation: Operation) -> Any:
+        body = _abi.run(self._open(), operation.number, operation.user_id, operation.document)
+        return operation.read(body)
+
+
+class Users:
+    """The operations on users."""
+
+    def __init__(self, client: Client) -> None:
+        """Make the operations of a client; use :attr:`Client.users`."""
+        self._client = client
+
+    def create(self, *, external_metadata: Any = UNSET) -> NewUser:
+        """Create a user, with any JSON for metadata ("Create a user").
+
+        It is repeated only where the service cannot have acted: see :attr:`argyle.Error.outcome_unknown`.
+        """
+        return self._client._run(_operations.create_user(external_metadata))  # type: ignore[no-any-return]
+
+    def get(self, user_id: str) -> User:
+        """Retrieve a user; NotFoundError where there is none ("Retrieve a user and their metadata")."""
+        return self._client._run(_operations.get_user(user_id))  # type: ignore[no-any-return]
+
+    def update(self, user_id: str, *, external_metadata: Any) -> User:
+        """Replace a user's metadata by any JSON ("Update a user's metadata")."""
+        return self._client._run(_operations.update_user(user_id, external_metadata))  # type: ignore[no-any-return]
+
+    def list(
+        self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[str] = None
+    ) -> UserPage:
+        """List one page of users ("List users").
+
+        ``limit`` is 1 to 200, and 10 unless given; ``ordering`` is ``"created_at"`` or ``"-created_at"``, the newest
+        first, which is the default.
+        """
+        return self._client._run(_operations.list_users(limit, offset, ordering))  # type: ignore[no-any-return]
+
+    def delete(self, user_id: str) -> None:
+        """Delete a user; NotFoundError where there is none ("Delete a user")."""
+        self._client._run(_operations.delete_user(user_id))
+
+    def pages(
+        self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[str] = None
+    ) -> Iterator[UserPage]:
+        """Go through all users, page after page, 200 at a time unless ``limit`` says less.
+
+        While one page is read the next is already on its way. After an error the next step asks for the page again.
+        """
+        return UserPages(self._client, _operations.query(limit, offset, ordering))
+
+    def iterate(self, *, offset: Optional[int] = None, ordering: Optional[str] = None) -> Iterator[User]:
+        """Go through all users. A user created or deleted meanwhile may move others: see argyle.h on cursors."""
+        for page in self.pages(offset=offset, ordering=ordering):
+            yield from page.results
+
+    def __iter__(self) -> Iterator[User]:
+        """Go through all users, the newest first."""
+        return self.iterate()
+
+
+class UserPages(Iterator[UserPage]):
+    """A walk over the pages of the list of users. One thread at a time may use it."""
+
+    def __init__(self, client: Client, query: "dict[str, Any]") -> None:
+        """Start a walk; use :meth:`Users.pages`."""
+        self._cursor = _abi.CursorOwner.new(client._open(), query)
+
+    def __next__(self) -> UserPage:
+        """Give the next page."""
+        text = self._cursor.next_page()
+        if text is None:
+            raise StopIteration
+        return _operations.read_page(text)
+
+
+class UserTokens:
+    """The operations on user tokens."""
+
+    def __init__(self, client: Client) -> None:
+        """Make the operations of a client; use :attr:`Client.user_tokens`."""
+        self._client = client
+
+    def create(self, user_id: str) -> UserToken:
+        """Create a token for a user, to start Argyle Link with ("Create a user token")."""
+        return self._client._run(_operations.create_user_token(user_id))  # type: ignore[no-any-return]

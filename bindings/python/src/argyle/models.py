@@ -1,0 +1,244 @@
+"""What the service answers, as immutable values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Iterator, Optional
+
+from . import errors
+from ._json import loads
+
+__all__ = ["NewUser", "User", "UserPage", "UserToken"]
+
+
+def document(body: bytes) -> Any:
+    """Read the body of an answer."""
+    try:
+        return loads(body)
+    except ValueError as failure:
+        raise errors.ProtocolError(f"the answer is not JSON that can be read: {failure}") from None
+
+
+def _text(raw: Any, key: str) -> str:
+    """Give a text of an answer that it cannot be without."""
+    text = raw.get(key) if isinstance(raw, dict) else None
+    if not isinstance(text, str) or not text:
+        raise errors.ProtocolError(f'the answer has no text "{key}"')
+    return text
+
+
+def _texts(value: Any) -> "Optional[list[str]]":
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return value
+    return None
+
+
+def _moment(value: Any) -> Optional[datetime]:
+    """Read a time in ISO 8601, which is in UTC unless it says otherwise; None where it is none."""
+    if not isinstance(value, str):
+        return None
+    text = value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value
+    head, dot, rest = text.partition(".")
+    if dot:
+        # Older Pythons want three or six digits of a fraction.
+        digits = len(rest) - len(rest.lstrip("0123456789"))
+        text = f"{head}.{rest[:digits][:6]:0<6}{rest[digits:]}"
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True, repr=False)
+class User:
+    """A user who has connected, or will connect, payroll accounts ("The user object").
+
+    Only the id may be relied on: the other fields are None where the service sent none, or something of another type
+    than the documented one.
+    """
+
+    #: The whole object as it was received, with the fields that this library does not know.
+    raw: "dict[str, Any]"
+
+    def __post_init__(self) -> None:
+        """Check what is relied on."""
+        _text(self.raw, "id")
+
+    @property
+    def id(self) -> str:
+        """The user's id."""
+        return self.raw["id"]  # type: ignore[no-any-return]
+
+    @property
+    def created_at(self) -> Optional[datetime]:
+        """When the user was created, in UTC."""
+        return _moment(self.raw.get("created_at"))
+
+    @property
+    def employers_connected(self) -> "Optional[list[str]]":
+        """The employers that the user has connected."""
+        return _texts(self.raw.get("employers_connected"))
+
+    @property
+    def data_providers_connected(self) -> "Optional[list[str]]":
+        """The data providers that the user has connected."""
+        return _texts(self.raw.get("data_providers_connected"))
+
+    @property
+    def external_metadata(self) -> Any:
+        """The metadata that was attached to the user; an empty dict where none was."""
+        return self.raw.get("external_metadata")
+
+    def __hash__(self) -> int:
+        """Hash by the id."""
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        """Show the id alone: all else is personal data."""
+        return f"User(id={self.id!r})"
+
+
+@dataclass(frozen=True, repr=False)
+class UserToken:
+    """A user token: a short-lived credential to start Argyle Link for one user ("The user token object")."""
+
+    #: The whole object as it was received.
+    raw: "dict[str, Any]"
+
+    def __post_init__(self) -> None:
+        """Check what is relied on."""
+        _text(self.raw, "access")
+
+    @property
+    def access(self) -> str:
+        """The token that Argyle Link is given: a credential."""
+        return self.raw["access"]  # type: ignore[no-any-return]
+
+    @property
+    def refresh(self) -> Optional[str]:
+        """The token to refresh the other with, or None where the service sent none."""
+        refresh = self.raw.get("refresh")
+        return refresh if isinstance(refresh, str) else None
+
+    @property
+    def claims(self) -> "dict[str, Any]":
+        """The claims of ``access``, which nobody has verified; ArgumentError where it is no JSON Web Token."""
+        return _claims(self.access)
+
+    @property
+    def expires_at(self) -> Optional[datetime]:
+        """When ``access`` expires, or None where its claims do not tell."""
+        return _expiry(self.claims)
+
+    def __hash__(self) -> int:
+        """Hash by the token."""
+        return hash(self.access)
+
+    def __repr__(self) -> str:
+        """Show nothing of the credential."""
+        return "UserToken()"
+
+
+@dataclass(frozen=True, repr=False)
+class NewUser:
+    """The answer to the creation of a user ("Create a user")."""
+
+    #: The whole object as it was received.
+    raw: "dict[str, Any]"
+
+    def __post_init__(self) -> None:
+        """Check what is relied on."""
+        _text(self.raw, "id")
+        _text(self.raw, "token")
+
+    @property
+    def id(self) -> str:
+        """The user's id."""
+        return self.raw["id"]  # type: ignore[no-any-return]
+
+    @property
+    def token(self) -> str:
+        """A user token, to start Argyle Link with: a credential."""
+        return self.raw["token"]  # type: ignore[no-any-return]
+
+    @property
+    def claims(self) -> "dict[str, Any]":
+        """The claims of ``token``, which nobody has verified; ArgumentError where it is no JSON Web Token."""
+        return _claims(self.token)
+
+    @property
+    def expires_at(self) -> Optional[datetime]:
+        """When ``token`` expires, or None where its claims do not tell."""
+        return _expiry(self.claims)
+
+    def __hash__(self) -> int:
+        """Hash by the id."""
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        """Show the id alone, and nothing of the credential."""
+        return f"NewUser(id={self.id!r})"
+
+
+@dataclass(frozen=True, repr=False)
+class UserPage:
+    """One page of users ("List users")."""
+
+    #: The users of this page.
+    results: "list[User]"
+    #: How many users there are, or None where the service does not say.
+    count: Optional[int] = None
+    #: The link to the next page, or None where there is none.
+    next: Optional[str] = None
+    #: The link to the page before, or None where there is none.
+    previous: Optional[str] = None
+    #: The page as it was received: an object with "results", or a bare array of users.
+    raw: Any = field(default=None, compare=False)
+
+    @classmethod
+    def from_document(cls, raw: Any) -> UserPage:
+        """Make a page of an answer in either of its forms."""
+        users = raw if isinstance(raw, list) else raw.get("results") if isinstance(raw, dict) else None
+        if not isinstance(users, list):
+            raise errors.ProtocolError('the answer is neither an array of users nor an object with "results"')
+        results = [User(user) for user in users]
+        if isinstance(raw, list):
+            return cls(results, raw=raw)
+        count, following, previous = raw.get("count"), raw.get("next"), raw.get("previous")
+        return cls(
+            results,
+            count if isinstance(count, int) else None,
+            following if isinstance(following, str) else None,
+            previous if isinstance(previous, str) else None,
+            raw,
+        )
+
+    def __iter__(self) -> Iterator[User]:
+        """Go through the users of this page."""
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        """Count the users of this page."""
+        return len(self.results)
+
+    def __repr__(self) -> str:
+        """Show how many users there are."""
+        return f"UserPage({len(self.results)} users)"
+
+
+def _claims(token: str) -> "dict[str, Any]":
+    from ._abi import token_claims
+
+    return token_claims(token)
+
+
+def _expiry(claims: "dict[str, Any]") -> Optional[datetime]:
+    seconds = claims.get("exp")
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
