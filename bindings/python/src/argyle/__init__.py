@@ -18,7 +18,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._options import Options
-    from .client import Client, UserTokens, Users
+    from .client import Client, Users, UserTokens
     from .errors import (
         ArgumentError,
         AuthenticationError,
@@ -36,12 +36,14 @@ if TYPE_CHECKING:
         RateLimitedError,
         RedirectError,
         ResponseTooLargeError,
+        SandboxError,
         ServerError,
         StatusError,
         TimeoutError,
         TLSError,
     )
     from .models import NewUser, User, UserPage, UserToken
+    from .sandbox import Fault, Sandbox, SandboxOptions
 
 _modules = {
     "_options": ["Options"],
@@ -63,16 +65,53 @@ _modules = {
         "RateLimitedError",
         "RedirectError",
         "ResponseTooLargeError",
+        "SandboxError",
         "ServerError",
         "StatusError",
         "TLSError",
         "TimeoutError",
     ],
     "models": ["NewUser", "User", "UserPage", "UserToken"],
+    "sandbox": ["Fault", "Sandbox", "SandboxOptions"],
 }
 _module_of = {name: module for module, names in _modules.items() for name in names}
 
-__all__ = ["__version__", *sorted(_module_of)]  # noqa: PLE0604
+# Spelt out, for type checkers.
+__all__ = [
+    "ArgumentError",
+    "AuthenticationError",
+    "CancelledError",
+    "Client",
+    "ConflictError",
+    "ConnectionError",
+    "Error",
+    "Fault",
+    "ForkedError",
+    "InternalError",
+    "InvalidRequestError",
+    "LibraryError",
+    "NewUser",
+    "NotFoundError",
+    "Options",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "RateLimitedError",
+    "RedirectError",
+    "ResponseTooLargeError",
+    "Sandbox",
+    "SandboxError",
+    "SandboxOptions",
+    "ServerError",
+    "StatusError",
+    "TLSError",
+    "TimeoutError",
+    "User",
+    "UserPage",
+    "UserToken",
+    "UserTokens",
+    "Users",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

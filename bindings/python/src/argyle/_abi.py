@@ -12,7 +12,7 @@ import threading
 import weakref
 from ctypes import POINTER, c_char_p, c_int, c_longlong, c_size_t, c_void_p
 from pathlib import Path
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Optional
 
 from . import errors
 from ._json import dumps, loads
@@ -39,29 +39,65 @@ _Error = POINTER(c_void_p)
 # ---------------------------------------------------------------- Loading
 
 
-def _load(name: str, variable: str, package: str) -> "tuple[ctypes.CDLL, ctypes.PyDLL]":
-    """Load a library, from where the environment says or else from the package or the system."""
+#: The Debian packages of what each library needs beside the C library.
+_packages = {
+    "argyle": {"libcurl.so.4": "libcurl4", "libjansson.so.4": "libjansson4"},
+    "argyle-sandbox": {
+        "libjansson.so.4": "libjansson4",
+        "libjwt.so.0": "libjwt0",
+        "libmicrohttpd.so.12": "libmicrohttpd12",
+        "libsqlite3.so.0": "libsqlite3-0",
+    },
+}
+
+
+def _load(name: str, variable: str) -> "tuple[ctypes.CDLL, ctypes.PyDLL]":
+    """Load a library: the one that the environment names, or else the packaged one, or else the system's."""
     soname = f"lib{name}.so.0"
     override = os.environ.get(variable)
-    packaged = Path(__file__).parent / "lib" / soname
-    places = [override] if override else [str(packaged), soname]
+    places = [override] if override else [str(Path(__file__).parent / "lib" / soname), soname]
     failures = []
     for place in places:
         try:
             # Functions that do not wait are called with Python's lock held: to let it go takes longer than they do.
-            return ctypes.CDLL(place), ctypes.PyDLL(place)
+            waiting, quick = ctypes.CDLL(place), ctypes.PyDLL(place)
         except OSError as failure:
-            failures.append(str(failure))
-    message = f"lib{name} cannot be loaded: " + "; ".join(failures)
-    if any(library in message for library in ("libcurl.so.4:", "libjansson.so.4:", "libmicrohttpd.so", "libsqlite3.so", "libjwt.so")):
-        message += f" (on Debian: apt install {package})"
+            # What is missing of what it needs is told without the place.
+            failures.append(str(failure) if place in str(failure) else f"{place}: {failure}")
+            continue
+        _check_version(name, place, quick)
+        return waiting, quick
+    message = f"lib{name} cannot be loaded: {'; '.join(failures)}"
+    missing = [package for library, package in _packages[name].items() if not _is_there(library)]
+    if missing:
+        message += f" (on Debian: apt install {' '.join(missing)})"
     raise errors.LibraryError(message)
 
 
-def _check_version(name: str, version: bytes) -> None:
-    if version.decode() != __version__:
+def _is_there(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Any:
+    """Find a function, and give it its types."""
+    try:
+        function = getattr(library, name)
+    except AttributeError:
+        raise errors.LibraryError(f"{library._name} has no function {name}: it is of another version") from None
+    function.restype = result
+    function.argtypes = arguments
+    return function
+
+
+def _check_version(name: str, place: str, library: ctypes.CDLL) -> None:
+    version = _function(library, f"{name.replace('-', '_')}_version", c_char_p)().decode()
+    if version != __version__:
         raise errors.LibraryError(
-            f"lib{name} is of version {version.decode()}, this package of version {__version__}: install both anew"
+            f"{place} is lib{name} {version}, but this package is argyle {__version__}: install both anew"
         )
 
 
@@ -71,7 +107,7 @@ def _check_interpreter() -> None:
         import _interpreters  # type: ignore[import-not-found]
     except ImportError:
         try:
-            import _xxsubinterpreters as _interpreters  # type: ignore[import-not-found, no-redef]
+            import _xxsubinterpreters as _interpreters  # type: ignore[import-not-found]
         except ImportError:
             return
     current = _interpreters.get_current()
@@ -85,19 +121,8 @@ class Library:
 
     def __init__(self) -> None:
         _check_interpreter()
-        waiting, quick = _load("argyle", "ARGYLE_LIBRARY", "libcurl4 libjansson4")
-
-        def function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Any:
-            try:
-                function = getattr(library, name)
-            except AttributeError:
-                raise errors.LibraryError(f"libargyle has no function {name}: it is of another version") from None
-            function.restype = result
-            function.argtypes = arguments
-            return function
-
-        self.version = function(quick, "argyle_version", c_char_p)
-        _check_version("argyle", self.version())
+        waiting, quick = _load("argyle", "ARGYLE_LIBRARY")
+        function = _function
 
         self.error_code = function(quick, "argyle_error_code", c_int, c_void_p)
         self.error_name = function(quick, "argyle_error_name", c_char_p, c_void_p)
@@ -156,7 +181,22 @@ class Library:
         self.json_dumpb = function(quick, "json_dumpb", c_size_t, c_void_p, c_char_p, c_size_t, c_size_t)
 
 
+class SandboxLibrary:
+    """The functions of libargyle-sandbox.so, each with its types."""
+
+    def __init__(self) -> None:
+        waiting, quick = _load("argyle-sandbox", "ARGYLE_SANDBOX_LIBRARY")
+        function = _function
+        self.error_message = function(quick, "argyle_sandbox_error_message", c_char_p, c_void_p)
+        self.error_free = function(quick, "argyle_sandbox_error_free", None, c_void_p)
+        self.start = function(waiting, "argyle_sandbox_start", c_void_p, c_void_p, _Error)
+        self.url = function(quick, "argyle_sandbox_url", c_char_p, c_void_p)
+        self.stop = function(waiting, "argyle_sandbox_stop", None, c_void_p)
+        self.free = function(waiting, "argyle_sandbox_free", None, c_void_p)
+
+
 _library: Optional[Library] = None
+_sandbox_library: Optional[SandboxLibrary] = None
 _lock = threading.Lock()
 
 
@@ -168,6 +208,16 @@ def library() -> Library:
             if _library is None:
                 _library = Library()
     return _library
+
+
+def sandbox_library() -> SandboxLibrary:
+    """Give the sandbox's library, which the first use loads: clients do without it and what it needs."""
+    global _sandbox_library
+    if _sandbox_library is None:
+        with _lock:
+            if _sandbox_library is None:
+                _sandbox_library = SandboxLibrary()
+    return _sandbox_library
 
 
 # ---------------------------------------------------------------- Errors and JSON
@@ -396,9 +446,7 @@ def _is_logging() -> bool:
     return is_heard()
 
 
-def _new_call(
-    client: _Owner, operation: int, user_id: Optional[bytes], document: Optional[bytes]
-) -> int:
+def _new_call(client: _Owner, operation: int, user_id: Optional[bytes], document: Optional[bytes]) -> int:
     error = c_void_p()
     size = 0 if document is None else len(document)
     call = client.library.call_new_text(client.pointer, operation, user_id, document, size, error)
@@ -576,3 +624,33 @@ class QueueOwner(_Owner):
         error = c_void_p()
         if self.library.queue_cancel_all(self.pointer, error) != 0:
             raise _taken(self.library, error)
+
+
+class SandboxOwner:
+    """A server in this process."""
+
+    def __init__(self, options: "dict[str, Any]") -> None:
+        """Start it, with options as the C library has them."""
+        # libargyle reads the options, with the jansson that both share.
+        functions = library()
+        self._sandbox = sandbox_library()
+        error = c_void_p()
+        with _Value(functions, options) as value:
+            pointer = self._sandbox.start(value, error)
+        if not pointer:
+            try:
+                raise errors.SandboxError(self._sandbox.error_message(error).decode())
+            finally:
+                self._sandbox.error_free(error)
+        self._pointer = pointer
+        # At the end of the interpreter too, so that its database is closed.
+        weakref.finalize(self, self._sandbox.free, pointer)
+
+    @property
+    def url(self) -> str:
+        """Where it is reached, also after it was stopped."""
+        return self._sandbox.url(self._pointer).decode()  # type: ignore[no-any-return]
+
+    def stop(self) -> None:
+        """Stop it; nothing happens where it was stopped before."""
+        self._sandbox.stop(self._pointer)

@@ -11,9 +11,6 @@ Path = Union[str, "os.PathLike[str]"]
 class Options(TypedDict, total=False):
     """The options of a client; the C library has the defaults, and documents each in argyle.h."""
 
-    #: Another API key, for :meth:`argyle.Client.with_options`.
-    key_id: str
-    key_secret: str
     #: ``"production"`` (default) or ``"sandbox"``: Argyle's hosts.
     environment: str
     #: The server, in place of an environment: ``http`` for loopback hosts only, unless ``allow_insecure_http``.
@@ -48,6 +45,14 @@ class Options(TypedDict, total=False):
     application: str
     #: Allow http to any host, which shows the key to the network.
     allow_insecure_http: bool
+
+
+class Changes(Options, total=False):
+    """The options that :meth:`argyle.Client.with_options` can change."""
+
+    #: Another API key.
+    key_id: str
+    key_secret: str
 
 
 def options(given: Mapping[str, Any]) -> "dict[str, Any]":

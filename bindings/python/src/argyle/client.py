@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Iterator, Optional
 
 from . import _abi, _operations, errors
 from ._operations import UNSET, Operation
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from ._options import Options
+    from ._options import Changes, Options
 
 __all__ = ["Client", "UserTokens", "Users"]
 
@@ -35,7 +35,7 @@ class Client:
         given["key_secret"] = key_secret
         self._owner: Optional[_abi.ClientOwner] = _abi.ClientOwner.new(given)
 
-    def with_options(self, **overrides: Unpack[Options]) -> Client:
+    def with_options(self, **overrides: Unpack[Changes]) -> Client:
         """Make a client like this one, with some options changed, that shares its connections.
 
         It is cheap: make one for the time-outs of a single call.

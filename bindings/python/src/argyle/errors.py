@@ -22,6 +22,7 @@ __all__ = [
     "RateLimitedError",
     "RedirectError",
     "ResponseTooLargeError",
+    "SandboxError",
     "ServerError",
     "StatusError",
     "TLSError",
@@ -103,6 +104,12 @@ class InternalError(Error):
 
 class LibraryError(Error, ImportError):
     """The C library cannot be loaded, or is of another version."""
+
+
+class SandboxError(Error):
+    """The sandbox cannot be started, or refused what it was told to do."""
+
+    code = "sandbox"
 
 
 class StatusError(Error):
