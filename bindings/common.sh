@@ -9,6 +9,9 @@ build_packages=(
   libcurl4-openssl-dev libjansson-dev libmicrohttpd-dev libsqlite3-dev libjwt-dev
 )
 
+# What an environment with the Python package needs beside that.
+python_packages=(python3 python3-hatchling python3-venv)
+
 say() { printf '==> %s\n' "$*"; }
 
 fail() {
@@ -200,4 +203,11 @@ lay_out_library() {
   put 755 "$1/release/lib$2-c.so" "$3/$file.$version"
   ln -sfn "$file.$version" "$3/$(soname "$2")"
   ln -sfn "$(soname "$2")" "$3/$file"
+}
+
+# install_package ENVIRONMENT: the Python package, with the libraries of $ARGYLE_PREFIX, into a virtual environment
+# that has hatchling: nothing is downloaded.
+install_package() {
+  "$1/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --no-index --no-deps --no-build-isolation --force-reinstall "$root/bindings/python"
 }

@@ -1,0 +1,95 @@
+"""All operations on users and user tokens, one after the other.
+
+The API key is read from ARGYLE_KEY_ID and ARGYLE_KEY_SECRET, and the server from ARGYLE_BASE_URL; without it, Argyle's
+own sandbox is used. What is created is deleted again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import argyle
+
+
+def heading(text: str) -> None:
+    """Print what comes next."""
+    print(f"\n{text}")
+
+
+def make_client() -> argyle.Client:
+    """Make a client of the environment."""
+    try:
+        key_id, key_secret = os.environ["ARGYLE_KEY_ID"], os.environ["ARGYLE_KEY_SECRET"]
+    except KeyError:
+        sys.exit("users.py: set ARGYLE_KEY_ID and ARGYLE_KEY_SECRET to an API key")
+    base_url = os.environ.get("ARGYLE_BASE_URL")
+    if base_url:
+        return argyle.Client(key_id, key_secret, base_url=base_url)
+    return argyle.Client(key_id, key_secret, environment="sandbox")
+
+
+def show_operations(client: argyle.Client, ids: list[str]) -> None:
+    """Go through the operations; the ids are those of the users that are left to delete."""
+    heading("Create a user with metadata, and two more without: client.users.create")
+    for number in range(3):
+        created = client.users.create(external_metadata={"group": "A"}) if number == 0 else client.users.create()
+        ids.append(created.id)
+        print(f"  id           {created.id}, and a token until {created.expires_at}")
+    first = ids[0]
+
+    heading("Retrieve the first: client.users.get")
+    user = client.users.get(first)
+    print(f"  created_at   {user.created_at}")
+    print(f"  metadata     {user.external_metadata}")
+
+    heading("Replace its metadata: client.users.update")
+    user = client.users.update(first, external_metadata={"group": "B", "tags": ["vip", "early"], "active": True})
+    print(f"  metadata     {user.external_metadata}")
+
+    heading("List the two oldest: client.users.list")
+    page = client.users.list(limit=2, ordering="created_at")
+    for user in page:
+        print(f"  user         {user.id}")
+    print(f"  of           {page.count}")
+
+    heading("Go through all users, page after page: for user in client.users")
+    described = [bool(user.external_metadata) for user in client.users]
+    print(f"  {len(described)} users, {sum(described)} with metadata")
+
+    heading("Create a token for the first: client.user_tokens.create")
+    token = client.user_tokens.create(first)
+    print(f"  access       {len(token.access)} characters, kept secret")
+    print(f"  user_id      {token.claims['user_id']}")
+    print(f"  expires      {token.expires_at}")
+
+    heading("Delete the first and ask for it: client.users.delete")
+    client.users.delete(ids.pop(0))
+    print(f"  deleted      {first}")
+    try:
+        client.users.get(first)
+    except argyle.NotFoundError as error:
+        print(f"  {error.code}    {error}")
+    else:
+        raise RuntimeError("the deleted user is still there")
+
+
+def main() -> None:
+    """Run it, and delete what was created, also after a failure."""
+    print(f"argyle {argyle.__version__}")
+    ids: list[str] = []
+    try:
+        with make_client() as client:
+            try:
+                show_operations(client, ids)
+            finally:
+                heading("Tidy up")
+                for user_id in ids:
+                    client.users.delete(user_id)
+                    print(f"  deleted      {user_id}")
+    except argyle.Error as error:
+        sys.exit(f"users.py: {error}")
+
+
+if __name__ == "__main__":
+    main()
