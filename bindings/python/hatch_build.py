@@ -54,7 +54,7 @@ def install(repository: Path, prefix: str) -> None:
         fail(f"it works on Linux alone, and this is {sys.platform}.")
     command = repository / "bindings" / "install"
     if not command.is_file():
-        fail("the sources of its libraries are not here: build it from a checkout of the repository, bindings/python.")
+        fail("the sources of its libraries are not here: build it in a checkout of the repository.")
     # It says itself what is missing.
     status = subprocess.run([command, prefix], stdin=subprocess.DEVNULL, check=False).returncode
     if status != 0:

@@ -1,0 +1,48 @@
+"""The fixtures of the pytest plugin, which pytest finds by the package's entry point."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import argyle
+
+
+@pytest.mark.parametrize("_", [1, 2])
+def test_each_test_has_a_sandbox_without_users(
+    _: int, argyle_sandbox: argyle.Sandbox, argyle_client: argyle.Client
+) -> None:
+    argyle_client.users.create()
+    assert argyle_sandbox.state()["users"] == 1
+
+
+def test_fixtures_are_told(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "--fixtures", "-p", "no:cacheprovider", "--rootdir", tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert "Give a sandbox without users, in this process." in result.stdout
+    assert "Give a client for the sandbox that the test has." in result.stdout
+
+
+def test_without_the_fixtures_nothing_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "test_other.py").write_text(
+        'import sys\n\n\ndef test_other():\n    assert "argyle.pytest_plugin" in sys.modules\n'
+        '    assert "argyle._abi" not in sys.modules\n'
+    )
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stdout
