@@ -107,7 +107,11 @@ def test_demo(tmp_path: Path) -> None:
     output = succeed([ROOT / "bindings" / "demo"], {"TMPDIR": str(tmp_path)})
     for operation in OPERATIONS:
         assert operation in output
-    assert "3 users, 1 with metadata" in output
+    for operation in ("create", "get", "update", "list", "delete"):
+        assert f"client.users.{operation}" in output
+    assert "client.user_tokens.create" in output
+    # From C, and from Python.
+    assert output.count("3 users, 1 with metadata") == 2
     assert not [word for word in output.split() if word.startswith("eyJ") and len(word) > 20]
     assert list(tmp_path.glob("argyle-demo.*")) == []
     assert processes_that_name(str(tmp_path)) == []
