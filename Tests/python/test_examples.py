@@ -1,0 +1,52 @@
+"""The examples: they do what they say against a sandbox."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from conftest import ROOT
+
+import argyle
+
+USERS = ROOT / "bindings" / "python" / "examples" / "users.py"
+
+
+def run(**variables: str) -> subprocess.CompletedProcess[str]:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("ARGYLE_")}
+    return subprocess.run(
+        [sys.executable, USERS],
+        env={**inherited, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def run_against(sandbox: argyle.Sandbox) -> subprocess.CompletedProcess[str]:
+    return run(ARGYLE_KEY_ID=sandbox.key_id, ARGYLE_KEY_SECRET=sandbox.key_secret, ARGYLE_BASE_URL=sandbox.url)
+
+
+def test_users(argyle_sandbox: argyle.Sandbox) -> None:
+    result = run_against(argyle_sandbox)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "3 users, 1 with metadata" in result.stdout
+    assert "eyJ" not in result.stdout
+    assert argyle_sandbox.state()["users"] == 0
+
+
+def test_users_are_deleted_in_spite_of_a_failure(argyle_sandbox: argyle.Sandbox) -> None:
+    argyle_sandbox.set_faults([{"kind": "error", "status": 501, "path": "/v1/user-tokens"}])
+    result = run_against(argyle_sandbox)
+    assert result.returncode == 1
+    assert result.stderr.startswith("users.py: POST /v1/user-tokens at ")
+    assert result.stderr.count("\n") == 1
+    assert argyle_sandbox.state()["users"] == 0
+
+
+def test_says_that_the_key_is_missing() -> None:
+    result = run(ARGYLE_KEY_ID="id")
+    assert (result.returncode, result.stdout) == (1, f"argyle {argyle.__version__}\n")
+    assert result.stderr == "users.py: set ARGYLE_KEY_ID and ARGYLE_KEY_SECRET to an API key\n"

@@ -1,0 +1,43 @@
+"""The programs in Python that the README shows: they run as they stand."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT
+
+import argyle
+
+# What a sandbox without options listens on: here it has a free port instead.
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+def program(line: str) -> str:
+    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
+    (found,) = [block for block in blocks if line in block.splitlines()]
+    return str(found)
+
+
+def run(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=directory, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_program(argyle_sandbox: argyle.Sandbox, tmp_path: Path) -> None:
+    text = program("import argyle")
+    assert DEFAULT_URL in text
+    result = run("-c", text.replace(DEFAULT_URL, argyle_sandbox.url), directory=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(r"[0-9a-f-]{36} \d{4}-.*\+00:00\nvalid until \d{4}-.*\+00:00\n", result.stdout)
+    assert argyle_sandbox.state()["users"] == 0
+
+
+def test_tests(tmp_path: Path) -> None:
+    text = program("def test_signup(argyle_sandbox, argyle_client):")
+    (tmp_path / "test_readme.py").write_text(f"import argyle\n\n\n{text}")
+    result = run("-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), directory=tmp_path)
+    assert "2 passed" in result.stdout
