@@ -17,7 +17,11 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from . import calls
     from ._options import Options
+    from .async_client import AsyncClient, AsyncUserPages, AsyncUsers, AsyncUserTokens
+    from .bulk import BulkResult
+    from .calls import Call
     from .client import Client, Users, UserTokens
     from .errors import (
         ArgumentError,
@@ -47,6 +51,9 @@ if TYPE_CHECKING:
 
 _modules = {
     "_options": ["Options"],
+    "async_client": ["AsyncClient", "AsyncUserPages", "AsyncUserTokens", "AsyncUsers"],
+    "bulk": ["BulkResult"],
+    "calls": ["Call", "calls"],
     "client": ["Client", "UserTokens", "Users"],
     "errors": [
         "ArgumentError",
@@ -79,7 +86,13 @@ _module_of = {name: module for module, names in _modules.items() for name in nam
 # Spelt out, for type checkers.
 __all__ = [
     "ArgumentError",
+    "AsyncClient",
+    "AsyncUserPages",
+    "AsyncUserTokens",
+    "AsyncUsers",
     "AuthenticationError",
+    "BulkResult",
+    "Call",
     "CancelledError",
     "Client",
     "ConflictError",
@@ -111,6 +124,7 @@ __all__ = [
     "UserTokens",
     "Users",
     "__version__",
+    "calls",
 ]
 
 
@@ -121,7 +135,8 @@ def __getattr__(name: str) -> Any:
     module = _module_of.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{module}", __name__), name)
+    loaded = import_module(f".{module}", __name__)
+    value = loaded if module == name else getattr(loaded, name)
     globals()[name] = value
     return value
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 import weakref
 from ctypes import POINTER, c_char_p, c_int, c_longlong, c_size_t, c_void_p
@@ -434,16 +435,20 @@ class ClientOwner(_Owner):
         return self.variant(is_main and not _interrupt.is_busy, _is_logging())
 
 
+_is_heard: Optional[Callable[[], bool]] = None
+
+
 def _is_logging() -> bool:
     """Whether the program listens to the log: where nobody does, nothing is made for it."""
-    import sys
+    global _is_heard
+    if _is_heard is None:
+        # It is imported by whoever listens.
+        if "logging" not in sys.modules:
+            return False
+        from ._log import is_heard
 
-    # It is imported by whoever listens.
-    if "logging" not in sys.modules:
-        return False
-    from ._log import is_heard
-
-    return is_heard()
+        _is_heard = is_heard
+    return _is_heard()
 
 
 def _new_call(client: _Owner, operation: int, user_id: Optional[bytes], document: Optional[bytes]) -> int:
@@ -520,6 +525,17 @@ class QueuedCall:
         self.context = context
         self.body: Optional[bytes] = None
         self.error: Optional[errors.Error] = None
+
+    def take_result(self) -> bytes:
+        """Give the body of the answer, or raise the error, of which nothing is kept."""
+        error, self.error = self.error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                # It has this frame in its traceback, and would keep itself alive.
+                del error
+        return self.body or b""
 
 
 class QueueOwner(_Owner):
@@ -606,6 +622,19 @@ class QueueOwner(_Owner):
         finally:
             functions.call_free(pointer)
         return call
+
+    def calls(self) -> "list[QueuedCall]":
+        """List the calls that the queue holds."""
+        return list(self._calls.values())
+
+    def abandon(self, failure: errors.Error) -> "list[QueuedCall]":
+        """Give all calls up, with a failure of the queue itself."""
+        calls = self.calls()
+        self._calls.clear()
+        for call in calls:
+            call._pointer = None
+            call.error = failure
+        return calls
 
     @property
     def count(self) -> int:

@@ -15,6 +15,11 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
+# Made once: the functions of json make new ones each time.
+_decoder = json.JSONDecoder(parse_constant=_refuse)
+_encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
+
 def loads(text: Union[bytes, str]) -> Any:
     """Read a JSON text; a ValueError says what is wrong with it."""
     if orjson is not None:
@@ -24,7 +29,7 @@ def loads(text: Union[bytes, str]) -> Any:
             # It refuses a little that the standard library takes, such as lone surrogates.
             pass
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return _decoder.decode(text if isinstance(text, str) else str(text, "utf-8", "surrogatepass"))
     except RecursionError:
         raise ValueError("the JSON is nested too deeply for Python") from None
 
@@ -35,6 +40,6 @@ def dumps(value: Any) -> bytes:
     The standard library does it alone: orjson would take more types, and write NaN as null.
     """
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+        return _encoder.encode(value).encode("ascii")
     except RecursionError:
         raise ValueError("the value is nested too deeply for Python") from None

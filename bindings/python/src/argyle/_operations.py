@@ -66,8 +66,11 @@ def update_user(user_id: str, external_metadata: Any) -> Operation:
 
 
 def list_users(limit: Optional[int], offset: Optional[int], ordering: Optional[str]) -> Operation:
-    parts = _query_document(query(limit, offset, ordering))
-    return Operation(_abi.USER_LIST, None, parts, read_page)
+    return list_users_of(query(limit, offset, ordering))
+
+
+def list_users_of(query: Mapping[str, Any]) -> Operation:
+    return Operation(_abi.USER_LIST, None, _query_document(query), read_page)
 
 
 def delete_user(user_id: str) -> Operation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Optional
 
 from . import _abi, _operations, errors
 from ._operations import UNSET, Operation
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._options import Changes, Options
+    from .bulk import BulkResult, Progress
+    from .calls import Call, Value
 
 __all__ = ["Client", "UserTokens", "Users"]
 
@@ -53,6 +55,23 @@ class Client:
     def user_tokens(self) -> UserTokens:
         """The operations on user tokens."""
         return UserTokens(self)
+
+    def bulk(
+        self,
+        calls: "Iterable[Call[Value]]",
+        *,
+        in_flight: int = 50,
+        progress: "Optional[Progress]" = None,
+    ) -> "Generator[BulkResult[Value], None, None]":
+        """Make many calls, ``in_flight`` of them at once, and give their results in the order in which they end.
+
+        The calls are those of :mod:`argyle.calls`, read as places become free; 1 to 1000 may be under way. A call
+        that fails does not end the others. ``progress`` is told how many calls are over, and of how many where that is
+        known. To leave the loop over the results, or to close what this gives, ends the calls that are under way.
+        """
+        from .bulk import make
+
+        return make(self._open(), calls, in_flight, progress)
 
     def close(self) -> None:
         """Release the client once calls that other threads are making are over. Closing again does nothing."""

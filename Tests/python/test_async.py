@@ -1,0 +1,625 @@
+"""The asynchronous client, in asyncio and in trio."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+import weakref
+from collections.abc import Awaitable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Callable
+from urllib.parse import parse_qs, urlsplit
+
+import argyle
+from argyle import _abi
+import pytest
+from conftest import KEY_ID, KEY_SECRET, Faults
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+Run = Callable[[Callable[[], Awaitable[Any]]], Any]
+
+#: Longer than any test may take.
+FOREVER_MS = 300_000
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Run a function in an event loop of each kind."""
+    if request.param == "trio":
+        return pytest.importorskip("trio").run  # type: ignore[no-any-return]
+
+    async def awaited(main: Callable[[], Awaitable[Any]]) -> Any:
+        return await main()
+
+    return lambda main: asyncio.run(awaited(main))
+
+
+def new_client(url: str, **options: Any) -> argyle.AsyncClient:
+    """Make a client for the sandbox that repeats nothing."""
+    return argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=url, max_retries=0, **options)
+
+
+# ---------------------------------------------------------------- Operations
+
+
+def test_operations(sandbox_url: str, run: Run) -> None:
+    """Every operation does what the synchronous one does."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+            created = await client.users.create(external_metadata={"group": "A"})
+            user = await client.users.get(created.id)
+            assert (user.id, user.external_metadata) == (created.id, {"group": "A"})
+            assert (await client.users.update(created.id, external_metadata=None)).external_metadata is None
+            assert (await client.users.create()).token
+            page = await client.users.list(limit=2, ordering="-created_at")
+            assert len(page.results) == 2
+            assert page.results[1].id == created.id
+            token = await client.user_tokens.create(created.id)
+            assert token.claims
+            await client.users.delete(created.id)
+            with pytest.raises(argyle.NotFoundError, match="Not found") as caught:
+                await client.users.get(created.id)
+            assert caught.value.status == 404
+
+    run(main)
+
+
+def test_errors(sandbox_url: str, run: Run, faults: Faults) -> None:
+    """What a call does wrong is told when it is awaited, and leaves the client as it was."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+            with pytest.raises(argyle.ArgumentError, match="limit"):
+                await client.users.list(limit=0)
+            with pytest.raises(ValueError, match="external_metadata"):
+                await client.users.create(external_metadata={1, 2})
+            with pytest.raises(argyle.ArgumentError, match="user_id"):
+                await client.users.get(None)  # type: ignore[arg-type]
+            faults.add("error", status=503, count=1)
+            with pytest.raises(argyle.ServerError) as caught:
+                await client.users.list()
+            assert (caught.value.status, caught.value.attempts) == (503, 1)
+            faults.add("error", status=503, count=1)
+            assert (await client.with_options(max_retries=1).users.list()).results is not None
+            with pytest.raises(argyle.AuthenticationError):
+                await client.with_options(key_secret="wrong").users.list()
+            await client.users.list()
+
+    run(main)
+
+
+def test_options(sandbox_url: str) -> None:
+    """Options are checked at once, and by the library."""
+    with pytest.raises(argyle.ArgumentError, match="max_in_flight"):
+        new_client(sandbox_url, max_in_flight=0)
+    with pytest.raises(argyle.ArgumentError, match="no_such"):
+        new_client(sandbox_url, no_such=1)
+    client = new_client(sandbox_url)
+    with pytest.raises(argyle.ArgumentError, match="max_in_flight"):
+        client.with_options(max_in_flight=2)  # type: ignore[call-arg]
+    assert KEY_SECRET not in repr(client)
+
+
+def test_many_at_once(sandbox_url: str) -> None:
+    """More calls than may be under way at once all come through, each with its own answer."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url, max_in_flight=7) as client:
+            numbers = range(300)
+            created = await asyncio.gather(*[client.users.create(external_metadata=number) for number in numbers])
+            users = await asyncio.gather(*[client.users.get(new.id) for new in created])
+            assert [user.external_metadata for user in users] == list(numbers)
+            failures = await asyncio.gather(
+                *[client.users.get(f"none-{number}") for number in numbers], return_exceptions=True
+            )
+            assert {type(failure) for failure in failures} == {argyle.NotFoundError}
+            await asyncio.gather(*[client.users.delete(new.id) for new in created])
+
+    asyncio.run(main())
+
+
+def test_in_flight_is_shared(sandbox_url: str, faults: Faults) -> None:
+    """A client made from another waits for its turn with it."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url, max_in_flight=1) as client:
+            faults.add("delay", milliseconds=FOREVER_MS, count=1)
+            stalled = asyncio.ensure_future(client.users.list())
+            await asyncio.sleep(0.1)
+            other = asyncio.ensure_future(client.with_options(timeout_ms=10_000).users.list())
+            await asyncio.sleep(0.2)
+            assert not other.done()
+            stalled.cancel()
+            await other
+            with pytest.raises(asyncio.CancelledError):
+                await stalled
+
+    asyncio.run(main())
+
+
+# ---------------------------------------------------------------- Cancellation
+
+
+def test_cancelling_a_task_cancels_the_call(sandbox_url: str, faults: Faults) -> None:
+    """The call of a cancelled task is gone, others go on."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+            faults.add("delay", milliseconds=FOREVER_MS, count=3)
+            stalled = [asyncio.ensure_future(client.users.list()) for _ in range(3)]
+            await asyncio.sleep(0.2)
+            queue = client._queues.current()
+            assert queue.count == 3
+            await client.users.list()
+            stalled[0].cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await stalled[0]
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(stalled[1], 0.05)
+            for _ in range(100):
+                if queue.count == 1:
+                    break
+                await asyncio.sleep(0.01)
+            assert queue.count == 1
+            await client.users.list()
+            stalled[2].cancel()
+            await asyncio.wait(stalled)
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.timeout is of Python 3.11")
+def test_timeout_block(sandbox_url: str, faults: Faults) -> None:
+    """A time-out of asyncio's ends a call."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+            faults.add("delay", milliseconds=FOREVER_MS, count=1)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await client.users.list()
+            await client.users.list()
+
+    asyncio.run(main())
+
+
+def test_trio_cancel_scope(sandbox_url: str, faults: Faults) -> None:
+    """A cancel scope of trio's ends a call, and tasks run beside each other."""
+    trio = pytest.importorskip("trio")
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+            faults.add("delay", milliseconds=FOREVER_MS, count=1)
+            with trio.move_on_after(0.1) as scope:
+                await client.users.list()
+            assert scope.cancelled_caught
+            pages: list[argyle.UserPage] = []
+
+            async def list_users() -> None:
+                pages.append(await client.users.list())
+
+            async with trio.open_nursery() as nursery:
+                for _ in range(20):
+                    nursery.start_soon(list_users)
+            assert len(pages) == 20
+
+    trio.run(main)
+
+
+def test_anyio(sandbox_url: str, run: Run) -> None:
+    """Anyio's task groups work with either."""
+    anyio = pytest.importorskip("anyio")
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client, anyio.create_task_group() as group:
+            group.start_soon(client.users.list)
+            await client.users.list()
+
+    run(main)
+
+
+def test_closing_ends_calls(sandbox_url: str, faults: Faults) -> None:
+    """To close a client ends its calls, and no others."""
+
+    async def main() -> None:
+        base = new_client(sandbox_url)
+        faults.add("delay", milliseconds=FOREVER_MS, count=2)
+        stalled = asyncio.ensure_future(base.users.list())
+        derived = base.with_options(timeout_ms=60_000)
+        other = asyncio.ensure_future(derived.users.list())
+        await asyncio.sleep(0.1)
+        await base.aclose()
+        await base.aclose()
+        with pytest.raises(argyle.CancelledError):
+            await stalled
+        with pytest.raises(argyle.ArgumentError, match="closed"):
+            await base.users.list()
+        with pytest.raises(argyle.ArgumentError, match="closed"):
+            base.users.pages()
+        assert not other.done()
+        faults.clear()
+        await other
+        await derived.aclose()
+
+    asyncio.run(main())
+
+
+def test_closing_with_trio(sandbox_url: str, faults: Faults) -> None:
+    """The same in trio, whose system task ends with the last call."""
+    trio = pytest.importorskip("trio")
+
+    async def main() -> None:
+        client = new_client(sandbox_url)
+        faults.add("delay", milliseconds=FOREVER_MS, count=1)
+        caught = []
+
+        async def list_users() -> None:
+            try:
+                await client.users.list()
+            except argyle.CancelledError as error:
+                caught.append(error)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(list_users)
+            await trio.sleep(0.1)
+            await client.aclose()
+        assert len(caught) == 1
+
+    trio.run(main)
+
+
+def test_client_is_released(sandbox_url: str, run: Run) -> None:
+    """A client that was not closed is released while its loop runs on."""
+
+    async def main() -> None:
+        before = sum(isinstance(thing, _abi._Owner) for thing in gc.get_objects())
+        for _ in range(20):
+            await new_client(sandbox_url).users.list()
+        await_once = new_client(sandbox_url)
+        await await_once.users.list()
+        del await_once
+        gc.collect()
+        assert sum(isinstance(thing, _abi._Owner) for thing in gc.get_objects()) <= before + 2
+
+    run(main)
+
+
+# ---------------------------------------------------------------- Loops and processes
+
+
+def test_two_loops(sandbox_url: str, faults: Faults) -> None:
+    """A client goes on in another loop after the first has ended, even with calls under way."""
+    client = new_client(sandbox_url)
+
+    async def leave_one_under_way() -> None:
+        faults.add("delay", milliseconds=FOREVER_MS, count=1)
+        task = asyncio.ensure_future(client.users.list())
+        await asyncio.sleep(0.1)
+        assert not task.done()
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(leave_one_under_way())
+    tasks = asyncio.all_tasks(loop)
+    loop.close()
+    for task in tasks:
+        # Otherwise asyncio complains, rightly, that it was left pending.
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+    ended = weakref.ref(loop)
+    del tasks, task, loop
+
+    async def go_on() -> int:
+        return len((await client.users.list(limit=1)).results)
+
+    assert asyncio.run(go_on()) == asyncio.run(go_on())
+    gc.collect()
+    assert ended() is None
+    pytest.importorskip("trio").run(go_on)
+
+
+def test_loops_in_threads(sandbox_url: str) -> None:
+    """Loops of several threads may use one client at once."""
+    client = new_client(sandbox_url)
+    failures: list[BaseException] = []
+
+    async def list_many() -> None:
+        await asyncio.gather(*[client.users.list(limit=1) for _ in range(50)])
+
+    def run_one() -> None:
+        try:
+            asyncio.run(list_many())
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=run_one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_outside_of_a_loop(sandbox_url: str) -> None:
+    """Without an event loop the message says so."""
+    coroutine = new_client(sandbox_url).users.list()
+    with pytest.raises(RuntimeError, match="within an event loop"):
+        coroutine.send(None)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("is_used", [False, True])
+def test_fork(sandbox_url: str, is_used: bool) -> None:
+    """A forked child is told that the client is its parent's, and the parent goes on."""
+    client = new_client(sandbox_url)
+
+    async def main() -> None:
+        await client.users.list()
+
+    if is_used:
+        asyncio.run(main())
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            asyncio.run(main())
+        except argyle.ForkedError:
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "asyncio.run(main(client))",
+        "asyncio.run(asyncio.wait_for(client.users.list(), 0.2))",
+        "loop = asyncio.new_event_loop(); loop.run_until_complete(start(client))",
+        "loop = asyncio.new_event_loop(); loop.run_until_complete(start(client)); loop.close()",
+        "asyncio.run(start(client)); os.kill(os.getpid(), signal.SIGINT)",
+        "asyncio.run(interrupted(client))",
+    ],
+)
+def test_exit_with_calls_under_way(sandbox_url: str, faults: Faults, ending: str) -> None:
+    """A process that ends with calls under way just ends."""
+    faults.add("delay", milliseconds=FOREVER_MS, count=1)
+    program = f"""
+import asyncio, os, signal, sys, argyle
+async def start(client):
+    global task
+    task = asyncio.ensure_future(client.users.list())
+    # That tasks are left pending is asyncio's to complain of.
+    task._log_destroy_pending = False
+    await asyncio.sleep(0.2)
+async def main(client):
+    await start(client)
+    raise SystemExit(3)
+async def interrupted(client):
+    await start(client)
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.sleep(60)
+client = argyle.AsyncClient({KEY_ID!r}, {KEY_SECRET!r}, base_url={sandbox_url!r}, max_retries=0)
+try:
+    {ending}
+except (asyncio.TimeoutError, KeyboardInterrupt):
+    pass
+sys.exit(3)
+"""
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore:coroutine", "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert (result.stderr, result.returncode) == ("", 3)
+
+
+# ---------------------------------------------------------------- Pages
+
+
+@pytest.fixture
+def created(sandbox_url: str) -> Iterator[list[str]]:
+    """Users, the newest first, as the only ones in the sandbox."""
+    urllib.request.urlopen(urllib.request.Request(f"{sandbox_url}/_sandbox/users", method="DELETE")).close()
+    with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url) as client:
+        yield [client.users.create().id for _ in range(23)][::-1]
+
+
+def test_iteration(sandbox_url: str, run: Run, created: list[str], faults: Faults) -> None:
+    """All users come, in their order, by users and by pages, in either form of a page."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+            assert [user.id async for user in client.users] == created
+            pages = [page async for page in client.users.pages(limit=10)]
+            assert [len(page) for page in pages] == [10, 10, 3]
+            assert [user.id for page in pages for user in page] == created
+            walk = client.users.iterate(offset=20, ordering="created_at")
+            assert [user.id async for user in walk] == created[::-1][20:]
+            assert [len(page) async for page in client.users.pages(limit=10, offset=5)] == [10, 8]
+            faults.add("body", body="array")
+            pages = [page async for page in client.users.pages(limit=10)]
+            assert [len(page) for page in pages] == [10, 10, 3, 0]
+
+    run(main)
+
+
+def test_pages_are_asked_for_ahead(sandbox_url: str, created: list[str], faults: Faults) -> None:
+    """A page that failed ahead is asked for again, and after an error the walk goes on where it was."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+            pages = client.users.pages(limit=10)
+            assert len(await pages.__anext__()) == 10
+            assert client._queues.current().count == 1
+            await asyncio.sleep(0.2)
+            assert pages._ahead is not None
+            assert pages._ahead[1].body is not None
+            faults.add("error", status=500, count=2)
+            assert [user.id for user in await pages.__anext__()] == created[10:20]
+            await asyncio.sleep(0.2)
+            # The page ahead has met the first fault, and once more the second.
+            with pytest.raises(argyle.ServerError):
+                await pages.__anext__()
+            assert [user.id for user in await pages.__anext__()] == created[20:]
+            for _ in range(2):
+                with pytest.raises(StopAsyncIteration):
+                    await pages.__anext__()
+
+    asyncio.run(main())
+
+
+def test_leaving_a_walk(sandbox_url: str, run: Run, created: list[str]) -> None:
+    """A walk that is left, closed or abandoned leaves nothing under way."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+            users = client.users.iterate()
+            async for _ in users:
+                break
+            await users.aclose()
+            async for _ in client.users.pages(limit=10):
+                break
+            pages = client.users.pages(limit=10)
+            await pages.__anext__()
+            await pages.aclose()
+            with pytest.raises(StopAsyncIteration):
+                await pages.__anext__()
+
+    run(main)
+
+
+def test_abandoning_a_walk(sandbox_url: str, created: list[str], faults: Faults) -> None:
+    """In asyncio, a walk that is just left ends the page that is on its way."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+            with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url) as sync:
+                for result in sync.bulk(argyle.calls.create_user() for _ in range(200)):
+                    result.result()
+            walk = client.users.iterate()
+            faults.add("delay", milliseconds=2000)
+            await walk.__anext__()
+            queue = client._queues.current()
+            assert queue.count == 1
+            del walk
+            # What would be under way for two seconds is gone.
+            await asyncio.sleep(0.2)
+            assert queue.count == 0
+
+    asyncio.run(main())
+
+
+Pages = Callable[[dict[str, str]], Any]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Pages], str]]:
+    """Give a server for lists of a function's making."""
+    servers = []
+
+    def start(pages: Pages) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                query = {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
+                body = json.dumps(pages(query)).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        servers.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server, thread in servers:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def page(query: dict[str, str], following: Any, users: int = 1) -> Any:
+    """Make a page of users."""
+    return {"results": [{"id": f"user-{query.get('offset')}-{number}"} for number in range(users)], "next": following}
+
+
+@pytest.mark.parametrize(
+    ("pages", "given", "message"),
+    [
+        (lambda query: page(query, "/v1/users?limit=200"), 1, "already given"),
+        (lambda query: page(query, "/v1/users?limit=200&offset=7"), 2, "already given"),
+        (lambda query: page(query, "https://elsewhere.example/"), 1, "no link"),
+        (lambda query: page(query, "/v1/users?offset=x"), 1, "no link"),
+        (lambda query: page(query, "/v1/users?cursor=abc"), 1, "no link"),
+        (lambda query: page(query, 7), 1, "no link"),
+        (
+            lambda query: page(query, f"?limit=5&offset={int(query.get('offset', '0')) + 5}", users=0),
+            100,
+            "without a user",
+        ),
+        (lambda query: [{"id": "same"}], 1, "same user"),
+        (lambda query: {"results": 1}, 0, "results"),
+    ],
+)
+def test_walks_that_cannot_go_on(serve: Callable[[Pages], str], pages: Pages, given: int, message: str) -> None:
+    """What was received is given first, then it is told why there is no more, again and again."""
+
+    async def main() -> None:
+        async with new_client(serve(pages)) as client:
+            walk = client.users.pages()
+            for _ in range(given):
+                await walk.__anext__()
+            for _ in range(2):
+                with pytest.raises(argyle.ProtocolError, match=message):
+                    await walk.__anext__()
+
+    asyncio.run(main())
+
+
+def test_links_go_nowhere_else(serve: Callable[[Pages], str]) -> None:
+    """Of a link only the query is used, with the parameters that the library knows."""
+    asked = []
+
+    def pages(query: dict[str, str]) -> Any:
+        asked.append(query)
+        return page(query, None if "offset" in query else "http://192.0.2.1/v9?offset=3&limit=4&other=5#x")
+
+    async def main() -> list[str]:
+        async with new_client(serve(pages)) as client:
+            return [user.id async for user in client.users]
+
+    assert asyncio.run(main()) == ["user-None-0", "user-3-0"]
+    assert asked == [{"limit": "200"}, {"limit": "4", "offset": "3"}]
+
+
+# ---------------------------------------------------------------- Log
+
+
+def test_log_within_the_loop(sandbox_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What is logged while the queue is driven comes without a name or a key."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+            with pytest.raises(argyle.NotFoundError):
+                await client.users.get("none")
+
+    with caplog.at_level("DEBUG", "argyle"):
+        asyncio.run(main())
+    records = [record for record in caplog.records if record.name == "argyle"]
+    assert any(record.levelname == "WARNING" for record in records)
+    assert KEY_SECRET not in caplog.text

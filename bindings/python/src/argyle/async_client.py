@@ -1,0 +1,244 @@
+"""The client whose methods are awaited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Optional, Union
+
+from . import _abi, _operations, errors
+from ._loops import LoopQueue, LoopQueues
+from ._operations import UNSET, Operation
+from ._options import options as client_options
+from ._paging import Paging
+from .models import NewUser, User, UserPage, UserToken
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Unpack
+
+    from ._options import Options
+    from .bulk import BulkResult, Progress
+    from .calls import Call, Value
+
+__all__ = ["AsyncClient", "AsyncUserPages", "AsyncUserTokens", "AsyncUsers"]
+
+
+class AsyncClient:
+    """A client of Argyle's users and user tokens for asyncio and trio, without threads.
+
+    Any number of tasks may use it at once. It is an asynchronous context manager; :meth:`aclose` and the end of an
+    ``async with`` block end calls that are under way and release its connections.
+    """
+
+    def __init__(self, key_id: str, key_secret: str, *, max_in_flight: int = 50, **options: Unpack[Options]) -> None:
+        """Make a client, which opens no connection yet.
+
+        The options are those of :class:`argyle.Options`. At most ``max_in_flight`` calls, 1 to 1000, are under way at
+        once, those of clients made from this one included; others wait for their turn.
+        """
+        given = client_options(options)
+        given["key_id"] = key_id
+        given["key_secret"] = key_secret
+        self._owner: Optional[_abi.ClientOwner] = _abi.ClientOwner.new(given)
+        self._queues = LoopQueues(max_in_flight)
+
+    def with_options(self, **overrides: Unpack[Options]) -> AsyncClient:
+        """Make a client like this one, with some options changed, that shares its connections.
+
+        It is cheap: make one for the time-outs of a single call.
+        """
+        client = object.__new__(type(self))
+        client._owner = self._open().changed(client_options(overrides))
+        client._queues = self._queues
+        return client
+
+    @property
+    def users(self) -> AsyncUsers:
+        """The operations on users; to iterate over it is to go through all users."""
+        return AsyncUsers(self)
+
+    @property
+    def user_tokens(self) -> AsyncUserTokens:
+        """The operations on user tokens."""
+        return AsyncUserTokens(self)
+
+    def bulk(
+        self,
+        calls: "Union[Iterable[Call[Value]], AsyncIterable[Call[Value]]]",
+        *,
+        in_flight: int = 50,
+        progress: "Optional[Progress]" = None,
+    ) -> "AsyncGenerator[BulkResult[Value], None]":
+        """Make many calls, ``in_flight`` of them at once, and give their results in the order in which they end.
+
+        The calls are those of :mod:`argyle.calls`, read as places become free; 1 to 1000 may be under way. A call
+        that fails does not end the others. ``progress`` is told how many calls are over, and of how many where that is
+        known. To close what this gives, as with :func:`contextlib.aclosing`, ends the calls that are under way; to
+        close the client does not. Where the calls are themselves awaited, that comes before results that are not
+        ready yet.
+        """
+        from .bulk import make_async
+
+        return make_async(self._open(), calls, in_flight, progress)
+
+    async def aclose(self) -> None:
+        """End the calls that are under way in this event loop with CancelledError, and release the client.
+
+        Closing again does nothing.
+        """
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            self._queues.current().cancel_of(owner)
+
+    async def __aenter__(self) -> AsyncClient:
+        """Give the client, which the end of the block closes."""
+        self._open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[type[BaseException]],
+        exception: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        """Close the client."""
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        """Show nothing of the key."""
+        return "<argyle.AsyncClient closed>" if self._owner is None else "<argyle.AsyncClient>"
+
+    def _open(self) -> _abi.ClientOwner:
+        if self._owner is None:
+            raise errors.ArgumentError("the client is closed")
+        return self._owner
+
+    async def _run(self, operation: Operation) -> Any:
+        queue = self._queues.current()
+        return operation.read(await queue.finish(queue.start(self._open(), operation)))
+
+
+class AsyncUsers:
+    """The operations on users."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        """Make the operations of a client; use :attr:`AsyncClient.users`."""
+        self._client = client
+
+    async def create(self, *, external_metadata: Any = UNSET) -> NewUser:
+        """Create a user, with any JSON for metadata ("Create a user").
+
+        It is repeated only where the service cannot have acted: see :attr:`argyle.Error.outcome_unknown`.
+        """
+        return await self._client._run(_operations.create_user(external_metadata))  # type: ignore[no-any-return]
+
+    async def get(self, user_id: str) -> User:
+        """Retrieve a user; NotFoundError where there is none ("Retrieve a user and their metadata")."""
+        return await self._client._run(_operations.get_user(user_id))  # type: ignore[no-any-return]
+
+    async def update(self, user_id: str, *, external_metadata: Any) -> User:
+        """Replace a user's metadata by any JSON ("Update a user's metadata")."""
+        return await self._client._run(_operations.update_user(user_id, external_metadata))  # type: ignore[no-any-return]
+
+    async def list(
+        self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[str] = None
+    ) -> UserPage:
+        """List one page of users ("List users").
+
+        ``limit`` is 1 to 200, and 10 unless given; ``ordering`` is ``"created_at"`` or ``"-created_at"``, the newest
+        first, which is the default.
+        """
+        return await self._client._run(_operations.list_users(limit, offset, ordering))  # type: ignore[no-any-return]
+
+    async def delete(self, user_id: str) -> None:
+        """Delete a user; NotFoundError where there is none ("Delete a user")."""
+        await self._client._run(_operations.delete_user(user_id))
+
+    def pages(
+        self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[str] = None
+    ) -> AsyncUserPages:
+        """Go through all users, page after page, 200 at a time unless ``limit`` says less.
+
+        While one page is read the next is already on its way. After an error the next step asks for the page again.
+        """
+        return AsyncUserPages(self._client, _operations.query(limit, offset, ordering))
+
+    async def iterate(
+        self, *, offset: Optional[int] = None, ordering: Optional[str] = None
+    ) -> AsyncGenerator[User, None]:
+        """Go through all users. A user created or deleted meanwhile may move others: see argyle.h on cursors."""
+        pages = self.pages(offset=offset, ordering=ordering)
+        try:
+            async for page in pages:
+                for user in page.results:
+                    yield user
+        finally:
+            await pages.aclose()
+
+    def __aiter__(self) -> AsyncIterator[User]:
+        """Go through all users, the newest first."""
+        return self.iterate()
+
+
+class AsyncUserPages(AsyncIterator[UserPage]):
+    """A walk over the pages of the list of users. One task at a time may use it."""
+
+    def __init__(self, client: AsyncClient, query: "dict[str, Any]") -> None:
+        """Start a walk; use :meth:`AsyncUsers.pages`."""
+        client._open()
+        self._client = client
+        self._paging = Paging(query)
+        self._ahead: "Optional[tuple[LoopQueue, _abi.QueuedCall]]" = None
+
+    async def __anext__(self) -> UserPage:
+        """Give the next page."""
+        if self._paging.failure is not None:
+            raise errors.ProtocolError(self._paging.failure)
+        if self._paging.query is None:
+            raise StopAsyncIteration
+        page = await self._page_ahead()
+        if page is None:
+            page = await self._client._run(self._operation())
+            self._paging.take(page)
+        if self._paging.query is not None:
+            try:
+                queue = self._client._queues.current()
+                self._ahead = queue, queue.start(self._client._open(), self._operation())
+            except errors.Error:
+                # The next step tells, as that page has nothing to do with it.
+                pass
+        return page
+
+    async def aclose(self) -> None:
+        """End the walk: the page that is on its way is not waited for."""
+        self._paging.query = None
+        if self._ahead is not None:
+            (queue, call), self._ahead = self._ahead, None
+            queue.cancel(call)
+
+    def _operation(self) -> Operation:
+        return _operations.list_users_of(self._paging.query or {})
+
+    async def _page_ahead(self) -> Optional[UserPage]:
+        """Give the page that is on its way, unless it fails: it is asked for again before that is an error."""
+        if self._ahead is None:
+            return None
+        (queue, call), self._ahead = self._ahead, None
+        try:
+            page = _operations.read_page(await queue.finish(call))
+            self._paging.take(page)
+        except errors.Error:
+            return None
+        return page
+
+
+class AsyncUserTokens:
+    """The operations on user tokens."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        """Make the operations of a client; use :attr:`AsyncClient.user_tokens`."""
+        self._client = client
+
+    async def create(self, user_id: str) -> UserToken:
+        """Create a token for a user, to start Argyle Link with ("Create a user token")."""
+        return await self._client._run(_operations.create_user_token(user_id))  # type: ignore[no-any-return]

@@ -1,0 +1,203 @@
+"""Many calls at once, with their results in the order in which they end."""
+
+from __future__ import annotations
+
+import select
+from collections import deque
+from collections.abc import Sized
+from dataclasses import dataclass
+from typing import (
+    Any,
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Deque,
+    Generator,
+    Generic,
+    Iterable,
+    Optional,
+    Union,
+    cast,
+)
+
+from . import errors
+from ._abi import ClientOwner, QueuedCall, QueueOwner
+from ._loops import new_queue
+from ._operations import Operation
+from .calls import Call, Value
+
+__all__ = ["BulkResult", "Progress"]
+
+#: Is told how many calls are over, and of how many where that is known.
+Progress = Callable[[int, Optional[int]], object]
+
+#: How long a wait lasts at the most: a signal that came just before it began would otherwise wait with it.
+_WAIT_MS = 500
+
+
+@dataclass(frozen=True)
+class BulkResult(Generic[Value]):
+    """What became of one call."""
+
+    #: The call, with its :attr:`argyle.Call.context`.
+    call: Call[Value]
+    #: What the client's own method returns; None where the call failed.
+    value: Optional[Value]
+    #: Why the call failed, or None where it succeeded.
+    error: Optional[errors.Error]
+
+    def result(self) -> Value:
+        """Give the value, or raise the error, as the client's own method does."""
+        if self.error is not None:
+            try:
+                raise self.error
+            finally:
+                # The error has this frame in its traceback, and would keep itself alive.
+                del self
+        return cast("Value", self.value)
+
+
+class _Run(Generic[Value]):
+    """What both kinds of bulk have in common: what is over, and how far it all is."""
+
+    def __init__(self, calls: object, progress: Optional[Progress]) -> None:
+        self.over: "Deque[BulkResult[Value]]" = deque()
+        self._progress = progress
+        self._total = len(calls) if isinstance(calls, Sized) else None
+        self._done = 0
+
+    def note(self, queued: QueuedCall) -> None:
+        """Keep what became of a call."""
+        call: Call[Value] = queued.context
+        try:
+            self.over.append(BulkResult(call, call._operation.read(queued.take_result()), None))
+        except errors.Error as error:
+            self.over.append(BulkResult(call, None, _bare(error)))
+
+    def refuse(self, call: Call[Value], error: errors.ArgumentError) -> None:
+        """Keep a call that breaks a rule of the C library's: it is over before it began."""
+        self.over.append(BulkResult(call, None, _bare(error)))
+
+    def give(self) -> BulkResult[Value]:
+        """Give what was over first."""
+        result = self.over.popleft()
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+        return result
+
+
+def _bare(error: errors.Error) -> errors.Error:
+    """Let go of the frames that an error has gone through, which would keep it alive."""
+    return error.with_traceback(None)
+
+
+def _operation(call: Any) -> Operation:
+    if not isinstance(call, Call):
+        raise TypeError(f"bulk takes calls as argyle.calls makes them, not {type(call).__name__}")
+    return call._operation
+
+
+def make(
+    client: ClientOwner, calls: Iterable[Call[Value]], in_flight: int, progress: Optional[Progress]
+) -> "Generator[BulkResult[Value], None, None]":
+    """Make calls, and wait for them."""
+    # Not within the generator, which begins with the first step only.
+    return _results(QueueOwner.new(in_flight), client, calls, in_flight, _Run(calls, progress))
+
+
+def _results(
+    queue: QueueOwner, client: ClientOwner, calls: Iterable[Call[Value]], in_flight: int, run: _Run[Value]
+) -> "Generator[BulkResult[Value], None, None]":
+    remaining = iter(calls)
+    is_exhausted = False
+    poll = select.poll()
+    poll.register(queue.descriptor(), select.POLLIN)
+    try:
+        while True:
+            while not is_exhausted and queue.count + len(run.over) < in_flight:
+                try:
+                    call = next(remaining)
+                except StopIteration:
+                    is_exhausted = True
+                    break
+                operation = _operation(call)
+                try:
+                    queue.submit(client, operation.number, operation.user_id, operation.document, call)
+                except errors.ArgumentError as error:
+                    run.refuse(call, error)
+            if not run.over:
+                if not queue.count:
+                    return
+                if not queue.drive():
+                    # Here, and not in C, where Python's signal handlers do not run.
+                    poll.poll(_WAIT_MS)
+                    continue
+                # All at once: to drive for one at a time takes twice as long.
+                for queued in iter(queue.next, None):
+                    run.note(queued)
+            yield run.give()
+    finally:
+        try:
+            queue.cancel_all()
+        except errors.Error:
+            # As in a forked child, where there is nothing to be ended, and something else on its way to be raised.
+            pass
+
+
+def make_async(
+    client: ClientOwner,
+    calls: "Union[Iterable[Call[Value]], AsyncIterable[Call[Value]]]",
+    in_flight: int,
+    progress: Optional[Progress],
+) -> "AsyncGenerator[BulkResult[Value], None]":
+    """Make calls in an event loop."""
+    return _results_async(client, calls, in_flight, _Run(calls, progress))
+
+
+async def _results_async(
+    client: ClientOwner,
+    calls: "Union[Iterable[Call[Value]], AsyncIterable[Call[Value]]]",
+    in_flight: int,
+    run: _Run[Value],
+) -> "AsyncGenerator[BulkResult[Value], None]":
+    waiter: Any = None
+
+    def deliver(queued: QueuedCall) -> None:
+        run.note(queued)
+        if waiter is not None:
+            queue.wake(waiter)
+
+    queue = new_queue(in_flight, deliver)
+    is_slow = isinstance(calls, AsyncIterable)
+    remaining = calls.__aiter__() if isinstance(calls, AsyncIterable) else _in_a_loop(calls)
+    is_exhausted = False
+    try:
+        while True:
+            # What is over does not wait for calls that are themselves waited for.
+            while not is_exhausted and queue.count + len(run.over) < in_flight and not (is_slow and run.over):
+                try:
+                    call = await remaining.__anext__()
+                except StopAsyncIteration:
+                    is_exhausted = True
+                    break
+                try:
+                    queue.submit(client, _operation(call), call)
+                except errors.ArgumentError as error:
+                    run.refuse(call, error)
+            if run.over:
+                yield run.give()
+            elif queue.count:
+                waiter = queue.new_waiter()
+                await queue.wait(waiter)
+            else:
+                return
+    finally:
+        waiter = None
+        queue.close()
+
+
+async def _in_a_loop(calls: Iterable[Call[Value]]) -> AsyncIterator[Call[Value]]:
+    for call in calls:
+        yield call

@@ -1,0 +1,84 @@
+"""Calls that are described now and made later, by ``client.bulk``.
+
+::
+
+    calls = (argyle.calls.create_user(external_metadata=row, context=row) for row in rows)
+    for result in client.bulk(calls):
+        print(result.call.context, result.error or result.value.id)
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Optional, TypeVar
+
+from . import _operations
+from ._operations import UNSET, Operation
+from .models import NewUser, User, UserPage, UserToken
+
+__all__ = [
+    "Call",
+    "create_user",
+    "create_user_token",
+    "delete_user",
+    "get_user",
+    "list_users",
+    "update_user",
+]
+
+Value = TypeVar("Value", covariant=True)
+
+
+class Call(Generic[Value]):
+    """A call that any client can make, any number of times."""
+
+    __slots__ = ("_operation", "context", "name", "user_id")
+
+    def __init__(self, name: str, user_id: Optional[str], operation: Operation, context: Any) -> None:
+        """Describe a call; use the functions of this module."""
+        self._operation = operation
+        #: The name of the function that made it.
+        self.name = name
+        #: The user it is about, where it is about one.
+        self.user_id = user_id
+        #: What the program wants to find again beside the result.
+        self.context = context
+
+    def __repr__(self) -> str:
+        """Show what is called and for which user: metadata and contexts may be personal data."""
+        return f"<argyle.Call {self.name}>" if self.user_id is None else f"<argyle.Call {self.name} {self.user_id!r}>"
+
+
+def create_user(*, external_metadata: Any = UNSET, context: Any = None) -> Call[NewUser]:
+    """Describe ``client.users.create``."""
+    return Call("create_user", None, _operations.create_user(external_metadata), context)
+
+
+def get_user(user_id: str, *, context: Any = None) -> Call[User]:
+    """Describe ``client.users.get``."""
+    return Call("get_user", user_id, _operations.get_user(user_id), context)
+
+
+def update_user(user_id: str, *, external_metadata: Any, context: Any = None) -> Call[User]:
+    """Describe ``client.users.update``."""
+    return Call("update_user", user_id, _operations.update_user(user_id, external_metadata), context)
+
+
+def list_users(
+    *,
+    limit: Optional[int] = None,
+    offset: Optional[int] = None,
+    ordering: Optional[str] = None,
+    context: Any = None,
+) -> Call[UserPage]:
+    """Describe ``client.users.list``."""
+    return Call("list_users", None, _operations.list_users(limit, offset, ordering), context)
+
+
+def delete_user(user_id: str, *, context: Any = None) -> Call[None]:
+    """Describe ``client.users.delete``."""
+    return Call("delete_user", user_id, _operations.delete_user(user_id), context)
+
+
+def create_user_token(user_id: str, *, context: Any = None) -> Call[UserToken]:
+    """Describe ``client.user_tokens.create``."""
+    return Call("create_user_token", user_id, _operations.create_user_token(user_id), context)
