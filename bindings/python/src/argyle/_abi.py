@@ -368,14 +368,22 @@ class _Owner:
     """Something of the library's that is released once nothing refers to it.
 
     Not at the end of the interpreter, when another thread may still be using it.
+
+    Where it is part of a cycle, Python releases it before it ends generators and coroutines of the same cycle, which
+    may still use it: the pointer is NULL for them, which the library refuses.
     """
 
     __slots__ = ("__weakref__", "library", "pointer")
 
     def __init__(self, library: Library, pointer: int, free: Callable[[int], None]) -> None:
         self.library = library
-        self.pointer = pointer
-        weakref.finalize(self, free, pointer).atexit = False
+        self.pointer = c_void_p(pointer)
+        weakref.finalize(self, _release, free, self.pointer).atexit = False
+
+
+def _release(free: "Callable[[Optional[int]], None]", pointer: c_void_p) -> None:
+    address, pointer.value = pointer.value, None
+    free(address)
 
 
 class ClientOwner(_Owner):
