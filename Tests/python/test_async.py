@@ -17,8 +17,8 @@ from typing import Any, Callable
 from urllib.parse import parse_qs, urlsplit
 
 import argyle
-from argyle import _abi
 import pytest
+from argyle import _abi
 from conftest import KEY_ID, KEY_SECRET, Faults
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -290,6 +290,20 @@ def test_client_is_released(sandbox_url: str, run: Run) -> None:
         assert sum(isinstance(thing, _abi._Owner) for thing in gc.get_objects()) <= before + 2
 
     run(main)
+
+
+def test_what_is_not_awaited(sandbox_url: str) -> None:
+    """A call that nobody awaits is not made."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+            client.users.list().close()
+            client.users.pages()
+            client.users.iterate()
+            client.bulk([argyle.calls.list_users()])
+            assert client._queues.current().count == 0
+
+    asyncio.run(main())
 
 
 # ---------------------------------------------------------------- Loops and processes

@@ -349,10 +349,12 @@ _interrupt = _Interrupt()
 
 def _note(level: int, message: bytes, fields: int, _: object) -> None:
     """Hand a record to the standard library's log."""
-    from ._log import note
+    from ._log import is_wanted, note
 
     try:
-        note(level, message.decode(), _python(library(), fields))
+        # Most records are of a level that most programs do not take, and to read the fields takes a while.
+        if is_wanted(level):
+            note(level, message.decode(), _python(library(), fields))
     except Exception:
         # There is nobody to raise it to, and a log that fails is not to end a call.
         pass
@@ -375,7 +377,7 @@ class _Owner:
 
     __slots__ = ("__weakref__", "library", "pointer")
 
-    def __init__(self, library: Library, pointer: int, free: Callable[[int], None]) -> None:
+    def __init__(self, library: Library, pointer: int, free: "Callable[[Optional[int]], None]") -> None:
         self.library = library
         self.pointer = c_void_p(pointer)
         weakref.finalize(self, _release, free, self.pointer).atexit = False

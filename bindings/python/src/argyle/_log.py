@@ -14,6 +14,11 @@ def is_heard() -> bool:
     return _logger.hasHandlers() and _logger.isEnabledFor(logging.WARNING)
 
 
+def is_wanted(level: int) -> bool:
+    """Whether anybody takes records of a level, one of the C library's."""
+    return _logger.isEnabledFor(_levels.get(level, logging.WARNING))
+
+
 def note(level: int, message: str, fields: "dict[str, Any]") -> None:
     """Log a record; its fields are attributes of the log record, under ``argyle``."""
     _logger.log(_levels.get(level, logging.WARNING), "%s", message, extra={"argyle": fields})
