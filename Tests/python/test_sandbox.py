@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import ssl
 import subprocess
@@ -70,6 +71,15 @@ def test_client_options() -> None:
         assert raised.value.attempts == 1
         with pytest.raises(argyle.ArgumentError, match="timeout_ms"):
             sandbox.client(timeout_ms=-1)
+
+
+def test_async_client(argyle_sandbox: argyle.Sandbox) -> None:
+    async def create() -> str:
+        async with argyle_sandbox.async_client(max_retries=0) as client:
+            return (await client.users.create()).id
+
+    created = asyncio.run(create())
+    assert [created] == [user.id for user in argyle_sandbox.client().users]
 
 
 def test_database(tmp_path: Path) -> None:

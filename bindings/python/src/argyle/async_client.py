@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from ._options import Options
+    from ._options import Changes, Options
     from .bulk import BulkResult, Progress
     from .calls import Call, Value
 
@@ -42,7 +42,7 @@ class AsyncClient:
         self._owner: Optional[_abi.ClientOwner] = _abi.ClientOwner.new(given)
         self._queues = LoopQueues(max_in_flight)
 
-    def with_options(self, **overrides: Unpack[Options]) -> AsyncClient:
+    def with_options(self, **overrides: Unpack[Changes]) -> AsyncClient:
         """Make a client like this one, with some options changed, that shares its connections.
 
         It is cheap: make one for the time-outs of a single call.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._options import Options
+    from .async_client import AsyncClient
 
 __all__ = ["Fault", "Sandbox", "SandboxOptions"]
 
@@ -105,6 +106,13 @@ class Sandbox:
         """Make a client for it."""
         options.setdefault("base_url", self.url)
         return Client(self.key_id, self.key_secret, **options)
+
+    def async_client(self, **options: Unpack[Options]) -> AsyncClient:
+        """Make an asynchronous client for it."""
+        from .async_client import AsyncClient
+
+        options.setdefault("base_url", self.url)
+        return AsyncClient(self.key_id, self.key_secret, **options)
 
     def stop(self) -> None:
         """Stop it: requests in flight have some five seconds to end. Stopping again does nothing."""
