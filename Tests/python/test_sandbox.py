@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,26 @@ def test_stops_once_nothing_refers_to_it() -> None:
     gc.collect()
     assert gone() is None
     assert not answers(url)
+
+
+def test_is_used_by_what_ends_after_it() -> None:
+    seen: list[str] = []
+
+    def use(sandbox: argyle.Sandbox) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            sandbox.stop()
+            seen.append(sandbox.url)
+
+    sandbox = argyle.Sandbox()
+    user = use(sandbox)
+    next(user)
+    # In a cycle, Python ends the generator after what the sandbox holds was released.
+    sandbox.__dict__["user"] = user
+    del sandbox, user
+    gc.collect()
+    assert seen == [""]
 
 
 def test_key() -> None:

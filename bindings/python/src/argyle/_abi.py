@@ -681,9 +681,9 @@ class SandboxOwner:
                 raise errors.SandboxError(self._sandbox.error_message(error).decode())
             finally:
                 self._sandbox.error_free(error)
-        self._pointer = pointer
+        self._pointer = c_void_p(pointer)
         # At the end of the interpreter too, so that its database is closed.
-        weakref.finalize(self, self._sandbox.free, pointer)
+        weakref.finalize(self, _release, self._sandbox.free, self._pointer)
 
     @property
     def url(self) -> str:
