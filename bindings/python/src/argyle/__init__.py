@@ -12,10 +12,10 @@ What is named here is loaded with its first use.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ._version import __version__
 
+# That of typing, whose import takes longer than all else here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import calls
     from ._options import Options
@@ -128,17 +128,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import what is asked for."""
-    from importlib import import_module
+if not TYPE_CHECKING:
+    # Type checkers would take any name for one of ours.
+    def __getattr__(name):
+        """Import what is asked for."""
+        from importlib import import_module
 
-    module = _module_of.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    loaded = import_module(f".{module}", __name__)
-    value = loaded if module == name else getattr(loaded, name)
-    globals()[name] = value
-    return value
+        module = _module_of.get(name)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        loaded = import_module(f".{module}", __name__)
+        value = loaded if module == name else getattr(loaded, name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> "list[str]":

@@ -11,9 +11,11 @@ import os
 import sys
 import threading
 import weakref
-from ctypes import POINTER, c_char_p, c_int, c_longlong, c_size_t, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_int, c_longlong, c_size_t, c_void_p
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Optional
+from threading import get_ident
+from typing import Any, Callable, Generator, Optional, Union
 
 from . import errors
 from ._json import dumps, loads
@@ -103,17 +105,10 @@ def _check_version(name: str, place: str, library: ctypes.CDLL) -> None:
 
 
 def _check_interpreter() -> None:
-    """Refuse sub-interpreters, which ctypes' callbacks do not know."""
-    try:
-        import _interpreters  # type: ignore[import-not-found]
-    except ImportError:
-        try:
-            import _xxsubinterpreters as _interpreters  # type: ignore[import-not-found]
-        except ImportError:
-            return
-    current = _interpreters.get_current()
-    main = _interpreters.get_main()
-    if (current[0] if isinstance(current, tuple) else current) != (main[0] if isinstance(main, tuple) else main):
+    """Refuse sub-interpreters: ctypes' callbacks would run in another one."""
+    current, main = ctypes.pythonapi.PyInterpreterState_Get, ctypes.pythonapi.PyInterpreterState_Main
+    current.restype = main.restype = c_void_p
+    if current() != main():
         raise errors.LibraryError("argyle works in the main interpreter only")
 
 
@@ -253,13 +248,16 @@ def _taken(library: Library, error: c_void_p) -> errors.Error:
 class _Value:
     """A value of jansson's for the time of a call."""
 
-    def __init__(self, library: Library, value: Any) -> None:
+    def __init__(self, library: Library, name: str, value: Any) -> None:
         self._library = library
-        text = dumps(value)
+        try:
+            text = dumps(value)
+        except (TypeError, ValueError) as failure:
+            raise errors.ArgumentError(f"{name} is not JSON: {failure}") from None
         # JSON_DECODE_ANY and JSON_ALLOW_NUL.
         self.pointer = library.json_loadb(text, len(text), 0x4 | 0x10, None)
         if not self.pointer:
-            raise errors.ArgumentError("the value cannot be held by jansson")
+            raise errors.ArgumentError(f"{name} cannot be held by jansson")
 
     def __enter__(self) -> "Optional[int]":
         return self.pointer  # type: ignore[no-any-return]
@@ -307,44 +305,83 @@ def text_argument(name: str, text: object) -> bytes:
 
 
 class _Interrupt:
-    """Lets Python's signal handlers run while the main thread waits in C.
+    """Lets Python's signal handlers run while the main thread waits in C, and takes the log's records meanwhile.
 
-    It is a generator's ``__next__`` that C calls, not a function: a signal handler, and so KeyboardInterrupt, may
-    come with the first instruction that runs, which for a function is before its ``try``, but for a generator that
-    goes on is within it.
+    C calls a generator that goes on, not a function: a signal handler, and so KeyboardInterrupt, may come with the
+    first instruction that runs, which for a function is before its ``try``, and for a generator within it. What ctypes
+    calls cannot raise: the exception would be lost. So it is kept here, and ends the call.
     """
 
     def __init__(self) -> None:
         self._exception: Optional[BaseException] = None
-        self._generator = self._answers()
+        self._level = 0
+        self._message: Optional[bytes] = None
+        self._generator: Any = self._answers()
         next(self._generator)
         self.function = _InterruptFunction(self._generator.__next__)
+        # Of what is written in C, ``max`` gives each of several arguments to a function of one argument.
+        self.log_function = _LogFunction(partial(max, key=self._generator.send))
 
-    def _answers(self) -> Any:
-        answer = 0
+    def _answers(self) -> "Generator[bool, Any, None]":
+        # A loop's jump back is where signal handlers run, too: each is within a ``try`` but for the outermost, which
+        # is reached by the second of two exceptions at once.
         while True:
             try:
-                yield answer
-                answer = 0
-            except GeneratorExit:
-                return
+                while True:
+                    try:
+                        while True:
+                            argument = yield self._exception is not None
+                            if argument is not None:
+                                self._log(argument)
+                    except GeneratorExit:
+                        return
+                    except BaseException as exception:
+                        self._exception = exception
+                        self._message = None
             except BaseException as exception:
                 self._exception = exception
-                answer = 1
+
+    def _log(self, argument: "Union[int, bytes]") -> None:
+        """Take the next argument of a log function's: the level, the message, the fields."""
+        if isinstance(argument, bytes):
+            self._message = argument
+        elif self._message is None:
+            self._level = argument
+        else:
+            message, self._message = self._message, None
+            _note(self._level, message, argument, None)
 
     @property
     def is_busy(self) -> bool:
-        """Whether a signal handler is running, which itself may wait in C."""
-        return bool(self._generator.gi_running)
+        """Whether a signal handler is running, or a log's, which itself may wait in C."""
+        return self._generator.gi_running  # type: ignore[no-any-return]
 
-    def take(self) -> Optional[BaseException]:
-        """Give what a signal handler has raised, once."""
-        exception, self._exception = self._exception, None
-        return exception
+    @property
+    def is_set(self) -> bool:
+        """Whether a signal handler has raised an exception."""
+        return self._exception is not None
+
+    def check(self) -> None:
+        """Raise what a signal handler has raised, once."""
+        if self._exception is not None:
+            exception, self._exception = self._exception, None
+            try:
+                raise exception
+            finally:
+                # The exception refers to this frame.
+                del exception
 
 
 #: Python runs its signal handlers in the main thread only, so that one for all clients will do.
 _interrupt = _Interrupt()
+
+
+def _own_interrupt() -> Optional[_Interrupt]:
+    """Give what lets signal handlers run while this thread waits; None where it is not the main thread."""
+    if get_ident() != threading.main_thread().ident:
+        return None
+    # A signal handler that itself waits can be interrupted by another one.
+    return _Interrupt() if _interrupt.is_busy else _interrupt
 
 
 def _note(level: int, message: bytes, fields: int, _: object) -> None:
@@ -402,7 +439,7 @@ class ClientOwner(_Owner):
         """Make a client of options as the C library has them."""
         functions = library()
         error = c_void_p()
-        with _Value(functions, options) as value:
+        with _Value(functions, "an option", options) as value:
             pointer = functions.client_new(value, error)
         if not pointer:
             raise _taken(functions, error)
@@ -411,38 +448,43 @@ class ClientOwner(_Owner):
     def changed(self, overrides: "dict[str, Any]") -> "ClientOwner":
         """Make a client like this one with some options changed."""
         error = c_void_p()
-        with _Value(self.library, overrides) as value:
+        with _Value(self.library, "an option", overrides) as value:
             pointer = self.library.client_with(self.pointer, value, error)
         if not pointer:
             raise _taken(self.library, error)
         return ClientOwner(self.library, pointer)
 
-    def variant(self, interruptible: bool, logging: bool) -> _Owner:
+    def variant(self, interrupt: Optional[_Interrupt], logging: bool) -> _Owner:
         """Give the client in a form that can be interrupted, or that logs."""
-        if not interruptible and not logging:
+        if interrupt is None and not logging:
             return self
-        variant = self._variants.get((interruptible, logging))
+        if interrupt is not None and interrupt is not _interrupt:
+            return self._make_variant(interrupt, logging)
+        kind = interrupt is not None, logging
+        variant = self._variants.get(kind)
         if variant is None:
-            variant = self._make_variant(interruptible, logging)
-            variant = self._variants.setdefault((interruptible, logging), variant)
+            variant = self._variants.setdefault(kind, self._make_variant(interrupt, logging))
         return variant
 
-    def _make_variant(self, interruptible: bool, logging: bool) -> _Owner:
+    def _make_variant(self, interrupt: Optional[_Interrupt], logging: bool) -> _Owner:
         library = self.library
-        base = self.variant(interruptible, False) if logging else self
+        variant: _Owner = self
         error = c_void_p()
+        if interrupt is not None:
+            pointer = library.client_with_interrupt(variant.pointer, interrupt.function, None, error)
+            if not pointer:
+                raise _taken(library, error)
+            variant = _Owner(library, pointer, library.client_free)
         if logging:
-            pointer = library.client_with_log(base.pointer, _note_function, None, error)
-        else:
-            pointer = library.client_with_interrupt(base.pointer, _interrupt.function, None, error)
-        if not pointer:
-            raise _taken(library, error)
-        return _Owner(library, pointer, library.client_free)
+            function = _note_function if interrupt is None else interrupt.log_function
+            pointer = library.client_with_log(variant.pointer, function, None, error)
+            if not pointer:
+                raise _taken(library, error)
+            variant = _Owner(library, pointer, library.client_free)
+        return variant
 
-    def for_blocking(self) -> _Owner:
-        """Give the form for calls that block this thread."""
-        is_main = threading.get_ident() == threading.main_thread().ident
-        return self.variant(is_main and not _interrupt.is_busy, _is_logging())
+
+_log: Any = None
 
 
 _is_heard: Optional[Callable[[], bool]] = None
@@ -464,14 +506,20 @@ def _is_logging() -> bool:
 def _new_call(client: _Owner, operation: int, user_id: Optional[bytes], document: Optional[bytes]) -> int:
     error = c_void_p()
     size = 0 if document is None else len(document)
-    call = client.library.call_new_text(client.pointer, operation, user_id, document, size, error)
+    call = client.library.call_new_text(client.pointer, operation, user_id, document, size, byref(error))
     if not call:
         raise _taken(client.library, error)
     return call  # type: ignore[no-any-return]
 
 
+# What ctypes.string_at does, at half the time.
+_bytes_at: Any = ctypes.pythonapi.PyBytes_FromStringAndSize
+_bytes_at.restype = ctypes.py_object
+_bytes_at.argtypes = (c_void_p, c_size_t)
+
+
 def _body(library: Library, call: int) -> bytes:
-    return ctypes.string_at(library.call_body_text(call), library.call_body_size(call))
+    return _bytes_at(library.call_body_text(call), library.call_body_size(call))  # type: ignore[no-any-return]
 
 
 def run(
@@ -479,56 +527,64 @@ def run(
 ) -> bytes:
     """Make a call and wait for the body of its answer."""
     library = client.library
-    call = _new_call(client.for_blocking(), operation, user_id, document)
+    interrupt = _own_interrupt()
+    call = _new_call(client.variant(interrupt, _is_logging()), operation, user_id, document)
     try:
         error = c_void_p()
-        if library.call_run(call, error) != 0:
-            failure = _taken(library, error)
-            raise _interrupt_or(failure)
+        failed = library.call_run(call, byref(error))
+        if interrupt is not None and interrupt.is_set:
+            library.error_free(error)
+            interrupt.check()
+        if failed:
+            raise _taken(library, error)
         return _body(library, call)
     finally:
         library.call_free(call)
 
 
-def _interrupt_or(failure: errors.Error) -> BaseException:
-    """Give what a signal handler has raised in the place of the cancellation that it caused."""
-    if isinstance(failure, errors.CancelledError) and threading.get_ident() == threading.main_thread().ident:
-        return _interrupt.take() or failure
-    return failure
-
-
 class CursorOwner(_Owner):
     """A walk over the pages of a list."""
 
-    __slots__ = ()
+    __slots__ = ("_interrupt",)
+
+    _interrupt: _Interrupt
 
     @classmethod
     def new(cls, client: ClientOwner, query: "dict[str, Any]") -> "CursorOwner":
         """Start a walk."""
         functions = client.library
         error = c_void_p()
-        with _Value(functions, query) as value:
-            pointer = functions.cursor_new(client.for_blocking().pointer, value, error)
+        # Of its own, for the thread that goes on with it may be another than the one that starts it.
+        interrupt = _Interrupt()
+        # Held until the cursor is made.
+        variant = client.variant(interrupt, _is_logging())
+        with _Value(functions, "the query", query) as value:
+            pointer = functions.cursor_new(variant.pointer, value, byref(error))
         if not pointer:
             raise _taken(functions, error)
-        return cls(functions, pointer, functions.cursor_free)
+        cursor = cls(functions, pointer, functions.cursor_free)
+        cursor._interrupt = interrupt
+        return cursor
 
     def next_page(self) -> Optional[bytes]:
         """Wait for the next page's text; None at the end."""
         size = c_size_t()
         error = c_void_p()
-        text = self.library.cursor_next_page_text(self.pointer, size, error)
+        text = self.library.cursor_next_page_text(self.pointer, byref(size), byref(error))
+        if self._interrupt.is_set:
+            self.library.error_free(error)
+            self._interrupt.check()
         if text:
             return ctypes.string_at(text, size.value)
         if error:
-            raise _interrupt_or(_taken(self.library, error))
+            raise _taken(self.library, error)
         return None
 
 
 class QueuedCall:
     """A call in a queue, and what became of it."""
 
-    __slots__ = ("_pointer", "error", "body", "context")
+    __slots__ = ("_pointer", "body", "context", "error")
 
     def __init__(self, pointer: int, context: Any) -> None:
         self._pointer: Optional[int] = pointer
@@ -563,7 +619,7 @@ class QueueOwner(_Owner):
         """Make a queue that has so many calls under way at the most."""
         functions = library()
         error = c_void_p()
-        with _Value(functions, {"max_in_flight": max_in_flight}) as value:
+        with _Value(functions, "max_in_flight", {"max_in_flight": max_in_flight}) as value:
             pointer = functions.queue_new(value, error)
         if not pointer:
             raise _taken(functions, error)
@@ -579,7 +635,7 @@ class QueueOwner(_Owner):
     ) -> QueuedCall:
         """Hand over a call, which begins when the queue is driven."""
         functions = self.library
-        pointer = _new_call(client.variant(False, _is_logging()), operation, user_id, document)
+        pointer = _new_call(client.variant(None, _is_logging()), operation, user_id, document)
         error = c_void_p()
         if functions.queue_submit(self.pointer, pointer, None, error) != 0:
             functions.call_free(pointer)
@@ -674,7 +730,7 @@ class SandboxOwner:
         functions = library()
         self._sandbox = sandbox_library()
         error = c_void_p()
-        with _Value(functions, options) as value:
+        with _Value(functions, "an option", options) as value:
             pointer = self._sandbox.start(value, error)
         if not pointer:
             try:

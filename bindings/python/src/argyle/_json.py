@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn, Union
+from typing import Any, NoReturn
 
 try:
     import orjson
@@ -19,17 +19,22 @@ def _refuse(constant: str) -> NoReturn:
 _decoder = json.JSONDecoder(parse_constant=_refuse)
 _encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
+# All digits as zeros; a run of 19 may be an integer beyond 64 bits.
+_DIGITS = bytes(ord("0") if chr(byte).isdecimal() else byte for byte in range(256))
+_MANY = b"0" * 19
 
-def loads(text: Union[bytes, str]) -> Any:
+
+def loads(text: bytes) -> Any:
     """Read a JSON text; a ValueError says what is wrong with it."""
-    if orjson is not None:
+    # orjson would round such an integer to a float.
+    if orjson is not None and _MANY not in text.translate(_DIGITS):
         try:
             return orjson.loads(text)
         except ValueError:
             # It refuses a little that the standard library takes, such as lone surrogates.
             pass
     try:
-        return _decoder.decode(text if isinstance(text, str) else str(text, "utf-8", "surrogatepass"))
+        return _decoder.decode(str(text, "utf-8", "surrogatepass"))
     except RecursionError:
         raise ValueError("the JSON is nested too deeply for Python") from None
 

@@ -11,7 +11,7 @@ _levels = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING}
 
 def is_heard() -> bool:
     """Whether anybody takes records."""
-    return _logger.hasHandlers() and _logger.isEnabledFor(logging.WARNING)
+    return _logger.isEnabledFor(logging.WARNING) and _logger.hasHandlers()
 
 
 def is_wanted(level: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, NoReturn, Optional
 
 from . import _abi, _operations, errors
 from ._operations import UNSET, Operation
@@ -27,6 +27,9 @@ class Client:
     It is a context manager; :meth:`close` and the end of a ``with`` block release its connections.
     """
 
+    #: None once it is closed, and before it is made.
+    _owner: Optional[_abi.ClientOwner] = None
+
     def __init__(self, key_id: str, key_secret: str, **options: Unpack[Options]) -> None:
         """Make a client, which opens no connection yet.
 
@@ -35,7 +38,7 @@ class Client:
         given = client_options(options)
         given["key_id"] = key_id
         given["key_secret"] = key_secret
-        self._owner: Optional[_abi.ClientOwner] = _abi.ClientOwner.new(given)
+        self._owner = _abi.ClientOwner.new(given)
 
     def with_options(self, **overrides: Unpack[Changes]) -> Client:
         """Make a client like this one, with some options changed, that shares its connections.
@@ -90,6 +93,10 @@ class Client:
     ) -> None:
         """Close the client."""
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be copied and pickled."""
+        raise TypeError("a client holds connections and a key, and cannot be copied or pickled")
 
     def __repr__(self) -> str:
         """Show nothing of the key."""
