@@ -1,12 +1,14 @@
-"""What the tests of the Python package share: a sandbox, and clients for it."""
+"""What the tests of the Python package share: a sandbox, clients for it, and the count of what C has not released."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
 import subprocess
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,35 @@ from argyle import _abi
 ROOT = Path(__file__).resolve().parents[2]
 KEY_ID = "test-key"
 KEY_SECRET = "canary-secret-5f2c"
+
+
+class Sandbox:
+    """A sandbox in a process of its own, and its control."""
+
+    def __init__(self, url: str) -> None:
+        """Control the sandbox at an address."""
+        self.url = url
+
+    def control(self, method: str, path: str, document: Any = None) -> Any:
+        """Ask the sandbox for something that Argyle does not have."""
+        data = None if document is None else json.dumps(document).encode()
+        request = urllib.request.Request(f"{self.url}/_sandbox{path}", data, {"Content-Type": "application/json"})
+        request.method = method
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            body = answer.read()
+        return json.loads(body) if body else None
+
+    def fault(self, **fault: Any) -> None:
+        """Let something go wrong with the next requests."""
+        self.control("POST", "/faults", fault)
+
+    def clear_faults(self) -> None:
+        """Let nothing go wrong, and end the delays that have begun."""
+        self.control("DELETE", "/faults")
+
+    def seed(self, count: int) -> None:
+        """Add so many users."""
+        self.control("POST", "/users", {"count": count, "seed": 1})
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +70,18 @@ def sandbox_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def client(sandbox_url: str) -> Iterator[argyle.Client]:
-    """A client for the sandbox that repeats nothing."""
-    with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url, max_retries=0) as client:
+def sandbox(sandbox_url: str) -> Iterator[Sandbox]:
+    """A sandbox without users and faults."""
+    sandbox = Sandbox(sandbox_url)
+    sandbox.control("DELETE", "")
+    yield sandbox
+    sandbox.control("DELETE", "")
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[argyle.Client]:
+    """A client for an empty sandbox that repeats nothing."""
+    with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox.url, max_retries=0) as client:
         yield client
 
 
@@ -72,14 +112,95 @@ def faults(sandbox_url: str) -> Iterator[Faults]:
         faults.clear()
 
 
-def _alive() -> set[int]:
-    gc.collect()
-    return {id(thing) for thing in gc.get_objects() if isinstance(thing, (_abi._Owner, _abi.QueuedCall))}
+class Alive:
+    """What C has handed out and not got back: each function that makes or frees something is counted.
+
+    Those that a queue takes over are its own to free, and come back with argyle_queue_next.
+    """
+
+    makers = {
+        "client_new": "client",
+        "client_with": "client",
+        "client_with_interrupt": "client",
+        "client_with_log": "client",
+        "call_new_text": "call",
+        "cursor_new": "cursor",
+        "queue_new": "queue",
+        "token_claims": "json",
+        "json_loadb": "json",
+    }
+    freers = {
+        "client_free": "client",
+        "call_free": "call",
+        "cursor_free": "cursor",
+        "queue_free": "queue",
+        "json_decref": "json",
+        "error_free": "error",
+    }
+
+    def __init__(self, library: _abi.Library) -> None:
+        """Watch a library."""
+        self.pointers: Counter[tuple[str, int]] = Counter()
+        #: The queues that calls were handed over to.
+        self.queued: dict[int, int] = {}
+        self.library = library
+        for name, function in list(vars(library).items()):
+            if name not in self.freers and callable(function):
+                setattr(library, name, self._maker(name, function))
+        for name, kind in self.freers.items():
+            setattr(library, name, self._freer(kind, getattr(library, name)))
+
+    def _maker(self, name: str, function: Any) -> Any:
+        kind = self.makers.get(name)
+
+        def call(*arguments: Any) -> Any:
+            result = function(*arguments)
+            if kind is not None and result:
+                self.pointers[kind, result] += 1
+            elif name == "queue_submit" and result == 0:
+                self.queued[arguments[1]] = getattr(arguments[0], "value", arguments[0])
+                self.pointers["call", arguments[1]] -= 1
+            elif name == "queue_next" and result:
+                del self.queued[result]
+                self.pointers["call", result] += 1
+            # The last argument of each function that can fail.
+            error = getattr(arguments[-1], "_obj", arguments[-1]) if arguments else None
+            if isinstance(error, ctypes.c_void_p) and error.value:
+                self.pointers["error", error.value] += 1
+            return result
+
+        return call
+
+    def _freer(self, kind: str, function: Any) -> Any:
+        def call(pointer: Any) -> None:
+            address = getattr(pointer, "value", pointer)
+            if kind == "queue":
+                self.queued = {call: queue for call, queue in self.queued.items() if queue != address}
+            if kind == "call" and address in self.queued:
+                del self.queued[address]
+            elif address:
+                self.pointers[kind, address] -= 1
+            function(pointer)
+
+        return call
+
+    def left(self) -> "list[tuple[str, int]]":
+        """Give what was not released, or released once too often."""
+        return [what for what, count in self.pointers.items() if count] + [("queued", call) for call in self.queued]
+
+
+@pytest.fixture(scope="session")
+def _alive() -> Alive:
+    """Count from here on what C hands out."""
+    return Alive(_abi.library())
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays_alive() -> Iterator[None]:
-    """No client, queue or call of the library's outlives a test."""
-    before = _alive()
+def nothing_stays_alive(_alive: Alive) -> Iterator[None]:
+    """No object of C's outlives the test that made it."""
     yield
-    assert _alive() <= before
+    gc.collect()
+    left = _alive.left()
+    _alive.pointers.clear()
+    _alive.queued.clear()
+    assert not left

@@ -1,0 +1,249 @@
+"""Every operation of the blocking client, against a sandbox."""
+
+from __future__ import annotations
+
+import os
+import threading
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import argyle
+import pytest
+from conftest import KEY_ID, KEY_SECRET, Sandbox
+
+ABSENT = "00000000-0000-0000-0000-000000000000"
+
+
+def test_create_without_metadata(client: argyle.Client) -> None:
+    """A new user has an id, a token, and no metadata."""
+    created = client.users.create()
+    assert isinstance(created, argyle.NewUser)
+    assert created.claims["user_id"] == created.id
+    assert created.expires_at is not None and created.expires_at.tzinfo is timezone.utc
+    assert client.users.get(created.id).external_metadata == {}
+
+
+def test_create_get_update_delete(client: argyle.Client) -> None:
+    """The life of a user."""
+    created = client.users.create(external_metadata={"group": "A"})
+    user = client.users.get(created.id)
+    assert isinstance(user, argyle.User)
+    assert user.id == created.id
+    assert user.external_metadata == {"group": "A"}
+    assert user.employers_connected == [] and user.data_providers_connected == []
+    assert user.created_at is not None
+    assert abs(datetime.now(timezone.utc) - user.created_at) < timedelta(minutes=10)
+    updated = client.users.update(created.id, external_metadata=["B", None])
+    assert updated.external_metadata == ["B", None]
+    assert updated != user and client.users.get(created.id) == updated
+    assert client.users.delete(created.id) is None  # type: ignore[func-returns-value]
+    with pytest.raises(argyle.NotFoundError):
+        client.users.get(created.id)
+    with pytest.raises(argyle.NotFoundError):
+        client.users.delete(created.id)
+
+
+def test_user_token(client: argyle.Client) -> None:
+    """A token names its user, and tells when it expires."""
+    created = client.users.create()
+    token = client.user_tokens.create(created.id)
+    assert isinstance(token, argyle.UserToken)
+    assert token.claims["user_id"] == created.id
+    assert isinstance(token.refresh, str) and token.refresh != token.access
+    assert token.expires_at == datetime.fromtimestamp(token.claims["exp"], timezone.utc)
+    with pytest.raises(argyle.InvalidRequestError) as caught:
+        client.user_tokens.create(ABSENT)
+    assert caught.value.status == 400
+
+
+def test_list(sandbox: Sandbox, client: argyle.Client) -> None:
+    """A page has as many users as were asked for, in the order that was asked for."""
+    sandbox.seed(25)
+    page = client.users.list()
+    assert isinstance(page, argyle.UserPage)
+    assert len(page) == 10 and page.count == 25 and page.next is not None and page.previous is None
+    oldest = client.users.list(limit=25, ordering="created_at")
+    newest = client.users.list(limit=25, ordering="-created_at")
+    assert [user.id for user in oldest] == [user.id for user in reversed(newest.results)]
+    assert client.users.list(limit=5, offset=20, ordering="created_at").results == oldest.results[20:]
+    assert oldest.next is None
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"limit": 0}, {"limit": "10"}, {"limit": 1.5}, {"limit": True}, {"offset": -1}, {"offset": 2**53}]
+    + [{"ordering": "id"}, {"ordering": 1}, {"limit": object()}, {"limit": float("nan")}],
+)
+def test_list_arguments(client: argyle.Client, query: Any) -> None:
+    """The core's rules for a query are told as argument errors, of a page as of a walk."""
+    (name,) = query
+    for ask in (client.users.list, client.users.pages):
+        with pytest.raises(argyle.ArgumentError, match=f"{name}|query") as caught:
+            ask(**query)
+        assert isinstance(caught.value, ValueError)
+        assert caught.value.__cause__ is None and caught.value.attempts == 0
+
+
+def test_iterate(sandbox: Sandbox, client: argyle.Client) -> None:
+    """A walk gives every user once, page after page."""
+    sandbox.seed(450)
+    ids = [user.id for user in client.users]
+    assert len(ids) == len(set(ids)) == 450
+    assert [user.id for user in client.users.iterate(ordering="created_at")] == ids[::-1]
+    assert [user.id for user in client.users.iterate(offset=440)] == ids[440:]
+    assert [len(page) for page in client.users.pages()] == [200, 200, 50]
+    assert [len(page) for page in client.users.pages(limit=100, offset=300)] == [100, 50]
+
+
+def test_iterate_over_nobody(client: argyle.Client) -> None:
+    """A walk over nobody ends at once, and stays at its end."""
+    pages = client.users.pages()
+    assert [len(page) for page in pages] in ([], [0])
+    assert next(pages, None) is None
+    assert list(client.users) == []
+
+
+def test_a_walk_goes_on_after_an_error(sandbox: Sandbox, client: argyle.Client) -> None:
+    """The page that failed is asked for again."""
+    sandbox.seed(300)
+    pages = client.users.pages()
+    sandbox.fault(kind="error", status=500)
+    with pytest.raises(argyle.ServerError):
+        next(pages)
+    sandbox.clear_faults()
+    assert sum(len(page) for page in pages) == 300
+
+
+def test_a_walk_outlives_its_client(sandbox: Sandbox) -> None:
+    """A walk keeps what it needs."""
+    sandbox.seed(250)
+    client = argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox.url)
+    pages = client.users.pages()
+    next(pages)
+    client.close()
+    del client
+    assert len(next(pages)) == 50
+
+
+def test_a_walk_moves_to_another_thread(sandbox: Sandbox, client: argyle.Client) -> None:
+    """A walk may be begun by one thread and gone on with by another."""
+    sandbox.seed(450)
+    pages = client.users.pages()
+    lengths = [len(next(pages))]
+    thread = threading.Thread(target=lambda: lengths.append(len(next(pages))))
+    thread.start()
+    thread.join(60)
+    assert [*lengths, *(len(page) for page in pages)] == [200, 200, 50]
+
+
+@pytest.mark.parametrize("user_id", ["", ".", "..", "a" * 256, "a\0b", "\ud800", b"id", None, 7])
+def test_user_ids(client: argyle.Client, user_id: Any) -> None:
+    """What is no user's id is refused before anything is sent."""
+    for ask in (
+        client.users.get,
+        client.users.delete,
+        client.user_tokens.create,
+        lambda user: client.users.update(user, external_metadata={}),
+    ):
+        with pytest.raises(argyle.ArgumentError) as caught:
+            ask(user_id)
+        assert caught.value.attempts == 0
+
+
+@pytest.mark.parametrize("user_id", ["a/b", "a?b=c", "a#b", "a b", "%2e", "é", "\U0001f600", "a\r\nb", "../x"])
+def test_user_ids_are_encoded(client: argyle.Client, user_id: str) -> None:
+    """Whatever an id holds, it stays one part of the path."""
+    with pytest.raises(argyle.NotFoundError):
+        client.users.get(user_id)
+
+
+def test_options(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Every option reaches the core, which knows all of them."""
+    options: Any = {
+        "timeout_ms": 1000,
+        "connect_timeout_ms": 1000,
+        "stall_timeout_ms": 1000,
+        "deadline_ms": 1000,
+        "max_retries": 1,
+        "max_retry_after_ms": 1,
+        "max_response_bytes": 100000,
+        "max_requests_per_second": 1000.5,
+        "proxy": "",
+        "application": "test/1",
+        "allow_insecure_http": True,
+        "base_url": sandbox.url,
+        "environment": None,
+    }
+    files = {"ca_file", "client_certificate_file", "client_key_file", "client_key_password"}
+    assert {*options, *files} == set(argyle.Options.__annotations__)
+    with argyle.Client(KEY_ID, KEY_SECRET, **options) as client:
+        assert client.users.list().count == 0
+        assert client.with_options(timeout_ms=5000).users.list().count == 0
+    for name in files - {"client_key_password"}:
+        for kind in (str, Path):
+            with pytest.raises(argyle.Error, match=name):
+                missing = kind(tmp_path / "missing.pem")
+                argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox.url, **{name: missing}).users.list()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"timeout_ms": 0}, {"timeout_ms": "1"}, {"colour": 1}, {"base_url": "ftp://x"}, {"environment": "moon"}]
+    + [{"ca_file": b"x"}, {"proxy": object()}, {"max_requests_per_second": float("inf")}, {"application": "\ud800"}],
+)
+def test_wrong_options(client: argyle.Client, options: Any) -> None:
+    """A wrong option is an argument error that names it."""
+    name = next(iter(options))
+    expected = "option|JSON|jansson" if name in ("ca_file", "proxy", "max_requests_per_second", "application") else name
+    makes: "list[Any]" = [lambda: argyle.Client(KEY_ID, KEY_SECRET, **options), lambda: client.with_options(**options)]
+    for make in makes:
+        with pytest.raises(argyle.ArgumentError, match=expected) as caught:
+            make()
+        assert isinstance(caught.value, ValueError) and caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(("key", "secret"), [("", "s"), ("k", ""), ("a:b", "s"), ("k", "\n"), (None, "s"), ("k", b"s")])
+def test_wrong_keys(key: Any, secret: Any) -> None:
+    """A key that cannot be one is refused at once."""
+    with pytest.raises(argyle.ArgumentError, match=r"key_id|key_secret|option"):
+        argyle.Client(key, secret)
+
+
+def test_with_options_shares_connections(sandbox: Sandbox, client: argyle.Client) -> None:
+    """A client that is made from another one uses its connections."""
+
+    def sockets() -> int:
+        return sum(
+            os.path.realpath(f"/proc/self/fd/{name}").rpartition("/")[2].startswith("socket:")
+            for name in os.listdir("/proc/self/fd")
+        )
+
+    client.users.list()
+    before = sockets()
+    changed = client.with_options(timeout_ms=12345)
+    changed.users.list()
+    assert sockets() == before
+    argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox.url).users.list()
+    assert type(changed) is argyle.Client
+
+
+def test_use_after_close(client: argyle.Client) -> None:
+    """A closed client says so."""
+    with client.with_options(timeout_ms=1000) as other:
+        users = other.users
+    other.close()
+    assert repr(other) == "<argyle.Client closed>"
+    for use in (users.create, users.list, users.pages, lambda: list(users), other.with_options, other.__enter__):
+        with pytest.raises(argyle.ArgumentError, match="closed"):
+            use()
+    assert client.users.list().count == 0
+
+
+def test_fully_typed_names() -> None:
+    """What the package names it has."""
+    for name in argyle.__all__:
+        assert getattr(argyle, name) is not None
+    assert set(argyle.__all__) <= set(dir(argyle))
+    with pytest.raises(AttributeError):
+        argyle.absent  # type: ignore[attr-defined]  # noqa: B018

@@ -1,0 +1,168 @@
+"""What goes wrong, as exceptions."""
+
+from __future__ import annotations
+
+import builtins
+import copy
+import pickle
+import socket
+import time
+from typing import Any
+
+import argyle
+import pytest
+from argyle import errors
+from conftest import KEY_ID, KEY_SECRET, Sandbox
+
+STATUSES = {
+    400: argyle.InvalidRequestError,
+    401: argyle.AuthenticationError,
+    403: argyle.PermissionDeniedError,
+    404: argyle.NotFoundError,
+    408: argyle.StatusError,
+    409: argyle.ConflictError,
+    410: argyle.StatusError,
+    422: argyle.InvalidRequestError,
+    429: argyle.RateLimitedError,
+    500: argyle.ServerError,
+    503: argyle.ServerError,
+    599: argyle.ServerError,
+}
+
+
+def failure(call: Any) -> argyle.Error:
+    """Give the error of a call, which stands for itself: nothing that is chained to it is shown."""
+    with pytest.raises(argyle.Error) as caught:
+        call()
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+    return caught.value
+
+
+@pytest.mark.parametrize(("status", "kind"), STATUSES.items())
+def test_statuses(sandbox: Sandbox, client: argyle.Client, status: int, kind: "type[argyle.Error]") -> None:
+    """Each status has its class."""
+    sandbox.fault(kind="error", status=status)
+    error = failure(client.users.list)
+    assert type(error) is kind and isinstance(error, argyle.StatusError)
+    assert error.status == status and str(status) in str(error)
+    assert error.trace_id and error.attempts == 1 and error.retry_after is None
+    assert isinstance(error.body, dict) and error.body_bytes
+    assert error.is_retryable == (status in (408, 429, 500, 503))
+    assert not error.outcome_unknown
+    assert errors.by_code[next(code for code, one in errors.by_code.items() if one is kind)] is kind
+
+
+def test_authentication(sandbox: Sandbox) -> None:
+    """A wrong key is told as such."""
+    with argyle.Client(KEY_ID, "wrong", base_url=sandbox.url) as client:
+        error = failure(client.users.list)
+    assert type(error) is argyle.AuthenticationError and error.code == "authentication"
+
+
+def test_rate_limit(sandbox: Sandbox, client: argyle.Client) -> None:
+    """The seconds that the service asks to wait are told."""
+    sandbox.fault(kind="rate_limit", retry_after=7)
+    error = failure(client.users.create)
+    assert type(error) is argyle.RateLimitedError
+    assert error.retry_after == 7.0 and error.is_retryable and not error.outcome_unknown
+
+
+@pytest.mark.parametrize("body", ["not_json", "html", "empty"])
+def test_bodies(sandbox: Sandbox, client: argyle.Client, body: str) -> None:
+    """The body of a failure is there as it was received, whether it is JSON or not."""
+    sandbox.fault(kind="error", status=500, body=body)
+    error = failure(client.users.list)
+    assert type(error) is argyle.ServerError and error.body is None
+    assert error.body_bytes is not None and (error.body_bytes == b"") == (body == "empty")
+    sandbox.clear_faults()
+    sandbox.fault(kind="body", body=body)
+    created = failure(client.users.create)
+    assert type(created) is argyle.ProtocolError
+
+
+def test_cut_body(sandbox: Sandbox, client: argyle.Client) -> None:
+    """A body that is cut is a connection that was lost."""
+    sandbox.fault(kind="body", body="cut")
+    error = failure(client.users.create)
+    assert type(error) is argyle.ConnectionError and error.outcome_unknown and error.body_bytes is None
+
+
+def test_bare_array(sandbox: Sandbox, client: argyle.Client) -> None:
+    """A list may be a bare array."""
+    sandbox.seed(3)
+    sandbox.fault(kind="body", body="array")
+    page = client.users.list()
+    assert len(page) == 3 and page.count is None
+    assert len(list(client.users)) == 3
+
+
+def test_unknown_outcome(sandbox: Sandbox, client: argyle.Client) -> None:
+    """Where a user may have been created, that is told."""
+    sandbox.fault(kind="close", when="after")
+    error = failure(client.users.create)
+    assert type(error) is argyle.ConnectionError and error.outcome_unknown and not error.is_retryable
+    assert (error.status, error.body, error.body_bytes, error.trace_id) == (None, None, None, None)
+    assert isinstance(error, builtins.ConnectionError) and isinstance(error, OSError)
+
+
+def test_time_out(sandbox: Sandbox, client: argyle.Client) -> None:
+    """A time-out is the builtin one, too, and names its limit."""
+    sandbox.fault(kind="delay", milliseconds=60000)
+    error = failure(client.with_options(timeout_ms=100).users.list)
+    assert type(error) is argyle.TimeoutError and isinstance(error, builtins.TimeoutError)
+    assert "timeout_ms" in str(error) and error.code == "timeout" and error.is_retryable
+
+
+def test_attempts(sandbox: Sandbox, client: argyle.Client) -> None:
+    """Every attempt is counted."""
+    sandbox.fault(kind="rate_limit", retry_after=0)
+    error = failure(client.with_options(max_retries=2).users.list)
+    assert error.attempts == 3
+    sandbox.clear_faults()
+    sandbox.fault(kind="rate_limit", retry_after=0, count=2)
+    assert client.with_options(max_retries=2).users.list().count == 0
+
+
+def test_no_connection() -> None:
+    """A host that nobody listens at cannot be reached."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
+        with argyle.Client(KEY_ID, KEY_SECRET, base_url=url, max_retries=0) as client:
+            begin = time.monotonic()
+            error = failure(client.users.create)
+    assert type(error) is argyle.ConnectionError and error.attempts == 1 and not error.outcome_unknown
+    assert time.monotonic() - begin < 60
+
+
+def test_tls(sandbox: Sandbox) -> None:
+    """What speaks no TLS is no secure connection."""
+    url = sandbox.url.replace("http:", "https:")
+    with argyle.Client(KEY_ID, KEY_SECRET, base_url=url, max_retries=0) as client:
+        error = failure(client.users.list)
+    assert type(error) is argyle.TLSError and isinstance(error, argyle.ConnectionError)
+
+
+def test_too_large(sandbox: Sandbox, client: argyle.Client) -> None:
+    """An answer that is too large is not taken."""
+    sandbox.seed(100)
+    error = failure(lambda: client.with_options(max_response_bytes=1000).users.list(limit=100))
+    assert type(error) is argyle.ResponseTooLargeError and error.status == 200
+
+
+def test_hierarchy() -> None:
+    """Each code has its class, and each class its place."""
+    kinds = set(errors.by_code.values())
+    assert len(errors.by_code) == len(kinds) == 18
+    assert all(issubclass(getattr(argyle, name), argyle.Error) for name in errors.__all__)
+    assert kinds | {argyle.Error, argyle.LibraryError} == {getattr(argyle, name) for name in errors.__all__}
+    assert issubclass(argyle.ArgumentError, ValueError) and issubclass(argyle.LibraryError, ImportError)
+
+
+def test_copies(sandbox: Sandbox, client: argyle.Client) -> None:
+    """An error can be copied and pickled with all that it tells, as between processes."""
+    sandbox.fault(kind="rate_limit", retry_after=3)
+    error = failure(client.users.list)
+    for other in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert type(other) is type(error) and str(other) == str(error) and vars(other) == vars(error)

@@ -1,0 +1,130 @@
+"""Metadata of every kind."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from typing import Any
+
+import argyle
+import pytest
+from argyle import _json
+from conftest import KEY_ID, KEY_SECRET
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+# Lone surrogates are no Unicode text: the service keeps none.
+TEXTS = st.text(st.characters(blacklist_categories=["Cs"]))
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS
+)
+# The sandbox takes no NUL in a key.
+KEYS = TEXTS.filter(lambda key: "\0" not in key)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=5) | st.dictionaries(TEXTS.filter(lambda key: "\0" not in key), inner, max_size=5)
+    ),
+    max_leaves=25,
+)
+
+
+@pytest.fixture(scope="module")
+def shared(sandbox_url: str) -> Any:
+    """A client for all examples of a property."""
+    return argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are equal and of the same types; 0.0 is -0.0, as it is for the sandbox."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+@pytest.mark.parametrize("parser", ["orjson", "json"])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=JSON)
+def test_round_trip(sandbox_url: str, monkeypatch: pytest.MonkeyPatch, parser: str, value: Any) -> None:
+    """Any JSON comes back as it was given, with either parser."""
+    if parser == "orjson":
+        pytest.importorskip("orjson")
+    with monkeypatch.context() as patch, argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url) as client:
+        if parser == "json":
+            patch.setattr(_json, "orjson", None)
+        created = client.users.create(external_metadata=value)
+        assert same(client.users.get(created.id).external_metadata, value)
+        assert same(client.users.update(created.id, external_metadata=[value]).external_metadata, [value])
+        client.users.delete(created.id)
+
+
+@settings(max_examples=300, deadline=None)
+@given(value=JSON | st.integers())
+def test_parsers_agree(value: Any) -> None:
+    """Both parsers read what is written."""
+    pytest.importorskip("orjson")
+    text = _json.dumps(value)
+    assert same(_json.loads(text), value)
+    assert same(_json._decoder.decode(text.decode()), value)
+
+
+@pytest.mark.parametrize("value", [2**63, 2**64, -(2**63) - 1, 10**30])
+def test_integers_beyond_64_bits(client: argyle.Client, value: int) -> None:
+    """They are sent as they are; the sandbox, which cannot hold them, says so."""
+    try:
+        created = client.users.create(external_metadata=value)
+    except argyle.InvalidRequestError as error:
+        assert error.status == 400
+    else:
+        assert client.users.get(created.id).external_metadata == value
+
+
+class Unknown:
+    """Something that is not JSON."""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [math.nan, math.inf, -math.inf, {1, 2}, b"bytes", Unknown(), {"a": [Unknown()]}, {(1, 2): 3}, 1j]
+    + [datetime.datetime(2026, 1, 1), [math.nan]],
+)
+def test_what_is_no_json(client: argyle.Client, value: Any) -> None:
+    """It is refused before anything is sent, without a chain of exceptions."""
+    for ask in (
+        lambda: client.users.create(external_metadata=value),
+        lambda: client.users.update("id", external_metadata=value),
+    ):
+        with pytest.raises(argyle.ArgumentError, match="external_metadata is not JSON") as caught:
+            ask()
+        assert caught.value.__cause__ is None and caught.value.__suppress_context__
+
+
+def test_too_deep_and_circular(client: argyle.Client) -> None:
+    """What is nested without end, or nearly, is refused."""
+    circular: list[Any] = []
+    circular.append(circular)
+    deep: Any = 1
+    for _ in range(100_000):
+        deep = [deep]
+    for value in (circular, deep):
+        with pytest.raises(argyle.ArgumentError):
+            client.users.create(external_metadata=value)
+    while isinstance(deep, list):
+        deep = deep.pop()
+
+
+def test_nested_metadata(client: argyle.Client) -> None:
+    """Four hundred levels are no matter."""
+    value: Any = "end"
+    for level in range(400):
+        value = {"a": value} if level % 2 else [value]
+    created = client.users.create(external_metadata=value)
+    assert client.users.get(created.id).external_metadata == value
