@@ -1,0 +1,922 @@
+"""The command-line tool, against the sandbox that it starts itself."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import csv
+import json
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from fcntl import ioctl
+from pathlib import Path
+from termios import TIOCSCTTY, TIOCSWINSZ
+from typing import Any, Callable, Optional
+
+import pytest
+
+pytest.importorskip("click")
+pytest.importorskip("rich")
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY_ID = "cli-key"
+KEY_SECRET = "canary-secret-9b41"
+COMMAND = [sys.executable, "-m", "argyle"]
+SANDBOX = os.environ.get("ARGYLE_SANDBOX", str(ROOT / ".build-prefix/bin/argyle-sandbox"))
+UNKNOWN_ID = "01234567-0123-0123-0123-0123456789ab"
+
+
+class Server:
+    """A sandbox, and what it is told to do."""
+
+    def __init__(self, url: str, log: Path) -> None:
+        self.url = url
+        self._log = log
+
+    def control(self, method: str, path: str = "", body: Any = None) -> Any:
+        request = urllib.request.Request(
+            f"{self.url}/_sandbox{path}",
+            None if body is None else json.dumps(body).encode(),
+            {"content-type": "application/json"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def fault(self, **fault: Any) -> None:
+        self.control("POST", "/faults", fault)
+
+    def add(self, count: int) -> None:
+        self.control("POST", "/users", {"count": count, "seed": 1})
+
+    @property
+    def requests(self) -> int:
+        """How many requests for users there were."""
+        return self._log.read_text().count('"/v1/users')
+
+    @property
+    def count(self) -> int:
+        count = self.control("GET")["users"]
+        assert isinstance(count, int)
+        return count
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    log = tmp_path_factory.mktemp("sandbox") / "log"
+    command = [*COMMAND, "sandbox", "--port", "0", "--key-id", KEY_ID, "--key-secret", KEY_SECRET, "--log", str(log)]
+    environment = {**os.environ, "ARGYLE_SANDBOX": SANDBOX}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith("argyle-sandbox listening on "):
+                    yield Server(line.split()[-1], log)
+                    break
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def server(running: Server) -> Iterator[Server]:
+    """The sandbox, with no users and no faults."""
+    running.control("DELETE")
+    yield running
+    running.control("DELETE")
+
+
+def environment(server: Optional[Server], **changes: Optional[str]) -> "dict[str, str]":
+    """The environment of a command; None takes a variable away."""
+    result: "dict[str, Optional[str]]" = {**os.environ}
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "ARGYLE_ENVIRONMENT"):
+        result[name] = None
+    result.update(ARGYLE_KEY_ID=KEY_ID, ARGYLE_KEY_SECRET=KEY_SECRET, TERM="xterm-256color")
+    if server is not None:
+        result["ARGYLE_BASE_URL"] = server.url
+    result.update(changes)
+    return {name: value for name, value in result.items() if value is not None}
+
+
+class Run:
+    """A command that is over."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def lines(self) -> "list[Any]":
+        return [json.loads(line) for line in self.out.split("\n")[:-1]]
+
+
+Runner = Callable[..., Run]
+
+
+@pytest.fixture
+def run(server: Server) -> Runner:
+    """Runs a command with pipes, and looks at all that it says."""
+
+    def run(*arguments: str, stdin: str = "", **changes: Optional[str]) -> Run:
+        process = subprocess.run(
+            [*COMMAND, *arguments],
+            input=stdin.encode(),
+            capture_output=True,
+            env=environment(server, **changes),
+            timeout=120,
+            check=False,
+        )
+        result = Run(process.returncode, process.stdout.decode(), process.stderr.decode())
+        for text in (result.out, result.err):
+            assert KEY_SECRET not in text
+            assert "\x1b" not in text
+        assert "Traceback" not in result.err
+        assert all(line.startswith("argyle: ") for line in result.err.splitlines())
+        return result
+
+    return run
+
+
+@pytest.fixture
+def terminal(server: Server) -> Runner:
+    """Runs a command on a terminal, where it writes to ``out`` what it writes to either."""
+
+    def terminal(
+        *arguments: str, prompt: str = "", answer: str = "", columns: int = 120, **changes: Optional[str]
+    ) -> Run:
+        ours, theirs = pty.openpty()
+        ioctl(theirs, TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        with subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment(server, **changes),
+            start_new_session=True,
+            preexec_fn=lambda: ioctl(0, TIOCSCTTY, 0),
+        ) as process:
+            os.close(theirs)
+            text = b""
+            typed = False
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and process.poll() is None:
+                if answer and not typed and prompt.encode() in text:
+                    os.write(ours, answer.encode())
+                    typed = True
+                if not select.select([ours], [], [], 1)[0]:
+                    # Python may miss a Ctrl-C that comes right before it waits for input: people press it once more.
+                    typed = typed and answer != "\x03"
+                    continue
+                try:
+                    part = os.read(ours, 65536)
+                except OSError:
+                    break
+                if not part:
+                    break
+                text += part
+            code = process.wait(30)
+            # What is left.
+            with contextlib.suppress(OSError):
+                while select.select([ours], [], [], 0)[0]:
+                    text += os.read(ours, 65536)
+            os.close(ours)
+        out = text.decode().replace("\r\n", "\n")
+        assert KEY_SECRET not in out
+        assert "Traceback" not in out
+        return Run(code, out, "")
+
+    return terminal
+
+
+def metadata_lines(count: int) -> str:
+    return "".join(json.dumps({"external_metadata": {"n": number}}) + "\n" for number in range(count))
+
+
+def numbers(run: Runner) -> "list[int]":
+    return sorted(user["external_metadata"]["n"] for user in run("users", "list").lines())
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+# ---------------------------------------------------------------- One user
+
+
+def test_a_user_from_creation_to_deletion(run: Runner) -> None:
+    created = run("users", "create", "--metadata", '{"group": "Zoë"}')
+    assert (created.code, created.err) == (0, "")
+    assert list(created.json()) == ["id"]
+    user_id = created.json()["id"]
+
+    got = run("users", "get", user_id)
+    assert got.code == 0
+    assert got.out.count("\n") == 1
+    assert got.json()["external_metadata"] == {"group": "Zoë"}
+
+    assert run("users", "update", user_id, "--metadata", "null").json()["external_metadata"] is None
+    assert [user["id"] for user in run("users", "list").lines()] == [user_id]
+    assert run("users", "delete", user_id, "--yes").lines() == [{"id": user_id, "deleted": True}]
+    assert run("users", "get", user_id).code == 4
+
+
+def test_metadata_from_a_file_and_from_standard_input(run: Runner, tmp_path: Path) -> None:
+    file = tmp_path / "metadata.json"
+    file.write_text('["from a file"]')
+    user_id = run("users", "create", "--metadata", f"@{file}").json()["id"]
+    assert run("users", "get", user_id).json()["external_metadata"] == ["from a file"]
+    updated = run("users", "update", user_id, "--metadata", "-", stdin='"from standard input"\n')
+    assert updated.json()["external_metadata"] == "from standard input"
+
+
+@pytest.mark.parametrize("value", ["{", "@/nowhere/at/all", "NaN", ""])
+def test_metadata_that_is_no_json_is_wrong_usage(run: Runner, server: Server, value: str) -> None:
+    result = run("users", "create", "--metadata", value)
+    assert (result.code, result.out) == (2, "")
+    assert "--metadata" in result.err
+    assert server.count == 0
+
+
+def test_an_unknown_user_is_exit_code_4(run: Runner) -> None:
+    for arguments in (["get", UNKNOWN_ID], ["update", UNKNOWN_ID, "--metadata", "1"], ["delete", UNKNOWN_ID, "--yes"]):
+        result = run("users", *arguments)
+        assert (result.code, result.out) == (4, "")
+        assert re.fullmatch(r"argyle: .*Not found.*\(trace id [0-9a-f-]{36}\)\n", result.err)
+
+
+def test_an_empty_id_is_wrong_usage(run: Runner) -> None:
+    assert run("users", "get", "").code == 2
+
+
+# ---------------------------------------------------------------- Lists
+
+
+def test_a_list_has_as_many_users_as_asked_for(run: Runner, server: Server) -> None:
+    server.add(450)
+    everyone = [user["external_metadata"]["number"] for user in run("users", "list").lines()]
+    assert everyone == list(range(450, 0, -1))
+    for limit in (1, 200, 201, 1000):
+        assert len(run("users", "list", "--limit", str(limit)).lines()) == min(limit, 450)
+    oldest = run("users", "list", "--ordering", "created_at", "--limit", "2").lines()
+    assert [user["external_metadata"]["number"] for user in oldest] == [1, 2]
+    assert (
+        run("users", "list", "--ordering", "-created_at", "--limit", "1").json()["external_metadata"]["number"] == 450
+    )
+
+
+def test_pages_are_written_as_they_come(server: Server) -> None:
+    server.add(4000)
+    before = server.requests
+    with subprocess.Popen([*COMMAND, "users", "list"], stdout=subprocess.PIPE, env=environment(server)) as process:
+        try:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["id"]
+            # The pipe holds but a few of the twenty pages.
+            assert server.requests - before < 15
+        finally:
+            process.kill()
+
+
+def test_a_reader_that_goes_away_is_no_error(server: Server) -> None:
+    server.add(450)
+    for command in ("users list", "users export", "users export --format csv"):
+        line = f"set -o pipefail; {shlex.join(COMMAND)} {command} | head -1"
+        result = subprocess.run(
+            ["bash", "-c", line], capture_output=True, env=environment(server), timeout=60, check=False
+        )
+        assert result.stdout.count(b"\n") == 1
+        assert result.returncode == 141
+        assert result.stderr == b""
+
+
+def test_a_full_disk_is_told(server: Server) -> None:
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(
+            [*COMMAND, "users", "create"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment(server),
+            timeout=60,
+            check=False,
+        )
+    assert (result.returncode, result.stderr) == (1, b"argyle: No space left on device\n")
+
+
+# ---------------------------------------------------------------- Terminals
+
+
+def test_tables_on_a_terminal_and_json_when_asked_for(run: Runner, terminal: Runner, server: Server) -> None:
+    server.add(250)
+    table = terminal("users", "list")
+    assert table.code == 0
+    assert len(re.findall("METADATA", table.out)) == 1
+    assert "\x1b[36m" in table.out
+    assert "argyle: 250 of 250 users\n" in table.out
+    rows = re.findall(r"\{\"group\":\"[A-Z]\",\"number\":(\d+)\}", table.out)
+    assert [int(number) for number in rows] == list(range(250, 0, -1))
+    assert len({line.index('{"') for line in table.out.splitlines() if '{"' in line}) == 1
+
+    as_json = terminal("users", "list", "--json", "--limit", "3")
+    assert as_json.lines() == run("users", "list", "--limit", "3").lines()
+
+
+def test_no_color_means_no_escape_sequences(terminal: Runner, server: Server) -> None:
+    server.add(1)
+    user_id = terminal("users", "list", "--json").json()["id"]
+    for arguments in (["users", "list"], ["users", "get", user_id]):
+        assert "\x1b" in terminal(*arguments).out
+        plain = terminal(*arguments, NO_COLOR="1").out
+        assert "\x1b" not in plain
+        assert user_id in plain
+
+
+def test_a_narrow_terminal_has_room_for_ids(terminal: Runner, server: Server) -> None:
+    server.add(1)
+    table = terminal("users", "list", columns=80, NO_COLOR="1").out
+    assert "EMPLOYERS" not in table
+    assert max(len(line) for line in table.splitlines()) <= 80
+    assert re.search("[0-9a-f-]{36}", table)
+
+
+def test_metadata_cannot_steer_the_terminal(run: Runner, terminal: Runner) -> None:
+    evil = {"[bold]\x1b]0;title\x07\x9b31m": "\x1b[2J\u2028\x7f[red]:smile:"}
+    user_id = run("users", "create", "--metadata", json.dumps(evil)).json()["id"]
+    assert run("users", "get", user_id).json()["external_metadata"] == evil
+    for arguments in (["list", "--json"], ["list"], ["get", user_id]):
+        out = terminal("users", *arguments, NO_COLOR="1", columns=200).out
+        assert not set("\x1b\x07\x9b\x7f\u2028") & set(out)
+        assert "[bold]" in out
+        assert "[red]:smile:" in out
+
+
+def test_deletion_asks_on_a_terminal(run: Runner, terminal: Runner, server: Server) -> None:
+    user_id = run("users", "create").json()["id"]
+    declined = terminal("users", "delete", user_id, prompt="[y/N]", answer="n\n")
+    assert declined.code == 1
+    assert f"Delete user {user_id} for good? [y/N]" in declined.out
+    assert server.count == 1
+    assert terminal("users", "delete", user_id, prompt="[y/N]", answer="\x03").code == 130
+    assert server.count == 1
+    assert terminal("users", "delete", user_id, prompt="[y/N]", answer="y\n").code == 0
+    assert server.count == 0
+
+
+def test_deletion_without_a_terminal_needs_yes(run: Runner, server: Server) -> None:
+    user_id = run("users", "create").json()["id"]
+    refused = run("users", "delete", user_id, stdin="y\n")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--yes" in refused.err
+    assert server.count == 1
+
+
+def test_deletion_of_many_goes_on_after_a_failure(run: Runner, server: Server) -> None:
+    first, second = (run("users", "create").json()["id"] for _ in range(2))
+    result = run("users", "delete", first, UNKNOWN_ID, second, "--yes")
+    assert result.code == 3
+    assert [line["id"] for line in result.lines()] == [first, second]
+    assert UNKNOWN_ID in result.err
+    assert server.count == 0
+
+
+# ---------------------------------------------------------------- Keys and secrets
+
+
+@pytest.mark.parametrize("value", [None, ""])
+@pytest.mark.parametrize("name", ["ARGYLE_KEY_ID", "ARGYLE_KEY_SECRET"])
+def test_a_missing_key_is_named(run: Runner, name: str, value: Optional[str]) -> None:
+    result = run("users", "list", **{name: value})
+    assert result.code == 2
+    assert name in result.err
+    assert len(re.findall("ARGYLE_KEY_[A-Z]+", result.err)) == 1
+
+
+def test_a_wrong_key_is_exit_code_5(run: Runner) -> None:
+    for arguments in (["users", "list"], ["users", "create"], ["users", "delete", "x", "y", "--yes"]):
+        result = run(*arguments, ARGYLE_KEY_SECRET="another-canary")
+        assert (result.code, result.out) == (5, "")
+        assert result.err.count("\n") == 1
+        assert "another-canary" not in result.err
+
+
+def test_no_argument_takes_a_key(run: Runner) -> None:
+    for command in ("list", "get", "create", "update", "delete", "export", "import"):
+        options = re.findall(r"(?<!\S)--?[a-z-]+", run("users", command, "--help").out)
+        assert options
+        assert not [option for option in options if "key" in option or "secret" in option or "token" in option]
+    assert run("users", "list", "--key-secret", "x").code == 2
+
+
+def test_the_secret_is_not_in_the_list_of_processes(server: Server) -> None:
+    server.fault(kind="delay", milliseconds=600000)
+    with subprocess.Popen([*COMMAND, "users", "list"], env=environment(server)) as process:
+        try:
+            time.sleep(0.5)
+            arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+            assert b"users" in arguments
+            assert KEY_SECRET.encode() not in arguments
+        finally:
+            process.kill()
+
+
+def test_a_created_user_s_token_is_not_shown(run: Runner, terminal: Runner) -> None:
+    for result in (run("users", "create"), terminal("users", "create"), terminal("users", "create", "--json")):
+        assert "eyJ" not in result.out + result.err
+
+
+# ---------------------------------------------------------------- Tokens
+
+
+def test_a_token_is_created_and_inspected(run: Runner, terminal: Runner) -> None:
+    user_id = run("users", "create").json()["id"]
+    as_json = run("tokens", "create", user_id)
+    plain = run("tokens", "create", user_id, "--plain")
+    assert set(as_json.json()) == {"access", "refresh", "expires_at"}
+    assert re.fullmatch(r"eyJ[\w-]+\.[\w-]+\.[\w-]+\n", plain.out)
+    assert re.fullmatch(r"eyJ[\w-]+\.[\w-]+\.[\w-]+\n", terminal("tokens", "create", user_id).out)
+
+    for text in (as_json.out, plain.out):
+        inspected = run("tokens", "inspect", stdin=text)
+        assert inspected.json()["claims"]["user_id"] == user_id
+        assert inspected.json()["expired"] is False
+        signature = plain.out.strip().rsplit(".", 1)[1]
+        assert signature not in inspected.out
+    assert as_json.json()["expires_at"][:10] == run("tokens", "inspect", stdin=as_json.out).json()["expires_at"][:10]
+
+
+def test_a_token_is_typed_unseen(terminal: Runner) -> None:
+    token = jwt({"sub": "someone", "exp": 1500000000})
+    shown = terminal("tokens", "inspect", prompt="Token: ", answer=token + "\n", NO_COLOR="1").out
+    assert token not in shown
+    assert re.search(r"sub +someone *\n", shown)
+    assert re.search(r"exp +1500000000 +2017-07-14 02:40:00 UTC *\n", shown)
+    assert "expired" in shown
+
+
+def jwt(claims: Any) -> str:
+    def part(value: Any) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    return f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part(claims)}.c2lnbmF0dXJl"
+
+
+def test_an_expired_token_is_told(run: Runner) -> None:
+    inspected = run("tokens", "inspect", stdin=jwt({"exp": 1500000000}))
+    assert inspected.code == 0
+    assert inspected.json() == {"claims": {"exp": 1500000000}, "expires_at": "2017-07-14T02:40:00Z", "expired": True}
+    assert run("tokens", "inspect", stdin=jwt({"a": 1})).json()["expires_at"] is None
+
+
+def test_what_is_no_token_is_wrong_usage_and_not_repeated(run: Runner) -> None:
+    for text in ("", "  \n", "canary-garbage", '{"refresh": "canary-garbage"}', "{canary-garbage"):
+        result = run("tokens", "inspect", stdin=text)
+        assert (result.code, result.out) == (2, "")
+        assert "canary" not in result.err
+    assert run("tokens", "inspect", "eyJhbGciOiJIUzI1NiJ9.e30.x").code == 2
+
+
+# ---------------------------------------------------------------- Export
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_what_is_exported_can_be_imported(run: Runner, server: Server, tmp_path: Path, kind: str) -> None:
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    odd: "list[Any]" = [{}, None, "", 'quotes "," and\nlines\r\n', [1, 2.5, {"ä": "\u2028😀"}]]
+    odd += [2**80, -(10**18) * 9 - 1, "\ud800", 0, False]
+    lines = "".join(json.dumps({"external_metadata": value}) + "\n" for value in odd) + '{"other": 1}\n'
+    assert run("users", "import", "-", "--in-flight", "1", stdin=lines).code == 0
+    server.add(250)
+    before = run("users", "list", "--ordering", "created_at").lines()
+    assert [json.dumps(user["external_metadata"]) for user in before if user["created_at"] > "2023"] == [
+        json.dumps(value) for value in [*odd, {}]
+    ]
+
+    file = tmp_path / f"users.{kind}"
+    exported = run("users", "export", "--output", str(file))
+    assert (exported.code, exported.out) == (0, "")
+    assert f"{len(before)} users written" in exported.err
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    piped = subprocess.run(
+        [*COMMAND, "users", "export", "--format", kind],
+        stdout=subprocess.PIPE,
+        env=environment(server),
+        timeout=60,
+        check=True,
+    )
+    assert piped.stdout == file.read_bytes()
+
+    server.control("DELETE", "/users")
+    assert run("users", "import", str(file), "--in-flight", "1").code == 0
+    after = run("users", "list", "--ordering", "created_at").lines()
+    assert [user["external_metadata"] for user in after] == [user["external_metadata"] for user in before]
+
+
+def test_exported_columns(run: Runner, server: Server, tmp_path: Path) -> None:
+    user_id = run("users", "create", "--metadata", '{"a": "ü"}').json()["id"]
+    server.control("PATCH", f"/users/{user_id}", {"employers_connected": ["x,y", "z"]})
+    user = run("users", "get", user_id).json()
+    assert run("users", "export").json() == user
+    (row,) = csv.DictReader(run("users", "export", "--format", "csv").out.splitlines())
+    assert row == {
+        "id": user_id,
+        "created_at": user["created_at"],
+        "employers_connected": '["x,y","z"]',
+        "data_providers_connected": "[]",
+        "external_metadata": '{"a":"ü"}',
+    }
+    parquet = pytest.importorskip("pyarrow.parquet")
+    run("users", "export", "--output", str(tmp_path / "users.parquet"))
+    (line,) = parquet.read_table(tmp_path / "users.parquet").to_pylist()
+    assert line["created_at"].isoformat(timespec="milliseconds").replace("+00:00", "Z") == user["created_at"]
+    assert line["employers_connected"] == ["x,y", "z"]
+    assert line["external_metadata"] == '{"a":"ü"}'
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_an_export_of_nobody(run: Runner, tmp_path: Path, kind: str) -> None:
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    file = tmp_path / f"users.{kind}"
+    assert run("users", "export", "--output", str(file)).code == 0
+    assert run("users", "import", str(file)).code == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_an_interrupted_export_leaves_what_was_there(server: Server, tmp_path: Path, number: int, code: int) -> None:
+    server.add(450)
+    server.fault(kind="delay", milliseconds=600000, method="GET")
+    file = tmp_path / "users.jsonl"
+    file.write_text("what was there")
+    command = [*COMMAND, "users", "export", "--output", str(file)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment(server)) as process:
+        until(lambda: len(list(tmp_path.iterdir())) == 2)
+        process.send_signal(number)
+        assert process.wait(60) == code
+        assert process.stderr is not None
+        assert process.stderr.read() == (b"argyle: interrupted\n" if number == signal.SIGINT else b"")
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    assert file.read_text() == "what was there"
+
+
+def test_a_failed_export_leaves_nothing(run: Runner, server: Server, tmp_path: Path) -> None:
+    server.add(450)
+    server.fault(kind="error", status=400, method="GET")
+    assert run("users", "export", "--output", str(tmp_path / "users.csv")).code == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_export_keeps_links_and_modes(run: Runner, tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.write_text("old")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    assert run("users", "export", "--output", str(link)).code == 0
+    assert link.is_symlink()
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("", 0o640)
+    assert run("users", "export", "--output", "/dev/null").code == 0
+
+
+def test_an_export_to_nowhere_is_told(run: Runner, tmp_path: Path) -> None:
+    result = run("users", "export", "--output", str(tmp_path / "no" / "file"))
+    assert result.code == 1
+    assert "No such file or directory" in result.err
+
+
+def test_progress_is_shown_on_a_terminal(terminal: Runner, server: Server, tmp_path: Path) -> None:
+    server.add(450)
+    server.fault(kind="delay", milliseconds=300, method="GET")
+    out = terminal("users", "export", "--output", str(tmp_path / "users.jsonl")).out
+    assert re.search(r"exporting.*200 users", out)
+    assert "450 users written" in out
+
+
+# ---------------------------------------------------------------- Import
+
+
+def test_an_import_is_skipped_the_second_time(run: Runner, server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "users.jsonl"
+    file.write_text(metadata_lines(100))
+    first = run("users", "import", str(file))
+    assert first.code == 0
+    assert sorted(line["line"] for line in first.lines()) == list(range(1, 101))
+    assert first.err == "argyle: 100 created\n"
+    second = run("users", "import", str(file))
+    assert (second.code, second.out) == (0, "")
+    assert "0 created, 100 skipped" in second.err
+    # Lines that were added.
+    file.write_text(metadata_lines(103))
+    assert len(run("users", "import", str(file)).lines()) == 3
+    assert numbers(run) == list(range(103))
+    assert server.count == 103
+
+
+def test_lines_that_fail_are_told_and_tried_again(run: Runner, server: Server, tmp_path: Path) -> None:
+    file, failures = tmp_path / "users.jsonl", tmp_path / "failures.jsonl"
+    file.write_text(metadata_lines(50) + "not JSON\n\n[1]\n" + '{"external_metadata": 1e999}\n')
+    server.fault(kind="error", status=422, method="POST", count=3)
+    first = run("users", "import", str(file), "--failures", str(failures))
+    assert first.code == 3
+    assert len(first.lines()) == 47
+    assert "47 created, 6 failed" in first.err
+    told = [json.loads(line) for line in failures.read_text().splitlines()]
+    assert len(told) == 6
+    assert {51, 53, 54} < {failure["line"] for failure in told}
+    assert [failure["code"] for failure in told].count("invalid_request") == 3
+    for failure in told:
+        assert f"line {failure['line']}: " in first.err
+        if failure["trace_id"]:
+            assert failure["trace_id"] in first.err
+
+    second = run("users", "import", str(file))
+    assert second.code == 3
+    assert len(second.lines()) == 3
+    assert server.count == 50
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "close", "when": "after"}, {"kind": "body", "body": "not_json"}, {"kind": "body", "body": "empty"}],
+)
+def test_a_line_whose_outcome_is_unknown_is_not_created_again(
+    run: Runner, server: Server, tmp_path: Path, fault: "dict[str, Any]"
+) -> None:
+    file = tmp_path / "users.jsonl"
+    file.write_text(metadata_lines(10))
+    server.fault(**fault, method="POST", count=1)
+    first = run("users", "import", str(file), "--in-flight", "1")
+    assert first.code == 3
+    assert "9 created, 1 unknown" in first.err
+    assert server.count == 10
+    second = run("users", "import", str(file))
+    assert second.code == 3
+    assert "line 1: " in second.err
+    assert "0 created, 9 skipped" in second.err
+    assert server.count == 10
+    assert run("users", "import", str(file), "--retry-unknown").code == 0
+    assert server.count == 11
+    assert run("users", "import", str(file)).code == 0
+
+
+def test_an_import_that_was_killed_goes_on(run: Runner, server: Server, tmp_path: Path) -> None:
+    file, journal = tmp_path / "users.jsonl", tmp_path / "journal"
+    file.write_text(metadata_lines(300))
+    server.fault(kind="delay", milliseconds=50, method="POST")
+    command = [*COMMAND, "users", "import", str(file), "--journal", str(journal), "--in-flight", "8"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment(server)) as process:
+        until(lambda: journal.exists() and journal.read_text().count("created") >= 40)
+        process.send_signal(signal.SIGKILL)
+        process.wait(60)
+    server.control("DELETE", "/faults")
+    states = {}
+    for line in journal.read_text().splitlines():
+        with contextlib.suppress(ValueError):
+            entry = json.loads(line)
+            states[entry["line"]] = entry["state"]
+    begun = [line for line, state in states.items() if state == "begun"]
+    assert 1 <= len(begun) <= 8
+    # A crash may tear the last line.
+    with journal.open("a") as torn:
+        torn.write('{"line":300,"chec')
+
+    second = run("users", "import", str(file), "--journal", str(journal))
+    assert second.code == 3
+    assert f"{len(begun)} unknown" in second.err
+    assert not {line["line"] for line in second.lines()} & {line for line, state in states.items()}
+    present = numbers(run)
+    assert len(present) == len(set(present))
+    assert set(range(300)) - {line - 1 for line in begun} <= set(present)
+
+    assert run("users", "import", str(file), "--journal", str(journal), "--retry-unknown").code == 0
+    assert set(numbers(run)) == set(range(300))
+
+
+def test_an_interrupted_import_ends_at_once_and_goes_on(run: Runner, server: Server, tmp_path: Path) -> None:
+    file, journal = tmp_path / "users.jsonl", tmp_path / "users.jsonl.done"
+    file.write_text(metadata_lines(10))
+    server.fault(kind="delay", milliseconds=600000, method="POST")
+    command = [*COMMAND, "users", "import", str(file), "--in-flight", "4"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(server)) as process:
+        until(lambda: journal.exists() and journal.read_text().count("\n") == 4)
+        until(lambda: server.count == 4)
+        process.send_signal(signal.SIGINT)
+        # Long before the delay is over.
+        assert process.wait(60) == 130
+        assert process.stderr is not None
+        told = process.stderr.read()
+    assert re.search("lines 1 to 4: .*\nargyle: 0 created, 4 unknown.*\nargyle: interrupted\n", told)
+    server.control("DELETE", "/faults")
+    assert len(run("users", "import", str(file)).lines()) == 6
+    assert server.count == 10
+
+
+def test_a_changed_file_is_refused(run: Runner, server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "users.jsonl"
+    file.write_text(metadata_lines(5))
+    assert run("users", "import", str(file)).code == 0
+    file.write_text(metadata_lines(6).split("\n", 1)[1])
+    result = run("users", "import", str(file))
+    assert result.code == 1
+    assert "line 1 is not what it was" in result.err
+    assert server.count == 5
+
+
+def test_a_file_that_is_no_journal_is_left_alone(run: Runner, server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "users.jsonl"
+    for text in (metadata_lines(5), "x", '{"line": "a"}\n', "[]\n"):
+        file.write_text(metadata_lines(5))
+        other = tmp_path / "other"
+        other.write_text(text)
+        result = run("users", "import", str(file), "--journal", str(other))
+        assert result.code == 1
+        assert "line 1 is not of an import's journal" in result.err
+        assert other.read_text() == text
+    assert server.count == 0
+
+
+def test_two_imports_cannot_use_one_journal(run: Runner, server: Server, tmp_path: Path) -> None:
+    file, journal = tmp_path / "users.jsonl", tmp_path / "users.jsonl.done"
+    file.write_text(metadata_lines(10))
+    server.fault(kind="delay", milliseconds=600000, method="POST")
+    command = [*COMMAND, "users", "import", str(file)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment(server)) as process:
+        until(lambda: journal.exists() and journal.read_text().count("\n") == 10)
+        second = run("users", "import", str(file))
+        process.kill()
+    assert second.code == 1
+    assert "another import" in second.err
+
+
+def test_an_import_from_standard_input_has_a_journal_when_asked_for(
+    run: Runner, server: Server, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    for count in (5, 0):
+        result = run("users", "import", "-", "--journal", str(journal), stdin=metadata_lines(5))
+        assert (result.code, len(result.lines())) == (0, count)
+    assert len(run("users", "import", "-", stdin=metadata_lines(5)).lines()) == 5
+    assert server.count == 10
+
+
+def test_an_import_with_a_wrong_key_stops(run: Runner, tmp_path: Path) -> None:
+    file = tmp_path / "users.jsonl"
+    file.write_text(metadata_lines(500))
+    result = run("users", "import", str(file), "--in-flight", "5", ARGYLE_KEY_SECRET="another-canary")
+    assert result.code == 5
+    assert "the rest was not tried" in result.err
+    failed = re.search("(\\d+) failed", result.err)
+    assert failed
+    assert int(failed[1]) <= 10
+    assert "unknown" not in result.err
+    assert len(run("users", "import", str(file)).lines()) == 500
+
+
+def test_an_import_without_a_server_stops(run: Runner, tmp_path: Path) -> None:
+    file = tmp_path / "users.jsonl"
+    file.write_text(metadata_lines(500))
+    result = run("users", "import", str(file), ARGYLE_BASE_URL="http://127.0.0.1:9")
+    assert result.code == 3
+    assert "the rest was not tried" in result.err
+    assert "unknown" not in result.err
+    assert len(run("users", "import", str(file)).lines()) == 500
+
+
+def test_an_import_goes_on_when_nobody_reads(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "users.jsonl"
+    file.write_text(metadata_lines(200))
+    line = f"set -o pipefail; {shlex.join(COMMAND)} users import {shlex.quote(str(file))} | true"
+    result = subprocess.run(["bash", "-c", line], capture_output=True, env=environment(server), timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (0, b"argyle: 200 created\n")
+    assert server.count == 200
+
+
+def test_a_file_without_metadata_is_wrong_usage(run: Runner, server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "users.csv"
+    file.write_text("id;external_metadata\n1;2\n")
+    result = run("users", "import", str(file))
+    assert result.code == 2
+    assert "external_metadata" in result.err
+    assert run("users", "import", str(tmp_path / "nowhere")).code == 1
+    assert server.count == 0
+
+
+# ---------------------------------------------------------------- The tool
+
+
+def test_failures_of_the_service_are_exit_code_1(run: Runner, server: Server) -> None:
+    assert run("users", "list", ARGYLE_BASE_URL="http://127.0.0.1:9").code == 1
+    server.fault(kind="body", body="not_json", method="GET")
+    assert run("users", "list").code == 1
+
+
+def test_a_call_is_interrupted_at_once(server: Server) -> None:
+    server.fault(kind="delay", milliseconds=600000, method="POST")
+    with subprocess.Popen([*COMMAND, "users", "create"], stderr=subprocess.PIPE, env=environment(server)) as process:
+        until(lambda: server.count == 1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == b"argyle: interrupted\n"
+
+
+def test_wrong_usage_is_one_line(run: Runner) -> None:
+    for arguments in (["users", "nothing"], ["users", "get"], ["users", "list", "--limit", "0"], ["--what"]):
+        result = run(*arguments)
+        assert (result.code, result.out) == (2, "")
+        assert result.err.count("\n") == 1
+        assert "--help" in result.err
+
+
+def test_the_environment_of_argyle(run: Runner) -> None:
+    result = run("users", "list", ARGYLE_BASE_URL=None, ARGYLE_ENVIRONMENT="nowhere")
+    assert result.code == 2
+    assert "environment" in result.err
+
+
+def test_help_tells_exit_codes_and_variables(run: Runner) -> None:
+    text = run("--help").out
+    for word in ("ARGYLE_KEY_ID", "ARGYLE_KEY_SECRET", "ARGYLE_BASE_URL", "NO_COLOR", "130", "_ARGYLE_COMPLETE"):
+        assert word in text
+    assert re.fullmatch(r"argyle \d+\.\d+\.\d+\n", run("--version").out)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(run: Runner, shell: str) -> None:
+    assert "_ARGYLE_COMPLETE" in run(_ARGYLE_COMPLETE=f"{shell}_source").out
+    words = "argyle users e"
+    completed = run(_ARGYLE_COMPLETE=f"{shell}_complete", COMP_WORDS=words, COMP_CWORD="e" if shell == "fish" else "2")
+    assert "export" in completed.out
+
+
+@pytest.mark.parametrize("names", [["click"], ["rich"], ["click", "rich"]])
+def test_a_missing_library_is_one_sentence(names: "list[str]") -> None:
+    program = f"import sys; sys.modules.update(dict.fromkeys({names})); from argyle.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment(None), timeout=60, check=False
+    )
+    assert result.returncode == 1
+    assert result.stderr == (f"argyle: the command-line tool needs {' and '.join(names)}: pip install 'argyle[cli]'\n")
+
+
+def test_parquet_without_pyarrow_is_told(run: Runner, server: Server, tmp_path: Path) -> None:
+    (tmp_path / "pyarrow.py").write_text("raise ImportError\n")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    result = run("users", "export", "--output", str(tmp_path / "users.parquet"), PYTHONPATH=path)
+    assert result.code == 2
+    assert "pip install pyarrow" in result.err
+    assert not (tmp_path / "users.parquet").exists()
+
+
+def test_the_sandbox_takes_its_options_and_ends_with_the_signal() -> None:
+    command = [*COMMAND, "sandbox", "--port", "0", "--key-id", "someone"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment(None, ARGYLE_SANDBOX=SANDBOX)
+    ) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "listening" in line:
+                break
+        assert "argyle-sandbox key id: someone\n" in lines
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+
+
+def test_the_sandbox_is_found_on_the_path(tmp_path: Path) -> None:
+    program = tmp_path / "argyle-sandbox"
+    program.write_text('#!/bin/sh\necho "found $*"\n')
+    program.chmod(0o755)
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    changes: "dict[str, Optional[str]]" = {"ARGYLE_SANDBOX": None, "PATH": path}
+    result = subprocess.run(
+        [*COMMAND, "sandbox", "--port", "1"],
+        capture_output=True,
+        text=True,
+        env=environment(None, **changes),
+        timeout=60,
+        check=False,
+    )
+    packaged = ROOT / "bindings/python/src/argyle/lib/argyle-sandbox"
+    if packaged.exists():
+        pytest.skip("the package's own comes first")
+    assert result.stdout == "found --port 1\n"
+
+
+def test_a_sandbox_that_is_not_there_is_told(run: Runner, tmp_path: Path) -> None:
+    result = run("sandbox", ARGYLE_SANDBOX=str(tmp_path / "nowhere"))
+    assert result.code == 1
+    assert "nowhere" in result.err

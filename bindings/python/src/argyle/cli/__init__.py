@@ -1,0 +1,28 @@
+"""The command-line tool ``argyle``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the tool with the arguments of this process, and end the process with its exit code."""
+    try:
+        # rich is imported late, as only tables and progress bars need it.
+        missing = [name for name in ("click", "rich") if find_spec(name) is None]
+        if missing:
+            print(
+                f"argyle: the command-line tool needs {' and '.join(missing)}: pip install 'argyle[cli]'",
+                file=sys.stderr,
+            )
+            sys.exit(1)
+
+        from ._root import argyle
+
+        argyle.main(prog_name="argyle", complete_var="_ARGYLE_COMPLETE")
+    except KeyboardInterrupt:
+        # While modules are imported.
+        sys.exit(130)

@@ -1,0 +1,64 @@
+"""The client and the values that commands are given."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO, Optional
+
+import click
+
+from .. import __version__
+from .._json import loads
+from .._operations import UNSET
+from ..client import Client
+
+#: Of an option's help, where ``document`` reads it.
+DOCUMENT = "JSON|@FILE|-"
+
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON on a terminal too.")
+
+
+def client() -> Client:
+    """Make the client that the environment describes; no argument does, as every process could read it."""
+    missing = [name for name in ("ARGYLE_KEY_ID", "ARGYLE_KEY_SECRET") if not os.environ.get(name)]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise click.UsageError(f"{' and '.join(missing)} {verb} not set in the environment")
+    options: Any = {
+        name: os.environ[variable]
+        for name, variable in (("base_url", "ARGYLE_BASE_URL"), ("environment", "ARGYLE_ENVIRONMENT"))
+        if os.environ.get(variable)
+    }
+    return Client(
+        os.environ["ARGYLE_KEY_ID"],
+        os.environ["ARGYLE_KEY_SECRET"],
+        application=f"argyle-cli/{__version__}",
+        **options,
+    )
+
+
+def document(context: click.Context, parameter: click.Parameter, value: Optional[str]) -> Any:
+    """Read an option's JSON: the argument itself, a file (``@file``) or standard input (``-``); UNSET without any."""
+    if value is None:
+        return UNSET
+    try:
+        if value == "-":
+            text = standard_input().read()
+        elif value.startswith("@"):
+            text = Path(value[1:]).read_bytes()
+        else:
+            text = value.encode("utf-8", "surrogateescape")
+        return loads(text)
+    except OSError as failure:
+        raise click.BadParameter(f"{value[1:]}: {failure.strerror}", context, parameter) from None
+    except ValueError as failure:
+        raise click.BadParameter(f"this is not JSON: {failure}", context, parameter) from None
+
+
+def standard_input() -> BinaryIO:
+    """Give standard input, for bytes."""
+    if sys.stdin is None:
+        raise click.UsageError("standard input is closed")
+    return sys.stdin.buffer

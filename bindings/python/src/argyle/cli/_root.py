@@ -1,0 +1,118 @@
+"""The root of the commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from typing import Any, Iterator, NoReturn
+
+import click
+
+from .. import __version__, errors
+from ._failures import described, exit_code
+from ._output import discard, flush, note
+from .sandbox import sandbox
+from .tokens import tokens
+from .users import users
+
+
+class Root(click.Group):
+    """A group of commands whose errors are one line each and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; click by itself would deal with what is dealt with here in its own way."""
+        try:
+            result = super().invoke(ctx)
+            flush()
+            return result
+        except KeyboardInterrupt:
+            if sys.stderr is not None and sys.stderr.isatty():
+                # The terminal shows ^C.
+                sys.stderr.write("\n")
+            raise click.Abort from None
+        except BrokenPipeError:
+            # Whoever reads has gone, as head does: nobody is to be told.
+            discard()
+            raise click.exceptions.Exit(128 + signal.SIGPIPE) from None
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run a command and end the process."""
+        kwargs["standalone_mode"] = False
+        with _signals():
+            try:
+                code = super().main(*args, **kwargs)
+            except click.Abort:
+                note("interrupted")
+                code = 128 + signal.SIGINT
+            except click.exceptions.Exit as stop:
+                code = stop.exit_code
+            except click.ClickException as problem:
+                code = problem.exit_code
+                context = getattr(problem, "ctx", None)
+                hint = f" (see {context.command_path} --help)" if context is not None else ""
+                note(problem.format_message() + hint)
+            except errors.Error as error:
+                code = exit_code(error)
+                note(described(error))
+            except OSError as failure:
+                code = 1
+                note(f"{failure.filename}: {failure.strerror}" if failure.filename else str(failure.strerror))
+                discard()
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a command as an exception does, so that it leaves nothing half done."""
+
+    def end(number: int, _: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    ours = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@click.group(
+    cls=Root,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Environment:
+  ARGYLE_KEY_ID, ARGYLE_KEY_SECRET  the API key
+  ARGYLE_BASE_URL                   the server, such as http://127.0.0.1:8080
+  ARGYLE_ENVIRONMENT                or else production (default) or sandbox
+  NO_COLOR                          no colours
+
+\b
+Exit codes:
+  0    done
+  1    failed: the service, the network or a file; or not confirmed
+  2    wrong usage, a missing key among it
+  3    some of many failed: see what is told of each
+  4    no such user
+  5    the API key is wrong or may not do this
+  130  interrupted; in general 128 + the number of a signal
+
+\b
+Completion of commands and options, for bash (likewise zsh_source, fish_source):
+  eval "$(_ARGYLE_COMPLETE=bash_source argyle)"
+""",
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def argyle() -> None:
+    """Users and user tokens of Argyle.
+
+    Data goes to standard output: as tables on a terminal, as JSON with --json and where it is piped. All else goes to
+    standard error.
+    """
+
+
+argyle.add_command(users)
+argyle.add_command(tokens)
+argyle.add_command(sandbox)

@@ -1,0 +1,168 @@
+"""``argyle users export``: all users, into a file or a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO, Iterator, Optional, Protocol
+
+import click
+
+from ..models import User
+from ._context import client
+from ._formats import COLUMNS, FORMATS, format_of, pyarrow
+from ._output import flush, json_text, note, progress, standard_output
+
+
+class Writer(Protocol):
+    """Writes users in a format."""
+
+    def write(self, users: "list[User]") -> None:
+        """Write some users."""
+
+    def finish(self) -> None:
+        """Write what the format ends with."""
+
+
+@click.command("export")
+@click.option(
+    "--format", "chosen", type=click.Choice(FORMATS), help="By default what FILE's name ends with says, or else jsonl."
+)
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: standard output.")
+def export_users(chosen: Optional[str], output: Optional[Path]) -> None:
+    """Write all users as JSON Lines, CSV or Parquet, the oldest first.
+
+    jsonl has the users as the service sends them. csv and parquet have the columns id, created_at, employers_connected,
+    data_providers_connected and external_metadata; in both the metadata is JSON, in csv the lists too. All can be
+    imported again. FILE appears under its name when it is whole. Users who are deleted meanwhile can make the walk miss
+    others.
+    """
+    if output == Path("-"):
+        output = None
+    kind = format_of(chosen, output or Path())
+    if kind == "parquet":
+        pyarrow()
+        if output is None and sys.stdout is not None and sys.stdout.isatty():
+            raise click.UsageError("Parquet is not for a terminal: name a file with --output")
+    count = 0
+    with client() as service, _destination(output) as file:
+        writer = _writers[kind](file)
+        with progress() as bar:
+            task = bar.add_task("exporting", total=None, count=0)
+            for page in service.users.pages(ordering="created_at"):
+                writer.write(page.results)
+                count += len(page)
+                bar.update(task, total=page.count, completed=count, count=count)
+        writer.finish()
+        file.flush()
+    note(f"{count:,} users written" + ("" if output is None else f" to {output}"))
+
+
+@contextlib.contextmanager
+def _destination(output: Optional[Path]) -> Iterator[BinaryIO]:
+    """Open a file beside the one that is wanted, and rename it at the end; or standard output."""
+    if output is None:
+        yield standard_output()
+        flush()
+        return
+    # The file that a link is for, not the link, is replaced.
+    path = output.resolve()
+    if path.exists() and not path.is_file():
+        # A device or a pipe.
+        with path.open("wb") as file:
+            yield file
+        return
+    temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("xb") as file:
+            if path.exists():
+                temporary.chmod(path.stat().st_mode & 0o7777)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+class _JSONLines:
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, users: "list[User]") -> None:
+        self._file.write("".join(json_text(user.raw) + "\n" for user in users).encode())
+
+    def finish(self) -> None:
+        pass
+
+
+class _CSV:
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._text = io.StringIO()
+        self._rows = csv.writer(self._text, lineterminator="\n")
+        self._rows.writerow(COLUMNS)
+
+    def write(self, users: "list[User]") -> None:
+        for user in users:
+            self._rows.writerow([_cell(user.raw, column) for column in COLUMNS])
+        self.finish()
+
+    def finish(self) -> None:
+        self._file.write(self._text.getvalue().encode("utf-8", "surrogatepass"))
+        self._text.seek(0)
+        self._text.truncate()
+
+
+def _cell(user: "dict[str, Any]", column: str) -> str:
+    """Give a cell: empty for a member that is not there."""
+    if column not in user:
+        return ""
+    value = user[column]
+    return value if column in ("id", "created_at") and isinstance(value, str) else json_text(value)
+
+
+class _Parquet:
+    # Row groups that are not tiny, and that any memory holds.
+    _group = 10_000
+
+    def __init__(self, file: BinaryIO) -> None:
+        arrow = pyarrow()
+        import pyarrow.parquet as parquet
+
+        texts = arrow.list_(arrow.string())
+        types = [arrow.string(), arrow.timestamp("us", "UTC"), texts, texts, arrow.string()]
+        self._schema = arrow.schema(list(zip(COLUMNS, types)))
+        self._table = arrow.Table
+        self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
+        self._users: "list[User]" = []
+
+    def write(self, users: "list[User]") -> None:
+        self._users += users
+        if len(self._users) >= self._group:
+            self._write_group()
+
+    def finish(self) -> None:
+        self._write_group()
+        self._writer.close()
+
+    def _write_group(self) -> None:
+        users = self._users
+        columns = [
+            [user.id for user in users],
+            [user.created_at for user in users],
+            [user.employers_connected for user in users],
+            [user.data_providers_connected for user in users],
+            [json_text(user.external_metadata) if "external_metadata" in user.raw else None for user in users],
+        ]
+        self._writer.write_table(self._table.from_pydict(dict(zip(COLUMNS, columns)), schema=self._schema))
+        self._users = []
+
+
+_writers: "dict[str, Any]" = {"jsonl": _JSONLines, "csv": _CSV, "parquet": _Parquet}
