@@ -7,9 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import ROOT
-
 import argyle
+from conftest import ROOT
 
 # What a sandbox without options listens on: here it has a free port instead.
 DEFAULT_URL = "http://127.0.0.1:8080"

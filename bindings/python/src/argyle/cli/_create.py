@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Generator, Iterable, Iterator, Union
+import contextlib
+from typing import Generator, Iterable, Union
 
-from .. import _abi, _operations, errors
+from .. import calls, errors
 from ..client import Client
-from ..models import NewUser, document
+from ..models import NewUser
 from ._records import Record
 
 
@@ -18,36 +19,21 @@ def create_all(
     A record is taken from the iterable right before its user is created. To close the iterator cancels what is under
     way, of which nothing more is told.
     """
-    queue = _abi.QueueOwner.new(in_flight)
-    owner = client._open()
-    try:
+    refused: "list[tuple[Record, errors.Error]]" = []
+
+    def wanted() -> "Generator[calls.Call[NewUser], None, None]":
         for record in records:
             try:
-                operation = _operations.create_user(record.metadata)
-                queue.submit(owner, operation.number, None, operation.document, record)
+                yield calls.create_user(external_metadata=record.metadata, context=record)
             except errors.ArgumentError as error:
-                yield record, error
-            while queue.count >= in_flight:
-                queue.wait(100)
-                yield from _over(queue)
-        while queue.count:
-            queue.wait(100)
-            yield from _over(queue)
-    finally:
-        queue.cancel_all()
+                refused.append((record, error))
 
-
-def _over(queue: _abi.QueueOwner) -> "Iterator[tuple[Any, Union[NewUser, errors.Error]]]":
-    while True:
-        call = queue.next()
-        if call is None:
-            return
-        if call.error is not None or call.body is None:
-            yield call.context, call.error or errors.ProtocolError("the answer has no body")
-            continue
-        try:
-            yield call.context, NewUser(document(call.body))
-        except errors.ProtocolError as error:
-            # The service has created a user whose id is not known.
-            error.outcome_unknown = True
-            yield call.context, error
+    with contextlib.closing(client.bulk(wanted(), in_flight=in_flight)) as results:
+        for result in results:
+            yield from refused
+            refused.clear()
+            if isinstance(result.error, errors.ProtocolError) and result.error.status is None:
+                # The service has created a user whose id is not known.
+                result.error.outcome_unknown = True
+            yield result.call.context, result.value or result.error or errors.InternalError("there is no result")
+        yield from refused
