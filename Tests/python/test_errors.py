@@ -156,7 +156,9 @@ def test_hierarchy() -> None:
     kinds = set(errors.by_code.values())
     assert len(errors.by_code) == len(kinds) == 18
     assert all(issubclass(getattr(argyle, name), argyle.Error) for name in errors.__all__)
-    assert kinds | {argyle.Error, argyle.LibraryError} == {getattr(argyle, name) for name in errors.__all__}
+    assert kinds | {argyle.Error, argyle.LibraryError, argyle.SandboxError} == {
+        getattr(argyle, name) for name in errors.__all__
+    }
     assert issubclass(argyle.ArgumentError, ValueError) and issubclass(argyle.LibraryError, ImportError)
 
 
@@ -166,3 +168,19 @@ def test_copies(sandbox: Sandbox, client: argyle.Client) -> None:
     error = failure(client.users.list)
     for other in (copy.copy(error), pickle.loads(pickle.dumps(error))):
         assert type(other) is type(error) and str(other) == str(error) and vars(other) == vars(error)
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "GET"])
+def test_success_that_cannot_be_read(sandbox: Sandbox, client: argyle.Client, method: str) -> None:
+    """Whether the service has done what it answers unreadably nobody knows."""
+    user = client.users.create()
+    sandbox.fault(kind="body", body="not_json", method=method)
+    with pytest.raises(argyle.ProtocolError) as caught:
+        if method == "POST":
+            client.users.create()
+        elif method == "PATCH":
+            client.users.update(user.id, external_metadata=1)
+        else:
+            client.users.get(user.id)
+    assert caught.value.outcome_unknown is (method != "GET")
+    assert caught.value.code == "protocol"

@@ -115,7 +115,7 @@ class AsyncClient:
 
     async def _run(self, operation: Operation) -> Any:
         queue = self._queues.current()
-        return operation.read(await queue.finish(queue.start(self._open(), operation)))
+        return operation.result(await queue.finish(queue.start(self._open(), operation)))
 
 
 class AsyncUsers:

@@ -71,7 +71,7 @@ class _Run(Generic[Value]):
         """Keep what became of a call."""
         call: Call[Value] = queued.context
         try:
-            self.over.append(BulkResult(call, call._operation.read(queued.take_result()), None))
+            self.over.append(BulkResult(call, call._operation.result(queued.take_result()), None))
         except errors.Error as error:
             self.over.append(BulkResult(call, None, _bare(error)))
 

@@ -109,7 +109,7 @@ class Client:
 
     def _run(self, operation: Operation) -> Any:
         body = _abi.run(self._open(), operation.number, operation.user_id, operation.document)
-        return operation.read(body)
+        return operation.result(body)
 
 
 class Users:

@@ -69,33 +69,49 @@ class Error(Exception):
 class ArgumentError(Error, ValueError):
     """The caller passed something that breaks a rule; nothing was sent."""
 
+    code = "argument"
+
 
 class ConnectionError(Error, builtins.ConnectionError):
     """The host could not be reached, or the connection was lost."""
+
+    code = "connection"
 
 
 class TLSError(ConnectionError):
     """No secure connection: certificate, host name or protocol version."""
 
+    code = "tls"
+
 
 class TimeoutError(Error, builtins.TimeoutError):
     """A time limit passed; the message names which."""
+
+    code = "timeout"
 
 
 class ProtocolError(Error):
     """The answer cannot be read: not HTTP, not JSON, or the wrong JSON."""
 
+    code = "protocol"
+
 
 class ResponseTooLargeError(Error):
     """The answer, decoded, is larger than ``max_response_bytes``."""
+
+    code = "too_large"
 
 
 class CancelledError(Error):
     """The caller ended the call."""
 
+    code = "cancelled"
+
 
 class ForkedError(Error):
     """The client or bulk run belongs to the parent process of this one."""
+
+    code = "forked"
 
 
 class InternalError(Error):
