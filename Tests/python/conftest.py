@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import argyle
+import pytest
 from argyle import _abi
 
 ROOT = Path(__file__).resolve().parents[2]

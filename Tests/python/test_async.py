@@ -184,7 +184,7 @@ def test_timeout_block(sandbox_url: str, faults: Faults) -> None:
         async with new_client(sandbox_url) as client:
             faults.add("delay", milliseconds=FOREVER_MS, count=1)
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.1):
+                async with asyncio.timeout(0.1):  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore[reportAttributeAccessIssue]
                     await client.users.list()
             await client.users.list()
 
@@ -323,11 +323,11 @@ def test_two_loops(sandbox_url: str, faults: Faults) -> None:
     loop.run_until_complete(leave_one_under_way())
     tasks = asyncio.all_tasks(loop)
     loop.close()
-    for task in tasks:
+    while tasks:
         # Otherwise asyncio complains, rightly, that it was left pending.
-        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        tasks.pop()._log_destroy_pending = False  # type: ignore[attr-defined]
     ended = weakref.ref(loop)
-    del tasks, task, loop
+    del tasks, loop
 
     async def go_on() -> int:
         return len((await client.users.list(limit=1)).results)
@@ -550,7 +550,7 @@ def serve() -> Iterator[Callable[[Pages], str]]:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:
                 pass
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -6,9 +6,8 @@ import os
 import subprocess
 import sys
 
-from conftest import ROOT
-
 import argyle
+from conftest import ROOT
 
 USERS = ROOT / "bindings" / "python" / "examples" / "users.py"
 

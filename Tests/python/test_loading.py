@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 from typing import Optional
 
-import pytest
-from conftest import KEY_ID, KEY_SECRET, ROOT
-
 import argyle
+import pytest
 from argyle import _abi
+from conftest import KEY_ID, KEY_SECRET, ROOT
 
 PACKAGE = Path(argyle.__file__).parent
 

@@ -10,8 +10,7 @@ import argyle
 import pytest
 from argyle import _json
 from conftest import KEY_ID, KEY_SECRET
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 # Lone surrogates are no Unicode text: the service keeps none.
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"]))

@@ -10,8 +10,7 @@ from typing import Any
 
 import argyle
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 USER = {
     "id": "u1",

@@ -6,9 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import argyle
+import pytest
 
 
 @pytest.mark.parametrize("_", [1, 2])

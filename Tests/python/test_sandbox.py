@@ -12,9 +12,8 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 import argyle
+import pytest
 
 
 def answers(url: str) -> bool:

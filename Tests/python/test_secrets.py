@@ -129,7 +129,9 @@ try:
 except argyle.NotFoundError:
     pass
 """
-    result = subprocess.run([sys.executable, "-c", program, sandbox.url], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", program, sandbox.url], capture_output=True, text=True, timeout=60, check=False
+    )
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 

@@ -15,10 +15,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Optional
 
+import argyle
 import pytest
 from conftest import ROOT
-
-import argyle
 
 SOURCE = ROOT / "bindings" / "python"
 PREFIX = ROOT / ".build-prefix"

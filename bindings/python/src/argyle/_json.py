@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Union
 
 try:
     import orjson
@@ -24,8 +24,10 @@ _DIGITS = bytes(ord("0") if chr(byte).isdecimal() else byte for byte in range(25
 _MANY = b"0" * 19
 
 
-def loads(text: bytes) -> Any:
+def loads(text: Union[bytes, str]) -> Any:
     """Read a JSON text; a ValueError says what is wrong with it."""
+    if isinstance(text, str):
+        text = text.encode("utf-8", "surrogatepass")
     # orjson would round such an integer to a float.
     if orjson is not None and _MANY not in text.translate(_DIGITS):
         try:
