@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import argyle
 import pytest
+
+import argyle
 from argyle import _abi
 
 ROOT = Path(__file__).resolve().parents[2]

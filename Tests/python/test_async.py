@@ -16,8 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable
 from urllib.parse import parse_qs, urlsplit
 
-import argyle
 import pytest
+
+import argyle
 from argyle import _abi
 from conftest import KEY_ID, KEY_SECRET, Faults
 

@@ -9,8 +9,9 @@ import threading
 import time
 from typing import Callable
 
-import argyle
 import pytest
+
+import argyle
 from conftest import KEY_ID, KEY_SECRET, Sandbox
 
 PRELUDE = """

@@ -13,8 +13,9 @@ import traceback
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
-import argyle
 import pytest
+
+import argyle
 from argyle import calls
 from conftest import KEY_ID, KEY_SECRET, Faults
 

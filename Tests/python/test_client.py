@@ -8,8 +8,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-import argyle
 import pytest
+
+import argyle
 from conftest import KEY_ID, KEY_SECRET, Sandbox
 
 ABSENT = "00000000-0000-0000-0000-000000000000"

@@ -9,8 +9,9 @@ import socket
 import time
 from typing import Any
 
-import argyle
 import pytest
+
+import argyle
 from argyle import errors
 from conftest import KEY_ID, KEY_SECRET, Sandbox
 

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import Optional
 
-import argyle
 import pytest
+
+import argyle
 from argyle import _abi
 from conftest import KEY_ID, KEY_SECRET, ROOT
 

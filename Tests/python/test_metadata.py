@@ -6,11 +6,12 @@ import datetime
 import math
 from typing import Any
 
-import argyle
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+import argyle
 from argyle import _json
 from conftest import KEY_ID, KEY_SECRET
-from hypothesis import HealthCheck, given, settings, strategies as st
 
 # Lone surrogates are no Unicode text: the service keeps none.
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"]))

@@ -8,9 +8,10 @@ import pickle
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-import argyle
 import pytest
 from hypothesis import given, strategies as st
+
+import argyle
 
 USER = {
     "id": "u1",

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import argyle
 import pytest
+
+import argyle
 
 
 @pytest.mark.parametrize("_", [1, 2])

@@ -12,8 +12,9 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
-import argyle
 import pytest
+
+import argyle
 
 
 def answers(url: str) -> bool:

@@ -11,8 +11,9 @@ import sys
 import traceback
 from typing import Any, Callable
 
-import argyle
 import pytest
+
+import argyle
 from conftest import KEY_ID, KEY_SECRET, Sandbox
 
 PASSWORD = "canary-password-81c3"

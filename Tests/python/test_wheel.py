@@ -15,8 +15,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Optional
 
-import argyle
 import pytest
+
+import argyle
 from conftest import ROOT
 
 SOURCE = ROOT / "bindings" / "python"
