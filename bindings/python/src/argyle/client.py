@@ -139,8 +139,8 @@ class Users:
     ) -> UserPage:
         """List one page of users ("List users").
 
-        ``limit`` is 1 to 200, and 10 unless given; ``ordering`` is ``"created_at"`` or ``"-created_at"``, the newest
-        first, which is the default.
+        ``limit`` is 10 unless given, and the service gives 200 at the most; ``ordering`` is ``"created_at"`` or
+        ``"-created_at"``, the newest first, which is the default.
         """
         return self._client._run(_operations.list_users(limit, offset, ordering))  # type: ignore[no-any-return]
 
