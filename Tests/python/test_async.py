@@ -177,19 +177,20 @@ def test_cancelling_a_task_cancels_the_call(sandbox_url: str, faults: Faults) ->
     asyncio.run(main())
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.timeout is of Python 3.11")
-def test_timeout_block(sandbox_url: str, faults: Faults) -> None:
-    """A time-out of asyncio's ends a call."""
+if sys.version_info >= (3, 11):
 
-    async def main() -> None:
-        async with new_client(sandbox_url) as client:
-            faults.add("delay", milliseconds=FOREVER_MS, count=1)
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.1):  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore[reportAttributeAccessIssue]
-                    await client.users.list()
-            await client.users.list()
+    def test_timeout_block(sandbox_url: str, faults: Faults) -> None:
+        """A time-out of asyncio's ends a call."""
 
-    asyncio.run(main())
+        async def main() -> None:
+            async with new_client(sandbox_url) as client:
+                faults.add("delay", milliseconds=FOREVER_MS, count=1)
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await client.users.list()
+                await client.users.list()
+
+        asyncio.run(main())
 
 
 def test_trio_cancel_scope(sandbox_url: str, faults: Faults) -> None:

@@ -154,8 +154,9 @@ def test_arguments(bulk: Kinds) -> None:
         bulk([], in_flight=0)
     with pytest.raises(TypeError, match="calls"):
         bulk([calls.list_users(), "users"])  # type: ignore[list-item]
+    [result] = bulk([calls.get_user("a\0b")])
     with pytest.raises(ValueError, match="user_id"):
-        calls.get_user("a\0b")
+        result.result()
 
 
 def test_a_source_that_fails(bulk: Kinds, faults: Faults) -> None:
@@ -354,3 +355,36 @@ def test_time_passes_between_results(sandbox_url: str) -> None:
         for result in client.bulk((calls.list_users() for _ in range(6)), in_flight=2):
             result.result()
             time.sleep(0.3)
+
+
+def test_call_that_breaks_a_rule_ends_no_other(client: argyle.Client) -> None:
+    """What is wrong with one row is that row's result, and the others are made."""
+    rows: list[object] = [{"row": 0}, {1, 2}, {"row": 2}]
+    calls = (argyle.calls.create_user(external_metadata=row, context=index) for index, row in enumerate(rows))
+    results = {result.call.context: result for result in client.bulk(calls, in_flight=1)}
+    assert [type(results[index].error) for index in range(3)] == [type(None), argyle.ArgumentError, type(None)]
+    assert len(list(client.users)) == 2
+
+
+def test_interrupt_amid_the_log(sandbox_url: str) -> None:
+    """Ctrl-C ends a bulk run whose records are logged, and nothing is printed but its own traceback."""
+    program = """
+import logging, os, signal, sys, threading, time
+import argyle
+logging.basicConfig(level=logging.DEBUG, stream=open(os.devnull, "w"))
+client = argyle.Client("test-key", "canary-secret-5f2c", base_url=sys.argv[1])
+list(client.bulk([argyle.calls.list_users()]))
+interrupted = 0
+for number in range(20):
+    threading.Timer(0.02 + number / 1000, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        for result in client.bulk(argyle.calls.list_users() for _ in iter(int, 1)):
+            pass
+    except KeyboardInterrupt:
+        interrupted += 1
+print(interrupted)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program, sandbox_url], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (result.stdout, result.stderr) == ("20\n", "")

@@ -915,3 +915,24 @@ def test_a_sandbox_that_is_not_there_is_told(run: Runner, tmp_path: Path) -> Non
     result = run("sandbox", ARGYLE_SANDBOX=str(tmp_path / "nowhere"))
     assert result.code == 1
     assert "nowhere" in result.err
+
+
+@pytest.mark.parametrize("others", [["--failures", "F"], ["--failures", "F.done"], ["--journal", "F"]])
+def test_an_import_writes_into_no_file_that_it_reads(run: Runner, tmp_path: Path, others: "list[str]") -> None:
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"external_metadata": 1}\n')
+    options = [option.replace("F", str(lines)) if option.startswith("F") else option for option in others]
+    result = run("users", "import", str(lines), *options)
+    assert result.code == 2
+    assert "different files" in result.err
+    assert lines.read_text() == '{"external_metadata": 1}\n'
+
+
+@pytest.mark.parametrize("command", [[], ["users"], ["tokens"]])
+def test_without_a_command_the_help_is_shown(command: "list[str]") -> None:
+    result = subprocess.run(
+        [*COMMAND, *command], capture_output=True, text=True, env=environment(None), timeout=60, check=False
+    )
+    # Older versions of click take it for no mistake.
+    assert (result.returncode, bool(result.stdout)) in ((2, False), (0, True))
+    assert "\nCommands:\n" in result.stdout + result.stderr

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -248,3 +251,38 @@ def test_fully_typed_names() -> None:
     assert set(argyle.__all__) <= set(dir(argyle))
     with pytest.raises(AttributeError):
         argyle.absent  # type: ignore[attr-defined]  # noqa: B018
+
+
+class _Pages(BaseHTTPRequestHandler):
+    """Three pages, of which the second has a user without an id."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        offset = int(parse_qs(urlsplit(self.path).query).get("offset", ["0"])[0])
+        user = {} if offset == 1 else {"id": f"user-{offset}"}
+        body = json.dumps({"results": [user], "next": f"?offset={offset + 1}" if offset < 2 else None}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def test_page_that_cannot_be_read_is_not_passed_over() -> None:
+    """A walk does not go on after a page whose users nobody has seen."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Pages) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            with argyle.Client(KEY_ID, KEY_SECRET, base_url=url, max_retries=0) as client:
+                pages = client.users.pages(limit=1)
+                assert next(pages).results[0].id == "user-0"
+                for _ in range(3):
+                    with pytest.raises(argyle.ProtocolError, match='"id"'):
+                        next(pages)
+                del pages
+        finally:
+            server.shutdown()

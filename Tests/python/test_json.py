@@ -32,3 +32,10 @@ def test_integers_are_never_rounded(value: Any) -> None:
 def test_what_is_no_json_is_a_value_error(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         _json.loads(text)
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize("text", ["1e400", "-1e400", "[1e999]"])
+def test_numbers_that_are_too_large(text: str) -> None:
+    with pytest.raises(ValueError, match="too large"):
+        _json.loads(text)

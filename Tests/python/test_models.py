@@ -135,3 +135,9 @@ def test_what_is_no_token(token: str) -> None:
     if token:
         with pytest.raises(argyle.ArgumentError):
             argyle.UserToken({"access": token}).claims  # noqa: B018
+
+
+def test_opaque_token_does_not_tell_when_it_expires() -> None:
+    """The service need not give a JSON Web Token."""
+    assert argyle.UserToken({"access": "opaque"}).expires_at is None
+    assert argyle.NewUser({"id": "u", "token": "opaque"}).expires_at is None

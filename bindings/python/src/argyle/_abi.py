@@ -635,7 +635,11 @@ class QueueOwner(_Owner):
     ) -> QueuedCall:
         """Hand over a call, which begins when the queue is driven."""
         functions = self.library
-        pointer = _new_call(client.variant(None, _is_logging()), operation, user_id, document)
+        # So that what a signal handler raises amid a record of the log is not lost.
+        interrupt = _own_interrupt()
+        if interrupt is not _interrupt:
+            interrupt = None
+        pointer = _new_call(client.variant(interrupt, _is_logging()), operation, user_id, document)
         error = c_void_p()
         if functions.queue_submit(self.pointer, pointer, None, error) != 0:
             functions.call_free(pointer)
@@ -656,6 +660,8 @@ class QueueOwner(_Owner):
         """Do all that can be done without waiting, and tell how many calls are over."""
         error = c_void_p()
         over = self.library.queue_drive(self.pointer, error)
+        if _interrupt.is_set and _own_interrupt() is _interrupt:
+            _interrupt.check()
         if over < 0:
             raise _taken(self.library, error)
         return over  # type: ignore[no-any-return]
@@ -664,6 +670,8 @@ class QueueOwner(_Owner):
         """Wait until a call is over or the time has passed, and tell how many calls are over."""
         error = c_void_p()
         over = self.library.queue_wait(self.pointer, milliseconds, error)
+        if _interrupt.is_set and _own_interrupt() is _interrupt:
+            _interrupt.check()
         if over < 0:
             raise _taken(self.library, error)
         return over  # type: ignore[no-any-return]

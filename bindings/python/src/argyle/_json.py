@@ -15,8 +15,15 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
+def _real(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:40]} is too large for a float")
+    return value
+
+
 # Made once: the functions of json make new ones each time.
-_decoder = json.JSONDecoder(parse_constant=_refuse)
+_decoder = json.JSONDecoder(parse_constant=_refuse, parse_float=_real)
 _encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 # All digits as zeros; a run of 19 may be an integer beyond 64 bits.

@@ -71,7 +71,7 @@ class _Run(Generic[Value]):
         """Keep what became of a call."""
         call: Call[Value] = queued.context
         try:
-            self.over.append(BulkResult(call, call._operation.result(queued.take_result()), None))
+            self.over.append(BulkResult(call, _operation(call).result(queued.take_result()), None))
         except errors.Error as error:
             self.over.append(BulkResult(call, None, _bare(error)))
 
@@ -96,7 +96,10 @@ def _bare(error: errors.Error) -> errors.Error:
 def _operation(call: Any) -> Operation:
     if not isinstance(call, Call):
         raise TypeError(f"bulk takes calls as argyle.calls makes them, not {type(call).__name__}")
-    return call._operation
+    operation = call._operation
+    if isinstance(operation, errors.ArgumentError):
+        raise operation
+    return operation
 
 
 def make(
@@ -122,8 +125,8 @@ def _results(
                 except StopIteration:
                     is_exhausted = True
                     break
-                operation = _operation(call)
                 try:
+                    operation = _operation(call)
                     queue.submit(client, operation.number, operation.user_id, operation.document, call)
                 except errors.ArgumentError as error:
                     run.refuse(call, error)

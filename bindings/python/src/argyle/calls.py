@@ -9,9 +9,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Optional, TypeVar
+from typing import Any, Callable, Generic, Optional, TypeVar, Union
 
-from . import _operations
+from . import _operations, errors
 from ._operations import UNSET, Operation
 from .models import NewUser, User, UserPage, UserToken
 
@@ -33,9 +33,14 @@ class Call(Generic[Value]):
 
     __slots__ = ("_operation", "context", "name", "user_id")
 
-    def __init__(self, name: str, user_id: Optional[str], operation: Operation, context: Any) -> None:
+    def __init__(self, name: str, user_id: Optional[str], make: Callable[[], Operation], context: Any) -> None:
         """Describe a call; use the functions of this module."""
-        self._operation = operation
+        self._operation: Union[Operation, errors.ArgumentError]
+        try:
+            self._operation = make()
+        except errors.ArgumentError as error:
+            # It is this call's result, and no reason to end those before it.
+            self._operation = error.with_traceback(None)
         #: The name of the function that made it.
         self.name = name
         #: The user it is about, where it is about one.
@@ -50,17 +55,17 @@ class Call(Generic[Value]):
 
 def create_user(*, external_metadata: Any = UNSET, context: Any = None) -> Call[NewUser]:
     """Describe ``client.users.create``."""
-    return Call("create_user", None, _operations.create_user(external_metadata), context)
+    return Call("create_user", None, lambda: _operations.create_user(external_metadata), context)
 
 
 def get_user(user_id: str, *, context: Any = None) -> Call[User]:
     """Describe ``client.users.get``."""
-    return Call("get_user", user_id, _operations.get_user(user_id), context)
+    return Call("get_user", user_id, lambda: _operations.get_user(user_id), context)
 
 
 def update_user(user_id: str, *, external_metadata: Any, context: Any = None) -> Call[User]:
     """Describe ``client.users.update``."""
-    return Call("update_user", user_id, _operations.update_user(user_id, external_metadata), context)
+    return Call("update_user", user_id, lambda: _operations.update_user(user_id, external_metadata), context)
 
 
 def list_users(
@@ -71,14 +76,14 @@ def list_users(
     context: Any = None,
 ) -> Call[UserPage]:
     """Describe ``client.users.list``."""
-    return Call("list_users", None, _operations.list_users(limit, offset, ordering), context)
+    return Call("list_users", None, lambda: _operations.list_users(limit, offset, ordering), context)
 
 
 def delete_user(user_id: str, *, context: Any = None) -> Call[None]:
     """Describe ``client.users.delete``."""
-    return Call("delete_user", user_id, _operations.delete_user(user_id), context)
+    return Call("delete_user", user_id, lambda: _operations.delete_user(user_id), context)
 
 
 def create_user_token(user_id: str, *, context: Any = None) -> Call[UserToken]:
     """Describe ``client.user_tokens.create``."""
-    return Call("create_user_token", user_id, _operations.create_user_token(user_id), context)
+    return Call("create_user_token", user_id, lambda: _operations.create_user_token(user_id), context)

@@ -153,7 +153,8 @@ class Users:
     ) -> Iterator[UserPage]:
         """Go through all users, page after page, 200 at a time unless ``limit`` says less.
 
-        While one page is read the next is already on its way. After an error the next step asks for the page again.
+        While one page is read the next is already on its way. After an error the next step
+        asks for the page again; one that cannot be read is an error each time.
         """
         return UserPages(self._client, _operations.query(limit, offset, ordering))
 
@@ -173,13 +174,19 @@ class UserPages(Iterator[UserPage]):
     def __init__(self, client: Client, query: "dict[str, Any]") -> None:
         """Start a walk; use :meth:`Users.pages`."""
         self._cursor = _abi.CursorOwner.new(client._open(), query)
+        #: The page that came and could not be read: it is not passed over.
+        self._unread: Optional[bytes] = None
 
     def __next__(self) -> UserPage:
         """Give the next page."""
-        text = self._cursor.next_page()
+        text = self._unread
+        if text is None:
+            text = self._unread = self._cursor.next_page()
         if text is None:
             raise StopIteration
-        return _operations.read_page(text)
+        page = _operations.read_page(text)
+        self._unread = None
+        return page
 
 
 class UserTokens:

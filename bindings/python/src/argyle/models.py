@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import repeat
 from operator import itemgetter
-from typing import Any, Iterator, Optional
+from typing import Any, Iterator, Optional, Union
 
 from . import errors
 from ._json import loads
@@ -98,7 +98,7 @@ class User:
 
     @property
     def external_metadata(self) -> Any:
-        """The metadata that was attached to the user; an empty dict where none was."""
+        """The metadata that was attached to the user; an empty dict where none was, None where none came."""
         return self.raw.get("external_metadata")
 
     def __reduce__(self) -> "tuple[Any, ...]":
@@ -145,8 +145,8 @@ class UserToken:
 
     @property
     def expires_at(self) -> Optional[datetime]:
-        """When ``access`` expires, or None where its claims do not tell."""
-        return _expiry(self.claims)
+        """When ``access`` expires, or None where it does not tell."""
+        return _expiry(self)
 
     def __reduce__(self) -> "tuple[Any, ...]":
         """Copy and pickle by what was received."""
@@ -192,8 +192,8 @@ class NewUser:
 
     @property
     def expires_at(self) -> Optional[datetime]:
-        """When ``token`` expires, or None where its claims do not tell."""
-        return _expiry(self.claims)
+        """When ``token`` expires, or None where it does not tell."""
+        return _expiry(self)
 
     def __reduce__(self) -> "tuple[Any, ...]":
         """Copy and pickle by what was received."""
@@ -276,8 +276,12 @@ def _claims(token: str) -> "dict[str, Any]":
     return token_claims(token)
 
 
-def _expiry(claims: "dict[str, Any]") -> Optional[datetime]:
-    seconds = claims.get("exp")
+def _expiry(token: "Union[NewUser, UserToken]") -> Optional[datetime]:
+    try:
+        seconds = token.claims.get("exp")
+    except errors.ArgumentError:
+        # The service need not give a JSON Web Token.
+        return None
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
         return None
     try:

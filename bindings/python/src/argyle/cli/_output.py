@@ -26,7 +26,7 @@ def safe(text: str) -> str:
 
 def json_text(value: Any) -> str:
     """Write a value as one line of JSON."""
-    return safe(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return safe(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
 
 
 def standard_output() -> BinaryIO:

@@ -42,7 +42,8 @@ class Root(click.Group):
         with _signals():
             try:
                 code = super().main(*args, **kwargs)
-            except click.Abort:
+            except (click.Abort, KeyboardInterrupt):
+                # The latter where click itself was interrupted.
                 note("interrupted")
                 code = 128 + signal.SIGINT
             except click.exceptions.Exit as stop:
@@ -51,7 +52,11 @@ class Root(click.Group):
                 code = problem.exit_code
                 context = getattr(problem, "ctx", None)
                 hint = f" (see {context.command_path} --help)" if context is not None else ""
-                note(problem.format_message() + hint)
+                # Of click 8.2 and newer; the ones before print the help themselves.
+                if type(problem).__name__ == "NoArgsIsHelpError":
+                    click.echo(problem.format_message(), err=True)
+                else:
+                    note(problem.format_message() + hint)
             except errors.Error as error:
                 code = exit_code(error)
                 note(described(error))

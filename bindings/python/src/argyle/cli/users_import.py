@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Optional, Union
 
@@ -35,7 +36,7 @@ _standard_input = Path("-")
 @click.option(
     "--in-flight", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many creations at a time."
 )
-@click.option("--journal", metavar="FILE", type=_path, help="Default: FILE.done; none for standard input.")
+@click.option("--journal", metavar="FILE", type=_path, help="Default: FILE.done; none for what is no regular file.")
 @click.option("--failures", metavar="FILE", type=_path, help="Write each failure as a line of JSON.")
 @click.option("--retry-unknown", is_flag=True, help="Create again what may have been created already.")
 @json_option
@@ -66,8 +67,10 @@ def import_users(
         source = _open(stack, path)
         records = Records(source, format_of(chosen, path))
         service = stack.enter_context(client())
-        if journal is None and path != _standard_input:
+        # A pipe has no name that would stand for the same lines another time.
+        if journal is None and path.is_file():
             journal = path.with_name(path.name + ".done")
+        _check_distinct(path, journal, failures)
         kept = stack.enter_context(Journal(journal)) if journal is not None else None
         failed = stack.enter_context(failures.open("wb")) if failures is not None else None
         run = _Import(records, kept, failed, retry_unknown, not is_for_people(as_json))
@@ -83,6 +86,14 @@ def import_users(
             run.abandon()
             run.report()
     context.exit(run.exit_code)
+
+
+def _check_distinct(*paths: Optional[Path]) -> None:
+    """Refuse to write into the file that is read, or twice into one."""
+    files = [path.resolve() for path in paths if path is not None and path != _standard_input]
+    same = len(set(files)) < len(files)
+    if same or any(a.exists() and b.exists() and a.samefile(b) for a, b in itertools.combinations(files, 2)):
+        raise click.UsageError("FILE, the journal and the file of failures must be different files.")
 
 
 def _open(stack: contextlib.ExitStack, path: Path) -> BinaryIO:
