@@ -837,7 +837,7 @@ argyle_queue *argyle_queue_new(const json_t *options, argyle_error **error);
  * nothing is sent before the queue is driven.
  *
  * Until then the call may be given to argyle_queue_cancel() and argyle_call_free() only. Any number of calls may
- * wait: one takes some 720 bytes, and those of its document.
+ * wait: one takes some 750 bytes, and those of its document.
  *
  * @param queue  The queue. Not NULL.
  * @param call   The call, which was neither run nor submitted before. Not NULL. On failure it stays the caller's.
