@@ -376,8 +376,8 @@ client = argyle.Client("test-key", "canary-secret-5f2c", base_url=sys.argv[1])
 list(client.bulk([argyle.calls.list_users()]))
 interrupted = 0
 for number in range(20):
-    threading.Timer(0.02 + number / 1000, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
+        threading.Timer(0.02 + number / 1000, os.kill, (os.getpid(), signal.SIGINT)).start()
         for result in client.bulk(argyle.calls.list_users() for _ in iter(int, 1)):
             pass
     except KeyboardInterrupt:
