@@ -89,17 +89,15 @@ class Faults:
     """What the sandbox does wrong, until the test is over."""
 
     def __init__(self, sandbox_url: str) -> None:
-        self._url = f"{sandbox_url}/_sandbox/faults"
+        self._sandbox = Sandbox(sandbox_url)
 
     def add(self, kind: str, **fault: Any) -> None:
         """Add a fault, as the README describes them."""
-        body = json.dumps({"kind": kind, **fault}).encode()
-        headers = {"Content-Type": "application/json"}
-        urllib.request.urlopen(urllib.request.Request(self._url, body, headers)).close()
+        self._sandbox.fault(kind=kind, **fault)
 
     def clear(self) -> None:
         """Clear them, and end the delays that have begun."""
-        urllib.request.urlopen(urllib.request.Request(self._url, method="DELETE")).close()
+        self._sandbox.clear_faults()
 
 
 @pytest.fixture

@@ -163,9 +163,7 @@ class Library:
         self.queue_fd = function(quick, "argyle_queue_fd", c_int, c_void_p, _Error)
         # Driving may call the log function, which takes the lock by itself.
         self.queue_drive = function(waiting, "argyle_queue_drive", c_int, c_void_p, _Error)
-        self.queue_wait = function(waiting, "argyle_queue_wait", c_int, c_void_p, c_int, _Error)
         self.queue_next = function(quick, "argyle_queue_next", c_void_p, c_void_p, POINTER(c_void_p), _Error)
-        self.queue_count = function(quick, "argyle_queue_count", c_size_t, c_void_p)
         self.queue_cancel = function(waiting, "argyle_queue_cancel", c_int, c_void_p, c_void_p, _Error)
         self.queue_cancel_all = function(waiting, "argyle_queue_cancel_all", c_int, c_void_p, _Error)
         self.queue_free = function(waiting, "argyle_queue_free", None, c_void_p)
@@ -218,6 +216,11 @@ def sandbox_library() -> SandboxLibrary:
 
 # ---------------------------------------------------------------- Errors and JSON
 
+# What ctypes.string_at does, at half the time.
+_bytes_at: Any = ctypes.pythonapi.PyBytes_FromStringAndSize
+_bytes_at.restype = ctypes.py_object
+_bytes_at.argtypes = (c_void_p, c_size_t)
+
 
 def _exception(library: Library, error: "Optional[int]") -> errors.Error:
     """Make an exception of a borrowed error."""
@@ -233,7 +236,7 @@ def _exception(library: Library, error: "Optional[int]") -> errors.Error:
     exception.retry_after = None if milliseconds < 0 else milliseconds / 1000
     exception.attempts = library.error_attempts(error)
     body = library.error_body_text(error)
-    exception.body_bytes = None if body is None else ctypes.string_at(body, library.error_body_size(error))
+    exception.body_bytes = None if body is None else _bytes_at(body, library.error_body_size(error))
     return exception
 
 
@@ -512,12 +515,6 @@ def _new_call(client: _Owner, operation: int, user_id: Optional[bytes], document
     return call  # type: ignore[no-any-return]
 
 
-# What ctypes.string_at does, at half the time.
-_bytes_at: Any = ctypes.pythonapi.PyBytes_FromStringAndSize
-_bytes_at.restype = ctypes.py_object
-_bytes_at.argtypes = (c_void_p, c_size_t)
-
-
 def _body(library: Library, call: int) -> bytes:
     return _bytes_at(library.call_body_text(call), library.call_body_size(call))  # type: ignore[no-any-return]
 
@@ -575,7 +572,7 @@ class CursorOwner(_Owner):
             self.library.error_free(error)
             self._interrupt.check()
         if text:
-            return ctypes.string_at(text, size.value)
+            return _bytes_at(text, size.value)  # type: ignore[no-any-return]
         if error:
             raise _taken(self.library, error)
         return None
@@ -660,16 +657,6 @@ class QueueOwner(_Owner):
         """Do all that can be done without waiting, and tell how many calls are over."""
         error = c_void_p()
         over = self.library.queue_drive(self.pointer, error)
-        if _interrupt.is_set and _own_interrupt() is _interrupt:
-            _interrupt.check()
-        if over < 0:
-            raise _taken(self.library, error)
-        return over  # type: ignore[no-any-return]
-
-    def wait(self, milliseconds: int) -> int:
-        """Wait until a call is over or the time has passed, and tell how many calls are over."""
-        error = c_void_p()
-        over = self.library.queue_wait(self.pointer, milliseconds, error)
         if _interrupt.is_set and _own_interrupt() is _interrupt:
             _interrupt.check()
         if over < 0:
