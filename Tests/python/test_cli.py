@@ -564,6 +564,8 @@ def test_an_interrupted_export_leaves_what_was_there(server: Server, tmp_path: P
     command = [*COMMAND, "users", "export", "--output", str(file)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment(server)) as process:
         until(lambda: len(list(tmp_path.iterdir())) == 2)
+        # Until it waits for the server: Python may end by the signal itself where one came amid a late import.
+        time.sleep(2)
         process.send_signal(number)
         assert process.wait(60) == code
         assert process.stderr is not None
