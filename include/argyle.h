@@ -471,7 +471,8 @@ json_t *argyle_user_create(argyle_client *client, const json_t *external_metadat
  * @param error    Where to put the error; may be NULL.
  * @return a new reference to the user object as the service sent it, with at least the string "id", or NULL.
  *
- * Errors: ARGYLE_ERROR_NOT_FOUND where there is no such user; ARGYLE_ERROR_ARGUMENT.
+ * Errors: ARGYLE_ERROR_NOT_FOUND where there is no such user; ARGYLE_ERROR_PROTOCOL where the answer's "id" is another
+ * one, regardless of case; ARGYLE_ERROR_ARGUMENT.
  */
 json_t *argyle_user_get(argyle_client *client, const char *user_id, argyle_error **error);
 
@@ -484,7 +485,7 @@ json_t *argyle_user_get(argyle_client *client, const char *user_id, argyle_error
  * @param error              Where to put the error; may be NULL.
  * @return a new reference to the user object as it is now, with at least the string "id", or NULL.
  *
- * Errors: ARGYLE_ERROR_NOT_FOUND where there is no such user; ARGYLE_ERROR_ARGUMENT.
+ * Errors: as for argyle_user_get().
  */
 json_t *argyle_user_update(argyle_client *client, const char *user_id, const json_t *external_metadata,
                            argyle_error **error);
@@ -535,7 +536,8 @@ int argyle_user_delete(argyle_client *client, const char *user_id, argyle_error 
  * @return a new reference to an object with at least the string "access", which is what Argyle Link is given, or
  *         NULL. Its tokens are credentials: keep them secret.
  *
- * Errors: ARGYLE_ERROR_INVALID_REQUEST where there is no such user; ARGYLE_ERROR_ARGUMENT.
+ * Errors: ARGYLE_ERROR_INVALID_REQUEST where there is no such user; ARGYLE_ERROR_PROTOCOL where the token can be decoded
+ * and its "user_id" is another one, regardless of case; ARGYLE_ERROR_ARGUMENT.
  */
 json_t *argyle_user_token_create(argyle_client *client, const char *user_id, argyle_error **error);
 

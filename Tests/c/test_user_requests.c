@@ -113,6 +113,15 @@ static void an_id_that_is_not_utf8_is_refused(void **state) {
   }
 }
 
+/* Lets the server answer with this user. */
+static void answer_with(hostile_fixture *fixture, const char *id) {
+  json_t *user = json_pack("{s:s}", "id", id);
+  char *text = json_dumps(user, 0);
+  hostile_server_answer_json(fixture->server, 200, text);
+  free(text);
+  json_decref(user);
+}
+
 static void an_id_is_one_path_segment(void **state) {
   static const struct {
     const char *id;
@@ -135,10 +144,10 @@ static void an_id_is_one_path_segment(void **state) {
     {"a\\b", "a%5Cb"},
   };
   hostile_fixture *fixture = *state;
-  hostile_server_answer_json(fixture->server, 200, USER);
   for (size_t i = 0; i < COUNT(cases); i++) {
     char target[256] = "/v1/users/";
     strcat(target, cases[i].segment);
+    answer_with(fixture, cases[i].id);
     assert_int_equal(get(fixture->client, cases[i].id, NULL), 0);
     assert_string_equal(last_request(fixture)->target, target);
     assert_int_equal(update(fixture->client, cases[i].id, NULL), 0);
@@ -155,7 +164,7 @@ static void an_id_of_255_bytes_is_sent(void **state) {
   memset(id, 'a', 255);
   id[255] = '\0';
   strcat(target, id);
-  hostile_server_answer_json(fixture->server, 200, USER);
+  answer_with(fixture, id);
   assert_int_equal(get(fixture->client, id, NULL), 0);
   assert_string_equal(last_request(fixture)->target, target);
 }

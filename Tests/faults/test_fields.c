@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 /* One value of each type, the empty and the other; NULL: the member is not there. */
-static const char *const values[] = {"null", "true", "0", "1.5", "\"\"", "\"x\"", "[]", "{}", NULL};
+static const char *const values[] = {"null", "true", "0", "1.5", "\"\"", "\"x\"", "\"u1\"", "[]", "{}", NULL};
 
 #define MANY 16
 
@@ -12,6 +12,7 @@ static const char *const values[] = {"null", "true", "0", "1.5", "\"\"", "\"x\""
 typedef enum {
   ANYTHING,
   A_TEXT,
+  THE_ID, /* of the user who was asked for */
   A_TEXT_OR_NULL, /* or not there, and it may be empty */
   AN_INTEGER_OR_NULL,
   AN_ARRAY
@@ -31,6 +32,8 @@ static bool fits(kind kind, const char *value) {
     return true;
   case A_TEXT:
     return is_text(value) && strcmp(value, "\"\"") != 0;
+  case THE_ID:
+    return value != NULL && strcmp(value, "\"u1\"") == 0;
   case A_TEXT_OR_NULL:
     return is_text(value) || is_null(value);
   case AN_INTEGER_OR_NULL:
@@ -56,8 +59,8 @@ typedef struct {
   member members[MANY];
 } object;
 
-#define USER_MEMBERS                                                                                              \
-  {"id", A_TEXT, "\"u1\""}, {"created_at", ANYTHING, "\"2019-11-29T11:40:54.143Z\""},                             \
+#define USER_MEMBERS(id)                                                                                          \
+  {"id", id, "\"u1\""}, {"created_at", ANYTHING, "\"2019-11-29T11:40:54.143Z\""},                             \
   {"employers_connected", ANYTHING, "[\"e\"]"}, {"data_providers_connected", ANYTHING, "[\"d\"]"},                \
   {"external_metadata", ANYTHING, "{\"a\": 1}"}, {"something_new", ANYTHING, "1"}
 
@@ -65,8 +68,8 @@ typedef struct {
 static const object objects[] = {
   {"created user", "{", "}", ONLY_CREATE,
    {{"id", A_TEXT, "\"u1\""}, {"token", A_TEXT, "\"t\""}, {"something_new", ANYTHING, "1"}}},
-  {"user", "{", "}", ONLY_GET, {USER_MEMBERS}},
-  {"updated user", "{", "}", ONLY_UPDATE, {USER_MEMBERS}},
+  {"user", "{", "}", ONLY_GET, {USER_MEMBERS(THE_ID)}},
+  {"updated user", "{", "}", ONLY_UPDATE, {USER_MEMBERS(THE_ID)}},
   {"deleted user", "{", "}", ONLY_DELETE, {{"id", ANYTHING, "\"u1\""}, {"detail", ANYTHING, "\"gone\""}}},
   {"user token", "{", "}", ONLY_TOKEN_CREATE,
    {{"access", A_TEXT, "\"a\""}, {"refresh", ANYTHING, "\"r\""}, {"something_new", ANYTHING, "1"}}},
@@ -76,9 +79,9 @@ static const object objects[] = {
   {"page of a cursor", "{", "}", ONLY_LIST,
    {{"results", AN_ARRAY, "[{\"id\": \"u1\"}]"}, {"previous", A_TEXT_OR_NULL, "null"},
     {"count", AN_INTEGER_OR_NULL, "1"}, {"something_new", ANYTHING, "1"}}},
-  {"listed user", "{\"next\": null, \"results\": [{\"id\": \"u0\"}, {", "}]}", ONLY_LIST, {USER_MEMBERS}},
+  {"listed user", "{\"next\": null, \"results\": [{\"id\": \"u0\"}, {", "}]}", ONLY_LIST, {USER_MEMBERS(A_TEXT)}},
   /* The text of a bare array has to tell whether the next one begins with the same user, and no more. */
-  {"user of an array", "[{\"id\": \"u0\"}, {", "}]", ONLY_LIST_ITSELF, {USER_MEMBERS}},
+  {"user of an array", "[{\"id\": \"u0\"}, {", "}]", ONLY_LIST_ITSELF, {USER_MEMBERS(A_TEXT)}},
 };
 
 /* A row with this body. */

@@ -286,3 +286,50 @@ def test_page_that_cannot_be_read_is_not_passed_over() -> None:
                 del pages
         finally:
             server.shutdown()
+
+
+class _SomebodyElse(BaseHTTPRequestHandler):
+    """Answers about the user "B", whoever was asked for."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        # {"user_id": "B"}
+        body = b'{"id": "B", "token": "t", "access": "e30.eyJ1c2VyX2lkIjogIkIifQ.c2ln"}'
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_PATCH(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def test_answer_about_another_user() -> None:
+    """No call gives a user or a token of somebody who was not asked for."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _SomebodyElse) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            with argyle.Client(KEY_ID, KEY_SECRET, base_url=url, max_retries=0) as client:
+                with pytest.raises(argyle.ProtocolError, match="another user") as get:
+                    client.users.get("a")
+                assert not get.value.outcome_unknown
+                with pytest.raises(argyle.ProtocolError, match="another user") as update:
+                    client.users.update("a", external_metadata=1)
+                assert update.value.outcome_unknown
+                with pytest.raises(argyle.ProtocolError, match="another user") as token:
+                    client.user_tokens.create("a")
+                assert token.value.outcome_unknown
+                assert client.users.get("b").id == client.users.update("b", external_metadata=1).id == "B"
+                assert client.user_tokens.create("b").access.startswith("e30.")
+                assert client.users.create().id == "B"
+        finally:
+            server.shutdown()

@@ -23,12 +23,29 @@ package struct Answer: Sendable {
   /// The body as JSON, checked for what this library relies on in the answer to an operation.
   func document(of kind: Operation.Kind) throws(ArgyleError) -> JSONReference {
     switch kind {
-    case .createUser: try object(with: "id", "token")
-    case .getUser, .updateUser: try object(with: "id")
-    case .listUsers: try UserPageDocument(self).document
-    case .createUserToken: try object(with: "access")
-    case .deleteUser: try document()
+    case .createUser: return try object(with: "id", "token")
+    case .getUser, .updateUser:
+      let user = try object(with: "id")
+      try check("id", is: user.member("id")?.text)
+      return user
+    case .listUsers: return try UserPageDocument(self).document
+    case .createUserToken:
+      let token = try object(with: "access")
+      try check("user_id", is: token.member("access")?.text.flatMap { Answer.userID(inToken: $0) })
+      return token
+    case .deleteUser: return try document()
     }
+  }
+
+  /// Refuses an answer about another user than the one that was asked for: it is the answer to something else.
+  private func check(_ member: String, is id: String?) throws(ArgyleError) {
+    guard let id, let asked = context.request.userID, !asked.isSame(as: id) else { return }
+    throw protocolError("the \"\(member)\" in the answer is another user's")
+  }
+
+  /// The user whom a token is for; nil where it does not say so in a form that can be read.
+  private static func userID(inToken token: String) -> String? {
+    (try? TokenClaims.document(of: token))?.member("user_id")?.text
   }
 
   /// The body as a JSON object with members that are texts and not empty.

@@ -22,7 +22,7 @@ package struct ResponseHeaders: Sendable {
     guard !name.utf8.isEmpty else { return nil }
     for line in lines.split(separator: UInt8(ascii: "\n")) {
       let key = line.prefix { $0 != UInt8(ascii: ":") }
-      guard key.count < line.count, ResponseHeaders.isSame(key, name.utf8) else { continue }
+      guard key.count < line.count, ASCII.areSame(key, name.utf8) else { continue }
       let value = line.dropFirst(key.count + 1)
       guard let first = value.firstIndex(where: { !ResponseHeaders.isBlank($0) }),
         let last = value.lastIndex(where: { !ResponseHeaders.isBlank($0) })
@@ -30,14 +30,6 @@ package struct ResponseHeaders: Sendable {
       return String(decoding: value[first...last], as: UTF8.self)
     }
     return nil
-  }
-
-  private static func isSame(_ left: ArraySlice<UInt8>, _ right: String.UTF8View) -> Bool {
-    left.count == right.count && zip(left, right).allSatisfy { lowerCase($0) == lowerCase($1) }
-  }
-
-  private static func lowerCase(_ character: UInt8) -> UInt8 {
-    (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(character) ? character | 0x20 : character
   }
 
   private static func isBlank(_ character: UInt8) -> Bool {

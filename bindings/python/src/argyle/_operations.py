@@ -66,12 +66,12 @@ def create_user(external_metadata: Any) -> Operation:
 
 def get_user(user_id: str) -> Operation:
     user = _abi.text_argument("user_id", user_id)
-    return Operation(_abi.USER_GET, user, None, read_user)
+    return Operation(_abi.USER_GET, user, None, lambda body: _read_user_of(user_id, body))
 
 
 def update_user(user_id: str, external_metadata: Any) -> Operation:
     user = _abi.text_argument("user_id", user_id)
-    return Operation(_abi.USER_UPDATE, user, _metadata(external_metadata), read_user)
+    return Operation(_abi.USER_UPDATE, user, _metadata(external_metadata), lambda body: _read_user_of(user_id, body))
 
 
 def list_users(limit: Optional[int], offset: Optional[int], ordering: Optional[str]) -> Operation:
@@ -89,11 +89,35 @@ def delete_user(user_id: str) -> Operation:
 
 def create_user_token(user_id: str) -> Operation:
     user = _abi.text_argument("user_id", user_id)
-    return Operation(_abi.USER_TOKEN_CREATE, user, None, lambda body: UserToken(document(body)))
+    return Operation(_abi.USER_TOKEN_CREATE, user, None, lambda body: _read_token_of(user_id, body))
 
 
 def read_user(body: bytes) -> User:
     return User(document(body))
+
+
+def _read_user_of(user_id: str, body: bytes) -> User:
+    user = read_user(body)
+    _check_user("id", user.id, user_id)
+    return user
+
+
+def _read_token_of(user_id: str, body: bytes) -> UserToken:
+    token = UserToken(document(body))
+    try:
+        claimed = token.claims.get("user_id")
+    except errors.Error:
+        # Not a token that can be read, which nobody promises.
+        return token
+    if isinstance(claimed, str):
+        _check_user("user_id", claimed, user_id)
+    return token
+
+
+def _check_user(member: str, told: str, asked: str) -> None:
+    """Refuse an answer about another user than the one that was asked for: it is the answer to something else."""
+    if told != asked and told.lower() != asked.lower():
+        raise errors.ProtocolError(f'the "{member}" in the answer is another user\'s')
 
 
 def read_page(body: bytes) -> UserPage:
