@@ -45,15 +45,19 @@ static inline CURLcode argyle_curl_set_close_function(CURL *easy, curl_closesock
 static inline CURLcode argyle_curl_get_long(CURL *easy, CURLINFO info, long *value) {
   return curl_easy_getinfo(easy, info, value);
 }
-static inline CURLcode argyle_curl_get_socket(CURL *easy, CURLINFO info, curl_socket_t *value) {
-  return curl_easy_getinfo(easy, info, value);
-}
 static inline CURLcode argyle_curl_get_offset(CURL *easy, CURLINFO info, curl_off_t *value) {
   return curl_easy_getinfo(easy, info, value);
 }
 
 static inline CURLcode argyle_curl_get_pointer(CURL *easy, CURLINFO info, void **value) {
   return curl_easy_getinfo(easy, info, value);
+}
+
+// Necessary because the result is a pointer to a struct. The OpenSSL session of the connection in use; NULL: none.
+static inline const void *argyle_curl_openssl_session(CURL *easy) {
+  struct curl_tlssessioninfo *info = NULL;
+  if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || info == NULL) return NULL;
+  return info->backend == CURLSSLBACKEND_OPENSSL ? info->internals : NULL;
 }
 
 // Necessary because curl_multi_setopt is variadic too.

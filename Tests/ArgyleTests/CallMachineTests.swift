@@ -24,6 +24,14 @@ struct CallMachineTests {
     milliseconds: 70
   )
 
+  private static let spoiled = TransferFailure(
+    .connection,
+    "spoiled",
+    mayHaveBeenReceived: false,
+    connectionWasSpoiled: true,
+    milliseconds: 7
+  )
+
   /// Runs a call on scripted events at one moment, and tells its result and how many requests it sent.
   private func run(
     _ request: Request,
@@ -300,5 +308,21 @@ struct CallMachineTests {
     let later = try self.error(Self.delete, [.failed(Self.deadConnection), .givenUp(cancelled)])
     #expect(later.attempts == 1)
     #expect(later.outcomeIsUnknown)
+  }
+
+  @Test(
+    "A kept connection that brought something unasked costs no attempt",
+    arguments: [get, create]
+  )
+  func spoiledConnections(request: Request) throws {
+    let spoiled = [CallMachine.Event](repeating: .failed(CallMachineTests.spoiled), count: 60)
+    let answered = try run(request, spoiled + [status(200, "{}")])
+    #expect(try answered.result.get().attempts == 1)
+    #expect(answered.sent == 61)
+    let failed = try error(
+      request,
+      spoiled + [.failed(CallMachineTests.deadConnection)] + spoiled + [status(500)]
+    )
+    #expect(failed.attempts == (request.isIdempotent ? 2 : 1))
   }
 }

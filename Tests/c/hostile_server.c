@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 typedef struct {
   hostile_server *server;
   int socket; /* -1 once closed */
+  SSL *tls;   /* NULL: in clear */
   pthread_t thread;
 } connection;
 
@@ -27,10 +29,11 @@ struct hostile_server {
   int port;
   char url[64];
   bool open;
+  SSL_CTX *tls;       /* NULL: in clear */
   pthread_t acceptor; /* where it is open */
 
   pthread_mutex_t lock; /* guards all below */
-  pthread_cond_t closed_one;
+  pthread_cond_t changed; /* a connection was closed, or a stray was sent */
   hostile_answer answers[MAX_ANSWERS];
   int answer_count;
   int next_answer; /* answer_count once all were given */
@@ -39,7 +42,28 @@ struct hostile_server {
   connection connections[MAX_CONNECTIONS];
   int connection_count;
   int closed_count;
+  int stray_count;
 };
+
+/* ---------------------------------------------------------------- Bytes */
+
+static ssize_t receive(connection *connection, void *bytes, size_t size) {
+  return connection->tls != NULL ? SSL_read(connection->tls, bytes, (int)size)
+                                 : recv(connection->socket, bytes, size, 0);
+}
+
+static bool send_all(connection *connection, const char *bytes, size_t length) {
+  while (length > 0) {
+    ssize_t sent = connection->tls != NULL ? SSL_write(connection->tls, bytes, (int)length)
+                                           : send(connection->socket, bytes, length, MSG_NOSIGNAL);
+    if (sent <= 0) {
+      return false;
+    }
+    bytes += sent;
+    length -= (size_t)sent;
+  }
+  return true;
+}
 
 /* ---------------------------------------------------------------- The script */
 
@@ -59,22 +83,10 @@ static bool take_answer(hostile_server *server, bool only_at_once, hostile_answe
   return taken;
 }
 
-static bool send_all(int socket, const char *bytes, size_t length) {
-  while (length > 0) {
-    ssize_t sent = send(socket, bytes, length, MSG_NOSIGNAL);
-    if (sent < 0) {
-      return false;
-    }
-    bytes += sent;
-    length -= (size_t)sent;
-  }
-  return true;
-}
-
-static bool send_one_by_one(int socket, const char *bytes, size_t length, int pause_ms) {
-  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+static bool send_one_by_one(connection *connection, const char *bytes, size_t length, int pause_ms) {
+  setsockopt(connection->socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
   for (size_t i = 0; i < length; i++) {
-    if (!send_all(socket, bytes + i, 1)) {
+    if (!send_all(connection, bytes + i, 1)) {
       return false;
     }
     poll(NULL, 0, pause_ms);
@@ -82,47 +94,66 @@ static bool send_one_by_one(int socket, const char *bytes, size_t length, int pa
   return true;
 }
 
-static void wait_until_gone(int socket) {
+static void wait_until_gone(connection *connection) {
   char ignored[4096];
-  while (recv(socket, ignored, sizeof ignored, 0) > 0) {
+  while (receive(connection, ignored, sizeof ignored) > 0) {
   }
 }
 
-static void drip_until_gone(int socket) {
+static void drip_until_gone(connection *connection) {
   for (;;) {
-    struct pollfd ready = {.fd = socket, .events = POLLIN};
+    struct pollfd ready = {.fd = connection->socket, .events = POLLIN};
     char ignored[4096];
-    if (poll(&ready, 1, DRIP_MS) > 0 && recv(socket, ignored, sizeof ignored, 0) <= 0) {
+    if (poll(&ready, 1, DRIP_MS) > 0 && receive(connection, ignored, sizeof ignored) <= 0) {
       return;
     }
-    if (!send_all(socket, "x", 1)) {
+    if (!send_all(connection, "x", 1)) {
       return;
     }
   }
+}
+
+/* Sends what nobody asked for; whoever waits for it finds it with the client's system then. */
+static bool send_stray(connection *connection, const hostile_answer *answer) {
+  hostile_server *server = connection->server;
+  if (answer->stray_delay_ms > 0) {
+    poll(NULL, 0, answer->stray_delay_ms);
+  }
+  setsockopt(connection->socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+  bool sent = send_all(connection, answer->stray, strlen(answer->stray));
+  if (answer->then == HOSTILE_CLOSE) {
+    shutdown(connection->socket, SHUT_WR);
+  }
+  pthread_mutex_lock(&server->lock);
+  server->stray_count++;
+  pthread_cond_broadcast(&server->changed);
+  pthread_mutex_unlock(&server->lock);
+  return sent;
 }
 
 /* Whether the connection goes on. */
-static bool carry_out(int socket, const hostile_answer *answer) {
+static bool carry_out(connection *connection, const hostile_answer *answer) {
   if (answer->delay_ms > 0) {
     poll(NULL, 0, answer->delay_ms);
   }
-  bool sent = answer->pause_ms > 0 ? send_one_by_one(socket, answer->bytes, answer->length, answer->pause_ms)
-                                   : send_all(socket, answer->bytes, answer->length);
-  if (!sent) {
+  bool sent = answer->pause_ms > 0
+                ? send_one_by_one(connection, answer->bytes, answer->length, answer->pause_ms)
+                : send_all(connection, answer->bytes, answer->length);
+  if (!sent || (answer->stray != NULL && !send_stray(connection, answer))) {
     return false;
   }
   switch (answer->then) {
   case HOSTILE_KEEP:
     return true;
   case HOSTILE_STALL:
-    wait_until_gone(socket);
+    wait_until_gone(connection);
     return false;
   case HOSTILE_DRIP:
-    drip_until_gone(socket);
+    drip_until_gone(connection);
     return false;
   case HOSTILE_RESET:
     /* To linger for no time is not to say goodbye. */
-    setsockopt(socket, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+    setsockopt(connection->socket, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
     return false;
   case HOSTILE_CLOSE:
     break;
@@ -139,12 +170,12 @@ typedef struct {
 } buffer;
 
 /* Reads more bytes and keeps a NUL behind them; false where the client is gone. */
-static bool read_more(int socket, buffer *buffer) {
+static bool read_more(connection *connection, buffer *buffer) {
   if (buffer->capacity < buffer->length + 65536) {
     buffer->capacity = buffer->capacity * 2 + 65536;
     buffer->bytes = realloc(buffer->bytes, buffer->capacity);
   }
-  ssize_t received = recv(socket, buffer->bytes + buffer->length, buffer->capacity - buffer->length - 1, 0);
+  ssize_t received = receive(connection, buffer->bytes + buffer->length, buffer->capacity - buffer->length - 1);
   if (received <= 0) {
     return false;
   }
@@ -190,12 +221,12 @@ static void free_request(hostile_request *request) {
 }
 
 /* Reads one whole request, or gives NULL where the client is gone first. */
-static hostile_request *read_request(int socket) {
+static hostile_request *read_request(connection *connection) {
   buffer buffer = {0};
   hostile_request *request = NULL;
   const char *end = NULL;
   while (end == NULL) {
-    if (!read_more(socket, &buffer)) {
+    if (!read_more(connection, &buffer)) {
       free(buffer.bytes);
       return NULL;
     }
@@ -208,10 +239,10 @@ static hostile_request *read_request(int socket) {
   request->body_length = content_length != NULL ? strtoul(content_length, NULL, 10) : 0;
   if (hostile_request_header(request, "Expect") != NULL) {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    send_all(socket, go_on, strlen(go_on));
+    send_all(connection, go_on, strlen(go_on));
   }
   while (buffer.length < head_length + 2 + request->body_length) {
-    if (!read_more(socket, &buffer)) {
+    if (!read_more(connection, &buffer)) {
       free(buffer.bytes);
       free_request(request);
       return NULL;
@@ -224,9 +255,9 @@ static hostile_request *read_request(int socket) {
 }
 
 /* Reads what comes first, or gives NULL where the client is gone before. */
-static hostile_request *read_any_bytes(int socket) {
+static hostile_request *read_any_bytes(connection *connection) {
   buffer buffer = {0};
-  if (!read_more(socket, &buffer)) {
+  if (!read_more(connection, &buffer)) {
     free(buffer.bytes);
     return NULL;
   }
@@ -252,26 +283,29 @@ static void *serve_connection(void *argument) {
   connection *connection = argument;
   hostile_server *server = connection->server;
   hostile_answer answer;
-  if (take_answer(server, true, &answer)) {
-    hostile_request *request = answer.any_bytes ? read_any_bytes(connection->socket) : NULL;
+  if (connection->tls != NULL && SSL_accept(connection->tls) != 1) {
+    /* Nothing comes of it, and the connection is closed below. */
+  } else if (take_answer(server, true, &answer)) {
+    hostile_request *request = answer.any_bytes ? read_any_bytes(connection) : NULL;
     if (request != NULL) {
       record(server, request);
     }
-    carry_out(connection->socket, &answer);
+    carry_out(connection, &answer);
   } else {
     hostile_request *request;
     bool open = true;
-    while (open && (request = read_request(connection->socket)) != NULL) {
+    while (open && (request = read_request(connection)) != NULL) {
       record(server, request);
       take_answer(server, false, &answer);
-      open = carry_out(connection->socket, &answer);
+      open = carry_out(connection, &answer);
     }
   }
+  SSL_free(connection->tls);
   pthread_mutex_lock(&server->lock);
   close(connection->socket);
   connection->socket = -1;
   server->closed_count++;
-  pthread_cond_broadcast(&server->closed_one);
+  pthread_cond_broadcast(&server->changed);
   pthread_mutex_unlock(&server->lock);
   return NULL;
 }
@@ -288,6 +322,10 @@ static void *accept_connections(void *argument) {
       connection *connection = &server->connections[server->connection_count++];
       connection->server = server;
       connection->socket = socket;
+      if (server->tls != NULL) {
+        connection->tls = SSL_new(server->tls);
+        SSL_set_fd(connection->tls, socket);
+      }
       pthread_create(&connection->thread, NULL, serve_connection, connection);
     } else {
       close(socket);
@@ -313,7 +351,7 @@ static int bind_free_port(int *port) {
 hostile_server *hostile_server_start_closed(void) {
   hostile_server *server = calloc(1, sizeof *server);
   pthread_mutex_init(&server->lock, NULL);
-  pthread_cond_init(&server->closed_one, NULL);
+  pthread_cond_init(&server->changed, NULL);
   server->listener = bind_free_port(&server->port);
   snprintf(server->url, sizeof server->url, "http://127.0.0.1:%d", server->port);
   return server;
@@ -333,6 +371,16 @@ void hostile_server_open(hostile_server *server) {
 
 hostile_server *hostile_server_start(void) {
   hostile_server *server = hostile_server_start_closed();
+  hostile_server_open(server);
+  return server;
+}
+
+hostile_server *hostile_server_start_tls(const tls_server *identity) {
+  hostile_server *server = hostile_server_start_closed();
+  server->tls = SSL_CTX_new(TLS_server_method());
+  assert_int_equal(SSL_CTX_use_certificate_chain_file(server->tls, identity->certificate), 1);
+  assert_int_equal(SSL_CTX_use_PrivateKey_file(server->tls, identity->key, SSL_FILETYPE_PEM), 1);
+  snprintf(server->url, sizeof server->url, "https://127.0.0.1:%d", server->port);
   hostile_server_open(server);
   return server;
 }
@@ -357,11 +405,13 @@ void hostile_server_stop(hostile_server *server) {
 
   for (int i = 0; i < server->answer_count; i++) {
     free((char *)server->answers[i].bytes);
+    free((char *)server->answers[i].stray);
   }
   for (int i = 0; i < server->request_count; i++) {
     free_request(server->requests[i]);
   }
-  pthread_cond_destroy(&server->closed_one);
+  SSL_CTX_free(server->tls);
+  pthread_cond_destroy(&server->changed);
   pthread_mutex_destroy(&server->lock);
   free(server);
 }
@@ -386,6 +436,9 @@ void hostile_server_answer(hostile_server *server, hostile_answer answer) {
   char *copy = malloc(answer.length + 1);
   memcpy(copy, answer.bytes, answer.length);
   answer.bytes = copy;
+  if (answer.stray != NULL) {
+    answer.stray = strdup(answer.stray);
+  }
 
   pthread_mutex_lock(&server->lock);
   bool room = server->answer_count < MAX_ANSWERS;
@@ -462,7 +515,15 @@ bool hostile_request_has_query(const hostile_request *request, const char *part)
 void hostile_server_wait_for_closed(hostile_server *server, int connections) {
   pthread_mutex_lock(&server->lock);
   while (server->closed_count < connections) {
-    pthread_cond_wait(&server->closed_one, &server->lock);
+    pthread_cond_wait(&server->changed, &server->lock);
+  }
+  pthread_mutex_unlock(&server->lock);
+}
+
+void hostile_server_wait_for_strays(hostile_server *server, int strays) {
+  pthread_mutex_lock(&server->lock);
+  while (server->stray_count < strays) {
+    pthread_cond_wait(&server->changed, &server->lock);
   }
   pthread_mutex_unlock(&server->lock);
 }

@@ -6,6 +6,7 @@
 #define HOSTILE_SERVER_H
 
 #include "harness.h"
+#include "tls_server.h"
 
 typedef struct hostile_server hostile_server;
 
@@ -26,6 +27,8 @@ typedef struct {
   bool any_bytes;    /* what a new connection brings first is the request, whatever it is: all of it is its body */
   int delay_ms;      /* wait so long before the bytes */
   int pause_ms;      /* and so long after each of them, so that they arrive one by one */
+  const char *stray; /* copied; sent after the bytes, though nobody asked for it; NULL: nothing */
+  int stray_delay_ms; /* wait so long before that */
 } hostile_answer;
 
 /* A request as it was received. */
@@ -42,6 +45,9 @@ hostile_server *hostile_server_start(void);
 /* The same, but connections are refused until hostile_server_open(). */
 hostile_server *hostile_server_start_closed(void);
 void hostile_server_open(hostile_server *server);
+
+/* The same over TLS, with the certificate and key of a server, whose `certificate` the client is to trust. */
+hostile_server *hostile_server_start_tls(const tls_server *identity);
 
 void hostile_server_stop(hostile_server *server);
 
@@ -74,6 +80,9 @@ bool hostile_request_has_query(const hostile_request *request, const char *part)
 
 /* Waits until the server has closed that many connections. */
 void hostile_server_wait_for_closed(hostile_server *server, int connections);
+
+/* Waits until the server has sent that many strays. */
+void hostile_server_wait_for_strays(hostile_server *server, int strays);
 
 /* "http://127.0.0.1:PORT" with a port that nobody listens on. */
 void closed_port_url(char *url, size_t size);

@@ -391,7 +391,10 @@ static argyle_client *client_of(const fault *fault, const hostile_server *server
 static hostile_server *server_of(const fault *fault) {
   hostile_server *server = fault->closed ? hostile_server_start_closed() : hostile_server_start();
   if (fault->kept) {
-    hostile_server_answer_json(server, 200, GOOD_BODY);
+    char answer[512];
+    snprintf(answer, sizeof answer, OK_HEAD "Content-Length: %zu\r\n\r\n" GOOD_BODY, strlen(GOOD_BODY));
+    hostile_server_answer(server, (hostile_answer){.bytes = answer, .stray = fault->stray,
+                                                   .then = fault->closed_by_stray ? HOSTILE_CLOSE : HOSTILE_KEEP});
   }
   if (!fault->closed) {
     hostile_server_answer(server, fault->answer);
@@ -465,6 +468,9 @@ static void run_cell(const fault *fault, cell *cell) {
   current.column = cell->column->name;
   if (fault->kept) {
     use_connection(cell);
+  }
+  if (fault->stray != NULL) {
+    hostile_server_wait_for_strays(cell->server, 1);
   }
   carry_out(cell);
 }

@@ -65,6 +65,8 @@ typedef struct {
   /* With one of these, each operation has a server of its own. */
   bool at_once; /* all operations at the same time: for what takes time */
   bool kept;    /* on a connection that was kept from a request before */
+  const char *stray;      /* and that has brought this since, which nobody asked for; NULL: nothing */
+  bool closed_by_stray;   /* and has ended then */
 
   /* What the server does next, and how many requests come then; only with one of the two above. */
   const hostile_answer *then;

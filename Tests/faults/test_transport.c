@@ -71,6 +71,29 @@ static const fault lost[] = {
   {.name = "a kept connection is cut", .kept = true, LOST_BY(HOSTILE_CLOSE), .answer.bytes = CUT_BODY},
 };
 
+/* ---------------------------------------------------------------- Bytes that nobody asked for */
+
+/* What a kept connection has brought of an answer by the next request, up to each byte of it, is no answer to that. */
+static void strays_up_to_each_byte(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *text;
+    bool closed;
+  } strays[] = {
+    {"a stray answer", "HTTP/1.1 404 Not Found\r\nContent-Length: 22\r\n\r\n{\"detail\": \"A stray.\"}", false},
+    {"a time-out of an idle connection", "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n", true},
+  };
+  for (size_t i = 0; i < COUNT(strays); i++) {
+    for (size_t length = 1; length <= strlen(strays[i].text); length += is_thinned() ? 7 : 1) {
+      char text[128];
+      snprintf(text, sizeof text, "%.*s", (int)length, strays[i].text);
+      run_numbered_fault((fault){.name = strays[i].name, .kept = true, .stray = text,
+                                 .closed_by_stray = strays[i].closed, .answer = good},
+                         (int)length);
+    }
+  }
+}
+
 /* ---------------------------------------------------------------- Closed at each byte */
 
 /* Closes after each number of bytes of an answer, from the first to before the last. */
@@ -278,6 +301,7 @@ static void no_handshake(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+    matrix_test(strays_up_to_each_byte),
     matrix_test(closed_at_each_byte_of_a_length),
     matrix_test(closed_at_each_byte_of_chunks),
     matrix_test(closed_at_each_byte_without_a_length),

@@ -79,6 +79,11 @@ package struct CallMachine {
       return send(at: now)
     case .answered(let response):
       return finish(response, at: now, random: random)
+    case .failed(let failure) where failure.connectionWasSpoiled:
+      // Nothing was sent, and the connection is gone: there are only so many, and a new one is not looked at.
+      attempts -= 1
+      timeSpent += failure.milliseconds
+      return send(at: now)
     case .failed(let failure):
       if failure.wasRefused { refusals += 1 }
       if mayBeSentAgainAtOnce(after: failure) {

@@ -505,9 +505,9 @@ extension CallQueue {
     case .answered(let response):
       let time = call.times.transfer.ended
       log.noteAnswer(machine.context, response.head, attempt: attempt, microseconds: time)
-    case .failed(let failure):
+    case .failed(let failure) where !failure.connectionWasSpoiled:
       log.noteFailure(machine.context, failure, attempt: attempt)
-    case .started, .waited, .givenUp: break
+    case .failed, .started, .waited, .givenUp: break
     }
   }
 

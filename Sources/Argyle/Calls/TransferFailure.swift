@@ -21,6 +21,9 @@ package struct TransferFailure: Sendable {
   /// Whether a connection kept from an earlier request turned out dead before the first byte of the answer.
   let keptConnectionWasDead: Bool
 
+  /// Whether a kept connection had brought bytes that nobody asked for, so that the request was not sent on it.
+  let connectionWasSpoiled: Bool
+
   /// Whether nobody drove the queue for so long that the server may have lost patience.
   let hostWasAway: Bool
 
@@ -33,6 +36,7 @@ package struct TransferFailure: Sendable {
     mayHaveBeenReceived: Bool,
     wasRefused: Bool = false,
     keptConnectionWasDead: Bool = false,
+    connectionWasSpoiled: Bool = false,
     hostWasAway: Bool = false,
     milliseconds: Int = 0,
     head: ResponseHead? = nil
@@ -42,6 +46,7 @@ package struct TransferFailure: Sendable {
     self.mayHaveBeenReceived = mayHaveBeenReceived
     self.wasRefused = wasRefused
     self.keptConnectionWasDead = keptConnectionWasDead
+    self.connectionWasSpoiled = connectionWasSpoiled
     self.hostWasAway = hostWasAway
     self.milliseconds = milliseconds
     self.head = head

@@ -36,7 +36,7 @@ final class EasyHandle {
     mark = multi.mark
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.pointee = 0
-    transfer = Transfer(multi.endedConnections)
+    transfer = Transfer(multi.endedConnections, poller)
   }
 
   deinit {
@@ -84,11 +84,9 @@ extension EasyHandle {
 
   /// Lets the attempt know how much of its body was sent, which libcurl does not tell by itself.
   func noteSentBytes(at now: Int64) {
-    var socket = CURL_SOCKET_BAD
-    argyle_curl_get_socket(handle, CURLINFO_ACTIVESOCKET, &socket)
     // What the system holds has not gone yet.
-    let waiting = socket == CURL_SOCKET_BAD ? 0 : argyle_unsent_bytes(socket)
-    transfer.noteSent(bytes: number(CURLINFO_SIZE_UPLOAD_T) - Int64(waiting), at: now)
+    let unsent = Int64(poller.unsentBytes(from: transfer.localPort))
+    transfer.noteSent(bytes: number(CURLINFO_SIZE_UPLOAD_T) - unsent, at: now)
   }
 
   private func number(_ information: CURLINFO) -> Int64 {

@@ -2,7 +2,7 @@ import CCurl
 
 /// Sets one option of an easy handle after the other, up to the first that fails.
 struct OptionList {
-  private let handle: UnsafeMutableRawPointer
+  let handle: UnsafeMutableRawPointer
   /// The result of all options together.
   private(set) var result = CURLE_OK
 

@@ -21,6 +21,10 @@ final class Poller {
     var isChanged = false
     /// Whether it is a connection, which is closed by ``closeSocket(_:)`` alone.
     var isConnection = false
+    /// The connection's port on this side; 0 until it is asked for.
+    var localPort: Int32 = 0
+    /// Whether the connection has brought an answer of HTTP/1.
+    var hasAnsweredHTTP1 = false
   }
 
   /// The descriptor, which is readable whenever there is something to do.
@@ -163,6 +167,53 @@ extension Poller {
     }
     return __errno_location().pointee == ENOENT
       && epoll_ctl(self.descriptor, EPOLL_CTL_ADD, descriptor, &event) == 0
+  }
+}
+
+// MARK: - Connections
+
+extension Poller {
+  /// Notes that a connection has brought an answer of HTTP/1.
+  func noteHTTP1Answer(from localPort: Int32) {
+    forEachConnection(from: localPort) { $0.hasAnsweredHTTP1 = true }
+  }
+
+  /// Whether a kept connection of HTTP/1 has brought bytes that nobody asked for, or its end.
+  ///
+  /// libcurl would take them for the answer to the next request. Before its first answer a connection rightly brings
+  /// TLS session tickets, and one of HTTP/2 brings frames at any time.
+  ///
+  /// - Parameters:
+  ///   - localPort: the connection's port on this side.
+  ///   - hasPending: whether the TLS library has read bytes from it that nobody has taken.
+  /// - Returns: false where libcurl may use the connection.
+  func isSpoiled(from localPort: Int32, hasPending: () -> Bool) -> Bool {
+    var isSpoiled = false
+    forEachConnection(from: localPort) { connection in
+      guard connection.hasAnsweredHTTP1 else { return }
+      if argyle_has_input(connection.socket) != 0 || hasPending() { isSpoiled = true }
+    }
+    return isSpoiled
+  }
+
+  /// How many bytes of a connection the other side has not confirmed yet.
+  func unsentBytes(from localPort: Int32) -> Int {
+    var count = 0
+    forEachConnection(from: localPort) { count += Int(argyle_unsent_bytes($0.socket)) }
+    return count
+  }
+
+  /// Visits the connection from a port on this side, by which alone libcurl names it while it is in use.
+  ///
+  /// There may be several where they go to different addresses. What is said of one is then taken for all, which does
+  /// no harm: a connection too many is given up.
+  private func forEachConnection(from localPort: Int32, _ body: (inout Watch) -> Void) {
+    for index in watches.indices where watches[index].isConnection {
+      if watches[index].localPort == 0 {
+        watches[index].localPort = argyle_local_port(watches[index].socket)
+      }
+      if watches[index].localPort == localPort { body(&watches[index]) }
+    }
   }
 }
 

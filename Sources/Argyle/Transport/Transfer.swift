@@ -22,6 +22,10 @@ final class Transfer {
   /// The bytes of all header lines, trailers included.
   private var headBytes = 0
   private var headLines = 0
+  /// The port on this side of the connection that the request goes to; 0 until it stands.
+  private(set) var localPort: Int32 = 0
+  /// Whether the kept connection that libcurl chose was not to be used.
+  private var connectionWasSpoiled = false
   /// How often a connection stood ready for the request.
   private var readyConnections = 0
   /// When a byte was last seen to come or go, in microseconds; nil until the connection stands.
@@ -34,12 +38,16 @@ final class Transfer {
   private var stream = StreamTrace()
   private var isTraced = false
   private let endedConnections: EndedConnections
+  private let poller: Poller
+  /// libcurl's handle of the easy handle that owns this.
+  private var handle: UnsafeMutableRawPointer?
 
   /// Whether nobody drove the queue for so long that the server may have lost patience.
   private var hostWasAway = false
 
-  init(_ endedConnections: EndedConnections) {
+  init(_ endedConnections: EndedConnections, _ poller: Poller) {
     self.endedConnections = endedConnections
+    self.poller = poller
   }
 
   /// Whether libcurl wanted to send the request again.
@@ -65,6 +73,8 @@ final class Transfer {
     isInterim = false
     headBytes = 0
     headLines = 0
+    localPort = 0
+    connectionWasSpoiled = false
     readyConnections = 0
     stream = StreamTrace()
     hostWasAway = false
@@ -94,6 +104,7 @@ extension Transfer {
   /// Lets the easy handle that owns this report to it.
   func attach(to options: inout OptionList) {
     isTraced = false
+    handle = options.handle
     let context = Unmanaged.passUnretained(self).toOpaque()
     options.set(write: { bytes, size, count, context in
       guard let transfer = Transfer.from(context) else { return 0 }
@@ -107,10 +118,10 @@ extension Transfer {
     options.set(CURLOPT_HEADERDATA, pointer: context)
     options.set(prereq: { context, remote, local, remotePort, localPort in
       guard let transfer = Transfer.from(context) else { return CURL_PREREQFUNC_ABORT }
-      if transfer.isTraced, transfer.readyConnections == 0 {
-        transfer.stream.connection = ConnectionName(remote, remotePort, local, localPort)
-      }
-      return transfer.connectionIsReady()
+      return transfer.connectionIsReady(
+        from: localPort,
+        named: ConnectionName(remote, remotePort, local, localPort)
+      )
     })
     options.set(CURLOPT_PREREQDATA, pointer: context)
   }
@@ -158,6 +169,9 @@ extension Transfer {
     // The final answer may follow an interim one.
     if line.first == UInt8(ascii: "H"), line.starts(with: "HTTP/".utf8) {
       hasWholeHead = false
+      if line.starts(with: "HTTP/1".utf8), localPort != 0 {
+        poller.noteHTTP1Answer(from: localPort)
+      }
       isInterim = line.drop { $0 != UInt8(ascii: " ") }.dropFirst().first == UInt8(ascii: "1")
       headers = ResponseHeaders()
     } else if line.count <= 2, line.last == UInt8(ascii: "\n") {
@@ -168,14 +182,32 @@ extension Transfer {
     return line.count
   }
 
-  /// Lets the attempt's first connection go on, and no other.
+  /// Lets the attempt's first connection be used, and no other; an answer other than OK ends the transfer.
   ///
   /// libcurl sends a request again by itself, a POST too, when a kept connection dies before the first byte of
   /// the answer. Whether to send again is for the call to decide.
-  private func connectionIsReady() -> Int32 {
+  func connectionIsReady(
+    from localPort: Int32,
+    named name: @autoclosure () -> ConnectionName
+  ) -> Int32 {
+    if readyConnections == 0 {
+      guard !poller.isSpoiled(from: localPort, hasPending: hasPendingBytes) else {
+        connectionWasSpoiled = true
+        return CURL_PREREQFUNC_ABORT
+      }
+      self.localPort = localPort
+      if isTraced { stream.connection = name() }
+    }
     readyConnections += 1
     noteProgress()
     return readyConnections == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+  }
+
+  /// Whether the TLS library holds bytes of the connection: libcurl reads no more of a body than it is long, and what
+  /// follows in the same record stays there.
+  private func hasPendingBytes() -> Bool {
+    guard let handle, let session = argyle_curl_openssl_session(handle) else { return false }
+    return argyle_openssl_has_pending(argyle_curl_address(), session) != 0
   }
 }
 
@@ -186,6 +218,17 @@ extension Transfer {
   func outcome(of result: CURLcode, _ easy: EasyHandle) -> CallMachine.Event {
     // An idle handle is not to hold on to the last answer.
     defer { forgetAnswer() }
+    if connectionWasSpoiled {
+      return .failed(
+        TransferFailure(
+          .connection,
+          "the kept connection brought bytes that were not asked for",
+          mayHaveBeenReceived: false,
+          connectionWasSpoiled: true,
+          milliseconds: Int(easy.times.ended / 1000)
+        )
+      )
+    }
     let head = hasWholeHead ? head(easy) : nil
     if isRefused {
       return .failed(

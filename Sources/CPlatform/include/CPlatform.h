@@ -30,6 +30,10 @@ int argyle_pin_library(const void *address);
 void *argyle_fork_page(void);
 void argyle_fork_page_free(void *page);
 
+// Whether an OpenSSL session (SSL *) of a libcurl that holds `libcurl` has read bytes that nobody has taken yet.
+// Returns 0 where its OpenSSL is not found.
+int argyle_openssl_has_pending(const void *libcurl, const void *session);
+
 // Overwrites memory that is about to be released, which no compiler leaves out.
 void argyle_wipe(void *memory, size_t size);
 
@@ -48,6 +52,25 @@ static inline int argyle_close_on_exec(int descriptor) { return fcntl(descriptor
 
 // Necessary because ioctl is variadic. How many bytes of a socket the other side has not confirmed yet.
 int argyle_unsent_bytes(int socket);
+
+// Necessary because sockaddr_storage has to be read as another type. The port that a TCP socket is bound to; 0: none.
+static inline int argyle_local_port(int socket) {
+  union {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+  } name = {.any.sa_family = AF_UNSPEC};
+  socklen_t size = sizeof name;
+  if (getsockname(socket, &name.any, &size) != 0) return 0;
+  if (name.any.sa_family == AF_INET) return ntohs(name.in.sin_port);
+  return name.any.sa_family == AF_INET6 ? ntohs(name.in6.sin6_port) : 0;
+}
+
+// Whether anything can be read from a socket without waiting: bytes, its end or an error.
+static inline int argyle_has_input(int socket) {
+  struct pollfd input = {.fd = socket, .events = POLLIN};
+  return poll(&input, 1, 0) != 0;
+}
 
 // Necessary because open is variadic, which Swift does not import.
 static inline int argyle_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
