@@ -17,8 +17,9 @@ func fuzzAnswer(_ input: [UInt8]) {
   let kind = kinds[Int(first) % kinds.count]
   let response = response(input.dropFirst())
   do {
-    let call = try Call(client, operation(kind))
-    checkResult(answered(call, response), kind, response)
+    let operation = try operation(kind)
+    let call = try Call(client, operation)
+    checkResult(answered(call, response), operation, response)
     checkHandle(call, response)
   } catch {
     fatalError("\(error)")
@@ -26,6 +27,7 @@ func fuzzAnswer(_ input: [UInt8]) {
 }
 
 private func operation(_ kind: Operation.Kind) throws(ArgyleError) -> Operation {
+  // That of the seeds, for answers about another user are refused.
   let id = try UserID("u1")
   return switch kind {
   case .createUser: .createUser(externalMetadata: nil)
@@ -95,14 +97,14 @@ private func answered(_ call: Call, _ response: Response) -> Result<Answer, Argy
 
 private func checkResult(
   _ result: Result<Answer, ArgyleError>,
-  _ kind: Operation.Kind,
+  _ operation: Operation,
   _ response: Response
 ) {
   do {
     let answer = try result.get()
     expect((200..<300).contains(response.head.status), "a success has a status that tells it")
-    checkModel(try answer.document(of: kind), kind)
-    if kind == .listUsers { checkOutline(response.body) }
+    checkModel(try answer.document(of: operation), operation.kind)
+    if operation.kind == .listUsers { checkOutline(response.body) }
   } catch {
     check(message: error.message)
     if let traceID = error.traceID { check(message: "trace id \(traceID)") }

@@ -21,25 +21,30 @@ package struct Answer: Sendable {
   }
 
   /// The body as JSON, checked for what this library relies on in the answer to an operation.
-  func document(of kind: Operation.Kind) throws(ArgyleError) -> JSONReference {
-    switch kind {
+  func document(of operation: Operation) throws(ArgyleError) -> JSONReference {
+    switch operation {
     case .createUser: return try object(with: "id", "token")
-    case .getUser, .updateUser:
+    case .getUser(let id), .updateUser(let id, _):
       let user = try object(with: "id")
-      try check("id", is: user.member("id")?.text)
+      try check("id", user.member("id")?.text, isThatOf: id)
       return user
     case .listUsers: return try UserPageDocument(self).document
-    case .createUserToken:
+    case .createUserToken(let id):
       let token = try object(with: "access")
-      try check("user_id", is: token.member("access")?.text.flatMap { Answer.userID(inToken: $0) })
+      let claimed = token.member("access")?.text.flatMap { Answer.userID(inToken: $0) }
+      try check("user_id", claimed, isThatOf: id)
       return token
     case .deleteUser: return try document()
     }
   }
 
   /// Refuses an answer about another user than the one that was asked for: it is the answer to something else.
-  private func check(_ member: String, is id: String?) throws(ArgyleError) {
-    guard let id, let asked = context.request.userID, !asked.isSame(as: id) else { return }
+  private func check(
+    _ member: String,
+    _ id: String?,
+    isThatOf asked: UserID
+  ) throws(ArgyleError) {
+    guard let id, !ASCII.areSame(asked.text.utf8, id.utf8) else { return }
     throw protocolError("the \"\(member)\" in the answer is another user's")
   }
 

@@ -20,7 +20,7 @@ package final class Call {
 
   let client: Client
   let request: Request
-  private let kind: Operation.Kind
+  private let operation: Operation
 
   /// The queue that holds the call; nil before and after.
   package unowned(unsafe) var queue: CallQueue?
@@ -46,15 +46,15 @@ package final class Call {
   package var attempts = 0
   package var times = CallTimes()
 
-  private init(_ client: Client, _ kind: Operation.Kind, _ request: Request) {
+  private init(_ client: Client, _ operation: Operation, _ request: Request) {
     self.client = client
-    self.kind = kind
+    self.operation = operation
     self.request = request
   }
 
   /// Prepares a call.
   package convenience init(_ client: Client, _ operation: Operation) throws(ArgyleError) {
-    self.init(client, operation.kind, try operation.request())
+    self.init(client, operation, try operation.request())
   }
 
   /// Waits until the call is over; an error where it failed.
@@ -104,6 +104,6 @@ extension Call {
   /// The answer as a jansson value, checked for what this library relies on; nil after a delete.
   package func document() throws(ArgyleError) -> JSONReference? {
     let answer = try answer()
-    return kind == .deleteUser ? nil : try answer.document(of: kind)
+    return operation.kind == .deleteUser ? nil : try answer.document(of: operation)
   }
 }

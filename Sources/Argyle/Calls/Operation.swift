@@ -52,20 +52,15 @@ extension Operation {
     case .createUser(let metadata):
       Request(.post, Operation.users, body: metadata?.document)
     case .getUser(let id):
-      Request(.get, Operation.path(of: id), userID: id)
+      Request(.get, Operation.path(of: id))
     case .updateUser(let id, let metadata):
-      Request(.patch, Operation.path(of: id), userID: id, body: metadata.document)
+      Request(.patch, Operation.path(of: id), body: metadata.document)
     case .listUsers(let query):
       Request(.get, Operation.users, query: query)
     case .deleteUser(let id):
-      Request(.delete, Operation.path(of: id), userID: id)
+      Request(.delete, Operation.path(of: id))
     case .createUserToken(let id):
-      Request(
-        .post,
-        "/v1/user-tokens",
-        userID: id,
-        body: try Operation.tokenDocument(for: id)
-      )
+      Request(.post, "/v1/user-tokens", body: try Operation.tokenDocument(for: id))
     }
   }
 

@@ -29,23 +29,14 @@ package struct Request: Sendable {
   let method: Method
   /// The path from `/v1` on, percent-encoded.
   let path: String
-  /// The user whom it is about; nil for all of them, and for one who is to be created.
-  let userID: UserID?
   /// The part after the question mark; empty where there is none.
   let query: String
   /// The JSON document to send; nil where the body is empty.
   let body: [UInt8]?
 
-  init(
-    _ method: Method,
-    _ path: String,
-    userID: UserID? = nil,
-    query: String = "",
-    body: [UInt8]? = nil
-  ) {
+  init(_ method: Method, _ path: String, query: String = "", body: [UInt8]? = nil) {
     self.method = method
     self.path = path
-    self.userID = userID
     self.query = query
     self.body = body
   }

@@ -30,6 +30,6 @@ extension Client {
   private func document(_ operation: Operation) throws(ArgyleError) -> JSONReference {
     let call = try Call(self, operation)
     try call.run()
-    return try call.answer().document(of: operation.kind)
+    return try call.answer().document(of: operation)
   }
 }

@@ -8,8 +8,8 @@
     /// - Returns: the tokens: credentials to keep secret.
     /// - Throws: ``ArgyleError``: ``ArgyleError/Code/invalidRequest`` where there is no such user.
     public func create(_ userID: String) async throws(ArgyleError) -> UserToken {
-      let answer = try await client.perform(.createUserToken(UserID(userID)))
-      return UserToken(try answer.document(of: .createUserToken))
+      let operation = Operation.createUserToken(try UserID(userID))
+      return UserToken(try await client.perform(operation).document(of: operation))
     }
   }
 #endif

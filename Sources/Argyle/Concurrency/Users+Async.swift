@@ -12,7 +12,7 @@
       let operation = Operation.createUser(
         externalMetadata: try Metadata(optional: externalMetadata)
       )
-      return NewUser(try await client.perform(operation).document(of: .createUser))
+      return NewUser(try await client.perform(operation).document(of: operation))
     }
 
     /// Retrieves a user ("Retrieve a user and their metadata": `GET /v1/users/{id}`), without blocking.
@@ -21,7 +21,8 @@
     /// - Returns: the user as the service sent it.
     /// - Throws: ``ArgyleError``: ``ArgyleError/Code/notFound`` where there is no such user.
     public func get(_ id: String) async throws(ArgyleError) -> User {
-      User(try await client.perform(.getUser(UserID(id))).document(of: .getUser))
+      let operation = Operation.getUser(try UserID(id))
+      return User(try await client.perform(operation).document(of: operation))
     }
 
     /// Replaces the metadata of a user ("Update a user's metadata": `PATCH /v1/users/{id}`), without blocking.
@@ -36,7 +37,7 @@
         try UserID(id),
         externalMetadata: try Metadata(externalMetadata)
       )
-      return User(try await client.perform(operation).document(of: .updateUser))
+      return User(try await client.perform(operation).document(of: operation))
     }
 
     /// Lists one page of users ("List users": `GET /v1/users`), without blocking.
@@ -54,8 +55,8 @@
     ) async throws(ArgyleError) -> UserPage {
       let query = UserQuery(limit: limit, offset: offset, ordering: ordering)
       try query.validate()
-      let answer = try await client.perform(.listUsers(query: query.text))
-      return UserPage(try answer.document(of: .listUsers))
+      let operation = Operation.listUsers(query: query.text)
+      return UserPage(try await client.perform(operation).document(of: operation))
     }
 
     /// Walks over all users as an asynchronous sequence, with the next page under way while this one is read.

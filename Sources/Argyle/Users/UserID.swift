@@ -34,13 +34,6 @@ package struct UserID: Sendable {
   }
 }
 
-// MARK: - Comparison
-
-extension UserID {
-  /// Whether a text is this id, in which the case of letters does not matter.
-  func isSame(as other: String) -> Bool { ASCII.areSame(text.utf8, other.utf8) }
-}
-
 // MARK: - Path segment
 
 extension UserID {
