@@ -1,9 +1,11 @@
 /* Servers that are away, stall, lie, or send too much: an error each time, never a crash, a hang or a leak. */
+#include "brotli.h"
 #include "gzip.h"
 #include "hostile_server.h"
 #include "user.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 
 #define USER "{\"id\": \"u1\", \"token\": \"t\"}"
 #define HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -431,6 +433,30 @@ static void a_gzip_bomb_is_too_large_by_default(void **state) {
   assert_too_large(fixture->client);
 }
 
+static int end_once_answered(void *context) {
+  return hostile_server_requests(context) > 0;
+}
+
+/* Two kilobytes that decode to more than two gigabytes, all in one reading: most of it is left where it is. */
+static void decoding_can_be_interrupted(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  size_t length;
+  char *bomb = brotli_of_spaces(140, &length);
+  hostile_server_answer_http(fixture->server, 200, "Content-Encoding: br\r\n", bomb, length);
+  argyle_client *patient = client_with_integer(hostile_server_url(fixture->server), "max_response_bytes", 2147483647);
+  argyle_client *client = argyle_client_with_interrupt(patient, end_once_answered, fixture->server, &error);
+  assert_null(error);
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  struct rusage usage;
+  assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+  assert_true(usage.ru_maxrss < 1024 * 1024);
+  argyle_client_free(client);
+  argyle_client_free(patient);
+  free(bomb);
+}
+
 static void an_answer_over_16_mib_is_too_large_by_default(void **state) {
   hostile_fixture *fixture = *state;
   answer_of_size(fixture->server, 16 * MIB + 1, "");
@@ -675,6 +701,7 @@ int main(void) {
     hostile_test(an_unmeasured_answer_over_the_limit_is_too_large),
     hostile_test(a_compressed_answer_is_measured_decoded),
     hostile_test(a_gzip_bomb_is_too_large_by_default),
+    hostile_test(decoding_can_be_interrupted),
     hostile_test(an_answer_over_16_mib_is_too_large_by_default),
     hostile_test(an_answer_of_16_mib_is_read_by_default),
     hostile_test(an_announced_size_beyond_reason_is_an_error),

@@ -254,6 +254,56 @@ static void compressed(void **state) {
   free(bomb);
 }
 
+/* Codings in a chain are not decoded: between them libcurl keeps no bound. */
+static void codings_in_a_chain(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    const char *head; /* what stands before the headers of the answer */
+    const char *headers;
+    const char *fragment; /* of the error; NULL: there is none */
+    bool chunked;
+  } rows[] = {
+    {"one content coding", "", "Content-Encoding: gzip\r\n", NULL, false},
+    {"one content coding among blanks and commas", "", "content-encoding: , \t GZIP ,\r\n", NULL, false},
+    {"two content codings", "", "Content-Encoding: identity, gzip\r\n", "Content-Encoding", false},
+    {"content codings on two lines", "", "Content-Encoding: identity\r\ncontent-encoding: gzip\r\n",
+     "Content-Encoding", false},
+    {"content codings on a line that goes on", "", "Content-Encoding: gzip\r\n , identity\r\n", "Content-Encoding",
+     false},
+    {"content codings of which an interim answer has one",
+     "HTTP/1.1 103 Early Hints\r\nContent-Encoding: identity\r\n\r\n", "Content-Encoding: gzip\r\n",
+     "Content-Encoding", false},
+    {"chunks of a content coding", "", "Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", NULL, true},
+    {"a transfer coding and chunks", "", "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding", true},
+    {"a transfer coding and chunks on two lines", "", "Transfer-Encoding: gzip\r\ntransfer-encoding: chunked\r\n",
+     "Transfer-Encoding", true},
+    {"a transfer coding alone", "", "Transfer-Encoding: gzip\r\n", "Transfer-Encoding", false},
+  };
+  size_t length;
+  char *body = gzip_with_spaces(GOOD_BODY, 64, &length);
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    char text[1024];
+    size_t at = (size_t)sprintf(text, "%s" OK_HEAD "%s\r\n", rows[i].head, rows[i].headers);
+    if (rows[i].chunked) {
+      at += (size_t)sprintf(text + at, "%zx\r\n", length);
+    }
+    memcpy(text + at, body, length);
+    at += length;
+    if (rows[i].chunked) {
+      at += (size_t)sprintf(text + at, "\r\n0\r\n\r\n");
+    }
+    fault row = {.name = rows[i].name, .fragment = rows[i].fragment};
+    if (rows[i].fragment != NULL) {
+      row.consequence = NOT_HTTP;
+      row.code = ARGYLE_ERROR_PROTOCOL;
+    }
+    row.answer = (hostile_answer){.bytes = text, .length = at, .then = HOSTILE_CLOSE};
+    run_fault(&row);
+  }
+  free(body);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     matrix_test(late),
@@ -261,6 +311,7 @@ int main(void) {
     matrix_test(interim_answers_without_end),
     matrix_test(a_body_that_is_too_large),
     matrix_test(compressed),
+    matrix_test(codings_in_a_chain),
   };
   return run_matrix("faults of the framing", faults, COUNT(faults), tests, COUNT(tests));
 }

@@ -11,6 +11,8 @@ package final class CallQueue {
   private static let tick: Int64 = 1_000_000
   /// How late a round may come before the host counts as having been away, in microseconds.
   private static let slack: Int64 = 50_000
+  /// How long reading what has already come may take once a time has passed, in microseconds.
+  private static let readingTime: Int64 = 500_000
   /// How often a round goes on at once before others get their turn.
   private static let mostRepeats = 64
   /// How long a blocking call goes on without asking whether it is to end, in microseconds.
@@ -43,6 +45,13 @@ package final class CallQueue {
   private var isUnfinished = false
   /// Whether the descriptor was closed by somebody else.
   private(set) var isBroken = false
+  /// What may end the blocking call that waits now, and when it is asked next, in microseconds.
+  private var ends = WaitEnds()
+  private var nextQuestion = Int64.max
+  /// Whether the blocking call is to end, though its attempts have not been told yet.
+  private var isToEndAll = false
+  /// When libcurl began to read what has come.
+  private var readingBegan: Int64 = 0
 
   private init(
     _ maxInFlight: Int,
@@ -140,13 +149,13 @@ extension CallQueue {
 
   /// Ends a call that the queue holds; nothing happens to one that is over.
   package func cancel(_ call: Call) {
-    end(call, "cancelled")
+    end(call, CallQueue.cancelledReason)
     updateWakeUp()
   }
 
   /// Ends all calls that the queue holds.
   package func cancelAll() {
-    for call in calls { end(call, "cancelled") }
+    for call in calls { end(call, CallQueue.cancelledReason) }
     updateWakeUp()
   }
 
@@ -158,7 +167,7 @@ extension CallQueue {
       return
     }
     call.isLetGo = true
-    end(call, "cancelled")
+    end(call, CallQueue.cancelledReason)
     finished.remove(call.place)
     finishedCount -= 1
     call.queue = nil
@@ -196,8 +205,8 @@ extension CallQueue {
   /// Does all that can be done without waiting.
   package func drive() throws(ArgyleError) {
     try checkUsable()
-    _ = noteAbsence()
-    guard multi.wait(0) != .broken else { throw breakDown() }
+    _ = noteAbsence(since: expectedRound, isLong: CallQueue.slack)
+    guard read(0) != .broken else { throw breakDown() }
     round()
   }
 
@@ -209,37 +218,71 @@ extension CallQueue {
   /// - Throws: ``ArgyleError``; what becomes of a call is told by the call.
   func wait(milliseconds: Int?, _ ends: WaitEnds) throws(ArgyleError) {
     try checkUsable()
-    let interruption = ends.interruption
-    var asksOften = interruption != nil
+    var asksOften = ends.interruption != nil
     if let cancellation = ends.cancellation {
       let isWatched = cancellation.openDescriptor.map { multi.poller.watch(cancellation: $0) }
       if isWatched != true { asksOften = true }
       if cancellation.isCancelled { cancelAll() }
     }
-    defer { if ends.cancellation != nil { multi.poller.forgetCancellation() } }
-    let wasAway = noteAbsence()
+    self.ends = ends
+    defer {
+      self.ends = WaitEnds()
+      nextQuestion = Int64.max
+      isToEndAll = false
+      if ends.cancellation != nil { multi.poller.forgetCancellation() }
+    }
+    let wasAway = noteAbsence(since: expectedRound, isLong: CallQueue.slack)
     let start = MonotonicClock.now
     let end = milliseconds.map { start + Int64($0) * 1000 }
-    var nextQuestion = asksOften ? start + CallQueue.timeBetweenQuestions : Int64.max
+    if asksOften { nextQuestion = start + CallQueue.timeBetweenQuestions }
     // Where there is no wait below, what has come is looked for all the same.
     let looks = wasAway || finishedCount > 0 || milliseconds == 0
-    if looks, multi.wait(0) == .broken { throw breakDown() }
+    if looks, read(0) == .broken { throw breakDown() }
     round()
     while finishedCount == 0, count > 0 {
-      let time = min(nextDue, end ?? Int64.max, nextQuestion)
-      let waited = multi.wait(CallQueue.milliseconds(until: time))
+      let time = min(expectedRound, end ?? Int64.max, nextQuestion)
+      let waited = read(CallQueue.milliseconds(until: time))
       if waited == .broken { throw breakDown() }
-      if waited == .cancelled { cancelAll() }
-      let now = MonotonicClock.now
-      if asksOften, waited == .interrupted || now >= nextQuestion {
-        nextQuestion = now + CallQueue.timeBetweenQuestions
-        if ends.cancellation?.isCancelled == true || interruption?.endsCall() == true {
-          cancelAll()
-        }
-      }
+      // The process may have been stopped, or have waited for a processor.
+      _ = noteAbsence(
+        since: expectedRound,
+        until: multi.poller.lastReturn,
+        isLong: CallQueue.tick
+      )
+      if waited == .cancelled || asksToEnd(isInterrupted: waited == .interrupted) { cancelAll() }
       round()
-      if let end, now >= end { return }
+      if isToEndAll { cancelAll() }
+      if let end, MonotonicClock.now >= end { return }
     }
+  }
+
+  /// Returns whether the blocking call is to end.
+  ///
+  /// Its interrupt function is asked where a signal has come, or it was not asked for a while.
+  private func asksToEnd(isInterrupted: Bool) -> Bool {
+    if ends.cancellation?.isCancelled == true { isToEndAll = true }
+    guard !isToEndAll, nextQuestion < Int64.max else { return isToEndAll }
+    let now = MonotonicClock.now
+    if isInterrupted || now >= nextQuestion {
+      nextQuestion = now + CallQueue.timeBetweenQuestions
+      if ends.interruption?.endsCall() == true { isToEndAll = true }
+    }
+    return isToEndAll
+  }
+
+  /// Waits for ready sockets, at most so many milliseconds (-1 for ever), and lets libcurl read what has come.
+  private func read(_ milliseconds: Int32) -> Poller.End {
+    readingBegan = 0
+    return multi.wait(milliseconds)
+  }
+
+  /// Returns whether an attempt is to end in the middle of reading its answer, of which a few bytes may decode to a lot.
+  func isToEnd(_ call: Call) -> Bool {
+    guard case .running(_, let deadline) = call.state else { return true }
+    let now = MonotonicClock.now
+    if readingBegan == 0 { readingBegan = now }
+    if now >= deadline, now - readingBegan >= CallQueue.readingTime { return true }
+    return asksToEnd(isInterrupted: false)
   }
 
   /// Waits until a call is over, the queue holds none, or so much time has passed; nil: any.
@@ -263,12 +306,17 @@ extension CallQueue {
     return next
   }
 
+  /// When the next round is made at the latest by who drives the queue in time.
+  private var expectedRound: Int64 {
+    active.isEmpty ? nextDue : max(min(nextDue, lastRound + CallQueue.tick), lastRound)
+  }
+
   /// Keeps what others wait for true: the descriptor's being readable.
   private func updateWakeUp() {
     let poller = multi.poller
     guard poller.isShared else { return }
     poller.setAwake(finishedCount > 0 || isUnfinished || hasNew)
-    let next = active.isEmpty ? nextDue : min(nextDue, lastRound + CallQueue.tick)
+    let next = expectedRound
     if next < Int64.max { poller.setTimer(next) }
   }
 
@@ -287,6 +335,7 @@ extension CallQueue {
     guard !isBroken else { throw CallQueue.brokenError }
   }
 
+  private static let cancelledReason = "cancelled"
   private static let brokenReason = "the queue's descriptor was closed by the program"
   private static var brokenError: ArgyleError { ArgyleError(.argument, brokenReason) }
 
@@ -314,9 +363,12 @@ extension CallQueue {
     var repeats = 0
     var isAtWork = true
     while isAtWork, repeats < CallQueue.mostRepeats {
+      // A log function may have taken its time.
+      if repeats > 0 { _ = noteAbsence(since: lastRound, isLong: Int64.max) }
       lastRound = MonotonicClock.now
       isAtWork = collect()
       startWaiting()
+      if earliestDue <= lastRound || multi.isLate(lastRound), readWhatHasCome() { isAtWork = true }
       // What libcurl wants to do at once it does now: a timer would take one more round.
       if multi.runDue(lastRound) { isAtWork = true }
       if earliestDue <= lastRound, runDue() { isAtWork = true }
@@ -327,19 +379,49 @@ extension CallQueue {
     updateWakeUp()
   }
 
+  /// Reads what lies in the sockets before a time is judged, for an answer that has come is not late.
+  ///
+  /// - Returns: whether an attempt has ended.
+  private func readWhatHasCome() -> Bool {
+    let start = MonotonicClock.now
+    var hasAny = false
+    // A request may have been sent just now.
+    multi.poller.apply()
+    while read(0) == .ready {
+      if collect() { hasAny = true }
+      guard MonotonicClock.now - start < CallQueue.readingTime else { break }
+      multi.poller.apply()
+    }
+    return hasAny
+  }
+
   /// Takes the attempts that have ended, and tells whether there were any.
   private func collect() -> Bool {
     var hasAny = false
     while let (easy, result) = multi.nextEnded() {
       guard let call = easy.call else { continue }
       hasAny = true
-      step(call, release(call, easy).outcome(of: result, easy))
+      if easy.transfer.wasEnded {
+        end(call, easy)
+      } else {
+        step(call, release(call, easy).outcome(of: result, easy))
+      }
     }
     if multi.hasFailed {
       hasAny = endRunning("memory ran out") || hasAny
       multi.renew()
     }
     return hasAny
+  }
+
+  /// Ends a call whose attempt was ended in the middle of reading its answer.
+  private func end(_ call: Call, _ easy: EasyHandle) {
+    let transfer = release(call, easy)
+    if isToEndAll {
+      step(call, transfer.outcome(.cancelled, CallQueue.cancelledReason))
+    } else {
+      step(call, transfer.outcome(.timeout, call.machine?.timeOutReason(at: lastRound) ?? ""))
+    }
   }
 
   /// Ends all attempts under way, and tells whether there were any.
@@ -430,22 +512,29 @@ extension CallQueue {
     call.client.settings.limits.stallTimeoutMilliseconds.map { Int64($0) * 1000 }
   }
 
-  /// Gives back the time in which the host did not drive the queue though the descriptor was readable, and tells
-  /// whether there was such a time.
+  /// Extends attempt deadlines by the time in which the host did not drive the queue.
   ///
   /// Of the time that an attempt has left the pause takes half at the most, so that what has come meanwhile can be
   /// read; but it takes something, or else a host that is always late would wait for ever.
-  private func noteAbsence() -> Bool {
-    let now = MonotonicClock.now
-    let expected = min(lastRound + CallQueue.tick, max(nextDue, lastRound))
-    guard !active.isEmpty, now > expected + CallQueue.slack else { return false }
+  ///
+  /// - Parameters:
+  ///   - expected: when the queue was to be driven again.
+  ///   - now: when it was.
+  ///   - isLong: from how many microseconds on the server may have lost patience.
+  /// - Returns: whether there was such a time.
+  private func noteAbsence(
+    since expected: Int64,
+    until now: Int64 = MonotonicClock.now,
+    isLong: Int64
+  ) -> Bool {
+    guard !active.isEmpty, now - expected > CallQueue.slack else { return false }
     for call in active {
       guard case .running(let easy, let deadline) = call.state else { continue }
       let left = max(deadline - lastRound, 0)
       let charged = min(expected - lastRound, left / 2)
       let end = min(now + left - charged, call.machine?.deadline ?? Int64.max)
       call.state = .running(easy, deadline: end)
-      easy.transfer.noteAbsence(until: now)
+      easy.transfer.noteAbsence(until: now, isLong: now - expected >= isLong)
     }
     // To be found anew.
     earliestDue = now

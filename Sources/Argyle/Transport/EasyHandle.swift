@@ -37,6 +37,10 @@ final class EasyHandle {
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.pointee = 0
     transfer = Transfer(multi.endedConnections, poller)
+    transfer.isToEnd = { [unowned(unsafe) self] in
+      guard let call, let queue = call.queue else { return false }
+      return queue.isToEnd(call)
+    }
   }
 
   deinit {

@@ -115,6 +115,12 @@ extension MultiHandle {
     }
   }
 
+  /// Whether a time has passed that libcurl waits for, and not just its next step is due.
+  func isLate(_ now: Int64) -> Bool {
+    guard let due else { return false }
+    return due > 0 && due <= now
+  }
+
   /// Lets libcurl do what is due, and tells whether anything was.
   func runDue(_ now: Int64) -> Bool {
     guard !isSpoiled, let due, due <= now else { return false }

@@ -45,6 +45,8 @@ final class Poller {
   private var isLost = false
   /// What makes waits end, for as long as it is watched.
   private var cancellation: Int32?
+  /// When the last wait was over, in microseconds.
+  private(set) var lastReturn: Int64 = 0
   /// When the timer goes off, in microseconds; nil where it is not set.
   private var timerIsSetTo: Int64?
 
@@ -222,9 +224,9 @@ extension Poller {
 extension Poller {
   /// How a wait ended.
   enum End {
-    /// Something is ready.
+    /// A socket is ready.
     case ready
-    /// The time has passed.
+    /// The time has passed, or nothing but the timer or the wake-up is ready.
     case timedOut
     /// What is watched to cancel all has come.
     case cancelled
@@ -237,8 +239,10 @@ extension Poller {
   /// Waits for ready sockets, at most so many milliseconds (-1 for ever), and hands them over.
   func wait(_ milliseconds: Int32, _ body: (Ready) -> Void) -> End {
     let count = epoll_wait(descriptor, events.baseAddress, Int32(events.count), milliseconds)
+    lastReturn = MonotonicClock.now
     guard count >= 0 else { return __errno_location().pointee == EINTR ? .interrupted : .broken }
     var isCancelled = false
+    var isReady = false
     for index in 0..<Int(count) {
       let event = events[index]
       let descriptor = Int32(truncatingIfNeeded: event.data.u64)
@@ -251,11 +255,12 @@ extension Poller {
       } else if descriptor == cancellation {
         isCancelled = true
       } else if let ready = ready(descriptor, event.events) {
+        isReady = true
         body(ready)
       }
     }
     if isCancelled { return .cancelled }
-    return count > 0 ? .ready : .timedOut
+    return isReady ? .ready : .timedOut
   }
 
   /// Lets waits end when a descriptor is readable; false where it cannot be watched, for it was closed.

@@ -8,6 +8,8 @@ final class Transfer {
   private static let maxHeadBytes = 256 * 1024
   /// The most header lines, trailers and those of interim answers included.
   private static let maxHeadLines = 1000
+  /// The bytes of decoded body between two questions whether the attempt is to end.
+  private static let bytesBetweenQuestions = 1024 * 1024
 
   private var maxResponseBytes = 0
   private var connectTimeoutMilliseconds = 0
@@ -15,6 +17,12 @@ final class Transfer {
   private var headers = ResponseHeaders()
   private var isTooLarge = false
   private var hasTooLargeHead = false
+  private var codings = Codings()
+  /// Whether the attempt was ended in the middle of the body.
+  private(set) var wasEnded = false
+  private var bytesSinceQuestion = 0
+  /// Asked in the middle of a long body.
+  var isToEnd: (() -> Bool)?
   /// Whether the blank line after the headers of the answer has come.
   private var hasWholeHead = false
   /// Whether the headers that come are those of an interim answer, after which the answer is still to come.
@@ -69,6 +77,9 @@ final class Transfer {
     forgetAnswer()
     isTooLarge = false
     hasTooLargeHead = false
+    codings = Codings()
+    wasEnded = false
+    bytesSinceQuestion = 0
     hasWholeHead = false
     isInterim = false
     headBytes = 0
@@ -81,8 +92,8 @@ final class Transfer {
   }
 
   /// Notes that nobody drove the queue for a while, which says nothing of the server.
-  func noteAbsence(until now: Int64) {
-    hostWasAway = true
+  func noteAbsence(until now: Int64, isLong: Bool) {
+    if isLong { hostWasAway = true }
     if lastProgress != nil { lastProgress = now }
   }
 
@@ -150,6 +161,14 @@ extension Transfer {
       return 0
     }
     noteProgress()
+    bytesSinceQuestion += piece.count
+    if bytesSinceQuestion >= Transfer.bytesBetweenQuestions {
+      bytesSinceQuestion = 0
+      guard isToEnd?() != true else {
+        wasEnded = true
+        return 0
+      }
+    }
     body.append(contentsOf: piece)
     return piece.count
   }
@@ -177,6 +196,8 @@ extension Transfer {
     } else if line.count <= 2, line.last == UInt8(ascii: "\n") {
       hasWholeHead = !isInterim
     } else if !hasWholeHead {
+      codings.note(line)
+      guard codings.fault == nil else { return 0 }
       headers.append(line)
     }
     return line.count
@@ -294,6 +315,9 @@ extension Transfer {
         mayHaveBeenReceived: mayHaveBeenReceived,
         head: head
       )
+    }
+    if let fault = codings.fault {
+      return TransferFailure(.protocolViolation, fault, mayHaveBeenReceived: mayHaveBeenReceived)
     }
     // libcurl calls a header line that is longer than its bound a want of memory. Before the answer, it is one.
     let hasEndlessLine =

@@ -1,0 +1,58 @@
+/// What the headers of an answer say of how its body is coded.
+///
+/// libcurl decodes as many codings in a row as there are, without a bound between them: a kilobyte can keep it busy for
+/// minutes, in which nothing comes out. One content coding is enough, and of transfer codings only chunks were asked for.
+struct Codings {
+  private enum Field {
+    case content
+    case transfer
+    case other
+  }
+
+  /// The field that the last line belongs to: the next one may go on with it.
+  private var field = Field.other
+  private var contentCodings = 0
+  private var transferCodings = 0
+
+  /// Why the body is not to be decoded; nil where it may be.
+  private(set) var fault: String?
+
+  /// Takes in a header line.
+  mutating func note(_ line: UnsafeRawBufferPointer) {
+    var value = line[...]
+    // A line that begins with a blank goes on with the one before.
+    if line.first != UInt8(ascii: " "), line.first != UInt8(ascii: "\t") {
+      // Most lines are none of these.
+      field = .other
+      guard let first = line.first,
+        first | 0x20 == UInt8(ascii: "c") || first | 0x20 == UInt8(ascii: "t"),
+        let colon = line.firstIndex(of: UInt8(ascii: ":"))
+      else { return }
+      let name = line[..<colon]
+      if ASCII.areSame(name, "Content-Encoding".utf8) {
+        field = .content
+      } else if ASCII.areSame(name, "Transfer-Encoding".utf8) {
+        field = .transfer
+      }
+      value = line[(colon + 1)...]
+    }
+    guard field != .other else { return }
+    for part in value.split(separator: UInt8(ascii: ",")) { note(coding: part) }
+  }
+
+  private mutating func note(coding part: Slice<UnsafeRawBufferPointer>) {
+    let isBlank = { (byte: UInt8) in byte <= UInt8(ascii: " ") }
+    let start = part.drop(while: isBlank)
+    guard let last = start.lastIndex(where: { !isBlank($0) }) else { return }
+    let coding = start[...last]
+    if field == .content {
+      contentCodings += 1
+      if contentCodings > 1 { fault = "the answer has more than one Content-Encoding" }
+    } else {
+      transferCodings += 1
+      if transferCodings > 1 || !ASCII.areSame(coding, "chunked".utf8) {
+        fault = "the answer has a Transfer-Encoding other than chunked"
+      }
+    }
+  }
+}

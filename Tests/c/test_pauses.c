@@ -1,0 +1,178 @@
+/*
+ * Pauses of the host process: it is stopped, or its log function takes its time. They are not the server's, and an
+ * answer that lies in the socket by then is taken.
+ */
+#include "hostile_server.h"
+#include "queue.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define USER "{\"id\": \"u1\", \"token\": \"t\", \"access\": \"a\", \"results\": []}"
+#define TIMEOUT_MS 3000
+/* Longer than the time-out. */
+#define PAUSE_MS 4000
+
+/* The option that is to strike falsely. */
+static const char *const limits[] = {"timeout_ms", "deadline_ms", "stall_timeout_ms"};
+
+static void pause_ms(int ms) {
+  struct timespec time = {ms / 1000, (ms % 1000) * 1000000L};
+  nanosleep(&time, NULL);
+}
+
+/* ---------------------------------------------------------------- Stopped */
+
+typedef struct {
+  const char *name;
+  bool (*succeeds)(argyle_client *client);
+} form;
+
+static bool by_get(argyle_client *client) {
+  json_t *user = argyle_user_get(client, "u1", NULL);
+  bool succeeded = user != NULL;
+  json_decref(user);
+  return succeeded;
+}
+
+static bool by_create(argyle_client *client) {
+  json_t *user = argyle_user_create(client, NULL, NULL);
+  bool succeeded = user != NULL;
+  json_decref(user);
+  return succeeded;
+}
+
+static bool by_queue(argyle_client *client) {
+  argyle_queue *queue = argyle_queue_new(NULL, NULL);
+  argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_CREATE, NULL, NULL, NULL);
+  bool succeeded = argyle_queue_submit(queue, call, NULL, NULL) == 0 && argyle_queue_wait(queue, -1, NULL) == 1 &&
+                   argyle_call_error(call) == NULL && argyle_call_attempts(call) == 1;
+  argyle_queue_free(queue);
+  return succeeded;
+}
+
+static bool by_cursor(argyle_client *client) {
+  argyle_error *error = NULL;
+  argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, NULL);
+  json_t *user = argyle_user_cursor_next(cursor, &error);
+  argyle_user_cursor_free(cursor);
+  return user == NULL && error == NULL;
+}
+
+static const form forms[] = {
+  {"get", by_get}, {"create", by_create}, {"a queue", by_queue}, {"a cursor", by_cursor}};
+
+/* A call in a child, which is stopped once the server has its request. */
+typedef struct {
+  const char *limit;
+  const form *form;
+  hostile_server *server;
+  pid_t child;
+} stopped_call;
+
+static void start_and_stop(stopped_call *call) {
+  call->server = hostile_server_start();
+  hostile_server_answer(call->server, (hostile_answer){
+    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 56\r\n\r\n" USER, .delay_ms = TIMEOUT_MS / 3, .stray = ""});
+  call->child = fork();
+  if (call->child == 0) {
+    json_t *options = options_for(hostile_server_url(call->server));
+    json_object_set_new(options, call->limit, json_integer(TIMEOUT_MS));
+    argyle_client *client = argyle_client_new(options, NULL);
+    _exit(client != NULL && call->form->succeeds(client) ? 0 : 1);
+  }
+  assert_true(call->child > 0);
+  int status;
+  while (hostile_server_requests(call->server) == 0) {
+    assert_int_equal(waitpid(call->child, &status, WNOHANG), 0);
+    pause_ms(1);
+  }
+  kill(call->child, SIGSTOP);
+  assert_int_equal(waitpid(call->child, &status, WUNTRACED), call->child);
+  assert_true(WIFSTOPPED(status));
+}
+
+/* They go on when the answer has long been there, and the limit has passed. */
+static void a_process_that_was_stopped_takes_its_answer(void **state) {
+  (void)state;
+  stopped_call calls[COUNT(limits) * COUNT(forms)];
+  for (size_t i = 0; i < COUNT(calls); i++) {
+    calls[i] = (stopped_call){.limit = limits[i / COUNT(forms)], .form = &forms[i % COUNT(forms)]};
+    start_and_stop(&calls[i]);
+  }
+  for (size_t i = 0; i < COUNT(calls); i++) {
+    hostile_server_wait_for_strays(calls[i].server, 1);
+  }
+  pause_ms(PAUSE_MS);
+  int failed = 0;
+  for (size_t i = 0; i < COUNT(calls); i++) {
+    int status;
+    kill(calls[i].child, SIGCONT);
+    assert_int_equal(waitpid(calls[i].child, &status, 0), calls[i].child);
+    if (status != 0 || hostile_server_requests(calls[i].server) != 1) {
+      print_error("%s, %s: %#x\n", calls[i].form->name, calls[i].limit, (unsigned)status);
+      failed++;
+    }
+    hostile_server_stop(calls[i].server);
+  }
+  assert_int_equal(failed, 0);
+}
+
+/* ---------------------------------------------------------------- A log function that sleeps */
+
+static void sleep_at_the_first_record(int level, const char *message, const json_t *fields, void *context) {
+  (void)level;
+  (void)message;
+  (void)fields;
+  int *records = context;
+  if ((*records)++ == 0) {
+    pause_ms(PAUSE_MS);
+  }
+}
+
+/* One call's record holds up another call, whose answer has come meanwhile. */
+static void a_log_function_may_sleep(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server *other = hostile_server_start();
+  hostile_server_answer_json(fixture->server, 200, USER);
+  hostile_server_answer(other, (hostile_answer){.bytes = "HTTP/1.1 201 Created\r\nContent-Length: 56\r\n\r\n" USER,
+                                                .delay_ms = TIMEOUT_MS / 3});
+  for (size_t i = 0; i < COUNT(limits); i++) {
+    int records = 0;
+    argyle_error *error = RUBBISH;
+    argyle_client *logging = argyle_client_with_log(fixture->client, sleep_at_the_first_record, &records, &error);
+    assert_null(error);
+    argyle_client *limited = client_with_integer(hostile_server_url(other), limits[i], TIMEOUT_MS);
+    argyle_queue *queue = new_queue(2);
+    int before = hostile_server_requests(other);
+    argyle_call *second = submit(queue, argyle_call_new(limited, ARGYLE_OPERATION_USER_CREATE, NULL, NULL, NULL), NULL);
+    while (hostile_server_requests(other) == before) {
+      drive(queue);
+    }
+    argyle_call *first = submit(queue, argyle_call_new(logging, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL), NULL);
+    argyle_call_free(wait_for_next(queue, NULL));
+    argyle_call_free(wait_for_next(queue, NULL) == second ? NULL : first);
+    if (argyle_call_error(second) != NULL) {
+      print_error("%s: %s\n", limits[i], argyle_error_message(argyle_call_error(second)));
+    }
+    assert_null(argyle_call_error(second));
+    assert_int_equal(argyle_call_attempts(second), 1);
+    argyle_call_free(second);
+    argyle_queue_free(queue);
+    argyle_client_free(limited);
+    argyle_client_free(logging);
+    assert_true(records > 0);
+  }
+  hostile_server_stop(other);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_process_that_was_stopped_takes_its_answer),
+    hostile_test(a_log_function_may_sleep),
+  };
+  return cmocka_run_group_tests_name("pauses", tests, NULL, NULL);
+}
