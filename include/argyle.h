@@ -106,7 +106,12 @@ enum {
   ARGYLE_ERROR_CANCELLED = 18        /**< The caller ended the call. */
 };
 
-/** One failure with all that is known about it; see the accessors. */
+/**
+ * One failure with all that is known about it; see the accessors.
+ *
+ * Status, trace id, Retry-After and body are those of the answer to the last attempt that was made, also where the
+ * call was cancelled or met its deadline before the next one.
+ */
 typedef struct argyle_error argyle_error;
 
 /**
@@ -713,15 +718,19 @@ int argyle_call_run(argyle_call *call, argyle_error **error);
 const argyle_error *argyle_call_error(argyle_call *call);
 
 /**
- * Tells the HTTP status of the last answer, whether it told a success or not.
+ * Tells the HTTP status of the answer to the last attempt, whether it told a success or not.
+ *
+ * Of attempts before the last one nothing is told: status, headers and body are those of one answer, and those of
+ * argyle_call_error().
  *
  * @param call  The call, or NULL.
- * @return the status, or 0 where no answer came, and for NULL.
+ * @return the status, or 0 where that attempt brought no whole answer, and for NULL; one that was too large has it
+ *         all the same.
  */
 int argyle_call_http_status(argyle_call *call);
 
 /**
- * Gives a header of the last answer.
+ * Gives a header of the answer to the last attempt. It is there where the status is.
  *
  * @param call  The call, or NULL.
  * @param name  The header's name, in any case of letters. NULL: no header.
@@ -731,18 +740,18 @@ int argyle_call_http_status(argyle_call *call);
 const char *argyle_call_header(argyle_call *call, const char *name);
 
 /**
- * Gives the body of the last answer as it was received.
+ * Gives the body of the answer to the last attempt as it was received.
  *
  * It may hold personal data and tokens: do not log it.
  *
  * @param call  The call, or NULL.
  * @return the bytes, not necessarily UTF-8 and possibly with a NUL among them, followed by a NUL; borrowed from the
- *         call. NULL where no whole answer came, and for NULL.
+ *         call. NULL where that attempt brought no whole answer, and for NULL.
  */
 const char *argyle_call_body_text(argyle_call *call);
 
 /**
- * Tells how long the body of the last answer is.
+ * Tells how long the body of the answer to the last attempt is.
  *
  * @param call  The call, or NULL.
  * @return the bytes of argyle_call_body_text() without the NUL at the end; 0 where that is NULL, and for NULL.

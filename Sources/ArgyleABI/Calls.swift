@@ -65,14 +65,13 @@ public func argyle_call_error(_ call: OpaquePointer?) -> OpaquePointer? {
   object(call)?.error.map { OpaquePointer(Unmanaged.passUnretained($0).toOpaque()) }
 }
 
-/// Tells the HTTP status of the last answer.
+/// Tells the HTTP status of the answer to the last attempt.
 @_cdecl("argyle_call_http_status") @implementation
 public func argyle_call_http_status(_ call: OpaquePointer?) -> Int32 {
-  let call = object(call)?.call
-  return Int32(clamping: call?.response?.head.status ?? call?.error?.httpStatus ?? 0)
+  Int32(clamping: object(call)?.call.head?.status ?? 0)
 }
 
-/// Gives a header of the last answer.
+/// Gives a header of the answer to the last attempt.
 @_cdecl("argyle_call_header") @implementation
 public func argyle_call_header(
   _ call: OpaquePointer?,
@@ -82,16 +81,16 @@ public func argyle_call_header(
   return object(call)?.header(String(cString: name))?.pointer
 }
 
-/// Gives the body of the last answer as it was received.
+/// Gives the body of the answer to the last attempt as it was received.
 @_cdecl("argyle_call_body_text") @implementation
 public func argyle_call_body_text(_ call: OpaquePointer?) -> UnsafePointer<CChar>? {
   object(call)?.body?.pointer
 }
 
-/// Tells how long the body of the last answer is.
+/// Tells how long the body of the answer to the last attempt is.
 @_cdecl("argyle_call_body_size") @implementation
 public func argyle_call_body_size(_ call: OpaquePointer?) -> Int {
-  object(call)?.call.response?.body.count ?? 0
+  object(call)?.call.body?.count ?? 0
 }
 
 /// Gives the answer as JSON.

@@ -325,4 +325,67 @@ struct CallMachineTests {
     )
     #expect(failed.attempts == (request.isIdempotent ? 2 : 1))
   }
+
+  @Test func aCallThatIsEndedBeforeItBeginsHasMadeNoAttempt() throws {
+    var machine = machine(Self.create, CallLimits())
+    let cancelled = TransferFailure(.cancelled, "cancelled", mayHaveBeenReceived: false)
+    let error = try failure(machine.handle(.ended(cancelled), at: 0) { 0 })
+    #expect(error.code == .cancelled)
+    #expect(error.attempts == 0)
+    #expect(error.message == "POST /v1/users at host:1: cancelled")
+  }
+
+  // MARK: - The last attempt
+
+  private func machine(_ request: Request, _ limits: CallLimits) -> CallMachine {
+    CallMachine(CallContext(request, authority: "host:1", secrets: []), limits, RetryBudget())
+  }
+
+  /// The error of a call that is over.
+  private func failure(_ step: CallMachine.Step) throws -> ArgyleError {
+    guard case .finish(let result) = step else {
+      Issue.record("the call goes on")
+      return .outOfMemory
+    }
+    return try #require(throws: ArgyleError.self) { try result.get() }
+  }
+
+  @Test func aCallThatEndsInAWaitTellsOfTheLastAttempt() throws {
+    let limits = CallLimits(deadlineMilliseconds: 9000, maxRetries: 1)
+    let cancelled = TransferFailure(.cancelled, "cancelled", mayHaveBeenReceived: false)
+    // Ended in the wait, or by the deadline behind it.
+    for event in [CallMachine.Event.ended(cancelled), .waited] {
+      var machine = machine(Self.get, limits)
+      _ = machine.handle(.started, at: 0) { 0 }
+      _ = machine.handle(status(503, retryAfter: "5", "{}"), at: 1_000_000) { 0 }
+      let error = try failure(machine.handle(event, at: 10_000_000) { 0 })
+      #expect(error.attempts == 1)
+      #expect(error.httpStatus == 503)
+      #expect(error.retryAfterMilliseconds == 5000)
+      #expect(error.bodyBytes == Array("{}".utf8))
+    }
+  }
+
+  @Test func aConnectionThatWasSpoiledIsNoAttempt() throws {
+    var machine = machine(Self.get, CallLimits(deadlineMilliseconds: 9000, maxRetries: 1))
+    _ = machine.handle(.started, at: 0) { 0 }
+    _ = machine.handle(status(503, "{}"), at: 0) { 0 }
+    _ = machine.handle(.waited, at: 0) { 0 }
+    let error = try failure(machine.handle(.failed(Self.spoiled), at: 10_000_000) { 0 })
+    #expect(error.code == .timeout)
+    #expect(error.attempts == 1)
+    #expect(error.httpStatus == 503)
+  }
+
+  @Test func anAttemptWithoutAnAnswerHasNothingOfTheOneBefore() throws {
+    var machine = machine(Self.get, CallLimits(maxRetries: 1))
+    let lost = TransferFailure(.connection, "lost", mayHaveBeenReceived: true)
+    _ = machine.handle(.started, at: 0) { 0 }
+    _ = machine.handle(status(503, "{}"), at: 0) { 0 }
+    _ = machine.handle(.waited, at: 0) { 0 }
+    let error = try failure(machine.handle(.failed(lost), at: 0) { 0 })
+    #expect(error.attempts == 2)
+    #expect(error.httpStatus == nil)
+    #expect(error.bodyBytes == nil)
+  }
 }

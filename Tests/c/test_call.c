@@ -829,6 +829,100 @@ static void a_call_without_a_whole_answer_has_no_body(void **state) {
   }
 }
 
+/* ---------------------------------------------------------------- The last attempt */
+
+#define BUSY "{\"detail\": \"Busy.\"}"
+
+/* A client that makes two attempts, for a server whose first answer passes. */
+static argyle_client *client_after_a_503(hostile_fixture *fixture) {
+  json_t *options = options_for(hostile_server_url(fixture->server));
+  json_object_set_new(options, "max_retries", json_integer(1));
+  json_object_set_new(options, "max_response_bytes", json_integer(100));
+  hostile_server_answer_http(fixture->server, 503, "Retry-After: 0\r\nX-Trace-Id: first\r\n", BUSY, strlen(BUSY));
+  return client_with_options(options);
+}
+
+/* Asserts that a call and its error tell of the same answer, or of none. */
+static void assert_tells_of(argyle_call *call, int code, int status, const char *trace_id, const char *body) {
+  const argyle_error *error = argyle_call_error(call);
+  assert_error(error, code, NULL);
+  assert_int_equal(argyle_error_http_status(error), status);
+  assert_int_equal(argyle_call_http_status(call), status);
+  assert_int_equal(argyle_call_attempts(call), argyle_error_attempts(error));
+  if (trace_id != NULL) {
+    assert_string_equal(argyle_error_trace_id(error), trace_id);
+    assert_string_equal(argyle_call_header(call, "X-Trace-Id"), trace_id);
+  } else {
+    assert_null(argyle_error_trace_id(error));
+    assert_null(argyle_call_header(call, "X-Trace-Id"));
+  }
+  size_t size = body == NULL ? 0 : strlen(body);
+  assert_int_equal(argyle_error_body_size(error), size);
+  assert_int_equal(argyle_call_body_size(call), size);
+  if (body != NULL) {
+    assert_string_equal(argyle_error_body_text(error), body);
+    assert_string_equal(argyle_call_body_text(call), body);
+  } else {
+    assert_null(argyle_error_body_text(error));
+    assert_null(argyle_call_body_text(call));
+  }
+}
+
+static void an_answer_that_is_too_large_takes_the_place_of_the_one_before(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_after_a_503(fixture);
+  char body[200];
+  memset(body, 'x', sizeof body);
+  hostile_server_answer_http(fixture->server, 200, "X-Trace-Id: second\r\n", body, sizeof body);
+  argyle_call *call = get_call(client);
+  assert_run_fails(call, ARGYLE_ERROR_TOO_LARGE);
+  assert_int_equal(argyle_call_attempts(call), 2);
+  assert_tells_of(call, ARGYLE_ERROR_TOO_LARGE, 200, "second", NULL);
+  argyle_call_free(call);
+  argyle_client_free(client);
+}
+
+static void a_lost_attempt_leaves_nothing_of_the_answer_before(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *client = client_after_a_503(fixture);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_CLOSE});
+  argyle_call *call = get_call(client);
+  assert_run_fails(call, ARGYLE_ERROR_CONNECTION);
+  assert_tells_of(call, ARGYLE_ERROR_CONNECTION, 0, NULL, NULL);
+  argyle_call_free(call);
+  argyle_client_free(client);
+}
+
+static void note_wait(int level, const char *message, const json_t *fields, void *context) {
+  (void)message;
+  (void)fields;
+  *(bool *)context |= level == ARGYLE_LOG_INFO;
+}
+
+static void a_call_that_is_ended_between_attempts_has_the_answer_to_the_last(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  bool waits = false;
+  argyle_client *silent = client_with_integer(hostile_server_url(fixture->server), "max_retries", 1);
+  argyle_client *client = argyle_client_with_log(silent, note_wait, &waits, &error);
+  hostile_server_answer_http(fixture->server, 503, "Retry-After: 50\r\nX-Trace-Id: first\r\n", BUSY, strlen(BUSY));
+  argyle_queue *queue = argyle_queue_new(NULL, &error);
+  argyle_call *call = get_call(client);
+  assert_int_equal(argyle_queue_submit(queue, call, NULL, &error), 0);
+  for (int i = 0; i < 300 && !waits; i++) {
+    assert_int_equal(argyle_queue_wait(queue, 100, &error), 0);
+  }
+  assert_int_equal(argyle_queue_cancel(queue, call, &error), 0);
+  assert_ptr_equal(argyle_queue_next(queue, NULL, &error), call);
+  assert_int_equal(argyle_call_attempts(call), 1);
+  assert_tells_of(call, ARGYLE_ERROR_CANCELLED, 503, "first", BUSY);
+  assert_int_equal(argyle_error_retry_after_ms(argyle_call_error(call)), 50000);
+  argyle_call_free(call);
+  argyle_queue_free(queue);
+  argyle_client_free(client);
+  argyle_client_free(silent);
+}
+
 /* ---------------------------------------------------------------- Attempts */
 
 static void a_kept_connection_that_was_lost_takes_another_attempt(void **state) {
@@ -1472,6 +1566,9 @@ int main(void) {
     hostile_test(a_bare_array_has_the_form_of_a_page_in_json_and_its_own_as_text),
     hostile_test(a_page_that_jansson_cannot_hold_can_be_read_as_text),
     hostile_test(a_call_without_a_whole_answer_has_no_body),
+    hostile_test(an_answer_that_is_too_large_takes_the_place_of_the_one_before),
+    hostile_test(a_lost_attempt_leaves_nothing_of_the_answer_before),
+    hostile_test(a_call_that_is_ended_between_attempts_has_the_answer_to_the_last),
     hostile_test(a_kept_connection_that_was_lost_takes_another_attempt),
     cmocka_unit_test(a_connection_that_was_refused_counts_as_an_attempt),
     hostile_test(times_are_those_of_the_call),

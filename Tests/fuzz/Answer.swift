@@ -85,7 +85,8 @@ private func answered(_ call: Call, _ response: Response) -> Result<Answer, Argy
       step = machine.handle(.waited, at: now) { 0.5 }
     case .finish(let result):
       call.state = .finished
-      call.response = response
+      call.head = response.head
+      call.body = response.body
       call.attempts = machine.attempts
       if case .failure(let error) = result { call.error = error }
       return result

@@ -40,8 +40,10 @@ package final class Call {
   var place = 0
   /// Where the call stands among those of the queue that have their turn; nil where it does not.
   var activeIndex: Int?
-  /// The last answer, whatever its status.
-  package var response: Response?
+  /// The head of the answer to the last attempt, whatever its status; nil if none came.
+  package var head: ResponseHead?
+  /// The body of that answer; nil if not all of it came.
+  package var body: [UInt8]?
   /// The attempts that were made.
   package var attempts = 0
   package var times = CallTimes()
@@ -83,13 +85,13 @@ extension Call {
   /// What became of the call; an error where it is not over.
   var result: Result<Answer, ArgyleError> {
     if let error { return .failure(error) }
-    guard isFinished, let response else {
+    guard isFinished, let head, let body else {
       return .failure(ArgyleError(.argument, "call must be over"))
     }
     return .success(
       Answer(
         context: client.context(for: request),
-        response: response,
+        response: Response(head: head, body: body),
         attempts: attempts,
         mayHaveActedBefore: mayHaveActedBefore
       )

@@ -15,6 +15,8 @@ package struct CallMachine {
     case waited
     /// The attempt that was to be made will not be.
     case givenUp(TransferFailure)
+    /// The call is ended while no attempt is under way.
+    case ended(TransferFailure)
   }
 
   /// What to do next.
@@ -41,6 +43,8 @@ package struct CallMachine {
 
   /// The attempts that were made.
   private(set) var attempts = 0
+  /// The answer to the last of them; nil if none came.
+  private var response: Response?
   /// How many of them the server refused.
   private var refusals = 0
   /// Whether an attempt was made again at once, as no failure of the server's.
@@ -78,6 +82,7 @@ package struct CallMachine {
     case .waited:
       return send(at: now)
     case .answered(let response):
+      self.response = response
       return finish(response, at: now, random: random)
     case .failed(let failure) where failure.connectionWasSpoiled:
       // Nothing was sent, and the connection is gone: there are only so many, and a new one is not looked at.
@@ -85,6 +90,7 @@ package struct CallMachine {
       timeSpent += failure.milliseconds
       return send(at: now)
     case .failed(let failure):
+      response = nil
       if failure.wasRefused { refusals += 1 }
       if mayBeSentAgainAtOnce(after: failure) {
         if !failure.wasRefused { hasResent = true }
@@ -100,16 +106,17 @@ package struct CallMachine {
       )
     case .givenUp(let failure):
       attempts -= 1
-      return .finish(.failure(error(failure)))
+      return .finish(.failure(errorBetweenAttempts(failure)))
+    case .ended(let failure):
+      return .finish(.failure(errorBetweenAttempts(failure)))
     }
   }
 
   private mutating func send(at now: Int64) -> Step {
     guard now < deadline else {
       let reason = timeOutReason(at: now)
-      return .finish(
-        .failure(error(TransferFailure(.timeout, reason, mayHaveBeenReceived: false)))
-      )
+      let failure = TransferFailure(.timeout, reason, mayHaveBeenReceived: false)
+      return .finish(.failure(errorBetweenAttempts(failure)))
     }
     attempts += 1
     let time = Int64(max(limits.timeoutMilliseconds - timeSpent, 1)) * 1000
@@ -182,17 +189,32 @@ package struct CallMachine {
     return context.request.isIdempotent || !failure.mayHaveBeenReceived
   }
 
+  /// The error of an attempt that brought no answer.
   private func error(_ failure: TransferFailure) -> ArgyleError {
-    ArgyleError(
+    error(failure, failure.head, nil)
+  }
+
+  /// The error of a call that ends where no attempt is made: it has the answer to the last one.
+  private func errorBetweenAttempts(_ failure: TransferFailure) -> ArgyleError {
+    error(failure, response?.head, response?.body)
+  }
+
+  private func error(
+    _ failure: TransferFailure,
+    _ head: ResponseHead?,
+    _ body: [UInt8]?
+  ) -> ArgyleError {
+    let changes = context.request.method != .get
+    return ArgyleError(
       failure.code,
       context.message(failure.reason),
       isRetryable: failure.isTransient
         && (context.request.isIdempotent || !failure.mayHaveBeenReceived),
-      outcomeIsUnknown: context.request.method != .get
-        && (failure.mayHaveBeenReceived || mayHaveActed),
+      outcomeIsUnknown: changes && (failure.mayHaveBeenReceived || mayHaveActed),
       attempts: attempts,
-      head: failure.head,
-      traceID: failure.head.flatMap { context.traceID(in: $0) }
+      head: head,
+      traceID: head.flatMap { context.traceID(in: $0) },
+      bodyBytes: body
     )
   }
 }

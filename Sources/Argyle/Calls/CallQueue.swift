@@ -182,9 +182,9 @@ extension CallQueue {
       lane.calls.remove(call.place)
       noteTaken(from: lane)
       begin(call)
-      step(call, .failed(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
+      step(call, .ended(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
     case .delayed:
-      step(call, .failed(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
+      step(call, .ended(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
     case .running(let easy, _):
       step(call, release(call, easy).outcome(.cancelled, reason))
     }
@@ -557,13 +557,19 @@ extension CallQueue {
 
   /// Hands an event to a call's machine, and does what it wants.
   private func step(_ call: Call, _ event: CallMachine.Event) {
-    if case .answered(let response) = event {
-      call.response = response
+    switch event {
+    case .answered(let response):
+      call.head = response.head
+      call.body = response.body
       call.client.limiter?.note(
         status: response.head.status,
         retryAfterMilliseconds: response.head.retryAfterMilliseconds,
         lastRound
       )
+    case .failed(let failure) where !failure.connectionWasSpoiled:
+      call.head = failure.head
+      call.body = nil
+    case .failed, .started, .waited, .givenUp, .ended: break
     }
     if let log = log(of: call), let machine = call.machine { note(call, event, machine, log) }
     let random = { Double.random(in: 0...1) }
@@ -596,7 +602,7 @@ extension CallQueue {
       log.noteAnswer(machine.context, response.head, attempt: attempt, microseconds: time)
     case .failed(let failure) where !failure.connectionWasSpoiled:
       log.noteFailure(machine.context, failure, attempt: attempt)
-    case .failed, .started, .waited, .givenUp: break
+    case .failed, .started, .waited, .givenUp, .ended: break
     }
   }
 
@@ -620,14 +626,19 @@ extension CallQueue {
       let reason = "memory ran out"
       return step(call, .givenUp(TransferFailure(.internal, reason, mayHaveBeenReceived: false)))
     }
-    if call.times.sentAt == 0 { call.times.sentAt = lastRound }
     call.state = .running(easy, deadline: deadline)
     earliestDue = min(earliestDue, deadline)
     if let limit = stallLimit(of: call) { earliestDue = min(earliestDue, lastRound + limit) }
     easy.call = call
     var result = easy.prepare(call.request, settings)
     if result == CURLE_OK, !multi.add(easy) { result = CURLE_FAILED_INIT }
-    if result != CURLE_OK { step(call, release(call, easy).outcome(of: result, easy)) }
+    guard result == CURLE_OK else {
+      let event = release(call, easy).outcome(of: result, easy)
+      // Nothing was sent, so there was no attempt.
+      if case .failed(let failure) = event { return step(call, .givenUp(failure)) }
+      return step(call, event)
+    }
+    if call.times.sentAt == 0 { call.times.sentAt = lastRound }
   }
 
   /// Takes an easy handle back, and tells what it did.

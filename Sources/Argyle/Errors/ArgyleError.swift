@@ -1,6 +1,9 @@
 import Interop
 
 /// A failure of the library or of the service, with all that is known about it.
+///
+/// Status, trace id, `Retry-After` and body are those of the answer to the last attempt that was made, also where the
+/// call was cancelled or met its deadline before the next one.
 public struct ArgyleError: Error, Sendable {
   /// Why the call failed.
   public let code: Code

@@ -28,18 +28,18 @@ extension CallObject {
     return lentError
   }
 
-  /// The body of the last answer.
+  /// The body of the answer to the last attempt.
   var body: CText? {
-    if lentBody == nil { lentBody = call.response.map { CText($0.body) } }
+    if lentBody == nil { lentBody = call.body.map { CText($0) } }
     return lentBody
   }
 
-  /// The first header of a name in the last answer.
+  /// The first header of a name in the answer to the last attempt.
   func header(_ name: String) -> CText? {
     if let lent = lentHeaders.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
       return lent.value
     }
-    guard let value = call.response?.head.headers[name] else { return nil }
+    guard let value = call.head?.headers[name] else { return nil }
     let lent = CText(value)
     lentHeaders.append((name, lent))
     return lent

@@ -33,7 +33,8 @@ __all__ = [
 class Error(Exception):
     """A failure of this library, of the network or of the service.
 
-    The message holds neither the API key's secret nor user tokens.
+    Status, trace id, body and ``retry_after`` are those of the answer to the last attempt. The message holds
+    neither the API key's secret nor user tokens.
     """
 
     #: The code's name in the C library, such as ``"not_found"``.
