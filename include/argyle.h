@@ -356,8 +356,10 @@ enum {
  * @param fields   The same for programs, borrowed during the call. Of these, and nothing else:
  *
  *   method, path, host   string   what was asked of whom; the path holds the user's id, and no query
- *   attempt              integer  the attempt's number
- *   milliseconds         integer  how long it took
+ *   attempt              integer  the number of the attempt, or of the last one of a call that has failed; absent
+ *                                 where none was made
+ *   milliseconds         integer  how long the attempt took, whether an answer came or not; or the whole call that
+ *                                 has failed
  *   status               integer  what the answer said; absent where none came
  *   trace_id             string   the answer's X-Trace-Id
  *   error                string   the code's name, of a failure

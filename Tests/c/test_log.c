@@ -36,6 +36,12 @@ static json_t *fields_of(const journal *journal, size_t index) {
   return json_array_get(json_array_get(journal->records, index), 2);
 }
 
+/* The integer at a key of an object, or -1 where there is none. */
+static json_int_t number_at(const json_t *object, const char *key) {
+  json_t *number = json_object_get(object, key);
+  return json_is_integer(number) ? json_integer_value(number) : -1;
+}
+
 static void close_journal(journal *journal, argyle_client *client) {
   argyle_client_free(client);
   json_decref(journal->records);
@@ -101,6 +107,106 @@ static void an_attempt_without_an_answer_is_told_of(void **state) {
   assert_string_equal(string_at(fields_of(&journal, 0), "error"), "connection");
   assert_null(json_object_get(fields_of(&journal, 0), "status"));
   assert_int_equal(level_of(&journal, 1), ARGYLE_LOG_WARNING);
+  for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(number_at(fields_of(&journal, i), "attempt"), 1);
+    assert_true(number_at(fields_of(&journal, i), "milliseconds") >= 0);
+    assert_int_equal(json_object_size(fields_of(&journal, i)), 6);
+  }
+  close_journal(&journal, client);
+}
+
+/* However the attempt ends: by its server, by libcurl, by the queue, by the caller. */
+static void failures_have_a_time(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  journal journal;
+  json_t *overrides = json_pack("{s:i, s:i}", "max_retries", 1, "timeout_ms", 250);
+  argyle_client *brief = argyle_client_with(fixture->client, overrides, &error);
+  argyle_client *client = client_with_journal(brief, &journal);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_failed(error, ARGYLE_ERROR_TIMEOUT, NULL);
+  assert_int_equal(json_array_size(journal.records), 4);
+  assert_true(number_at(fields_of(&journal, 0), "milliseconds") >= 200);
+  assert_true(number_at(fields_of(&journal, 2), "milliseconds") >= 200);
+  /* That of the whole call. */
+  assert_true(number_at(fields_of(&journal, 3), "milliseconds") >= 400);
+  argyle_client_free(brief);
+  json_decref(overrides);
+  close_journal(&journal, client);
+}
+
+static void a_cancelled_attempt_has_a_time(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  journal journal;
+  argyle_client *client = client_with_journal(fixture->client, &journal);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  argyle_queue *queue = argyle_queue_new(NULL, &error);
+  argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error);
+  assert_int_equal(argyle_queue_submit(queue, call, NULL, &error), 0);
+  assert_int_equal(argyle_queue_wait(queue, 100, &error), 0);
+  assert_int_equal(argyle_queue_cancel(queue, call, &error), 0);
+  assert_int_equal(json_array_size(journal.records), 2);
+  for (size_t i = 0; i < 2; i++) {
+    assert_string_equal(string_at(fields_of(&journal, i), "error"), "cancelled");
+    assert_int_equal(number_at(fields_of(&journal, i), "attempt"), 1);
+    assert_true(number_at(fields_of(&journal, i), "milliseconds") >= 90);
+  }
+  argyle_queue_free(queue);
+  close_journal(&journal, client);
+}
+
+/* ---------------------------------------------------------------- Attempts that were not made */
+
+static void a_call_that_never_began_has_no_attempt(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  journal journal;
+  argyle_client *client = client_with_journal(fixture->client, &journal);
+  argyle_queue *queue = argyle_queue_new(NULL, &error);
+  argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error);
+  assert_int_equal(argyle_queue_submit(queue, call, NULL, &error), 0);
+  assert_int_equal(argyle_queue_cancel(queue, call, &error), 0);
+  assert_int_equal(argyle_call_attempts(call), 0);
+  assert_int_equal(json_array_size(journal.records), 1);
+  json_t *fields = fields_of(&journal, 0);
+  assert_int_equal(level_of(&journal, 0), ARGYLE_LOG_WARNING);
+  assert_string_equal(string_at(fields, "error"), "cancelled");
+  assert_null(json_object_get(fields, "attempt"));
+  assert_int_equal(json_object_size(fields), 5);
+  argyle_queue_free(queue);
+  close_journal(&journal, client);
+}
+
+static void a_wait_that_is_ended_is_no_attempt(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  journal journal;
+  json_t *overrides = json_pack("{s:i}", "max_retries", 1);
+  argyle_client *repeating = argyle_client_with(fixture->client, overrides, &error);
+  argyle_client *client = client_with_journal(repeating, &journal);
+  hostile_server_answer_http(fixture->server, 503, "Retry-After: 50\r\nX-Trace-Id: trace-1\r\n", "{}", 2);
+  argyle_queue *queue = argyle_queue_new(NULL, &error);
+  argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error);
+  assert_int_equal(argyle_queue_submit(queue, call, NULL, &error), 0);
+  for (int i = 0; i < 300 && json_array_size(journal.records) < 2; i++) {
+    assert_int_equal(argyle_queue_wait(queue, 100, &error), 0);
+  }
+  assert_int_equal(argyle_queue_cancel(queue, call, &error), 0);
+  static const int levels[] = {ARGYLE_LOG_DEBUG, ARGYLE_LOG_INFO, ARGYLE_LOG_WARNING};
+  assert_int_equal(json_array_size(journal.records), COUNT(levels));
+  for (size_t i = 0; i < COUNT(levels); i++) {
+    assert_int_equal(level_of(&journal, i), levels[i]);
+    assert_int_equal(number_at(fields_of(&journal, i), "attempt"), 1);
+  }
+  /* The last attempt's answer is the call's. */
+  assert_string_equal(string_at(fields_of(&journal, 2), "error"), "cancelled");
+  assert_string_equal(string_at(fields_of(&journal, 2), "trace_id"), "trace-1");
+  assert_int_equal(number_at(fields_of(&journal, 2), "status"), 503);
+  argyle_queue_free(queue);
+  argyle_client_free(repeating);
+  json_decref(overrides);
   close_journal(&journal, client);
 }
 
@@ -254,6 +360,10 @@ int main(void) {
     hostile_test(an_attempt_is_told_of),
     hostile_test(repetitions_and_the_failure_are_told_of),
     hostile_test(an_attempt_without_an_answer_is_told_of),
+    hostile_test(failures_have_a_time),
+    hostile_test(a_cancelled_attempt_has_a_time),
+    hostile_test(a_call_that_never_began_has_no_attempt),
+    hostile_test(a_wait_that_is_ended_is_no_attempt),
     hostile_test(the_calls_of_a_queue_are_told_of),
     hostile_test(freeing_tells_nothing),
     hostile_test(nothing_is_told_where_nobody_listens),

@@ -43,6 +43,8 @@ package struct CallMachine {
 
   /// The attempts that were made.
   private(set) var attempts = 0
+  /// When the last of them began, in microseconds.
+  private(set) var attemptBegan: Int64 = 0
   /// The answer to the last of them; nil if none came.
   private var response: Response?
   /// How many of them the server refused.
@@ -119,6 +121,7 @@ package struct CallMachine {
       return .finish(.failure(errorBetweenAttempts(failure)))
     }
     attempts += 1
+    attemptBegan = now
     let time = Int64(max(limits.timeoutMilliseconds - timeSpent, 1)) * 1000
     return .send(until: min(now + time, deadline))
   }

@@ -601,7 +601,9 @@ extension CallQueue {
       let time = call.times.transfer.ended
       log.noteAnswer(machine.context, response.head, attempt: attempt, microseconds: time)
     case .failed(let failure) where !failure.connectionWasSpoiled:
-      log.noteFailure(machine.context, failure, attempt: attempt)
+      // libcurl tells no time of what did not get as far as a connection.
+      let time = MonotonicClock.now - machine.attemptBegan
+      log.noteFailure(machine.context, failure, attempt: attempt, microseconds: time)
     case .failed, .started, .waited, .givenUp, .ended: break
     }
   }
@@ -672,7 +674,8 @@ extension CallQueue {
     finishedCount += 1
     // Last, for whoever is told may let go of the call.
     if let error = call.error {
-      log(of: call)?.noteError(call.client.context(for: call.request), error)
+      let context = call.client.context(for: call.request)
+      log(of: call)?.noteError(context, error, microseconds: call.times.total)
     }
   }
 }

@@ -20,10 +20,17 @@ struct CallLog: Sendable {
   }
 
   /// An attempt has brought none.
-  func noteFailure(_ context: CallContext, _ failure: TransferFailure, attempt: Int) {
+  func noteFailure(
+    _ context: CallContext,
+    _ failure: TransferFailure,
+    attempt: Int,
+    microseconds: Int64
+  ) {
+    let milliseconds = microseconds / 1000
     var fields = CallLog.fields(context, attempt: attempt)
     fields.append(("error", .string(failure.code.name)))
-    let text = "\(failure.reason), attempt \(attempt)"
+    fields.append(("milliseconds", .integer(milliseconds)))
+    let text = "\(failure.reason), attempt \(attempt), after \(milliseconds) ms"
     receive(
       LogRecord(level: .debug, message: context.message(text), fields: CallLog.object(fields))
     )
@@ -39,25 +46,27 @@ struct CallLog: Sendable {
   }
 
   /// The call has failed.
-  func noteError(_ context: CallContext, _ error: ArgyleError) {
+  func noteError(_ context: CallContext, _ error: ArgyleError, microseconds: Int64) {
+    let milliseconds = microseconds / 1000
     var fields = CallLog.fields(context, attempt: error.attempts)
     fields.append(("error", .string(error.code.name)))
+    fields.append(("milliseconds", .integer(milliseconds)))
     if let status = error.httpStatus { fields.append(("status", .integer(Int64(status)))) }
     if let traceID = error.traceID { fields.append(("trace_id", .string(traceID))) }
     // Not the error's own message: it may quote what the service said about a user.
-    let text = "failed: \(error.code.name), \(error.attempts) attempts"
+    let text = "failed: \(error.code.name) after \(milliseconds) ms, \(error.attempts) attempts"
     receive(
       LogRecord(level: .warning, message: context.message(text), fields: CallLog.object(fields))
     )
   }
 
   private static func fields(_ context: CallContext, attempt: Int) -> [(String, JSON)] {
-    [
+    let call: [(String, JSON)] = [
       ("method", .string(context.request.method.name)),
       ("path", .string(context.request.path)),
       ("host", .string(context.authority)),
-      ("attempt", .integer(Int64(attempt))),
     ]
+    return attempt == 0 ? call : call + [("attempt", .integer(Int64(attempt)))]
   }
 
   private static func object(_ fields: [(String, JSON)]) -> JSON {

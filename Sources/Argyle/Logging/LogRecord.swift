@@ -22,8 +22,8 @@ public struct LogRecord: Sendable {
   /// The same for programs.
   ///
   /// - `method`, `path`, `host`: what was asked of whom.
-  /// - `attempt`: the attempt's number.
-  /// - `milliseconds`: how long it took.
+  /// - `attempt`: the number of the attempt, or of the last one of a call that has failed; absent where none was made.
+  /// - `milliseconds`: how long the attempt took, whether an answer came or not; or the whole call that has failed.
   /// - `status`, `trace_id`: what the answer said; absent where none came.
   /// - `error`: the code's name, of a failure.
   /// - `wait_ms`: how long until the next attempt.
