@@ -174,7 +174,8 @@ int argyle_error_is_retryable(const argyle_error *error);
  *
  * So it is where a request that changes something may have reached the service and no answer came, where the
  * service failed in the middle (408, and 5xx but for 501, 505, and 503 with a Retry-After), and where a success was
- * told in an answer that cannot be read. Then look at the service before you repeat a creation.
+ * told in an answer that cannot be read. Then look at the service before you repeat a creation. Where none of this is
+ * true of the last attempt, but of an earlier one, the message says so.
  *
  * @param error  The error, or NULL.
  * @return 1 or 0; 0 for NULL.

@@ -388,4 +388,40 @@ struct CallMachineTests {
     #expect(error.httpStatus == nil)
     #expect(error.bodyBytes == nil)
   }
+
+  // MARK: - What an earlier attempt may have done
+
+  @Test func aMessageSaysWhereTheOutcomeIsUnknownForAnEarlierAttemptsSake() throws {
+    let limits = CallLimits(maxRetries: 1)
+    let said = "; an earlier attempt may have been carried out"
+    let lost = CallMachine.Event.failed(
+      TransferFailure(.connection, "lost", mayHaveBeenReceived: true)
+    )
+    let unreached = TransferFailure(.connection, "Failed to connect", mayHaveBeenReceived: false)
+    let cancelled = TransferFailure(.cancelled, "cancelled", mayHaveBeenReceived: false)
+    let change = Request(.patch, "/v1/users/u")
+
+    func message(_ request: Request, _ events: CallMachine.Event...) throws -> String {
+      var machine = machine(request, limits)
+      var step = machine.handle(.started, at: 0) { 0 }
+      for event in events { step = machine.handle(event, at: 0) { 0 } }
+      let error = try failure(step)
+      #expect(error.outcomeIsUnknown == (request.method != .get))
+      return error.message
+    }
+
+    for first in [lost, status(500)] {
+      let failed = CallMachine.Event.failed(unreached)
+      #expect(try message(change, first, .waited, failed).hasSuffix("Failed to connect\(said)"))
+      #expect(try message(change, first, .ended(cancelled)).hasSuffix("cancelled\(said)"))
+      #expect(try message(change, first, .waited, status(429)).hasSuffix("status 429\(said)"))
+      // It is unknown for the last attempt's own sake, too, or not at all.
+      #expect(try message(change, first, .waited, status(500)).hasSuffix("status 500"))
+      #expect(try message(change, first, .waited, lost).hasSuffix("lost"))
+      #expect(try message(Self.get, first, .waited, failed).hasSuffix("Failed to connect"))
+    }
+    // However long the server's own words are.
+    let long = status(429, #"{"detail":"\#(String(repeating: "x", count: 999))"}"#)
+    #expect(try message(change, lost, .waited, long).hasSuffix("x…\(said)"))
+  }
 }

@@ -544,6 +544,20 @@ static void a_creation_whose_answer_is_lost_is_not_repeated(void **state) {
   argyle_queue_free(queue);
 }
 
+/* The last attempt was refused, which alone would not explain that the outcome is unknown. */
+static void a_message_tells_of_an_earlier_attempt_that_may_have_been_carried_out(void **state) {
+  (void)state;
+  for (int way = 0; way < WAYS; way++) {
+    hostile_fixture fixture = start(1);
+    hostile_server_answer(fixture.server, (hostile_answer){.bytes = CUT, .then = HOSTILE_CLOSE});
+    answer_status(&fixture, 429, "0");
+    result result = carry_out(fixture.client, UPDATE, way);
+    const char *fragment = "status 429: no; an earlier attempt may have been carried out";
+    assert_ended(&fixture, result, ARGYLE_ERROR_RATE_LIMITED, fragment, 2, 1);
+    stop(&fixture);
+  }
+}
+
 static void a_function_that_blocks_does_not_repeat_a_creation_either(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(lost); i++) {
@@ -1636,6 +1650,7 @@ int main(void) {
     cmocka_unit_test(a_server_that_stays_away_is_told_after_the_last_repetition),
     cmocka_unit_test(a_creation_that_may_have_happened_is_not_repeated),
     cmocka_unit_test(a_creation_whose_answer_is_lost_is_not_repeated),
+    cmocka_unit_test(a_message_tells_of_an_earlier_attempt_that_may_have_been_carried_out),
     cmocka_unit_test(a_function_that_blocks_does_not_repeat_a_creation_either),
     cmocka_unit_test(a_creation_on_a_kept_connection_that_dies_is_not_repeated),
     cmocka_unit_test(a_creation_that_was_turned_away_is_repeated),

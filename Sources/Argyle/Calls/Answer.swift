@@ -85,11 +85,13 @@ extension Answer {
     _ reason: String,
     isRetryable: Bool
   ) -> ArgyleError {
-    ArgyleError(
+    let changes = context.request.method != .get
+    let earlierMayHaveActed = changes && mayHaveActedBefore && !mayHaveActed
+    return ArgyleError(
       code,
-      context.message(reason),
+      context.message(reason, earlierMayHaveActed: earlierMayHaveActed),
       isRetryable: isRetryable,
-      outcomeIsUnknown: outcomeIsUnknown,
+      outcomeIsUnknown: changes && (mayHaveActed || mayHaveActedBefore),
       attempts: attempts,
       head: response.head,
       traceID: context.traceID(in: response.head),
@@ -106,10 +108,8 @@ extension Answer {
     }
   }
 
-  /// Whether the service may have done what was asked: it says so, but not what came of it, or it failed.
-  private var outcomeIsUnknown: Bool {
-    guard context.request.method != .get else { return false }
-    if mayHaveActedBefore { return true }
+  /// Whether the service may have acted on this attempt: it says so, but not what came of it, or it failed.
+  private var mayHaveActed: Bool {
     switch response.head.status {
     case 503: return response.head.retryAfterMilliseconds == nil
     // Not Implemented and HTTP Version Not Supported: refused before anything was done.

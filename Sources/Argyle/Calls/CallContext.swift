@@ -14,8 +14,12 @@ package struct CallContext: Sendable {
   }
 
   /// The one line for people about a failure; the reason may quote the server.
-  func message(_ reason: String) -> String {
-    "\(request.method.name) \(request.path) at \(authority): \(quotable(reason))"
+  ///
+  /// Where the outcome is unknown because of an earlier attempt alone, the line says so: the reason, which is that of
+  /// the last attempt, would seem to contradict it.
+  func message(_ reason: String, earlierMayHaveActed: Bool = false) -> String {
+    let addition = earlierMayHaveActed ? "; an earlier attempt may have been carried out" : ""
+    return "\(request.method.name) \(request.path) at \(authority): \(quotable(reason))\(addition)"
   }
 
   /// A text from the server, fit for one line of a log and without secrets.

@@ -208,9 +208,10 @@ package struct CallMachine {
     _ body: [UInt8]?
   ) -> ArgyleError {
     let changes = context.request.method != .get
+    let earlierMayHaveActed = changes && mayHaveActed && !failure.mayHaveBeenReceived
     return ArgyleError(
       failure.code,
-      context.message(failure.reason),
+      context.message(failure.reason, earlierMayHaveActed: earlierMayHaveActed),
       isRetryable: failure.isTransient
         && (context.request.isIdempotent || !failure.mayHaveBeenReceived),
       outcomeIsUnknown: changes && (failure.mayHaveBeenReceived || mayHaveActed),

@@ -27,7 +27,8 @@ public struct ArgyleError: Error, Sendable {
   ///
   /// So it is where a request that changes something may have reached the service and no answer came, where the
   /// service failed in the middle (408, 500, 502, 504, and 503 without `Retry-After`), and where a success was
-  /// told in an answer that cannot be read.
+  /// told in an answer that cannot be read. Where none of this is true of the last attempt, but of an earlier one,
+  /// the message says so.
   public let outcomeIsUnknown: Bool
 
   /// How long the service asked to wait, in milliseconds, or nil where it said nothing.
