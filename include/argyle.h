@@ -299,7 +299,8 @@ argyle_client *argyle_client_new(const json_t *options, argyle_error **error);
  * Makes a client like another, with some options changed, that shares its connections.
  *
  * It is cheap: make one for the time-outs of a single call. Both may be freed in any order. It shares the rate
- * limit too, unless max_requests_per_second is among the overrides, and what is left for repetitions in an outage.
+ * limit too, unless max_requests_per_second is among the overrides, were it the same number; and what is left for
+ * repetitions in an outage.
  *
  * @param client     The client to start from. Not NULL.
  * @param overrides  A JSON object of options as for argyle_client_new(), each replacing the client's own;

@@ -92,4 +92,31 @@ struct RateLimiterTests {
     limiter.note(status: 429, retryAfterMilliseconds: nil, 1_010_000)
     #expect(times(limiter, 3, at: 1_020_000) == [1_100_000, 1_200_000, 1_300_000])
   }
+
+  // MARK: - Clients
+
+  @Test func theLimitIsSharedUnlessItIsSet() throws {
+    var options = ClientOptions(keyID: "id", keySecret: "secret", environment: .sandbox)
+    let client = try Client(options)
+    options.maxRequestsPerSecond = 100
+    let paced = try Client(options)
+    #expect(paced.limiter != nil)
+    #expect(try paced.with { $0.timeout = .seconds(1) }.limiter === paced.limiter)
+    let anew = try paced.with { $0.maxRequestsPerSecond = 100 }
+    #expect(anew.limiter != nil)
+    #expect(anew.limiter !== paced.limiter)
+    #expect(try anew.with { $0.timeout = .seconds(1) }.limiter === anew.limiter)
+    #expect(try paced.with { $0.maxRequestsPerSecond = 50 }.limiter !== paced.limiter)
+    #expect(try paced.with { $0.maxRequestsPerSecond = nil }.limiter == nil)
+    #expect(try client.with { _ in }.limiter == nil)
+  }
+
+  @Test func optionsInPlaceOfAllOthersHaveTheirOwnLimit() throws {
+    var options = ClientOptions(keyID: "id", keySecret: "secret", environment: .sandbox)
+    let without = options
+    options.maxRequestsPerSecond = 100
+    let paced = try Client(options)
+    #expect(try paced.with { $0 = options }.limiter !== paced.limiter)
+    #expect(try paced.with { $0 = without }.limiter == nil)
+  }
 }

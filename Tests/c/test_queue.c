@@ -1605,6 +1605,35 @@ static void calls_that_wait_for_leave_take_no_places(void **state) {
   json_decref(overrides);
 }
 
+static void the_pace_is_shared_unless_it_is_among_the_overrides(void **state) {
+  static const struct {
+    const char *overrides;
+    int code;
+  } cases[] = {
+    /* Who shares the pace has no leave for a quarter of an hour; who has another, or the same anew, has it at once. */
+    {"{\"deadline_ms\": 50}", ARGYLE_ERROR_TIMEOUT},
+    {"{\"deadline_ms\": 60000, \"max_requests_per_second\": 0.001}", ARGYLE_OK},
+    {"{\"deadline_ms\": 60000, \"max_requests_per_second\": 0.002}", ARGYLE_OK},
+  };
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, USER);
+  argyle_client *client = paced_client(fixture, 0.001);
+  json_decref(argyle_user_get(client, "u1", &error));
+  assert_null(error);
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    json_t *overrides = json_of(cases[i].overrides);
+    argyle_client *other = argyle_client_with(client, overrides, &error);
+    assert_null(error);
+    json_decref(argyle_user_get(other, "u1", &error));
+    assert_int_equal(argyle_error_code(error), cases[i].code);
+    argyle_error_free(error);
+    argyle_client_free(other);
+    json_decref(overrides);
+  }
+  argyle_client_free(client);
+}
+
 /* ---------------------------------------------------------------- fork() */
 
 /* What a child has of its parent: a queue with calls in each state, and a call of the caller's own. */
@@ -1824,6 +1853,7 @@ int main(void) {
     hostile_test(a_queue_made_in_the_child_works),
     hostile_test(a_child_that_lives_on_keeps_nothing_readable),
     hostile_test(calls_that_wait_for_leave_take_no_places),
+    hostile_test(the_pace_is_shared_unless_it_is_among_the_overrides),
   };
   return cmocka_run_group_tests_name("queue", tests, sandbox_setup, sandbox_teardown);
 }

@@ -232,6 +232,19 @@ def test_with_options_shares_connections(sandbox: Sandbox, client: argyle.Client
     assert type(changed) is argyle.Client
 
 
+def test_with_options_shares_the_pace(sandbox: Sandbox) -> None:
+    """A client that is made from another one has its pace, unless it is given one: the same number too."""
+    with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox.url, max_requests_per_second=0.001) as client:
+        client.users.list()
+        # Who shares the pace has no leave for a quarter of an hour.
+        for shared in (client.with_options(deadline_ms=50), client.with_options(deadline_ms=50, timeout_ms=None)):  # type: ignore[arg-type]
+            with pytest.raises(argyle.TimeoutError):
+                shared.users.list()
+        for pace in (0.001, 0.002):
+            own = client.with_options(deadline_ms=60000, max_requests_per_second=pace)
+            assert own.users.list().count == 0
+
+
 def test_use_after_close(client: argyle.Client) -> None:
     """A closed client says so."""
     with client.with_options(timeout_ms=1000) as other:

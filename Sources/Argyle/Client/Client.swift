@@ -95,7 +95,8 @@ public final class Client: Sendable {
 
   /// Makes a client like this one, with some options changed, that shares its connections.
   ///
-  /// It is cheap: make one for the time-outs of a single call. It also shares the rate limit, unless that is changed.
+  /// It is cheap: make one for the time-outs of a single call. It also shares the rate limit, unless
+  /// ``ClientOptions/maxRequestsPerSecond`` is set, were it to the same number.
   ///
   /// - Parameter change: changes a copy of this client's options.
   /// - Returns: the other client.
@@ -105,10 +106,13 @@ public final class Client: Sendable {
   ) throws(ArgyleError) -> Client {
     try checkProcess()
     var options = options
+    options.paceIsSet = false
     try change(&options)
     let settings = try TransferSettings(options)
-    let isPaceTheSame = options.maxRequestsPerSecond == self.options.maxRequestsPerSecond
-    let limiter = isPaceTheSame ? limiter : Client.limiter(options)
+    // Options that take the place of all others need not set a pace to have none.
+    let isPaceShared =
+      !options.paceIsSet && options.maxRequestsPerSecond == self.options.maxRequestsPerSecond
+    let limiter = isPaceShared ? limiter : Client.limiter(options)
     return Client(options, settings, pool, limiter, retryBudget, ends, log)
   }
 

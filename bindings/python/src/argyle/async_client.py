@@ -45,7 +45,8 @@ class AsyncClient:
     def with_options(self, **overrides: Unpack[Changes]) -> AsyncClient:
         """Make a client like this one, with some options changed, that shares its connections.
 
-        It is cheap: make one for the time-outs of a single call.
+        It is cheap: make one for the time-outs of a single call. It shares the pace too, unless
+        ``max_requests_per_second`` is among the overrides.
         """
         client = object.__new__(type(self))
         client._owner = self._open().changed(client_options(overrides))
