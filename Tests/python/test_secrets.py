@@ -105,6 +105,18 @@ def test_log(sandbox: Sandbox, client: argyle.Client, caplog: pytest.LogCaptureF
     assert all(one["method"] == "GET" and one["path"] == "/v1/users" and one["host"] for one in fields)
     assert fields[0]["status"] == 429 and fields[0]["attempt"] == 1 and fields[0]["trace_id"]
     assert "wait_ms" in fields[1] and fields[3]["error"] == "rate_limited"
+    assert all(fields[number]["milliseconds"] >= 0 for number in (0, 2, 3))
+
+
+def test_log_of_failures(client: argyle.Client, caplog: pytest.LogCaptureFixture) -> None:
+    """Attempts without an answer, and calls that fail, have their time."""
+    caplog.set_level(logging.DEBUG, "argyle")
+    with pytest.raises(argyle.ConnectionError):
+        # Nobody listens there.
+        client.with_options(base_url="http://127.0.0.1:1").users.list()
+    fields: "list[dict[str, Any]]" = [record.__dict__["argyle"] for record in caplog.records]
+    assert [one["error"] for one in fields] == ["connection", "connection"]
+    assert all(one["attempt"] == 1 and one["milliseconds"] >= 0 for one in fields)
 
 
 def test_levels(sandbox: Sandbox, client: argyle.Client, caplog: pytest.LogCaptureFixture) -> None:
