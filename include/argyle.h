@@ -624,9 +624,10 @@ json_t *argyle_user_cursor_next_page(argyle_user_cursor *cursor, argyle_error **
 /**
  * Gives the text of the next page as it was received: a JSON object with "results", or a bare array of users.
  *
- * The text does not pass through jansson, so that no user in it can make it unreadable, and no more of it is looked
- * at than is needed to find the next page: whether the rest is JSON is for the caller to find out. Otherwise it is
- * like argyle_user_cursor_next_page(), with which it may be mixed; pages without users are given without end.
+ * The text does not pass through jansson, so that no user in it can make it unreadable. It is searched for the link to
+ * the next page alone, of two members "next" the last, as jansson has it: whether the text is JSON beyond that is for
+ * the caller to find out. Otherwise it is like argyle_user_cursor_next_page(), with which it may be mixed; pages
+ * without users are given without end.
  *
  * @param cursor  The cursor. Not NULL.
  * @param size    Where to put the number of bytes without the NUL at the end; may be NULL. 0 where NULL is returned.

@@ -13,8 +13,6 @@ package struct JSONScanner {
   private var wantedStart: Int?
   private var wantedKind = JSONKind.null
   private var wanted: JSONValue?
-  /// Whether what comes after the wanted member is of no interest.
-  private var stopsAtWanted = false
   /// How many values stand directly in the document.
   private var itemCount = 0
   /// Where the first of them stands.
@@ -38,23 +36,28 @@ package struct JSONScanner {
     return (kind, scanner.wanted)
   }
 
-  /// Finds the first member with this key of a document that is an object; what comes after it is not looked at.
+  /// Finds the last member with this key of a document that is an object, as far as that can be read.
+  ///
+  /// A text that breaks off, or is not JSON, after such a member has it all the same.
   ///
   /// - Parameters:
   ///   - key: the member's name.
   ///   - text: the document, as UTF-8.
   ///   - maximumDepth: how deep objects and arrays may be nested.
   /// - Returns: the document's kind, and the member where there is one.
-  /// - Throws: ``JSONTextError`` where the text up to there is not JSON or nested too deeply.
+  /// - Throws: ``JSONTextError`` where the text is not JSON or nested too deeply, and no member was found before.
   package static func find(
     _ key: String,
     in text: [UInt8],
     maximumDepth: Int
   ) throws(JSONTextError) -> (kind: JSONKind, member: JSONValue?) {
     var scanner = JSONScanner(text: text, maximumDepth: maximumDepth, wantedKey: key)
-    scanner.stopsAtWanted = true
-    let kind = try scanner.scanDocument()
-    return (kind, scanner.wanted)
+    do {
+      return (try scanner.scanDocument(), scanner.wanted)
+    } catch {
+      guard let wanted = scanner.wanted else { throw error }
+      return (.object, wanted)
+    }
   }
 
   /// Counts the items of a document that is an array, and gives the text of the first.
@@ -91,7 +94,6 @@ package struct JSONScanner {
       // An object or array that is not empty goes on with its first value.
       if open.count > opened { continue }
       try scanAfterValue()
-      if stopsAtWanted, wanted != nil { return documentKind ?? .null }
     } while !open.isEmpty
     skipSpace()
     if position < text.count { throw failure("Extra data") }

@@ -124,6 +124,18 @@ struct JSONScannerTests {
   }
 
   @Test(arguments: [
+    (#"{"a":1}"#, "1"), (#"{"a":1,"b":2,"\u0061":"x"}"#, "\"x\""),
+    (#"{"a":1,"a":[2,{"a":3}]}"#, "[2,{\"a\":3}]"),
+    // What cannot be read leaves what was found before.
+    (#"{"a":1,"b":]"#, "1"), (#"{"a":1,"a":2,"a":"#, "2"), (#"{"a":1}}"#, "1"),
+  ])
+  func theLastMemberThatCanBeReadIsFound(text: String, expected: String) throws {
+    let (kind, member) = try JSONScanner.find("a", in: Array(text.utf8), maximumDepth: 3)
+    #expect(kind == .object)
+    #expect(String(decoding: try #require(member).text, as: UTF8.self) == expected)
+  }
+
+  @Test(arguments: [
     "{}", #"{"A":1}"#, #"{"aa":1}"#, #"{"":1}"#, #"{"b":{"a":1}}"#, #"["a",{"a":1}]"#, "1",
   ])
   func aMemberThatIsNotThere(text: String) throws {

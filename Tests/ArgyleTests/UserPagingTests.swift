@@ -45,6 +45,11 @@ struct UserPagingTests {
     (#"{"results": []}"#, "end"),
     (#"[{"id": "a"}, {"id": "b", "next": 1}]"#, "limit=2&offset=2"),
     (" [ ] ", "end"),
+    // Of members of one name the last counts, however it is spelled.
+    (#"{"next": "?a", "results": [], "next": "?b"}"#, "b"),
+    (#"{"next": "?a", "results": [], "n\u0065xt": "?b", "Next": "?c"}"#, "b"),
+    (#"{"next": "?a", "results": [{"id": "a", "next": "?c"}], "\u006Eext" : null }"#, "end"),
+    (#"{"next": null, "next": "?b", "results": []}"#, "b"),
   ])
   func theNextPageIsFound(page: String, expected: String) throws {
     #expect(try next(after: [page]) == expected)
@@ -128,6 +133,14 @@ struct UserPagingTests {
       try next(after: [#"[{"id": "a"}]"#, #"[{"id": "a"}]"#])
     }
     #expect(error?.code == .protocolViolation)
+  }
+
+  @Test func ofTwoIDsOfAUserTheLastCounts() throws {
+    let pages = [#"[{"id": "a", "i\u0064": "b"}]"#, #"[{"id": "c", "id": "b"}]"#]
+    let error = #expect(throws: ArgyleError.self) { try next(after: pages) }
+    #expect(error?.message.hasSuffix("the same user as the page before") == true)
+    let others = [#"[{"id": "a", "id": "b"}]"#, #"[{"id": "a", "id": "c"}]"#]
+    #expect(try next(after: others) == "limit=2&offset=2")
   }
 
   @Test func thePagesTextIsLookedAtNoFurtherThanNeeded() throws {

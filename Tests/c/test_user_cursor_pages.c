@@ -246,6 +246,36 @@ static void text_is_given_as_it_came(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
+/* The last counts, as jansson has it, however its name is spelled, and in each form of the walk. */
+static void of_two_links_the_last_is_followed(void **state) {
+  static const char *const pages[] = {
+    "{\"next\": \"?offset=7\", \"results\": [{\"id\": \"u1\"}], \"next\": \"?offset=8\"}",
+    "{\"next\": null, \"results\": [{\"id\": \"u1\"}], \"n\\u0065xt\": \"?offset=8\"}",
+  };
+  hostile_fixture *fixture = *state;
+  int requests = 0;
+  for (size_t i = 0; i < COUNT(pages); i++) {
+    for (int form = 0; form < 3; form++) {
+      argyle_error *error = RUBBISH;
+      hostile_server_answer_json(fixture->server, 200, pages[i]);
+      hostile_server_answer_json(fixture->server, 200, SECOND);
+      argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
+      if (form == 0) {
+        json_decref(argyle_user_cursor_next(cursor, &error));
+      } else if (form == 1) {
+        json_decref(argyle_user_cursor_next_page(cursor, &error));
+      } else {
+        assert_string_equal(argyle_user_cursor_next_page_text(cursor, NULL, &error), pages[i]);
+      }
+      assert_null(error);
+      requests += 2;
+      wait_for_requests(fixture->server, requests);
+      assert_true(hostile_request_has_query(hostile_server_request(fixture->server, requests - 1), "offset=8"));
+      argyle_user_cursor_free(cursor);
+    }
+  }
+}
+
 static void text_and_values_may_be_mixed(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
@@ -404,6 +434,7 @@ int main(void) {
   const struct CMUnitTest pages[] = {
     hostile_test(pages_have_the_normal_form),
     hostile_test(text_is_given_as_it_came),
+    hostile_test(of_two_links_the_last_is_followed),
     hostile_test(text_and_values_may_be_mixed),
     hostile_test(users_and_pages_are_not_mixed),
     hostile_test(a_wait_that_is_too_long_is_told_at_once),

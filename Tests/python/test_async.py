@@ -546,7 +546,8 @@ def serve() -> Iterator[Callable[[Pages], str]]:
 
             def do_GET(self) -> None:
                 query = {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
-                body = json.dumps(pages(query)).encode()
+                answer = pages(query)
+                body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -621,6 +622,25 @@ def test_links_go_nowhere_else(serve: Callable[[Pages], str]) -> None:
 
     assert asyncio.run(main()) == ["user-None-0", "user-3-0"]
     assert asked == [{"limit": "200"}, {"limit": "4", "offset": "3"}]
+
+
+@pytest.mark.parametrize("again", [b"next", rb"n\u0065xt"])
+def test_of_two_links_the_last_is_followed(serve: Callable[[Pages], str], again: bytes) -> None:
+    """It is the same in a walk that blocks."""
+
+    def pages(query: dict[str, str]) -> Any:
+        if query.get("offset") == "2":
+            return page(query, None)
+        return b'{"next": "?offset=1", "results": [{"id": "first"}], "%s": "?offset=2"}' % again
+
+    async def main() -> list[str]:
+        async with new_client(url) as client:
+            return [user.id async for user in client.users]
+
+    url = serve(pages)
+    assert asyncio.run(main()) == ["first", "user-2-0"]
+    with argyle.Client(KEY_ID, KEY_SECRET, base_url=url) as client:
+        assert [user.id for user in client.users] == ["first", "user-2-0"]
 
 
 # ---------------------------------------------------------------- Log

@@ -12,7 +12,7 @@ enum PageOutline {
   /// Something else.
   case other
 
-  /// Reads no more of a text than it has to.
+  /// Reads a text, of which what stands behind the link need not be JSON.
   init(_ text: [UInt8]) throws(JSONTextError) {
     let depth = PageOutline.maximumDepth
     let (kind, next) = try JSONScanner.find("next", in: text, maximumDepth: depth)

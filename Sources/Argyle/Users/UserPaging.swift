@@ -57,7 +57,7 @@ extension UserPaging {
     }
   }
 
-  /// Takes in a page as text, of which no more is read than is needed to find the next one.
+  /// Takes in a page as text, which is searched for the way to the next one alone.
   ///
   /// Nothing of it goes through jansson: a user that jansson cannot hold does not make the page unreadable.
   mutating func take(textOf answer: Answer) throws(ArgyleError) {
