@@ -598,10 +598,10 @@ argyle_user_cursor *argyle_user_cursor_new(argyle_client *client, const json_t *
 /**
  * Gives the next user. It blocks where the next page is not there yet.
  *
- * A page that was asked for ahead and failed, or cannot be read, is asked for again before that becomes an error;
- * time in which the cursor was not used does not count as the server's. After an error the next call asks for the
- * page again, so that a passing failure loses nothing. Where the link to the next page is at fault, the users of the
- * page that has it are given first.
+ * A page that was asked for ahead and failed, or cannot be read, is asked for again before that becomes an error, but
+ * not before the service's Retry-After has passed; time in which the cursor was not used does not count as the
+ * server's. After an error the next call asks for the page again, so that a passing failure loses nothing. Where the
+ * link to the next page is at fault, the users of the page that has it are given first.
  *
  * @param cursor  The cursor. Not NULL.
  * @param error   Where to put the error; NULL leaves the end and a failure undistinguished.

@@ -80,6 +80,41 @@ struct ConcurrencyTests {
     #expect(try await iterator.next() == nil)
   }
 
+  /// A walk over two users, a page each, of which the second is refused once with this `Retry-After`.
+  private func walk(retryAfter: Int) async throws -> (SandboxServer, UserStream.AsyncIterator) {
+    let (sandbox, client) = try Self.start(
+      faults: [
+        // It does no harm, and takes the first request.
+        #"{"kind": "body", "body": "array", "method": "GET", "count": 1}"#,
+        #"{"kind": "rate_limit", "retry_after": \#(retryAfter), "method": "GET", "count": 1}"#,
+      ]
+    )
+    for _ in 0..<2 { _ = try await client.users.create() }
+    let walking = try client.with { $0.maxRetries = 0 }
+    return (sandbox, walking.users.stream(UserQuery(limit: 1)).makeAsyncIterator())
+  }
+
+  @Test func aPageIsNotAskedForAgainBeforeTheServiceAllowsIt() async throws {
+    var (sandbox, iterator) = try await walk(retryAfter: 600)
+    #expect(try await iterator.next() != nil)
+    do {
+      _ = try await iterator.next()
+      Issue.record("the page is asked for again at once")
+    } catch {
+      #expect(error.code == .rateLimited)
+      #expect(error.retryAfterMilliseconds == 600_000)
+    }
+    sandbox.stop()
+  }
+
+  @Test func aPageThatDidNotComeAheadIsAskedForAgain() async throws {
+    var (sandbox, iterator) = try await walk(retryAfter: 0)
+    #expect(try await iterator.next() != nil)
+    #expect(try await iterator.next() != nil)
+    #expect(try await iterator.next() == nil)
+    sandbox.stop()
+  }
+
   @Test func aWalkCanBeGivenUpWithAPageOnItsWay() async throws {
     for _ in 0..<5 { _ = try await client.users.create() }
     for try await _ in client.users.stream(UserQuery(limit: 1)) { break }

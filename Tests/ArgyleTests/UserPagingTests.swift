@@ -143,6 +143,36 @@ struct UserPagingTests {
     #expect(try next(after: others) == "limit=2&offset=2")
   }
 
+  // MARK: - Ahead
+
+  @Test(arguments: [
+    (nil, 0, true), ("0", 0, true), ("5", 0, false), ("5", 4_999_999, false),
+    ("5", 5_000_000, true),
+  ])
+  func aPageIsAskedForAgainOnceTheServiceAllowsIt(
+    retryAfter: String?,
+    after time: Int64,
+    isAllowed: Bool
+  ) {
+    let headers = ResponseHeaders(retryAfter.map { "Retry-After: \($0)\r\n" } ?? "")
+    let head = ResponseHead(status: 503, headers: headers)
+    let error = ArgyleError(.server, "status 503", head: head)
+    let failure = LookAheadFailure(error: error, time: 1_000_000, wasEndedByCaller: false)
+    let allowed: Void? = try? failure.checkAskingAgain(at: 1_000_000 + time)
+    #expect((allowed != nil) == isAllowed)
+  }
+
+  @Test func aPageThatTheCallerHasEndedIsNotAskedForAgain() {
+    for isCallers in [true, false] {
+      let error = ArgyleError(.cancelled, "cancelled")
+      let failure = LookAheadFailure(error: error, time: 0, wasEndedByCaller: isCallers)
+      let allowed: Void? = try? failure.checkAskingAgain(at: 9_000_000)
+      #expect((allowed == nil) == isCallers)
+    }
+  }
+
+  // MARK: - Texts
+
   @Test func thePagesTextIsLookedAtNoFurtherThanNeeded() throws {
     var paging = UserPaging(UserQuery())
     let page =

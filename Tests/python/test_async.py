@@ -13,13 +13,14 @@ import urllib.request
 import weakref
 from collections.abc import Awaitable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 import argyle
 from argyle import _abi
+from argyle._paging import may_ask_again
 from conftest import KEY_ID, KEY_SECRET, Faults
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -489,6 +490,40 @@ def test_pages_are_asked_for_ahead(sandbox_url: str, created: list[str], faults:
                     await pages.__anext__()
 
     asyncio.run(main())
+
+
+def test_pages_are_not_asked_for_again_too_early(
+    sandbox_url: str, run: Run, created: list[str], faults: Faults
+) -> None:
+    """A page that was refused ahead is asked for again once the service allows it: before, the walk tells the error."""
+
+    async def main(retry_after: int) -> "list[str]":
+        async with new_client(sandbox_url) as client:
+            # The first request is taken by a fault that does no harm.
+            faults.add("body", body="array", count=1)
+            faults.add("rate_limit", retry_after=retry_after, count=1)
+            pages = client.users.pages(limit=20)
+            assert len(await pages.__anext__()) == 20
+            if retry_after:
+                with pytest.raises(argyle.RateLimitedError) as caught:
+                    await pages.__anext__()
+                assert caught.value.retry_after == retry_after
+            # To ask again after the error is for the program to decide, as in a walk that blocks.
+            return [user.id for user in await pages.__anext__()]
+
+    assert run(lambda: main(600)) == created[20:]
+    assert run(lambda: main(0)) == created[20:]
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds", "allowed"),
+    [(None, 0, True), (0, 0, True), (5, 0, False), (5, 4.999, False), (5, 5, True)],
+)
+def test_when_a_page_may_be_asked_for_again(retry_after: Optional[float], seconds: float, allowed: bool) -> None:
+    """The service's word holds for as long as it said, from when the answer came."""
+    failure = argyle.ServerError("status 503")
+    failure.retry_after = retry_after
+    assert may_ask_again(failure, seconds) == allowed
 
 
 def test_leaving_a_walk(sandbox_url: str, run: Run, created: list[str]) -> None:

@@ -88,7 +88,8 @@
 
   /// The page after the one at hand, asked for before it is needed; given up with the walk.
   private final class LookAhead {
-    private var task: Task<Result<Answer, ArgyleError>, Never>?
+    /// The answer, or the error and when it came.
+    private var task: Task<(result: Result<Answer, ArgyleError>, time: Int64), Never>?
 
     deinit {
       task?.cancel()
@@ -97,25 +98,34 @@
     func start(_ query: String, _ client: Client) {
       task = Task {
         do throws(ArgyleError) {
-          return .success(try await client.perform(.listUsers(query: query)))
+          let answer = try await client.perform(.listUsers(query: query))
+          return (.success(answer), MonotonicClock.now)
         } catch {
-          return .failure(error)
+          return (.failure(error), MonotonicClock.now)
         }
       }
     }
 
-    /// The answer; nil where none was asked for or none came.
+    /// The answer; nil where none was asked for, or none came and the page may be asked for again.
     ///
     /// Where the caller's task is cancelled, that ends the call too.
     func take(isolation actor: isolated (any Actor)?) async throws(ArgyleError) -> Answer? {
       guard let task else { return nil }
       self.task = nil
-      let result = await withTaskCancellationHandler {
+      let (result, time) = await withTaskCancellationHandler {
         await task.value
       } onCancel: {
         task.cancel()
       }
-      if case .failure(let error) = result, error.code == .cancelled { throw error }
+      if case .failure(let error) = result {
+        let failure = LookAheadFailure(
+          error: error,
+          time: time,
+          // Or else the queue has broken.
+          wasEndedByCaller: error.code == .cancelled && Task.isCancelled
+        )
+        try failure.checkAskingAgain(at: MonotonicClock.now)
+      }
       return try? result.get()
     }
   }

@@ -124,13 +124,14 @@ extension UserWalk {
     ahead = nil
     defer { client.pool.giveBack(queue) }
     try client.run(call, queue)
-    // It is the caller who has ended it, unless the queue has broken.
-    if let error = call.error, error.code == .cancelled, !queue.isBroken { throw error }
-    // Not to be asked again before the time that the service has set.
-    if let error = call.error, let milliseconds = error.retryAfterMilliseconds,
-      (MonotonicClock.now - call.times.finishedAt) / 1000 < milliseconds
-    {
-      throw error
+    if let error = call.error {
+      let failure = LookAheadFailure(
+        error: error,
+        time: call.times.finishedAt,
+        // Or else the queue has broken.
+        wasEndedByCaller: error.code == .cancelled && !queue.isBroken
+      )
+      try failure.checkAskingAgain(at: MonotonicClock.now)
     }
     return try? call.answer()
   }

@@ -15,6 +15,7 @@ from ctypes import POINTER, byref, c_char_p, c_int, c_longlong, c_size_t, c_void
 from functools import partial
 from pathlib import Path
 from threading import get_ident
+from time import monotonic
 from typing import Any, Callable, Generator, Optional, Union
 
 from . import errors
@@ -581,13 +582,15 @@ class CursorOwner(_Owner):
 class QueuedCall:
     """A call in a queue, and what became of it."""
 
-    __slots__ = ("_pointer", "body", "context", "error")
+    __slots__ = ("_pointer", "body", "context", "error", "failed_at")
 
     def __init__(self, pointer: int, context: Any) -> None:
         self._pointer: Optional[int] = pointer
         self.context = context
         self.body: Optional[bytes] = None
         self.error: Optional[errors.Error] = None
+        #: When the error came, by :func:`time.monotonic`.
+        self.failed_at = 0.0
 
     def take_result(self) -> bytes:
         """Give the body of the answer, or raise the error, of which nothing is kept."""
@@ -678,6 +681,7 @@ class QueueOwner(_Owner):
             failure = functions.call_error(pointer)
             if failure:
                 call.error = _exception(functions, failure)
+                call.failed_at = monotonic()
             else:
                 call.body = _body(functions, pointer)
         finally:

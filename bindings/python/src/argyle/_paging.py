@@ -76,6 +76,11 @@ class Paging:
         self.failure = reason
 
 
+def may_ask_again(failure: errors.Error, seconds: float) -> bool:
+    """Whether a page that failed ahead, so long ago, may be asked for again: not before the service allows it."""
+    return failure.retry_after is None or seconds >= failure.retry_after
+
+
 def _key(query: Mapping[str, Any]) -> "tuple[Any, ...]":
     # What a query leaves out is as the service has it, and so is not the same as what it says.
     return tuple(query.get(name) for name in ("limit", "offset", "ordering"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any, AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Optional, Union
 
 from . import _abi, _operations, errors
 from ._loops import LoopQueue, LoopQueues
 from ._operations import UNSET, Operation
 from ._options import options as client_options
-from ._paging import Paging
+from ._paging import Paging, may_ask_again
 from .models import NewUser, User, UserPage, UserToken
 
 if TYPE_CHECKING:
@@ -221,14 +222,16 @@ class AsyncUserPages(AsyncIterator[UserPage]):
         return _operations.list_users_of(self._paging.query or {})
 
     async def _page_ahead(self) -> Optional[UserPage]:
-        """Give the page that is on its way, unless it fails: it is asked for again before that is an error."""
+        """Give the page that is on its way; None where it fails and may be asked for again before that is an error."""
         if self._ahead is None:
             return None
         (queue, call), self._ahead = self._ahead, None
         try:
             page = _operations.read_page(await queue.finish(call))
             self._paging.take(page)
-        except errors.Error:
+        except errors.Error as failure:
+            if not may_ask_again(failure, monotonic() - call.failed_at):
+                raise
             return None
         return page
 
