@@ -7,6 +7,10 @@
  *              json_decref(), or NULL on failure. A function that returns `int` returns 0, or -1 on failure.
  * Arguments    `const json_t *` arguments are read during the call: never changed, stolen or kept. Strings
  *              are NUL-terminated UTF-8. NULL is an argument error where the comment does not allow it.
+ * Numbers      In a `json_t`, a number with a fraction or an exponent is the nearest double: of
+ *              0.1234567890123456789012 some 17 digits are left, and of 1e-400 nothing. An integer beyond 64 bits or
+ *              a double out of range makes an answer unreadable (ARGYLE_ERROR_PROTOCOL). Functions that take or
+ *              give JSON as text keep every digit.
  * Errors       `error` may be NULL. Otherwise `*error` is set to NULL on success and to a new error on
  *              failure, which the caller releases with argyle_error_free(). What `*error` held before is
  *              overwritten, not released.

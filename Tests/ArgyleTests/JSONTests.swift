@@ -15,6 +15,12 @@ struct JSONTests {
     JSON(try JSONReference(parsing: Array(text.utf8)))
   }
 
+  @Test func aDecimalIsTheNearestDouble() throws {
+    #expect(try parse("[0.1234567890123456789012]") == [0.1234567890123456789012])
+    #expect(try parse("[123123.123123123123123123]") == [123123.123123123123123123])
+    #expect(try parse("[1e-400]") == [0.0])
+  }
+
   @Test(arguments: [
     JSON.null, true, false, 0, .integer(.max), .integer(.min), 0.1, -1.5e300,
     2.2250738585072014e-308, "", "a\u{0}b",

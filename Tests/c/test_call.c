@@ -685,6 +685,23 @@ static void a_body_may_hold_nul(void **state) {
   argyle_call_free(call);
 }
 
+/* More digits than a double has are in the text alone. */
+static void a_decimal_is_whole_as_text_and_the_nearest_double_as_a_value(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  static const char body[] = "{\"id\": \"u1\", \"n\": 0.1234567890123456789012, \"m\": 1e-400}";
+  hostile_server_answer_json(fixture->server, 200, body);
+  argyle_call *call = get_call(fixture->client);
+  assert_runs(call);
+  json_t *json = argyle_call_json(call, &error);
+  assert_null(error);
+  assert_true(json_real_value(json_object_get(json, "n")) == 0.1234567890123456789012);
+  assert_true(json_is_real(json_object_get(json, "m")) && json_real_value(json_object_get(json, "m")) == 0);
+  assert_string_equal(argyle_call_body_text(call), body);
+  json_decref(json);
+  argyle_call_free(call);
+}
+
 static void json_may_be_asked_for_again_and_again(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
@@ -1559,6 +1576,7 @@ int main(void) {
     hostile_test(headers_are_found_by_name),
     hostile_test(the_answer_to_a_call_that_failed_can_be_read),
     hostile_test(a_body_may_hold_nul),
+    hostile_test(a_decimal_is_whole_as_text_and_the_nearest_double_as_a_value),
     hostile_test(json_may_be_asked_for_again_and_again),
     hostile_test(a_delete_has_no_json_and_no_error),
     hostile_test(the_json_of_a_call_that_failed_is_its_error),

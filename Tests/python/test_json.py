@@ -28,6 +28,14 @@ def test_integers_are_never_rounded(value: Any) -> None:
 
 
 @pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize("text", ["0.1234567890123456789012", "-123123.123123123123123123", "1e-400", "1e23"])
+def test_decimals_are_the_nearest_floats(text: str) -> None:
+    read = _json.loads(text)
+    assert type(read) is float
+    assert read == float(text)
+
+
+@pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize("text", [b"NaN", b"[Infinity]", b"", b"{", b"1 2", b"[" * 100_000])
 def test_what_is_no_json_is_a_value_error(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):

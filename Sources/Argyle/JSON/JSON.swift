@@ -1,6 +1,7 @@
 /// A JSON value: what user metadata is made of.
 ///
-/// Numbers without fraction and exponent are integers of 64 bits, all others are finite doubles.
+/// Numbers without fraction and exponent are integers of 64 bits, all others are finite doubles: each the one nearest
+/// to what was received, of which digits beyond a double's are lost.
 public enum JSON: Sendable, Equatable {
   /// `null`.
   case null
@@ -8,7 +9,7 @@ public enum JSON: Sendable, Equatable {
   case bool(Bool)
   /// A whole number.
   case integer(Int64)
-  /// A number with a fraction or an exponent; it must be finite to be sent.
+  /// A number with a fraction or an exponent, as the nearest double; it must be finite to be sent.
   case real(Double)
   /// A text, of any Unicode characters.
   case string(String)

@@ -1,4 +1,7 @@
-"""What the service answers, as immutable values."""
+"""What the service answers, as immutable values.
+
+In JSON such as metadata, integers are exact, of any size; a number with a fraction or an exponent is the nearest float.
+"""
 
 from __future__ import annotations
 
