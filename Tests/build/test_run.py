@@ -1,0 +1,278 @@
+"""Tests/run: its arguments, its last lines, and what it starts, in a checkout whose only tests are made up."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, run
+from test_commands import processes_that_name, stand_in
+
+SUITES = "install address thread ordinary fuzzing swift build sandbox python valgrind shipped faults"
+# A bound that only a hang meets.
+PATIENCE = 120
+
+MADE_UP = r"""
+import os
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROUND = HERE.parents[1] / "round"
+ROUND.write_text(str(int(ROUND.read_text()) + 1) if ROUND.exists() else "1")
+NUMBER = int(ROUND.read_text())
+
+
+def test_good():
+    pass
+
+
+@pytest.mark.parametrize("text", ["a", "it's a $HOME", "b::c", "x" * 1000])
+def test_bad(text):
+    assert not (HERE / "bad").exists()
+
+
+@pytest.fixture
+def broken():
+    yield
+    assert not (HERE / "bad").exists()
+
+
+def test_bad_twice(broken):
+    assert not (HERE / "bad").exists()
+
+
+@pytest.mark.parametrize("number", range(2 if NUMBER % 2 and (HERE / "unsteady").exists() else 1))
+def test_missing(number):
+    pass
+
+
+def test_unsteady():
+    assert NUMBER != 2 or not (HERE / "unsteady").exists()
+
+
+def test_descriptors():
+    files = {os.path.basename(os.path.realpath(f"/proc/self/fd/{n}")) for n in os.listdir("/proc/self/fd")}
+    assert not files & {"inherited", "installing", "slots", "turn", "next", "output"}
+
+
+def test_end():
+    if (HERE / "wait").exists():
+        os.mkfifo(HERE / "waiting")
+        (HERE / "waiting").read_text()
+"""
+COUNT = 10
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout in a folder with a blank, with one suite that has tests: fuzzing."""
+    root = tmp_path / "a checkout"
+    for name in ("Tests/run", "Tests/tally.py", "bindings/common.sh", "include/argyle.h"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    (root / "Tests" / "fuzz").mkdir()
+    (root / "Tests" / "fuzz" / "test_made_up.py").write_text(MADE_UP)
+    return root
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Nothing is built: what stands for the compilers has nothing to do."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("swift", "cc"):
+        stand_in(programs, name, "exit 0")
+    return {"PATH": f"{programs}:{os.environ['PATH']}", "PYTEST_ADDOPTS": ""}
+
+
+def last_lines(output: str) -> list[str]:
+    """What follows on the last part."""
+    return re.split(r"(?m)^    \w+/\w+: \d+ passed, \d+ failed.*\n", output)[-1].splitlines()
+
+
+def test_list(checkout: Path) -> None:
+    result = run([checkout / "Tests" / "run", "--list"])
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == SUITES.split()
+    assert all(len(line.split()) > 1 for line in lines)
+    assert not (checkout / ".build-reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing"], f'there is no suite "nothing", only: {SUITES}'),
+        (["fuzzing", ""], f'there is no suite "", only: {SUITES}'),
+        (["nothing/pytest"], f'there is no suite "nothing", only: {SUITES}'),
+        (["fuzzing/nothing"], 'fuzzing has no part "nothing", only: pytest'),
+        (["fuzzing/"], 'fuzzing has no part "", only: pytest'),
+        (["install/a"], 'install has no part "a", only: none'),
+        (["fuzzing::a"], '"fuzzing::a" is not SUITE, SUITE/PART or SUITE/PART::TEST'),
+        (["fuzzing/pytest::"], '"fuzzing/pytest::" is not SUITE, SUITE/PART or SUITE/PART::TEST'),
+        (["a[$(exit)]"], '"a[$(exit)]" is not SUITE, SUITE/PART or SUITE/PART::TEST'),
+        (["fuzzing/pytest::a", "fuzzing/pytest::b"], '"fuzzing/pytest" is named twice'),
+        (["--stress"], "--stress needs a number of rounds, from 1"),
+        (["--stress", "0", "fuzzing"], "--stress needs a number of rounds, from 1"),
+        (["--stress", "fuzzing"], "--stress needs a number of rounds, from 1"),
+        (["--list", "fuzzing"], "--list stands alone"),
+        (["--lists"], 'there is no option "--lists", only --list, and --stress N before the suites'),
+    ],
+)
+def test_wrong_arguments(
+    arguments: list[str], message: str, checkout: Path, environment: dict[str, str]
+) -> None:
+    result = run([checkout / "Tests" / "run", *arguments], environment)
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", f"run: {message}\n")
+    assert not (checkout / ".build-reports").exists()
+
+
+def test_parts_of_the_c_harness(environment: dict[str, str]) -> None:
+    """Here with this checkout, of which nothing is started."""
+    result = run([ROOT / "Tests" / "run", "valgrind/nothing"], environment)
+    parts = result.stderr.rpartition("only: ")[2].split()
+    programs = sorted(path.stem for path in ROOT.glob("Tests/*/test_*.c"))
+    assert sorted(parts) == sorted([*programs, "hostile"])
+    assert result.returncode == 2
+
+
+def test_failures_are_named_with_their_commands(
+    checkout: Path, environment: dict[str, str]
+) -> None:
+    (checkout / "Tests" / "fuzz" / "bad").touch()
+    result = run([checkout / "Tests" / "run", "fuzzing"], environment)
+    assert result.returncode == 1
+    lines = last_lines(result.stdout)
+    assert lines[-1] == f"{COUNT - 5} passed, 5 failed"
+    commands = [line for line in lines if "Tests/run" in line]
+    # Each once, and what is too long without its parameters.
+    assert [command.partition("test_made_up.py::")[2].rstrip("'") for command in commands] == [
+        "test_bad[a]",
+        "test_bad[b::c]",
+        "test_bad[it'\"'\"'s a $HOME]",
+        "test_bad",
+        "test_bad_twice",
+    ]
+    for command, count in zip(commands, (1, 1, 1, 4, 1)):
+        alone = run(["bash", "-c", command], environment, checkout)
+        assert alone.stdout.endswith(f"\n0 passed, {count} failed\n"), alone.stdout + alone.stderr
+        assert alone.returncode == 1
+
+
+def test_success(checkout: Path, environment: dict[str, str]) -> None:
+    result = run([checkout / "Tests" / "run", "fuzzing/pytest"], environment)
+    assert (result.returncode, last_lines(result.stdout)) == (0, ["", f"{COUNT} passed, 0 failed"])
+    times = (checkout / ".build-reports" / "times").read_text()
+    assert re.fullmatch(r"( *\d+ s  fuzzing(: swift|/pytest)\n){2}", times)
+
+
+def test_surroundings_make_no_difference(
+    checkout: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    temporary = tmp_path / "with a blank"
+    temporary.mkdir()
+    inherited = tmp_path / "inherited"
+    inherited.touch()
+    descriptors = " ".join(f'{number}<"{inherited}"' for number in (*range(3, 13), 63, 255))
+    command = (
+        f'exec env -u HOME -u PYENV_ROOT TMPDIR="{temporary}" nice "$0" fuzzing {descriptors}'
+    )
+    result = run(["bash", "-c", command, checkout / "Tests" / "run"], environment, tmp_path)
+    assert (result.returncode, last_lines(result.stdout)) == (0, ["", f"{COUNT} passed, 0 failed"])
+    assert result.stderr == ""
+
+
+def test_install_builds_only(checkout: Path, environment: dict[str, str]) -> None:
+    """Where it fails, what needs it is not run, and the failure counts once."""
+    install = checkout / "bindings" / "install"
+    command = [checkout / "Tests" / "run", "install"]
+    stand_in(checkout / "bindings", "install", 'mkdir -p "$1/lib"')
+    result = run(command, environment)
+    assert (result.returncode, last_lines(result.stdout)[-1]) == (0, "0 passed, 0 failed")
+    install.write_text("#!/bin/sh\necho it broke\nexit 3\n")
+    result = run([*command, "build"], environment)
+    assert result.returncode == 1
+    assert "it broke\n" in result.stdout
+    assert "    build: not run, because install failed\n" in result.stdout
+    assert result.stdout.endswith("\n\n0 passed, 1 failed\n")
+    assert "    Tests/run install  # ended with status 3, and no test says why\n" in result.stdout
+    assert run(command, environment).returncode == 1
+
+
+def test_stress(checkout: Path, environment: dict[str, str]) -> None:
+    (checkout / "Tests" / "fuzz" / "unsteady").touch()
+    result = run([checkout / "Tests" / "run", "--stress", "3", "fuzzing"], environment)
+    assert (result.returncode, result.stderr) == (1, "")
+    assert result.stdout.splitlines()[-9:] == [
+        f"round-1: {COUNT + 1} passed, 0 failed",
+        f"round-2: {COUNT - 1} passed, 1 failed",
+        f"round-3: {COUNT + 1} passed, 0 failed",
+        "",
+        "Not passed in each round:",
+        "    Tests/run 'fuzzing/pytest::test_made_up.py::test_missing[1]'  # missing from 2 of 3",
+        "    Tests/run fuzzing/pytest::test_made_up.py::test_unsteady  # failed in 2 of 3",
+        "",
+        f"{COUNT - 1} passed, 2 failed",
+    ]
+    assert processes_that_name(str(checkout)) == []
+
+
+@pytest.fixture
+def waiting(checkout: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A run under load whose test waits to be told."""
+    (checkout / "Tests" / "fuzz" / "wait").touch()
+    process = subprocess.Popen(
+        [checkout / "Tests" / "run", "--stress", "2", "fuzzing"],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    bound = time.monotonic() + PATIENCE
+    while not (checkout / "Tests" / "fuzz" / "waiting").exists():
+        assert process.poll() is None and time.monotonic() < bound
+        time.sleep(0.05)
+    # The test, what started it, and two loops for each core.
+    assert len(processes_that_name(str(checkout))) > 2 * (os.cpu_count() or 1)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def nothing_runs(checkout: Path) -> bool:
+    """Whether all processes of a checkout end."""
+    bound = time.monotonic() + PATIENCE
+    while processes_that_name(str(checkout)):
+        if time.monotonic() > bound:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_all_ends_with_the_run(
+    number: signal.Signals, checkout: Path, waiting: subprocess.Popen[str]
+) -> None:
+    waiting.send_signal(number)
+    waiting.communicate(timeout=PATIENCE)
+    assert waiting.returncode == 130
+    assert nothing_runs(checkout)
+
+
+def test_busy_loops_end_though_the_run_is_killed(
+    checkout: Path, waiting: subprocess.Popen[str]
+) -> None:
+    waiting.kill()
+    # A part ends by itself.
+    (checkout / "Tests" / "fuzz" / "waiting").write_text("go on")
+    assert nothing_runs(checkout)
