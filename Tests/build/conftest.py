@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -137,7 +138,8 @@ class Prefix:
     def flags(self, *arguments: str, library: Library = CLIENT) -> list[str]:
         """What pkg-config says about a library."""
         search = {"PKG_CONFIG_PATH": str(self.path / "lib" / "pkgconfig")}
-        return succeed(["pkg-config", *arguments, library.name], search).split()
+        # A blank in a path has a backslash before it.
+        return shlex.split(succeed(["pkg-config", *arguments, library.name], search))
 
     def environment(self) -> dict[str, str]:
         """Lets a program that was linked with the shared library find it."""

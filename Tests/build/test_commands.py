@@ -60,7 +60,7 @@ def test_missing_packages_are_installed_by_name(tmp_path: Path) -> None:
     stand_in(
         tmp_path,
         "apt-get",
-        f'echo "$*" >>{log}\n[ "$1" = update ] && : >{index}\n[ -e {index} ]',
+        f'echo "$*" >>"{log}"\n[ "$1" = update ] && : >"{index}"\n[ -e "{index}" ]',
     )
     script = f'set -euo pipefail; source "{ROOT}/bindings/common.sh"; require_packages here one two'
     output = succeed(["bash", "-c", script], {"PATH": f"{tmp_path}:{os.environ['PATH']}"})

@@ -739,7 +739,7 @@ def test_bulk_with_an_output_that_is_another_file(bulk: Bulk, sandbox: Sandbox, 
     bulk.output.chmod(0o600)
     result = bulk.run()
     assert (result.returncode, result.stdout) == (2, "")
-    assert re.fullmatch(r"bulk_create: \S+output: line 1 is .*\?\n", result.stderr)
+    assert re.fullmatch(rf"bulk_create: {re.escape(str(bulk.output))}: line 1 is .*\?\n", result.stderr)
     assert bulk.output.read_text() == text
     assert count_users(sandbox) == 0
 

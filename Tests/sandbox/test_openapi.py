@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -279,9 +280,10 @@ def recorder(fresh: Sandbox) -> Iterator[Recorder]:
 
 def test_libargyle_asks_as_described(recorder: Recorder, tmp_path: Path) -> None:
     """The C example over all operations, linked with the installed library."""
-    flags = subprocess.run(
+    # A blank in a path has a backslash before it.
+    flags = shlex.split(subprocess.run(
         ["pkg-config", "--cflags", "--libs", "argyle"], check=True, capture_output=True, text=True,
-        env={**os.environ, "PKG_CONFIG_PATH": str(PREFIX / "lib" / "pkgconfig")}).stdout.split()
+        env={**os.environ, "PKG_CONFIG_PATH": str(PREFIX / "lib" / "pkgconfig")}).stdout)
     program = tmp_path / "users"
     source = ROOT / "bindings" / "c" / "examples" / "users.c"
     subprocess.run(
