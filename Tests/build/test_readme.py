@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from conftest import CLIENT, ROOT, STRICT, Prefix, Sandbox, succeed
 
 # What a sandbox without options listens on: here it has a free port instead.
@@ -57,11 +59,11 @@ int main(void) {{
     succeed([tmp_path / "queue"], sandbox.environment() | prefix.environment())
 
 
-def run_swift(source: str, sandbox: Sandbox, directory: Path) -> str:
-    """Runs a program in a package that depends on the project's."""
-    program_file = directory / "Sources" / "readme" / "main.swift"
-    program_file.parent.mkdir(parents=True)
-    program_file.write_text(source.replace(DEFAULT_URL, sandbox.base_url))
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package that depends on the project's. The programs share it, for building that takes long."""
+    directory = tmp_path_factory.mktemp("package")
+    (directory / "Sources" / "readme").mkdir(parents=True)
     (directory / "Package.swift").write_text(
         f"""// swift-tools-version: 6.1
 import PackageDescription
@@ -76,14 +78,21 @@ let package = Package(
 )
 """
     )
-    return succeed(["swift", "run", "--package-path", directory], sandbox.environment())
+    return directory
 
 
-def test_swift_program(sandbox: Sandbox, tmp_path: Path) -> None:
-    assert run_swift(program("swift", "import Argyle"), sandbox, tmp_path)
+def run_swift(source: str, sandbox: Sandbox, package: Path) -> str:
+    """Runs a program in a package that depends on the project's."""
+    program_file = package / "Sources" / "readme" / "main.swift"
+    program_file.write_text(source.replace(DEFAULT_URL, sandbox.base_url))
+    return succeed(["swift", "run", "--package-path", package], sandbox.environment())
 
 
-def test_asynchronous_swift_program(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_swift_program(sandbox: Sandbox, package: Path) -> None:
+    assert run_swift(program("swift", "import Argyle"), sandbox, package)
+
+
+def test_asynchronous_swift_program(sandbox: Sandbox, package: Path) -> None:
     text = program("swift", "for try await user in client.users.stream() { print(user.id) }")
     output = run_swift(
         f"""
@@ -97,7 +106,7 @@ try await run(Client(
   keyID: "{sandbox.key_id}", keySecret: "{sandbox.key_secret}", baseURL: "{sandbox.base_url}"))
 """,
         sandbox,
-        tmp_path,
+        package,
     )
     assert len(set(output.split())) == 1000
 
