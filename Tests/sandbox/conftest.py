@@ -7,15 +7,19 @@ import contextlib
 import errno
 import http.client
 import json
+import mmap
 import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from email.message import Message
-from typing import Any, Callable
+from pathlib import Path
+from typing import Any, Callable, Optional
 
 import description
 import pytest
@@ -52,21 +56,93 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         pytest.exit("ARGYLE_SANDBOX must name the argyle-sandbox executable, absolutely", returncode=2)
 
 
-def run(*arguments: str | bytes) -> subprocess.CompletedProcess[bytes]:
+def wait_until(condition: Callable[[], object]) -> None:
+    """Waits for an event."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+class Clock:
+    """The monotonic clock of the sandboxes that are given it, which stands still unless it is moved."""
+
+    def __init__(self, library: Path) -> None:
+        # A path with blanks is none for LD_PRELOAD.
+        self._library = os.open(library, os.O_RDONLY)
+        self._file = os.memfd_create("clock")
+        os.truncate(self._file, 24)
+        self._memory = mmap.mmap(self._file, 24)
+        self.now = 1000.0
+
+    def close(self) -> None:
+        self._memory.close()
+        os.close(self._file)
+        os.close(self._library)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What a process that goes by it is started with."""
+        environment = {
+            **os.environ,
+            "LD_PRELOAD": f"/proc/self/fd/{self._library}",
+            "ARGYLE_TEST_CLOCK": str(self._file),
+        }
+        return {"env": environment, "pass_fds": (self._library, self._file)}
+
+    @property
+    def now(self) -> float:
+        """The time, in seconds."""
+        return float(struct.unpack_from("q", self._memory, 0)[0]) / 1e6
+
+    @now.setter
+    def now(self, seconds: float) -> None:
+        struct.pack_into("q", self._memory, 0, round(seconds * 1e6))
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+    def let_naps_take(self, seconds: float) -> None:
+        """Lets each nap of a sandbox be so long, as on a machine that has much else to do."""
+        struct.pack_into("q", self._memory, 8, round(seconds * 1e6))
+
+    @property
+    def naps(self) -> int:
+        """How often sandboxes have napped."""
+        return int(struct.unpack_from("q", self._memory, 16)[0])
+
+
+@pytest.fixture(scope="session")
+def clock_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    library = tmp_path_factory.mktemp("clock") / "clock.so"
+    source = Path(__file__).with_name("clock.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", source, "-o", library], check=True)
+    return library
+
+
+@pytest.fixture
+def clock(clock_library: Path) -> Iterator[Clock]:
+    clock = Clock(clock_library)
+    yield clock
+    clock.close()
+
+
+def run(*arguments: str | bytes, clock: Optional[Clock] = None) -> subprocess.CompletedProcess[bytes]:
     """Runs a sandbox that is expected to end by itself."""
     return subprocess.run(
-        [executable(), *arguments], capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+        [executable(), *arguments], capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
+        **(clock.options if clock else {}))
 
 
 class Sandbox:
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, clock: Optional[Clock] = None) -> None:
         # Whether it answers as described: not while it is told to misbehave.
         self.faithful = not any(argument.startswith("--fault") for argument in arguments)
         # Whether somebody has waited for its end.
         self.ended = False
         self.process = subprocess.Popen(
             [executable(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL)
+            stdin=subprocess.DEVNULL, **(clock.options if clock else {}))
         watchdog = threading.Timer(PATIENCE, self.process.kill)
         watchdog.start()
         self.lines: list[str] = []
@@ -188,8 +264,8 @@ def start() -> Iterator[Starter]:
     # Each is stopped, whatever becomes of the others.
     with contextlib.ExitStack() as started:
 
-        def starter(*arguments: str) -> Sandbox:
-            sandbox = Sandbox("--port", "0", *arguments)
+        def starter(*arguments: str, clock: Optional[Clock] = None) -> Sandbox:
+            sandbox = Sandbox("--port", "0", *arguments, clock=clock)
             started.callback(sandbox.stop_unless_ended)
             return sandbox
 

@@ -6,12 +6,11 @@ import json
 import signal
 import socket
 import sqlite3
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PATIENCE, Sandbox, Starter, basic
+from conftest import PATIENCE, Clock, Sandbox, Starter, basic, run, wait_until
 
 SCHEMA_VERSION = 2
 # As the sandbox of version 1 of the schema left its files.
@@ -127,15 +126,8 @@ def test_request_in_flight_is_finished(start: Starter, tmp_path: Path, number: i
              f"Content-Length: {len(body)}\r\n\r\n").encode())
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         sandbox.signal(number)
-        # Newcomers are turned away while the request is still open.
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE).close()
-            except ConnectionRefusedError:
-                break
-            except ConnectionResetError:
-                # This one was waiting to be accepted.
-                pass
+        wait_for_stopping(sandbox)
+        # The request is still open.
         assert sandbox.process.poll() is None
         connection.sendall(body)
         received = b""
@@ -150,31 +142,53 @@ def test_request_in_flight_is_finished(start: Starter, tmp_path: Path, number: i
     assert restarted.send("GET", f"/v1/users/{user}").json["external_metadata"] == "in flight"
 
 
-def test_request_that_never_ends_does_not_hold_it_up(start: Starter) -> None:
-    sandbox = start()
+def wait_for_stopping(sandbox: Sandbox) -> None:
+    """Waits until newcomers are turned away."""
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE).close()
+        except ConnectionRefusedError:
+            return
+        except ConnectionResetError:
+            # This one was waiting to be accepted.
+            pass
+
+
+# Five seconds after it was told to stop, the requests that are left are cut.
+
+
+def test_request_that_never_ends_does_not_hold_it_up(start: Starter, clock: Clock) -> None:
+    """On a loaded machine neither, where each nap is far longer than it was to be."""
+    clock.let_naps_take(1)
+    sandbox = start(clock=clock)
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as connection:
         connection.sendall(
             (f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n"
              "Expect: 100-continue\r\nContent-Length: 10\r\n\r\n").encode())
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        began = clock.now
         sandbox.signal(signal.SIGTERM)
+        wait_for_stopping(sandbox)
+        clock.advance(5)
         assert sandbox.wait() == 0
+    assert clock.now - began == 5
 
 
-def test_seeding_that_takes_long_does_not_hold_it_up(start: Starter, tmp_path: Path) -> None:
+def test_seeding_that_takes_long_does_not_hold_it_up(start: Starter, tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "state.sqlite"
-    sandbox = start("--database", str(path))
+    sandbox = start("--database", str(path), clock=clock)
     sandbox.create()
     body = b'{"count":10000000}'
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as connection:
         connection.sendall(
             (f"POST /_sandbox/users HTTP/1.1\r\nHost: {sandbox.url[7:]}\r\n"
              f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body)
-        wait_for_writing(path)
-        began = time.monotonic()
+        # A large transaction fills the journal.
+        wait_until(lambda: path.with_name(path.name + "-wal").stat().st_size > 10 << 20)
         sandbox.signal(signal.SIGTERM)
+        wait_for_stopping(sandbox)
+        clock.advance(5)
         assert sandbox.wait() == 0
-        assert time.monotonic() - began < 8
         try:
             assert b" 201 " not in connection.recv(65536)
         except ConnectionResetError:
@@ -186,17 +200,10 @@ def test_seeding_that_takes_long_does_not_hold_it_up(start: Starter, tmp_path: P
     assert_sound(path)
 
 
-def wait_for_writing(path: Path) -> None:
-    """Waits until a large transaction fills the journal."""
-    journal = path.with_name(path.name + "-wal")
-    while journal.stat().st_size < 10 << 20:
-        time.sleep(0.01)
-
-
-def test_database_that_another_holds_does_not_hold_it_up(start: Starter, tmp_path: Path) -> None:
+def test_database_that_another_holds_does_not_hold_it_up(start: Starter, tmp_path: Path, clock: Clock) -> None:
     """A request that waits for it, and begins shortly before its time is over."""
     path = tmp_path / "state.sqlite"
-    sandbox = start("--database", str(path))
+    sandbox = start("--database", str(path), clock=clock)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as connection:
@@ -204,14 +211,29 @@ def test_database_that_another_holds_does_not_hold_it_up(start: Starter, tmp_pat
             (f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n"
              "Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n").encode())
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
-        began = time.monotonic()
         sandbox.signal(signal.SIGTERM)
-        time.sleep(3)
+        wait_for_stopping(sandbox)
+        clock.advance(3)
         connection.sendall(b"{}")
+        wait_until(lambda: clock.naps > 0)
+        clock.advance(2)
         assert sandbox.wait() == 0
-    assert time.monotonic() - began < 7
     other.close()
     assert start("--database", str(path)).send("GET", "/v1/users").json["count"] == 0
+
+
+def test_database_that_another_holds_is_waited_for(tmp_path: Path, clock: Clock) -> None:
+    """For five seconds, however long a nap is."""
+    path = tmp_path / "state.sqlite"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    clock.let_naps_take(0.75)
+    began = clock.now
+    result = run("--port", "0", "--database", str(path), clock=clock)
+    other.close()
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.decode() == f"argyle-sandbox: database '{path}': database is locked\n"
+    assert 5 <= clock.now - began < 5.75
 
 
 def test_idle_connections_do_not_hold_it_up(start: Starter) -> None:

@@ -62,11 +62,12 @@ final class HTTPServer {
   func stop() {
     guard let daemon else { return }
     self.daemon = nil
+    let deadline = Moment.now().adding(milliseconds: Self.stopMilliseconds)
     MHD_quiesce_daemon(daemon)
     // Those who connect from now on are turned away; otherwise they would wait for nothing.
     shutdown(descriptor, Int32(SHUT_RDWR))
     service.watch.endAllDelays()
-    if !service.gate.close(withinMilliseconds: Self.stopMilliseconds) { interrupt() }
+    if !service.gate.close(by: deadline) { interrupt() }
     service.watch.end()
     MHD_stop_daemon(daemon)
     close(descriptor)

@@ -7,6 +7,8 @@ final class Database {
   private let handle: OpaquePointer?
   private let lock = Lock()
   private var isInterrupted = false
+  /// Until when another process that is at the database is waited for.
+  private var otherDeadline = Moment.now()
 
   /// Opens a file, which is made where there is none, or a database in memory.
   init(path: String?) throws(SandboxError) {
@@ -48,6 +50,14 @@ final class Database {
   }
 
   fileprivate var isOver: Bool { lock.withLock { isInterrupted } }
+
+  /// Waits a little while another process is at the database; returns false after five seconds.
+  fileprivate func waitAWhile(isFirst: Bool) -> Bool {
+    if isFirst { otherDeadline = .now().adding(milliseconds: 5000) }
+    if isOver || otherDeadline <= .now() { return false }
+    sqlite3_sleep(10)
+    return true
+  }
 
   func execute(_ sql: String) throws(SandboxError) {
     guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw failure() }
@@ -136,11 +146,10 @@ final class Database {
   }
 }
 
-/// Waits a little while another process is at the database, and after five seconds no more.
 private func waitForOther(_ context: UnsafeMutableRawPointer?, _ attempts: Int32) -> Int32 {
-  guard attempts < 500, mustStop(context) == 0 else { return 0 }
-  sqlite3_sleep(10)
-  return 1
+  guard let context else { return 0 }
+  let database = Unmanaged<Database>.fromOpaque(context).takeUnretainedValue()
+  return database.waitAWhile(isFirst: attempts == 0) ? 1 : 0
 }
 
 /// Called now and then while a statement runs, to break it off.

@@ -25,6 +25,12 @@ final class Monitor {
 
   func unlock() { pthread_mutex_unlock(mutex) }
 
+  func withLock<Result>(_ body: () -> Result) -> Result {
+    lock()
+    defer { unlock() }
+    return body()
+  }
+
   /// Wakes the thread that waits.
   func signal() { pthread_cond_signal(condition) }
 
