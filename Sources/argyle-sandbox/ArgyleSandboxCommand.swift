@@ -7,6 +7,7 @@ struct ArgyleSandboxCommand {
   static func main() {
     var status: Int32 = 0
     do throws(SandboxError) {
+      try StandardDescriptors.fill()
       switch try Arguments.parse() {
       case .help: Console.print(Arguments.helpText)
       case .version: Console.print("argyle-sandbox \(SandboxServer.version)")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
+import json
+import os
+import re
 import signal
 import socket
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import KEY_ID, KEY_SECRET, Sandbox, Starter, basic, run
+from conftest import (
+    KEY_ID, KEY_SECRET, PATIENCE, Sandbox, Starter, basic, executable, run, wait_until)
 
 
 def test_help_names_every_option() -> None:
@@ -166,3 +172,50 @@ def test_signals_end_it_cleanly(start: Starter, number: int) -> None:
     sandbox.create()
     sandbox.signal(number)
     assert sandbox.wait() == 0
+
+
+def listening_ports(process: int) -> list[int]:
+    """The ports on which a process listens."""
+    inodes = set()
+    for number in os.listdir(f"/proc/{process}/fd"):
+        inodes.update(re.findall(r"socket:\[(\d+)\]", os.readlink(f"/proc/{process}/fd/{number}")))
+    with open("/proc/net/tcp") as table:
+        lines = [line.split() for line in table]
+    return [int(line[1].split(":")[1], 16) for line in lines if line[3] == "0A" and line[9] in inodes]
+
+
+@pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]], ids=str)
+def test_closed_descriptors(tmp_path: Path, closed: list[int]) -> None:
+    """What it opens does not take their place: nothing that it prints gets into a file or a socket."""
+    log, database = tmp_path / "log", tmp_path / "state.sqlite"
+    closing = " ".join(f"{number}>&-" for number in closed)
+    process = subprocess.Popen(
+        ["bash", "-c", f'exec "$@" {closing}', "bash", executable(), "--port", "0", "--log", str(log),
+         "--database", str(database)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: process.poll() is not None or listening_ports(process.pid))
+        (port,) = listening_ports(process.pid)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        connection.request("GET", "/v1/users", headers={"Authorization": basic()})
+        assert connection.getresponse().status == 200
+        connection.close()
+        assert [os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)] == ["/dev/null"] * 3
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    assert [json.loads(line)["path"] for line in log.read_text().splitlines()] == ["/v1/users"]
+    with sqlite3.connect(database) as opened:
+        assert opened.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    opened.close()
+    assert KEY_SECRET.encode() not in database.read_bytes()
+
+
+@pytest.mark.parametrize("closed", [[1], [0, 1, 2]], ids=str)
+def test_closed_descriptors_of_a_wrong_start(tmp_path: Path, closed: list[int]) -> None:
+    closing = " ".join(f"{number}>&-" for number in closed)
+    for option, status in (("--help", 0), ("--nothing", 2)):
+        result = subprocess.run(
+            ["bash", "-c", f'exec "$@" {closing}', "bash", executable(), option],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PATIENCE)
+        assert result.returncode == status

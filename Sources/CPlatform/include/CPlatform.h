@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,9 @@ static inline long argyle_descriptor_limit(void) {
 
 // Necessary because fcntl is variadic. Keeps a descriptor from programs that the process starts.
 static inline int argyle_close_on_exec(int descriptor) { return fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
+
+// Necessary because fcntl is variadic. Whether the process has no such descriptor.
+static inline bool argyle_is_closed(int descriptor) { return fcntl(descriptor, F_GETFD) < 0; }
 
 // Necessary because ioctl is variadic. How many bytes of a socket the other side has not confirmed yet.
 int argyle_unsent_bytes(int socket);
