@@ -46,7 +46,8 @@ def compile_example(prefix: Prefix, name: str, program: Path, compiler: str = "g
 def programs(prefix: Prefix, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     directory = tmp_path_factory.mktemp("examples")
     return {
-        name: compile_example(prefix, name, directory / name) for name in ("poll", "uv", "bulk_create")
+        name: compile_example(prefix, name, directory / name)
+        for name in ("users", "poll", "uv", "bulk_create")
     }
 
 
@@ -795,3 +796,55 @@ def test_memory_of_bulk(bulk: Bulk, sandbox: Sandbox) -> None:
     check_memory(bulk.command("-u"), bulk.variables, 1)
     bulk.write(10)
     check_memory(bulk.command(), bulk.variables, 2)
+
+
+# ---------------------------------------------------------------- Closed standard descriptors
+
+
+def without(closed: Sequence[int], *command: str | Path) -> list[str]:
+    """A command that is started with these descriptors closed."""
+    closing = " ".join(f"{number}>&-" for number in closed)
+    return ["bash", "-c", f'exec "$@" {closing}', "bash", *map(str, command)]
+
+
+@pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]], ids=str)
+@pytest.mark.parametrize("name", ["users", "poll", "uv", "bulk_create"])
+def test_closed_descriptors(
+    name: str, closed: list[int], programs: dict[str, Path], bulk: Bulk, sandbox: Sandbox
+) -> None:
+    """No file and no socket takes their place, and the program does its work."""
+    bulk.write(50)
+    files = (bulk.input, bulk.output) if name == "bulk_create" else ()
+    set_faults(sandbox, {"kind": "delay", "milliseconds": 600_000, "method": "POST"})
+    with subprocess.Popen(
+        without(closed, programs[name], *files),
+        env={**os.environ, **bulk.variables},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        wait_until(lambda: process.poll() is not None or count_users(sandbox) > 0)
+        found = [os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)]
+        clear_faults(sandbox)
+    assert (process.returncode, found) == (0, ["/dev/null"] * 3)
+    if files:
+        check_users(bulk, sandbox, 50, 0)
+    else:
+        assert count_users(sandbox) == 0
+
+
+@pytest.mark.parametrize("closed", [[2], [0, 1, 2]], ids=str)
+@pytest.mark.parametrize("name", ["users", "poll", "uv", "bulk_create"])
+def test_closed_descriptors_and_failures(
+    name: str, closed: list[int], programs: dict[str, Path], bulk: Bulk, sandbox: Sandbox
+) -> None:
+    """What goes wrong is said to nobody, least of all to the server."""
+    bulk.write(50)
+    files = (bulk.input, bulk.output) if name == "bulk_create" else ()
+    path = "/v1/user-tokens" if name == "users" else "/v1/users"
+    set_faults(sandbox, {"kind": "error", "status": 501, "method": "POST", "path": path, "count": 1})
+    assert run(without(closed, programs[name], *files), bulk.variables).returncode == 1
+    if files:
+        assert (len(bulk.created()), len(bulk.failed())) == (49, 1)
+    else:
+        assert count_users(sandbox) == 0

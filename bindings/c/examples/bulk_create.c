@@ -522,11 +522,24 @@ static int usage(void) {
   return EXIT_BROKEN;
 }
 
+/* Opens /dev/null for the standard descriptors that are closed: a file or socket in their place would get what is
+   printed. */
+static int fill_standard_descriptors(void) {
+  int number;
+
+  for (number = 0; number <= 2; number++) {
+    /* The lowest free number is taken, which is this one. */
+    if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return -1;
+  }
+  return 0;
+}
+
 int main(int count, char **arguments) {
   static struct run run;
   char *end;
   int option, result;
 
+  if (fill_standard_descriptors() != 0) return EXIT_BROKEN;
   run.calls = 50;
   run.output = -1;
   while ((option = getopt(count, arguments, "j:r:u")) != -1) {

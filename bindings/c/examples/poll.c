@@ -11,6 +11,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <argyle.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,10 +182,23 @@ static int run(argyle_client *client) {
   return result;
 }
 
+/* Opens /dev/null for the standard descriptors that are closed: a socket in their place would get what is printed. */
+static int fill_standard_descriptors(void) {
+  int number;
+
+  for (number = 0; number <= 2; number++) {
+    /* The lowest free number is taken, which is this one. */
+    if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return -1;
+  }
+  return 0;
+}
+
 int main(void) {
-  argyle_client *client = make_client();
+  argyle_client *client;
   int result;
 
+  if (fill_standard_descriptors() != 0) return EXIT_FAILURE;
+  client = make_client();
   if (client == NULL) return EXIT_FAILURE;
   result = run(client);
   argyle_client_free(client);

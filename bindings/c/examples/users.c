@@ -9,6 +9,7 @@
  * program uses Argyle's own sandbox, never production. It leaves no user behind.
  */
 #include <argyle.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,11 +237,23 @@ static int run(argyle_client *client, json_t *users[USERS]) {
   return result;
 }
 
+/* Opens /dev/null for the standard descriptors that are closed: a socket in their place would get what is printed. */
+static int fill_standard_descriptors(void) {
+  int number;
+
+  for (number = 0; number <= 2; number++) {
+    /* The lowest free number is taken, which is this one. */
+    if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return -1;
+  }
+  return 0;
+}
+
 int main(void) {
   json_t *users[USERS] = {NULL, NULL, NULL};
   argyle_client *client;
   int result;
 
+  if (fill_standard_descriptors() != 0) return EXIT_FAILURE;
   printf("libargyle %s\n", argyle_version());
   client = make_client();
   if (client == NULL) return EXIT_FAILURE;

@@ -10,6 +10,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include <argyle.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,10 +211,23 @@ static void run(struct program *program) {
          program->counts[RETRIEVE], program->counts[DELETE], program->failures);
 }
 
+/* Opens /dev/null for the standard descriptors that are closed: a socket in their place would get what is printed. */
+static int fill_standard_descriptors(void) {
+  int number;
+
+  for (number = 0; number <= 2; number++) {
+    /* The lowest free number is taken, which is this one. */
+    if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return -1;
+  }
+  return 0;
+}
+
 int main(void) {
   static struct program program;
-  int result = make_client(&program);
+  int result;
 
+  if (fill_standard_descriptors() != 0) return EXIT_FAILURE;
+  result = make_client(&program);
   if (result == 0 && (result = make_queue(&program)) == 0) run(&program);
   /* The watcher is gone by now: only then may the queue go, and its descriptor with it. */
   argyle_queue_free(program.queue);
