@@ -919,6 +919,79 @@ def test_a_sandbox_that_is_not_there_is_told(run: Runner, tmp_path: Path) -> Non
     assert "nowhere" in result.err
 
 
+class Closed:
+    """Runs a command with some of the descriptors 0 to 2 closed."""
+
+    def __init__(self, server: Server, descriptors: "list[int]") -> None:
+        self.server = server
+        self.descriptors = descriptors
+
+    def command(self, *arguments: str) -> "list[str]":
+        closing = " ".join(f"{number}>&-" for number in self.descriptors)
+        return ["bash", "-c", f'exec "$@" {closing}', "bash", *COMMAND, *arguments]
+
+    def __call__(self, *arguments: str) -> int:
+        """Give the exit code; what is written where it can be is well-formed, and there is no traceback."""
+        result = subprocess.run(
+            self.command(*arguments),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=environment(self.server),
+            timeout=120,
+            check=False,
+        )
+        assert b"Traceback" not in result.stderr
+        return result.returncode
+
+
+@pytest.fixture(params=[[0], [1], [2], [0, 1, 2]], ids=str)
+def closed(request: pytest.FixtureRequest, server: Server) -> Closed:
+    return Closed(server, request.param)
+
+
+def test_closed_descriptors(closed: Closed, server: Server, run: Runner, tmp_path: Path) -> None:
+    """What is opened does not take their place, and all is done as if it were told."""
+    lines, journal = tmp_path / "users.jsonl", tmp_path / "users.jsonl.done"
+    lines.write_text(metadata_lines(20) + "not JSON\n")
+    assert closed("users", "import", str(lines)) == 3
+    assert server.count == 20
+    entries = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert sorted(entry["line"] for entry in entries if entry["state"] == "created") == list(range(1, 21))
+    assert all(set(entry) <= {"line", "checksum", "state", "id"} for entry in entries)
+
+    for name in ("users.csv", "exported.jsonl"):
+        assert closed("users", "export", "--output", str(tmp_path / name)) == 0
+    exported = [json.loads(line) for line in (tmp_path / "exported.jsonl").read_text().splitlines()]
+    assert [user["id"] for user in exported] == [
+        user["id"] for user in run("users", "list", "--ordering", "created_at").lines()
+    ]
+
+    first, second = exported[0]["id"], exported[1]["id"]
+    assert closed("users", "create") == 0
+    assert closed("users", "list") == closed("users", "get", first) == closed("tokens", "create", first) == 0
+    assert closed("users", "delete", first, second, "--yes") == 0
+    assert server.count == 19
+    assert closed("users", "get", first) == 4
+    assert closed("users", "delete", exported[2]["id"]) == closed("tokens", "inspect") == closed("users", "x") == 2
+
+
+def test_closed_descriptors_are_filled(closed: Closed, server: Server, tmp_path: Path) -> None:
+    server.fault(kind="delay", milliseconds=600000, method="POST")
+    lines = tmp_path / "users.jsonl"
+    lines.write_text(metadata_lines(5))
+    with subprocess.Popen(
+        closed.command("users", "import", str(lines)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment(server),
+    ) as process:
+        until(lambda: server.count == 5)
+        found = [os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)]
+        process.kill()
+    assert found == ["/dev/null"] * 3
+
+
 @pytest.mark.parametrize("others", [["--failures", "F"], ["--failures", "F.done"], ["--journal", "F"]])
 def test_an_import_writes_into_no_file_that_it_reads(run: Runner, tmp_path: Path, others: "list[str]") -> None:
     lines = tmp_path / "lines.jsonl"

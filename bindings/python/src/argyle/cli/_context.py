@@ -59,6 +59,4 @@ def document(context: click.Context, parameter: click.Parameter, value: Optional
 
 def standard_input() -> BinaryIO:
     """Give standard input, for bytes."""
-    if sys.stdin is None:
-        raise click.UsageError("standard input is closed")
     return sys.stdin.buffer

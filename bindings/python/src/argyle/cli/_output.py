@@ -9,8 +9,6 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO, Optional
 
-import click
-
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -31,20 +29,17 @@ def json_text(value: Any) -> str:
 
 def standard_output() -> BinaryIO:
     """Give standard output, for bytes."""
-    if sys.stdout is None:
-        raise click.ClickException("standard output is closed")
     return sys.stdout.buffer
 
 
 def flush() -> None:
     """Send off what was written."""
-    if sys.stdout is not None:
-        sys.stdout.flush()
+    sys.stdout.flush()
 
 
 def discard() -> None:
     """Throw away what is written from now on, as nobody takes it: the interpreter would fail once more at its end."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+    with contextlib.suppress(OSError, ValueError):
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())
         os.close(nothing)
@@ -52,7 +47,7 @@ def discard() -> None:
 
 def is_for_people(as_json: bool) -> bool:
     """Whether data is to be shown rather than written as JSON."""
-    return not as_json and sys.stdout is not None and sys.stdout.isatty()
+    return not as_json and sys.stdout.isatty()
 
 
 def write_json(value: Any) -> None:
@@ -67,9 +62,8 @@ def write_text(text: str) -> None:
 
 def note(message: str) -> None:
     """Tell something in one line on standard error."""
-    if sys.stderr is not None:
-        sys.stderr.write(f"argyle: {safe(' '.join(message.split()))}\n")
-        sys.stderr.flush()
+    sys.stderr.write(f"argyle: {safe(' '.join(message.split()))}\n")
+    sys.stderr.flush()
 
 
 def console(to_stderr: bool = False) -> Console:

@@ -27,7 +27,7 @@ class Root(click.Group):
             flush()
             return result
         except KeyboardInterrupt:
-            if sys.stderr is not None and sys.stderr.isatty():
+            if sys.stderr.isatty():
                 # The terminal shows ^C.
                 sys.stderr.write("\n")
             raise click.Abort from None

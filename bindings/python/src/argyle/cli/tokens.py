@@ -74,7 +74,7 @@ def inspect(as_json: bool) -> None:
 
 def _read() -> str:
     """Read a token, without showing what is typed."""
-    if sys.stdin is not None and sys.stdin.isatty():
+    if sys.stdin.isatty():
         text: str = click.prompt("Token", hide_input=True, err=True)
     else:
         text = standard_input().read().decode("utf-8", "replace")

@@ -166,7 +166,7 @@ def delete(context: click.Context, user_ids: "tuple[str, ...]", yes: bool, as_js
 
 
 def _confirm(user_ids: "tuple[str, ...]") -> None:
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not sys.stdin.isatty():
         raise click.UsageError("to delete without being asked, --yes is needed")
     what = f"user {user_ids[0]}" if len(user_ids) == 1 else f"{len(user_ids)} users"
     if not click.confirm(f"Delete {safe(what)} for good?", err=True):

@@ -47,7 +47,7 @@ def export_users(chosen: Optional[str], output: Optional[Path]) -> None:
     kind = format_of(chosen, output or Path())
     if kind == "parquet":
         pyarrow()
-        if output is None and sys.stdout is not None and sys.stdout.isatty():
+        if output is None and sys.stdout.isatty():
             raise click.UsageError("Parquet is not for a terminal: name a file with --output")
     count = 0
     with client() as service, _destination(output) as file:
