@@ -139,6 +139,8 @@ class Alive:
     def __init__(self, library: _abi.Library) -> None:
         """Watch a library."""
         self.pointers: Counter[tuple[str, int]] = Counter()
+        #: What an earlier test has left, whose release is no other test's affair.
+        self.earlier: set[tuple[str, int]] = set()
         #: The queues that calls were handed over to.
         self.queued: dict[int, int] = {}
         self.library = library
@@ -155,11 +157,11 @@ class Alive:
             result = function(*arguments)
             if kind is not None and result:
                 self.pointers[kind, result] += 1
+                self.earlier.discard((kind, result))
             elif name == "queue_submit" and result == 0:
                 self.queued[arguments[1]] = getattr(arguments[0], "value", arguments[0])
                 self.pointers["call", arguments[1]] -= 1
-            elif name == "queue_next" and result:
-                del self.queued[result]
+            elif name == "queue_next" and result and self.queued.pop(result, None) is not None:
                 self.pointers["call", result] += 1
             # The last argument of each function that can fail.
             error = getattr(arguments[-1], "_obj", arguments[-1]) if arguments else None
@@ -170,21 +172,33 @@ class Alive:
         return call
 
     def _freer(self, kind: str, function: Any) -> Any:
-        def call(pointer: Any) -> None:
+        def free(pointer: Any) -> None:
             address = getattr(pointer, "value", pointer)
             if kind == "queue":
-                self.queued = {call: queue for call, queue in self.queued.items() if queue != address}
+                # Other threads may be at other queues.
+                for call, queue in self.queued.copy().items():
+                    if queue == address:
+                        self.queued.pop(call, None)
             if kind == "call" and address in self.queued:
                 del self.queued[address]
+            elif (kind, address) in self.earlier:
+                self.earlier.remove((kind, address))
             elif address:
                 self.pointers[kind, address] -= 1
             function(pointer)
 
-        return call
+        return free
 
     def left(self) -> "list[tuple[str, int]]":
         """Give what was not released, or released once too often."""
         return [what for what, count in self.pointers.items() if count] + [("queued", call) for call in self.queued]
+
+    def begin(self) -> None:
+        """Begin with another test."""
+        self.earlier.update(what for what, count in self.pointers.items() if count > 0)
+        self.earlier.update(("call", call) for call in self.queued)
+        self.pointers.clear()
+        self.queued.clear()
 
 
 @pytest.fixture(scope="session")
@@ -193,12 +207,23 @@ def _alive() -> Alive:
     return Alive(_abi.library())
 
 
+passed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> "Iterator[None]":
+    """Note whether a test has passed."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    if report.when == "call":
+        item.stash[passed] = report.passed
+
+
 @pytest.fixture(autouse=True)
-def nothing_stays_alive(_alive: Alive) -> Iterator[None]:
-    """No object of C's outlives the test that made it."""
+def nothing_stays_alive(_alive: Alive, request: pytest.FixtureRequest) -> Iterator[None]:
+    """No object of C's outlives the test that made it, unless that has failed: its traceback holds what it used."""
     yield
     gc.collect()
     left = _alive.left()
-    _alive.pointers.clear()
-    _alive.queued.clear()
-    assert not left
+    _alive.begin()
+    assert not left or not request.node.stash.get(passed, False)
