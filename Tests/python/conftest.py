@@ -7,11 +7,13 @@ import gc
 import json
 import os
 import subprocess
+import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -21,6 +23,18 @@ from argyle import _abi
 ROOT = Path(__file__).resolve().parents[2]
 KEY_ID = "test-key"
 KEY_SECRET = "canary-secret-5f2c"
+#: Longer than any test may take.
+FOREVER_MS = 600_000
+#: Reached only when something hangs.
+PATIENCE = 120
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for an event."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class Sandbox:
@@ -35,9 +49,32 @@ class Sandbox:
         data = None if document is None else json.dumps(document).encode()
         request = urllib.request.Request(f"{self.url}/_sandbox{path}", data, {"Content-Type": "application/json"})
         request.method = method
-        with urllib.request.urlopen(request, timeout=120) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             body = answer.read()
         return json.loads(body) if body else None
+
+    def faults(self) -> Any:
+        """Give what is still to go wrong: a fault is gone when it has struck as often as it was to."""
+        return self.control("GET", "/faults")
+
+    def only_the_second(self) -> "dict[str, Any]":
+        """Give the chance by which a fault strikes the second of the next requests and not the first."""
+        struck: "list[bool]" = []
+        chance: "dict[str, Any]" = {"probability": 0.5, "seed": 0}
+        while struck != [False, True]:
+            chance["seed"] += 1
+            self.control("PUT", "/faults", [{"kind": "error", "status": 599, **chance}])
+            struck = [self._is_struck() for _ in range(2)]
+        self.clear_faults()
+        return chance
+
+    def _is_struck(self) -> bool:
+        try:
+            urllib.request.urlopen(f"{self.url}/v1/users", timeout=PATIENCE).close()
+        except urllib.error.HTTPError as error:
+            # Otherwise it asks for a key.
+            return error.code == 599
+        return False
 
     def fault(self, **fault: Any) -> None:
         """Let something go wrong with the next requests."""
@@ -98,6 +135,14 @@ class Faults:
     def clear(self) -> None:
         """Clear them, and end the delays that have begun."""
         self._sandbox.clear_faults()
+
+    def left(self) -> int:
+        """Give how often those with a count are still to strike."""
+        return sum(fault["count"] for fault in self._sandbox.faults())
+
+    def only_the_second(self) -> "dict[str, Any]":
+        """Give the chance by which a fault strikes the second of the next requests and not the first."""
+        return self._sandbox.only_the_second()
 
 
 @pytest.fixture
