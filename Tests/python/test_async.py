@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 import weakref
 from collections.abc import Awaitable, Iterator
@@ -21,14 +22,11 @@ import pytest
 import argyle
 from argyle import _abi
 from argyle._paging import may_ask_again
-from conftest import KEY_ID, KEY_SECRET, Faults
+from conftest import FOREVER_MS, KEY_ID, KEY_SECRET, PATIENCE, Faults
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 Run = Callable[[Callable[[], Awaitable[Any]]], Any]
-
-#: Longer than any test may take.
-FOREVER_MS = 300_000
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -44,8 +42,22 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 
 def new_client(url: str, **options: Any) -> argyle.AsyncClient:
-    """Make a client for the sandbox that repeats nothing."""
-    return argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=url, max_retries=0, **options)
+    """Make a client for the sandbox that repeats nothing, and waits as long as it has to."""
+    options = {"max_retries": 0, "timeout_ms": FOREVER_MS, **options}
+    return argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=url, **options)
+
+
+async def until(condition: Callable[[], object], sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep) -> None:
+    """Wait for an event, which the event loop goes on meanwhile to bring about."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        await sleep(0.01)
+
+
+async def struck(faults: Faults) -> None:
+    """Wait until the faults have struck as often as they were to: what they delay waits at the server."""
+    await until(lambda: faults.left() == 0)
 
 
 # ---------------------------------------------------------------- Operations
@@ -135,9 +147,13 @@ def test_in_flight_is_shared(sandbox_url: str, faults: Faults) -> None:
         async with new_client(sandbox_url, max_in_flight=1) as client:
             faults.add("delay", milliseconds=FOREVER_MS, count=1)
             stalled = asyncio.ensure_future(client.users.list())
-            await asyncio.sleep(0.1)
-            other = asyncio.ensure_future(client.with_options(timeout_ms=10_000).users.list())
-            await asyncio.sleep(0.2)
+            await struck(faults)
+            other = asyncio.ensure_future(client.with_options(max_retries=1).users.list())
+            await until(lambda: client._queues.current().count == 2)
+            # What has its turn is over before these are.
+            async with new_client(sandbox_url) as another:
+                for _ in range(3):
+                    await another.users.list()
             assert not other.done()
             stalled.cancel()
             await other
@@ -157,7 +173,7 @@ def test_cancelling_a_task_cancels_the_call(sandbox_url: str, faults: Faults) ->
         async with new_client(sandbox_url) as client:
             faults.add("delay", milliseconds=FOREVER_MS, count=3)
             stalled = [asyncio.ensure_future(client.users.list()) for _ in range(3)]
-            await asyncio.sleep(0.2)
+            await struck(faults)
             queue = client._queues.current()
             assert queue.count == 3
             await client.users.list()
@@ -166,11 +182,7 @@ def test_cancelling_a_task_cancels_the_call(sandbox_url: str, faults: Faults) ->
                 await stalled[0]
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(stalled[1], 0.05)
-            for _ in range(100):
-                if queue.count == 1:
-                    break
-                await asyncio.sleep(0.01)
-            assert queue.count == 1
+            await until(lambda: queue.count == 1)
             await client.users.list()
             stalled[2].cancel()
             await asyncio.wait(stalled)
@@ -186,9 +198,16 @@ if sys.version_info >= (3, 11):
         async def main() -> None:
             async with new_client(sandbox_url) as client:
                 faults.add("delay", milliseconds=FOREVER_MS, count=1)
+
+                async def end(limit: asyncio.Timeout) -> None:
+                    await struck(faults)
+                    limit.reschedule(0)
+
                 with pytest.raises(TimeoutError):
-                    async with asyncio.timeout(0.1):
+                    async with asyncio.timeout(None) as limit:
+                        ending = asyncio.ensure_future(end(limit))
                         await client.users.list()
+                await ending
                 await client.users.list()
 
         asyncio.run(main())
@@ -201,8 +220,16 @@ def test_trio_cancel_scope(sandbox_url: str, faults: Faults) -> None:
     async def main() -> None:
         async with new_client(sandbox_url) as client:
             faults.add("delay", milliseconds=FOREVER_MS, count=1)
-            with trio.move_on_after(0.1) as scope:
-                await client.users.list()
+            scope = trio.CancelScope()
+
+            async def end() -> None:
+                await until(lambda: faults.left() == 0, trio.sleep)
+                scope.cancel()
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(end)
+                with scope:
+                    await client.users.list()
             assert scope.cancelled_caught
             pages: list[argyle.UserPage] = []
 
@@ -236,9 +263,9 @@ def test_closing_ends_calls(sandbox_url: str, faults: Faults) -> None:
         base = new_client(sandbox_url)
         faults.add("delay", milliseconds=FOREVER_MS, count=2)
         stalled = asyncio.ensure_future(base.users.list())
-        derived = base.with_options(timeout_ms=60_000)
+        derived = base.with_options(max_retries=1)
         other = asyncio.ensure_future(derived.users.list())
-        await asyncio.sleep(0.1)
+        await struck(faults)
         await base.aclose()
         await base.aclose()
         with pytest.raises(argyle.CancelledError):
@@ -272,7 +299,7 @@ def test_closing_with_trio(sandbox_url: str, faults: Faults) -> None:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(list_users)
-            await trio.sleep(0.1)
+            await until(lambda: faults.left() == 0, trio.sleep)
             await client.aclose()
         assert len(caught) == 1
 
@@ -319,7 +346,7 @@ def test_two_loops(sandbox_url: str, faults: Faults) -> None:
     async def leave_one_under_way() -> None:
         faults.add("delay", milliseconds=FOREVER_MS, count=1)
         task = asyncio.ensure_future(client.users.list())
-        await asyncio.sleep(0.1)
+        await struck(faults)
         assert not task.done()
 
     loop = asyncio.new_event_loop()
@@ -410,20 +437,22 @@ def test_exit_with_calls_under_way(sandbox_url: str, faults: Faults, ending: str
     """A process that ends with calls under way just ends."""
     faults.add("delay", milliseconds=FOREVER_MS, count=1)
     program = f"""
-import asyncio, os, signal, sys, argyle
+import asyncio, os, signal, sys, urllib.request, argyle
 async def start(client):
     global task
     task = asyncio.ensure_future(client.users.list())
     # That tasks are left pending is asyncio's to complain of.
     task._log_destroy_pending = False
-    await asyncio.sleep(0.2)
+    # Until the delay has struck.
+    while urllib.request.urlopen({sandbox_url!r} + "/_sandbox/faults").read() != b"[]":
+        await asyncio.sleep(0.01)
 async def main(client):
     await start(client)
     raise SystemExit(3)
 async def interrupted(client):
     await start(client)
     os.kill(os.getpid(), signal.SIGINT)
-    await asyncio.sleep(60)
+    await task
 client = argyle.AsyncClient({KEY_ID!r}, {KEY_SECRET!r}, base_url={sandbox_url!r}, max_retries=0)
 try:
     {ending}
@@ -432,7 +461,7 @@ except (asyncio.TimeoutError, KeyboardInterrupt):
 sys.exit(3)
 """
     result = subprocess.run(
-        [sys.executable, "-W", "ignore:coroutine", "-c", program], capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "ignore:coroutine", "-c", program], capture_output=True, text=True, timeout=PATIENCE
     )
     assert (result.stderr, result.returncode) == ("", 3)
 
@@ -475,12 +504,10 @@ def test_pages_are_asked_for_ahead(sandbox_url: str, created: list[str], faults:
             pages = client.users.pages(limit=10)
             assert len(await pages.__anext__()) == 10
             assert client._queues.current().count == 1
-            await asyncio.sleep(0.2)
-            assert pages._ahead is not None
-            assert pages._ahead[1].body is not None
+            await until(lambda: pages._ahead is not None and pages._ahead[1].body is not None)
             faults.add("error", status=500, count=2)
             assert [user.id for user in await pages.__anext__()] == created[10:20]
-            await asyncio.sleep(0.2)
+            await until(lambda: faults.left() == 1)
             # The page ahead has met the first fault, and once more the second.
             with pytest.raises(argyle.ServerError):
                 await pages.__anext__()
@@ -555,14 +582,13 @@ def test_abandoning_a_walk(sandbox_url: str, created: list[str], faults: Faults)
                 for result in sync.bulk(argyle.calls.create_user() for _ in range(200)):
                     result.result()
             walk = client.users.iterate()
-            faults.add("delay", milliseconds=2000)
+            faults.add("delay", milliseconds=FOREVER_MS, **faults.only_the_second())
             await walk.__anext__()
             queue = client._queues.current()
             assert queue.count == 1
             del walk
-            # What would be under way for two seconds is gone.
-            await asyncio.sleep(0.2)
-            assert queue.count == 0
+            # What would be under way for ever is gone.
+            await until(lambda: queue.count == 0)
 
     asyncio.run(main())
 

@@ -5,24 +5,26 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
-import time
 import traceback
 from collections.abc import AsyncIterator, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import argyle
 from argyle import calls
-from conftest import KEY_ID, KEY_SECRET, Faults
+from argyle.bulk import _Run
+from conftest import FOREVER_MS, KEY_ID, KEY_SECRET, PATIENCE, ROOT, Faults, wait_until
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-#: Longer than any test may take.
-FOREVER_MS = 300_000
+#: A client that waits as long as it has to.
+PATIENT: Any = {"timeout_ms": FOREVER_MS}
 
 
 class Kinds:
@@ -35,11 +37,11 @@ class Kinds:
     def __call__(self, given: Iterable[argyle.Call[Any]], **options: Any) -> list[argyle.BulkResult[Any]]:
         """Make the calls."""
         if self._kind == "sync":
-            with argyle.Client(KEY_ID, KEY_SECRET, base_url=self._url, max_retries=0) as client:
+            with argyle.Client(KEY_ID, KEY_SECRET, base_url=self._url, max_retries=0, **PATIENT) as client:
                 return list(client.bulk(given, **options))
 
         async def main() -> list[argyle.BulkResult[Any]]:
-            async with argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=self._url, max_retries=0) as client:
+            async with argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=self._url, max_retries=0, **PATIENT) as client:
                 source = given if self._kind != "slow" else slowly(given)
                 return [result async for result in client.bulk(source, **options)]
 
@@ -107,9 +109,9 @@ def test_failures_do_not_end_the_others(bulk: Kinds) -> None:
 
 def test_order_of_completion(bulk: Kinds, faults: Faults) -> None:
     """What is over first comes first."""
-    faults.add("delay", milliseconds=700, method="POST")
+    faults.add("delay", milliseconds=FOREVER_MS, method="POST")
     given: list[argyle.Call[Any]] = [calls.create_user(context=0), *(calls.list_users(context=n) for n in (1, 2))]
-    results = bulk(given)
+    results = bulk(given, progress=lambda done, _: faults.clear() if done == 2 else None)
     assert {results[0].call.context, results[1].call.context} == {1, 2}
     assert results[2].call.context == 0
 
@@ -220,17 +222,24 @@ def test_leaving_asynchronously(sandbox_url: str, faults: Faults) -> None:
     asyncio.run(main())
 
 
-def test_results_do_not_wait_for_the_source(sandbox_url: str) -> None:
+def test_results_do_not_wait_for_the_source(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source is not waited for where a result is ready: here it has no further call before it was seen."""
+    note = _Run.note
 
     async def main() -> None:
-        seen = asyncio.Event()
+        ready, seen = asyncio.Event(), asyncio.Event()
+
+        def note_and_tell(run: "_Run[Any]", queued: Any) -> None:
+            note(run, queued)
+            ready.set()
+
+        monkeypatch.setattr(_Run, "note", note_and_tell)
 
         async def given() -> AsyncIterator[argyle.Call[Any]]:
             yield calls.list_users(limit=1)
-            await asyncio.sleep(0.3)
+            await asyncio.wait_for(ready.wait(), PATIENCE)
             yield calls.list_users(limit=1)
-            await asyncio.wait_for(seen.wait(), 30)
+            await asyncio.wait_for(seen.wait(), PATIENCE)
             yield calls.list_users(limit=1)
 
         async with argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=sandbox_url) as client:
@@ -242,7 +251,7 @@ def test_results_do_not_wait_for_the_source(sandbox_url: str) -> None:
 
 def test_interrupt(sandbox_url: str, faults: Faults) -> None:
     """A signal's handler runs while results are waited for, and its exception ends the run."""
-    faults.add("delay", milliseconds=FOREVER_MS)
+    faults.add("delay", milliseconds=FOREVER_MS, count=5)
 
     class Interrupted(Exception):
         pass
@@ -250,14 +259,21 @@ def test_interrupt(sandbox_url: str, faults: Faults) -> None:
     def raise_it(*_: object) -> None:
         raise Interrupted
 
+    def interrupt() -> None:
+        wait_until(lambda: faults.left() == 0)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
     before = signal.signal(signal.SIGUSR1, raise_it)
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1))
-    timer.start()
+    interrupting = threading.Thread(target=interrupt)
     try:
-        with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url) as client, pytest.raises(Interrupted):
+        with (
+            argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url, **PATIENT) as client,
+            pytest.raises(Interrupted),
+        ):
+            interrupting.start()
             list(client.bulk(calls.list_users() for _ in range(5)))
     finally:
-        timer.join()
+        interrupting.join()
         signal.signal(signal.SIGUSR1, before)
 
 
@@ -326,7 +342,9 @@ try:
 except KeyboardInterrupt:
     sys.exit(3)
 """
-    result = subprocess.run([sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, timeout=PATIENCE
+    )
     assert (result.stderr, result.returncode) == ("", 3)
 
 
@@ -349,12 +367,55 @@ def test_memory_does_not_grow(sandbox_url: str) -> None:
     assert most <= 25
 
 
-def test_time_passes_between_results(sandbox_url: str) -> None:
-    """A consumer that takes its time is no fault of the service's."""
-    with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url, timeout_ms=200, max_retries=0) as client:
-        for result in client.bulk((calls.list_users() for _ in range(6)), in_flight=2):
-            result.result()
-            time.sleep(0.3)
+def test_time_passes_between_results(sandbox_url: str, faults: Faults, tmp_path: Path) -> None:
+    """A consumer that takes its time is no fault of the service's, which a clock of the test's own shows."""
+    library = tmp_path / "clock.so"
+    source = ROOT / "Tests" / "sandbox" / "clock.c"
+    subprocess.run(["cc", "-shared", "-fPIC", source, "-o", library], check=True)
+    program = """
+import mmap, os, select, struct, sys, threading, urllib.request
+import argyle
+url = sys.argv[1]
+memory = mmap.mmap(int(os.environ["ARGYLE_TEST_CLOCK"]), 24)
+def advance(milliseconds):
+    struct.pack_into("q", memory, 0, struct.unpack_from("q", memory)[0] + milliseconds * 1000)
+with argyle.Client("test-key", "canary-secret-5f2c", base_url=url, timeout_ms=200, max_retries=0) as client:
+    for result in client.bulk((argyle.calls.list_users() for _ in range(6)), in_flight=2):
+        result.result()
+        advance(300)
+    # The clock is the client's.
+    urllib.request.urlopen(urllib.request.Request(
+        url + "/_sandbox/faults", b'{"kind": "delay", "milliseconds": 600000, "count": 1}',
+        {"Content-Type": "application/json"}))
+    def run():
+        while urllib.request.urlopen(url + "/_sandbox/faults").read() != b"[]":
+            pass
+        while not over:
+            # In steps, between which the queue is driven: time in which it was not is none of the service's.
+            advance(5)
+            select.select([], [], [], 0.005)
+    over = False
+    threading.Thread(target=run).start()
+    for result in client.bulk([argyle.calls.list_users()]):
+        assert isinstance(result.error, argyle.TimeoutError), result
+    over = True
+"""
+    clock = os.memfd_create("clock")
+    os.write(clock, struct.pack("qqq", 1_000_000_000, 0, 0))
+    # By a descriptor, for a path that has blanks cannot be preloaded.
+    preloaded = os.open(library, os.O_RDONLY)
+    result = subprocess.run(
+        [sys.executable, "-c", program, sandbox_url],
+        env={**os.environ, "LD_PRELOAD": f"/proc/self/fd/{preloaded}", "ARGYLE_TEST_CLOCK": str(clock)},
+        pass_fds=(clock, preloaded),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    os.close(clock)
+    os.close(preloaded)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_call_that_breaks_a_rule_ends_no_other(client: argyle.Client) -> None:
@@ -385,6 +446,6 @@ for number in range(20):
 print(interrupted)
 """
     result = subprocess.run(
-        [sys.executable, "-c", program, sandbox_url], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", program, sandbox_url], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (result.stdout, result.stderr) == ("20\n", "")

@@ -16,7 +16,6 @@ import struct
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from fcntl import ioctl
 from pathlib import Path
@@ -25,10 +24,11 @@ from typing import Any, Callable, Optional
 
 import pytest
 
+from conftest import FOREVER_MS, PATIENCE, ROOT, Sandbox, wait_until
+
 pytest.importorskip("click")
 pytest.importorskip("rich")
 
-ROOT = Path(__file__).resolve().parents[2]
 KEY_ID = "cli-key"
 KEY_SECRET = "canary-secret-9b41"
 COMMAND = [sys.executable, "-m", "argyle"]
@@ -36,29 +36,12 @@ SANDBOX = os.environ.get("ARGYLE_SANDBOX", str(ROOT / ".build-prefix/bin/argyle-
 UNKNOWN_ID = "01234567-0123-0123-0123-0123456789ab"
 
 
-class Server:
+class Server(Sandbox):
     """A sandbox, and what it is told to do."""
 
     def __init__(self, url: str, log: Path) -> None:
-        self.url = url
+        super().__init__(url)
         self._log = log
-
-    def control(self, method: str, path: str = "", body: Any = None) -> Any:
-        request = urllib.request.Request(
-            f"{self.url}/_sandbox{path}",
-            None if body is None else json.dumps(body).encode(),
-            {"content-type": "application/json"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
-
-    def fault(self, **fault: Any) -> None:
-        self.control("POST", "/faults", fault)
-
-    def add(self, count: int) -> None:
-        self.control("POST", "/users", {"count": count, "seed": 1})
 
     @property
     def requests(self) -> int:
@@ -67,7 +50,7 @@ class Server:
 
     @property
     def count(self) -> int:
-        count = self.control("GET")["users"]
+        count = self.control("GET", "")["users"]
         assert isinstance(count, int)
         return count
 
@@ -91,9 +74,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def server(running: Server) -> Iterator[Server]:
     """The sandbox, with no users and no faults."""
-    running.control("DELETE")
+    running.control("DELETE", "")
     yield running
-    running.control("DELETE")
+    running.control("DELETE", "")
 
 
 def environment(server: Optional[Server], **changes: Optional[str]) -> "dict[str, str]":
@@ -134,7 +117,7 @@ def run(server: Server) -> Runner:
             input=stdin.encode(),
             capture_output=True,
             env=environment(server, **changes),
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         result = Run(process.returncode, process.stdout.decode(), process.stderr.decode())
@@ -153,7 +136,12 @@ def terminal(server: Server) -> Runner:
     """Runs a command on a terminal, where it writes to ``out`` what it writes to either."""
 
     def terminal(
-        *arguments: str, prompt: str = "", answer: str = "", columns: int = 120, **changes: Optional[str]
+        *arguments: str,
+        prompt: str = "",
+        answer: str = "",
+        once_shown: Callable[[], object] = lambda: None,
+        columns: int = 120,
+        **changes: Optional[str],
     ) -> Run:
         ours, theirs = pty.openpty()
         ioctl(theirs, TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
@@ -169,9 +157,10 @@ def terminal(server: Server) -> Runner:
             os.close(theirs)
             text = b""
             typed = False
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + PATIENCE
             while time.monotonic() < deadline and process.poll() is None:
-                if answer and not typed and prompt.encode() in text:
+                if prompt and not typed and prompt.encode() in text:
+                    once_shown()
                     os.write(ours, answer.encode())
                     typed = True
                 if not select.select([ours], [], [], 1)[0]:
@@ -185,7 +174,7 @@ def terminal(server: Server) -> Runner:
                 if not part:
                     break
                 text += part
-            code = process.wait(30)
+            code = process.wait(PATIENCE)
             # What is left.
             with contextlib.suppress(OSError):
                 while select.select([ours], [], [], 0)[0]:
@@ -205,13 +194,6 @@ def metadata_lines(count: int) -> str:
 
 def numbers(run: Runner) -> "list[int]":
     return sorted(user["external_metadata"]["n"] for user in run("users", "list").lines())
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 # ---------------------------------------------------------------- One user
@@ -266,7 +248,7 @@ def test_an_empty_id_is_wrong_usage(run: Runner) -> None:
 
 
 def test_a_list_has_as_many_users_as_asked_for(run: Runner, server: Server) -> None:
-    server.add(450)
+    server.seed(450)
     everyone = [user["external_metadata"]["number"] for user in run("users", "list").lines()]
     assert everyone == list(range(450, 0, -1))
     for limit in (1, 200, 201, 1000):
@@ -279,7 +261,7 @@ def test_a_list_has_as_many_users_as_asked_for(run: Runner, server: Server) -> N
 
 
 def test_pages_are_written_as_they_come(server: Server) -> None:
-    server.add(4000)
+    server.seed(4000)
     before = server.requests
     with subprocess.Popen([*COMMAND, "users", "list"], stdout=subprocess.PIPE, env=environment(server)) as process:
         try:
@@ -292,11 +274,11 @@ def test_pages_are_written_as_they_come(server: Server) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error(server: Server) -> None:
-    server.add(450)
+    server.seed(450)
     for command in ("users list", "users export", "users export --format csv"):
         line = f"set -o pipefail; {shlex.join(COMMAND)} {command} | head -1"
         result = subprocess.run(
-            ["bash", "-c", line], capture_output=True, env=environment(server), timeout=60, check=False
+            ["bash", "-c", line], capture_output=True, env=environment(server), timeout=PATIENCE, check=False
         )
         assert result.stdout.count(b"\n") == 1
         assert result.returncode == 141
@@ -310,7 +292,7 @@ def test_a_full_disk_is_told(server: Server) -> None:
             stdout=full,
             stderr=subprocess.PIPE,
             env=environment(server),
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
     assert (result.returncode, result.stderr) == (1, b"argyle: No space left on device\n")
@@ -320,7 +302,7 @@ def test_a_full_disk_is_told(server: Server) -> None:
 
 
 def test_tables_on_a_terminal_and_json_when_asked_for(run: Runner, terminal: Runner, server: Server) -> None:
-    server.add(250)
+    server.seed(250)
     table = terminal("users", "list")
     assert table.code == 0
     assert len(re.findall("METADATA", table.out)) == 1
@@ -335,7 +317,7 @@ def test_tables_on_a_terminal_and_json_when_asked_for(run: Runner, terminal: Run
 
 
 def test_no_color_means_no_escape_sequences(terminal: Runner, server: Server) -> None:
-    server.add(1)
+    server.seed(1)
     user_id = terminal("users", "list", "--json").json()["id"]
     for arguments in (["users", "list"], ["users", "get", user_id]):
         assert "\x1b" in terminal(*arguments).out
@@ -345,7 +327,7 @@ def test_no_color_means_no_escape_sequences(terminal: Runner, server: Server) ->
 
 
 def test_a_narrow_terminal_has_room_for_ids(terminal: Runner, server: Server) -> None:
-    server.add(1)
+    server.seed(1)
     table = terminal("users", "list", columns=80, NO_COLOR="1").out
     assert "EMPLOYERS" not in table
     assert max(len(line) for line in table.splitlines()) <= 80
@@ -421,10 +403,10 @@ def test_no_argument_takes_a_key(run: Runner) -> None:
 
 
 def test_the_secret_is_not_in_the_list_of_processes(server: Server) -> None:
-    server.fault(kind="delay", milliseconds=600000)
+    server.fault(kind="delay", milliseconds=FOREVER_MS, count=1)
     with subprocess.Popen([*COMMAND, "users", "list"], env=environment(server)) as process:
         try:
-            time.sleep(0.5)
+            wait_until(lambda: not server.faults())
             arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
             assert b"users" in arguments
             assert KEY_SECRET.encode() not in arguments
@@ -499,7 +481,7 @@ def test_what_is_exported_can_be_imported(run: Runner, server: Server, tmp_path:
     odd += [2**80, -(10**18) * 9 - 1, "\ud800", 0, False]
     lines = "".join(json.dumps({"external_metadata": value}) + "\n" for value in odd) + '{"other": 1}\n'
     assert run("users", "import", "-", "--in-flight", "1", stdin=lines).code == 0
-    server.add(250)
+    server.seed(250)
     before = run("users", "list", "--ordering", "created_at").lines()
     assert [json.dumps(user["external_metadata"]) for user in before if user["created_at"] > "2023"] == [
         json.dumps(value) for value in [*odd, {}]
@@ -514,7 +496,7 @@ def test_what_is_exported_can_be_imported(run: Runner, server: Server, tmp_path:
         [*COMMAND, "users", "export", "--format", kind],
         stdout=subprocess.PIPE,
         env=environment(server),
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     )
     assert piped.stdout == file.read_bytes()
@@ -557,17 +539,17 @@ def test_an_export_of_nobody(run: Runner, tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interrupted_export_leaves_what_was_there(server: Server, tmp_path: Path, number: int, code: int) -> None:
-    server.add(450)
-    server.fault(kind="delay", milliseconds=600000, method="GET")
+    server.seed(450)
+    server.fault(kind="delay", milliseconds=FOREVER_MS, method="GET", count=1)
     file = tmp_path / "users.jsonl"
     file.write_text("what was there")
     command = [*COMMAND, "users", "export", "--output", str(file)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment(server)) as process:
-        until(lambda: len(list(tmp_path.iterdir())) == 2)
-        # Until it waits for the server: Python may end by the signal itself where one came amid a late import.
-        time.sleep(2)
+        # It waits for the server: Python may end by the signal itself where one comes amid a late import.
+        wait_until(lambda: not server.faults())
+        assert len(list(tmp_path.iterdir())) == 2
         process.send_signal(number)
-        assert process.wait(60) == code
+        assert process.wait(PATIENCE) == code
         assert process.stderr is not None
         assert process.stderr.read() == (b"argyle: interrupted\n" if number == signal.SIGINT else b"")
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
@@ -575,7 +557,7 @@ def test_an_interrupted_export_leaves_what_was_there(server: Server, tmp_path: P
 
 
 def test_a_failed_export_leaves_nothing(run: Runner, server: Server, tmp_path: Path) -> None:
-    server.add(450)
+    server.seed(450)
     server.fault(kind="error", status=400, method="GET")
     assert run("users", "export", "--output", str(tmp_path / "users.csv")).code == 1
     assert not list(tmp_path.iterdir())
@@ -599,9 +581,10 @@ def test_an_export_to_nowhere_is_told(run: Runner, tmp_path: Path) -> None:
 
 
 def test_progress_is_shown_on_a_terminal(terminal: Runner, server: Server, tmp_path: Path) -> None:
-    server.add(450)
-    server.fault(kind="delay", milliseconds=300, method="GET")
-    out = terminal("users", "export", "--output", str(tmp_path / "users.jsonl")).out
+    server.seed(450)
+    server.fault(kind="delay", milliseconds=FOREVER_MS, **server.only_the_second())
+    file = tmp_path / "users.jsonl"
+    out = terminal("users", "export", "--output", str(file), prompt="200 users", once_shown=server.clear_faults).out
     assert re.search(r"exporting.*200 users", out)
     assert "450 users written" in out
 
@@ -676,31 +659,40 @@ def test_a_line_whose_outcome_is_unknown_is_not_created_again(
 def test_an_import_that_was_killed_goes_on(run: Runner, server: Server, tmp_path: Path) -> None:
     file, journal = tmp_path / "users.jsonl", tmp_path / "journal"
     file.write_text(metadata_lines(300))
-    server.fault(kind="delay", milliseconds=50, method="POST")
+    # Sooner or later, all that are under way wait.
+    server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST", probability=0.1, seed=1)
     command = [*COMMAND, "users", "import", str(file), "--journal", str(journal), "--in-flight", "8"]
+
+    def states() -> "dict[int, str]":
+        found = {}
+        for line in journal.read_text().splitlines() if journal.exists() else []:
+            # The last one may be half written.
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                found[entry["line"]] = entry["state"]
+        return found
+
+    def begun() -> "list[int]":
+        return [line for line, state in states().items() if state == "begun"]
+
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment(server)) as process:
-        until(lambda: journal.exists() and journal.read_text().count("created") >= 40)
+        wait_until(lambda: len(begun()) == 8 and server.count == len(states()))
         process.send_signal(signal.SIGKILL)
-        process.wait(60)
-    server.control("DELETE", "/faults")
-    states = {}
-    for line in journal.read_text().splitlines():
-        with contextlib.suppress(ValueError):
-            entry = json.loads(line)
-            states[entry["line"]] = entry["state"]
-    begun = [line for line, state in states.items() if state == "begun"]
-    assert 1 <= len(begun) <= 8
+        process.wait(PATIENCE)
+    server.clear_faults()
+    assert len(states()) > len(begun())
+    before, unknown = set(states()), begun()
     # A crash may tear the last line.
     with journal.open("a") as torn:
         torn.write('{"line":300,"chec')
 
     second = run("users", "import", str(file), "--journal", str(journal))
     assert second.code == 3
-    assert f"{len(begun)} unknown" in second.err
-    assert not {line["line"] for line in second.lines()} & {line for line, state in states.items()}
+    assert "8 unknown" in second.err
+    assert not {line["line"] for line in second.lines()} & before
     present = numbers(run)
     assert len(present) == len(set(present))
-    assert set(range(300)) - {line - 1 for line in begun} <= set(present)
+    assert set(range(300)) - {line - 1 for line in unknown} <= set(present)
 
     assert run("users", "import", str(file), "--journal", str(journal), "--retry-unknown").code == 0
     assert set(numbers(run)) == set(range(300))
@@ -709,18 +701,18 @@ def test_an_import_that_was_killed_goes_on(run: Runner, server: Server, tmp_path
 def test_an_interrupted_import_ends_at_once_and_goes_on(run: Runner, server: Server, tmp_path: Path) -> None:
     file, journal = tmp_path / "users.jsonl", tmp_path / "users.jsonl.done"
     file.write_text(metadata_lines(10))
-    server.fault(kind="delay", milliseconds=600000, method="POST")
+    server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST")
     command = [*COMMAND, "users", "import", str(file), "--in-flight", "4"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(server)) as process:
-        until(lambda: journal.exists() and journal.read_text().count("\n") == 4)
-        until(lambda: server.count == 4)
+        wait_until(lambda: journal.exists() and journal.read_text().count("\n") == 4)
+        wait_until(lambda: server.count == 4)
         process.send_signal(signal.SIGINT)
         # Long before the delay is over.
-        assert process.wait(60) == 130
+        assert process.wait(PATIENCE) == 130
         assert process.stderr is not None
         told = process.stderr.read()
     assert re.search("lines 1 to 4: .*\nargyle: 0 created, 4 unknown.*\nargyle: interrupted\n", told)
-    server.control("DELETE", "/faults")
+    server.clear_faults()
     assert len(run("users", "import", str(file)).lines()) == 6
     assert server.count == 10
 
@@ -752,10 +744,10 @@ def test_a_file_that_is_no_journal_is_left_alone(run: Runner, server: Server, tm
 def test_two_imports_cannot_use_one_journal(run: Runner, server: Server, tmp_path: Path) -> None:
     file, journal = tmp_path / "users.jsonl", tmp_path / "users.jsonl.done"
     file.write_text(metadata_lines(10))
-    server.fault(kind="delay", milliseconds=600000, method="POST")
+    server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST")
     command = [*COMMAND, "users", "import", str(file)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment(server)) as process:
-        until(lambda: journal.exists() and journal.read_text().count("\n") == 10)
+        wait_until(lambda: journal.exists() and journal.read_text().count("\n") == 10)
         second = run("users", "import", str(file))
         process.kill()
     assert second.code == 1
@@ -800,7 +792,9 @@ def test_an_import_goes_on_when_nobody_reads(server: Server, tmp_path: Path) -> 
     file = tmp_path / "users.jsonl"
     file.write_text(metadata_lines(200))
     line = f"set -o pipefail; {shlex.join(COMMAND)} users import {shlex.quote(str(file))} | true"
-    result = subprocess.run(["bash", "-c", line], capture_output=True, env=environment(server), timeout=60, check=False)
+    result = subprocess.run(
+        ["bash", "-c", line], capture_output=True, env=environment(server), timeout=PATIENCE, check=False
+    )
     assert (result.returncode, result.stderr) == (0, b"argyle: 200 created\n")
     assert server.count == 200
 
@@ -825,11 +819,11 @@ def test_failures_of_the_service_are_exit_code_1(run: Runner, server: Server) ->
 
 
 def test_a_call_is_interrupted_at_once(server: Server) -> None:
-    server.fault(kind="delay", milliseconds=600000, method="POST")
+    server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST")
     with subprocess.Popen([*COMMAND, "users", "create"], stderr=subprocess.PIPE, env=environment(server)) as process:
-        until(lambda: server.count == 1)
+        wait_until(lambda: server.count == 1)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        assert process.wait(PATIENCE) == 130
         assert process.stderr is not None
         assert process.stderr.read() == b"argyle: interrupted\n"
 
@@ -867,7 +861,12 @@ def test_completion(run: Runner, shell: str) -> None:
 def test_a_missing_library_is_one_sentence(names: "list[str]") -> None:
     program = f"import sys; sys.modules.update(dict.fromkeys({names})); from argyle.cli import main; main()"
     result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment(None), timeout=60, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment(None),
+        timeout=PATIENCE,
+        check=False,
     )
     assert result.returncode == 1
     assert result.stderr == (f"argyle: the command-line tool needs {' and '.join(names)}: pip install 'argyle[cli]'\n")
@@ -895,7 +894,7 @@ def test_the_sandbox_takes_its_options_and_ends_with_the_signal() -> None:
                 break
         assert "argyle-sandbox key id: someone\n" in lines
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_the_sandbox_of_the_environment_comes_first(tmp_path: Path) -> None:
@@ -907,7 +906,7 @@ def test_the_sandbox_of_the_environment_comes_first(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env=environment(None, ARGYLE_SANDBOX=str(program)),
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert result.stdout == "found --port 1\n"
@@ -937,7 +936,7 @@ class Closed:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=environment(self.server),
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         assert b"Traceback" not in result.stderr
@@ -976,7 +975,7 @@ def test_closed_descriptors(closed: Closed, server: Server, run: Runner, tmp_pat
 
 
 def test_closed_descriptors_are_filled(closed: Closed, server: Server, tmp_path: Path) -> None:
-    server.fault(kind="delay", milliseconds=600000, method="POST")
+    server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST")
     lines = tmp_path / "users.jsonl"
     lines.write_text(metadata_lines(5))
     with subprocess.Popen(
@@ -986,7 +985,7 @@ def test_closed_descriptors_are_filled(closed: Closed, server: Server, tmp_path:
         stderr=subprocess.DEVNULL,
         env=environment(server),
     ) as process:
-        until(lambda: server.count == 5)
+        wait_until(lambda: server.count == 5)
         found = [os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)]
         process.kill()
     assert found == ["/dev/null"] * 3
@@ -1006,7 +1005,7 @@ def test_an_import_writes_into_no_file_that_it_reads(run: Runner, tmp_path: Path
 @pytest.mark.parametrize("command", [[], ["users"], ["tokens"]])
 def test_without_a_command_the_help_is_shown(command: "list[str]") -> None:
     result = subprocess.run(
-        [*COMMAND, *command], capture_output=True, text=True, env=environment(None), timeout=60, check=False
+        [*COMMAND, *command], capture_output=True, text=True, env=environment(None), timeout=PATIENCE, check=False
     )
     # Older versions of click take it for no mistake.
     assert (result.returncode, bool(result.stdout)) in ((2, False), (0, True))

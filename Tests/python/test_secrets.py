@@ -143,7 +143,7 @@ except argyle.NotFoundError:
     pass
 """
     result = subprocess.run(
-        [sys.executable, "-c", program, sandbox.url], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program, sandbox.url], capture_output=True, text=True, timeout=120, check=False
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
