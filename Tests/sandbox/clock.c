@@ -59,7 +59,8 @@ int usleep(useconds_t length) {
   return nanosleep(&time, NULL);
 }
 
-/* The conditions of the sandbox go by CLOCK_MONOTONIC: the time is looked at now and then. */
+/* The conditions of the sandbox go by CLOCK_MONOTONIC. It returns now and then, as such functions may, for the clock to
+   be looked at. */
 int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *end) {
   int (*wait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
   struct timespec soon;
@@ -67,15 +68,13 @@ int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, co
 
   *(void **)&wait = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
   if (clock_file == NULL) return wait(condition, mutex, end);
-  do {
-    if (clock_file->now >= end->tv_sec * 1000000 + end->tv_nsec / 1000) return ETIMEDOUT;
-    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &soon);
-    soon.tv_nsec += 5000000;
-    if (soon.tv_nsec >= 1000000000) {
-      soon.tv_sec++;
-      soon.tv_nsec -= 1000000000;
-    }
-    result = wait(condition, mutex, &soon);
-  } while (result == ETIMEDOUT);
-  return result;
+  if (clock_file->now >= end->tv_sec * 1000000 + end->tv_nsec / 1000) return ETIMEDOUT;
+  syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &soon);
+  soon.tv_nsec += 5000000;
+  if (soon.tv_nsec >= 1000000000) {
+    soon.tv_sec++;
+    soon.tv_nsec -= 1000000000;
+  }
+  result = wait(condition, mutex, &soon);
+  return result == ETIMEDOUT ? 0 : result;
 }

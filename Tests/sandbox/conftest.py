@@ -10,6 +10,7 @@ import json
 import mmap
 import os
 import re
+import select
 import signal
 import socket
 import struct
@@ -62,6 +63,22 @@ def wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port that a sandbox can take, and nobody is given by chance."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", 0))
+        yield probe.getsockname()[1]
+
+
+def is_readable(connection: socket.socket, seconds: float = 0) -> bool:
+    """Whether something comes, or the end, within a time; select() takes no large descriptors."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 class Clock:
@@ -138,10 +155,12 @@ class Sandbox:
     def __init__(self, *arguments: str, clock: Optional[Clock] = None) -> None:
         # Whether it answers as described: not while it is told to misbehave.
         self.faithful = not any(argument.startswith("--fault") for argument in arguments)
+        self.clock = clock
         # Whether somebody has waited for its end.
         self.ended = False
+        # No test takes an hour: however slow the machine is, nobody's time is over unless the test says so.
         self.process = subprocess.Popen(
-            [executable(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [executable(), "--timeout", "3600", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL, **(clock.options if clock else {}))
         watchdog = threading.Timer(PATIENCE, self.process.kill)
         watchdog.start()
@@ -237,10 +256,18 @@ class Sandbox:
         assert errors == b""
         return self.process.returncode
 
+    def has_ended(self) -> bool:
+        """Whether the process has; on its clock, the time passes meanwhile."""
+        if self.clock is not None:
+            self.clock.advance(0.05)
+        return self.process.poll() is not None
+
     def stop(self) -> None:
         before = self.process.poll()
         self.connection.close()
         self.signal(signal.SIGTERM)
+        if self.clock is not None:
+            wait_until(self.has_ended)
         assert self.wait() == 0
         assert before is None, "the sandbox ended by itself"
 
@@ -259,8 +286,11 @@ Starter = Callable[..., Sandbox]
 
 
 @pytest.fixture
-def start() -> Iterator[Starter]:
+def start(request: pytest.FixtureRequest) -> Iterator[Starter]:
     """Starts sandboxes on free ports, and stops at the end those that the test has not."""
+    if "clock" in request.fixturenames:
+        # It has to outlast them.
+        request.getfixturevalue("clock")
     # Each is stopped, whatever becomes of the others.
     with contextlib.ExitStack() as started:
 

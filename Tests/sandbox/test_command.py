@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import (
-    KEY_ID, KEY_SECRET, PATIENCE, Sandbox, Starter, basic, executable, run, wait_until)
+    KEY_ID, KEY_SECRET, PATIENCE, Sandbox, Starter, basic, executable, reserved_port, run, wait_until)
 
 
 def test_help_names_every_option() -> None:
@@ -88,10 +88,8 @@ def test_secret_of_ones_own_is_not_printed(start: Starter) -> None:
 
 
 def test_port_is_the_one_asked_for(start: Starter) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    assert start("--port", str(port)).port == port
+    with reserved_port() as port:
+        assert start("--port", str(port)).port == port
 
 
 def test_listens_on_loopback_only(fresh: Sandbox) -> None:

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 import pytest
-from conftest import PATIENCE, Answer, Sandbox, Starter, basic, run
+from conftest import PATIENCE, Answer, Clock, Sandbox, Starter, basic, run, wait_until
 from test_users import UNKNOWN, UUID
 
 
@@ -311,16 +311,24 @@ def test_clients_that_go_away_during_a_delay(faulty: Sandbox) -> None:
     assert faulty.send("GET", "/v1/users").status == 200
 
 
-def test_delays_end_in_their_order(faulty: Sandbox) -> None:
-    add(faulty, kind="delay", milliseconds=2000, path="/v1/users")
-    add(faulty, kind="delay", milliseconds=50, path="/v1/users/{id}")
-    slow, fast = request(faulty, "GET", "/v1/users"), request(faulty, "GET", "/v1/users/x")
-    assert receive(fast).status == 404
+def test_delays_end_in_their_order(start: Starter, clock: Clock) -> None:
+    sandbox = start(clock=clock)
+    user = sandbox.create()
+    add(sandbox, kind="delay", milliseconds=600_000, path="/v1/users")
+    add(sandbox, kind="delay", milliseconds=60_000, path="/v1/users/{id}")
+    # Each delay begins when what was asked for is done.
+    slow = request(sandbox, "POST", "/v1/users")
+    wait_until(lambda: count(sandbox) == 2)
+    fast = request(sandbox, "DELETE", f"/v1/users/{user}")
+    wait_until(lambda: count(sandbox) == 1)
+    clock.advance(60)
+    assert receive(fast).status == 204
     slow.setblocking(False)
     with pytest.raises(BlockingIOError):
         slow.recv(1)
-    slow.setblocking(True)
-    assert receive(slow).status == 200
+    slow.settimeout(PATIENCE)
+    clock.advance(600)
+    assert receive(slow).status == 201
 
 
 def test_delays_add_up_and_other_faults_come_after_them(faulty: Sandbox) -> None:

@@ -8,13 +8,15 @@ import os
 import resource
 import signal
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Optional
 
 import pytest
-from conftest import PATIENCE, Sandbox, Starter, basic, executable, run
+from conftest import PATIENCE, Clock, Sandbox, Starter, basic, executable, is_readable, run, wait_until
 
 HEAD = f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n" \
     "Content-Type: application/json\r\n"
@@ -34,39 +36,57 @@ def connect(sandbox: Sandbox) -> socket.socket:
     return socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE)
 
 
-def rest(connection: socket.socket) -> bytes:
-    """All that still comes, to the end of the connection."""
+def rest(connection: socket.socket, clock: Optional[Clock] = None) -> bytes:
+    """All that still comes, to the end of the connection; meanwhile the time passes on a clock."""
     received = b""
-    try:
-        while part := connection.recv(65536):
-            received += part
-    except ConnectionResetError:
-        pass
-    return received
-
-
-def drip(connection: socket.socket, data: bytes) -> None:
-    """Sends a byte now and then until the server has had enough, which is before the data's end."""
-    connection.settimeout(0.05)
-    for index in range(len(data)):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if clock is not None and not is_readable(connection, 0.005):
+            clock.advance(0.05)
+            continue
         try:
-            connection.sendall(data[index:index + 1])
-            if connection.recv(1000) == b"":
-                return
-        except TimeoutError:
-            pass
-        except ConnectionError:
-            return
+            part = connection.recv(65536)
+        except ConnectionResetError:
+            return received
+        if not part:
+            return received
+        received += part
     pytest.fail("the server takes all the time in the world")
 
 
-# Slow clients
+def drip(connection: socket.socket, clock: Optional[Clock] = None) -> None:
+    """Sends a byte now and then until the server has had enough; meanwhile the time passes on a clock."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            connection.sendall(b"x")
+            if is_readable(connection, 0.02) and connection.recv(1000) == b"":
+                return
+        except ConnectionError:
+            return
+        if clock is not None:
+            clock.advance(0.05)
+    pytest.fail("the server takes all the time in the world")
 
 
-def test_client_that_sends_nothing(start: Starter) -> None:
-    sandbox = start("--timeout", "1")
+def insist(sandbox: Sandbox, clock: Clock) -> None:
+    """Asks until there is an answer; as the time passes, the server may cut this client too."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with connect(sandbox) as connection:
+            connection.sendall(GET.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+            if rest(connection, clock).startswith(b"HTTP/1.1 200 "):
+                return
+    pytest.fail("there is no answer")
+
+
+# Slow clients. The clock stands still for those who are not slow, whatever the machine does.
+
+
+def test_client_that_sends_nothing(start: Starter, clock: Clock) -> None:
+    sandbox = start("--timeout", "1", clock=clock)
     with connect(sandbox) as connection:
-        assert rest(connection) == b""
+        assert rest(connection, clock) == b""
     assert sandbox.send("GET", "/v1/users").status == 200
 
 
@@ -76,11 +96,11 @@ def test_client_that_sends_nothing(start: Starter) -> None:
     (HEAD + "Transfer-Encoding: chunked\r\n\r\n5\r\nab").encode(),
     (HEAD + "Content-Length: 60000000\r\n\r\n").encode()],
     ids=["method", "line", "header", "headers", "no body", "body", "chunk", "large body"])
-def test_client_that_stops(start: Starter, sent: bytes) -> None:
-    sandbox = start("--timeout", "1")
+def test_client_that_stops(start: Starter, sent: bytes, clock: Clock) -> None:
+    sandbox = start("--timeout", "1", clock=clock)
     with connect(sandbox) as connection:
         connection.sendall(sent)
-        assert not rest(connection).startswith(b"HTTP/1.1 2")
+        assert not rest(connection, clock).startswith(b"HTTP/1.1 2")
     assert sandbox.send("GET", "/v1/users").json["count"] == 0
 
 
@@ -88,45 +108,55 @@ def test_client_that_stops(start: Starter, sent: bytes) -> None:
     b"", b"GET /v1/users HTTP/1.1\r\nX: ", (HEAD + "Content-Length: 1000000\r\n\r\n").encode(),
     (HEAD + "Transfer-Encoding: chunked\r\n\r\nfffff\r\n").encode(), GET],
     ids=["line", "header", "body", "chunk", "second request"])
-def test_drip(start: Starter, prefix: bytes) -> None:
-    sandbox = start("--timeout", "1")
+def test_drip(start: Starter, prefix: bytes, clock: Clock) -> None:
+    sandbox = start("--timeout", "1", clock=clock)
     with connect(sandbox) as connection:
         connection.sendall(prefix)
-        drip(connection, b"x" * 2000)
+        drip(connection, clock)
     assert sandbox.send("GET", "/v1/users").json["count"] == 0
 
 
-def test_drips_hold_up_nobody_else(start: Starter) -> None:
-    sandbox = start("--timeout", "2")
-    dripping = [threading.Thread(target=drip, args=(connect(sandbox), b"x" * 4000)) for _ in range(20)]
+def test_drips_hold_up_nobody_else(start: Starter, clock: Clock) -> None:
+    sandbox = start("--timeout", "1", clock=clock)
+    dripping = [threading.Thread(target=drip, args=(connect(sandbox),)) for _ in range(20)]
     for thread in dripping:
         thread.start()
     while any(thread.is_alive() for thread in dripping):
         assert sandbox.send("GET", "/v1/users", connection=sandbox.connect()).status == 200
+        clock.advance(0.05)
     for thread in dripping:
         thread.join()
 
 
-def test_client_that_does_not_take_its_answer(start: Starter) -> None:
-    sandbox = start("--timeout", "1")
+def test_client_that_does_not_take_its_answer(start: Starter, clock: Clock) -> None:
+    sandbox = start("--timeout", "1", clock=clock)
     for _ in range(16):
         sandbox.create(b'"' + b"x" * 1_000_000 + b'"')
-    # The connection of those requests ends by the same time-out: it must not be taken for the slow one.
+
+    def descriptors() -> int:
+        return len(os.listdir(f"/proc/{sandbox.process.pid}/fd"))
+
+    # The connection of those requests must not be taken for the slow one.
+    before = descriptors()
     sandbox.connection.close()
+    wait_until(lambda: descriptors() < before)
+    before = descriptors()
     with connect(sandbox) as connection:
         connection.sendall(GET.replace(b"/v1/users", b"/v1/users?limit=200"))
-        # Its socket is gone from the server before the client begins to read.
-        folder = f"/proc/{sandbox.process.pid}/fd"
-        deadline = time.monotonic() + PATIENCE
-        before = len(os.listdir(folder))
-        while len(os.listdir(folder)) >= before and time.monotonic() < deadline:
-            time.sleep(0.01)
+        # The answer has begun; its socket is gone from the server before the client begins to read.
+        assert is_readable(connection, PATIENCE)
+
+        def is_gone() -> bool:
+            clock.advance(0.05)
+            return descriptors() <= before
+
+        wait_until(is_gone)
         assert len(rest(connection)) < 16_000_000
     assert sandbox.send("GET", "/v1/users?limit=1", connection=sandbox.connect()).status == 200
 
 
-def test_idle_connection_is_closed_and_an_active_one_is_not(start: Starter) -> None:
-    sandbox = start("--timeout", "1")
+def test_idle_connection_is_closed_and_an_active_one_is_not(start: Starter, clock: Clock) -> None:
+    sandbox = start("--timeout", "1", clock=clock)
     idle, active = connect(sandbox), sandbox.connect()
     idle.sendall(GET)
     assert sandbox.send("GET", "/v1/users", connection=active).status == 200
@@ -140,37 +170,51 @@ def test_idle_connection_is_closed_and_an_active_one_is_not(start: Starter) -> N
     thread = threading.Thread(target=wait)
     thread.start()
     while not ended.is_set():
+        # It asks again within its time, until that of the other is over.
+        clock.advance(0.7)
         assert sandbox.send("GET", "/v1/users", connection=active).status == 200
         assert active.sock.getsockname() == own
     thread.join()
     idle.close()
 
 
-def test_delay_is_not_the_client_s_time(start: Starter) -> None:
-    sandbox = start("--timeout", "1", "--fault", '{"kind":"delay","milliseconds":2500}')
+def test_delay_is_not_the_client_s_time(start: Starter, clock: Clock) -> None:
+    sandbox = start("--timeout", "1", "--fault", '{"kind":"delay","milliseconds":600000,"method":"POST"}',
+                    clock=clock)
     connection = sandbox.connect()
-    for _ in range(2):
-        assert sandbox.send("POST", "/v1/users", connection=connection).status == 201
+    own = None
+    for number in (1, 2):
+        connection.request("POST", "/v1/users", headers={"Authorization": basic()})
+        own = own or connection.sock.getsockname()
+        # The delay begins when the user is there.
+        wait_until(lambda: users(sandbox) == number)
+        clock.advance(600)
+        answer = connection.getresponse()
+        assert (answer.status, connection.sock.getsockname()) == (201, own)
+        answer.read()
 
 
-def test_work_is_not_the_client_s_time(start: Starter) -> None:
-    sandbox = start("--timeout", "1")
-    sandbox.faithful = False
-    began = time.monotonic()
-    assert sandbox.send("POST", "/_sandbox/users", b'{"count":10000,"seed":1}').status == 201
-    enough = int(10_000 * 1.5 / (time.monotonic() - began))
-    idle, begun = sandbox.connect(), connect(sandbox)
+def test_work_is_not_the_client_s_time(start: Starter, tmp_path: Path, clock: Clock) -> None:
+    path = tmp_path / "state.sqlite"
+    sandbox = start("--timeout", "1", "--database", str(path), clock=clock)
+    idle, begun, other = sandbox.connect(), connect(sandbox), sandbox.connect()
     assert sandbox.send("GET", "/v1/users", connection=idle).status == 200
     begun.sendall((HEAD + "Content-Length: 2\r\n\r\n{").encode())
-    # This takes longer than the time-out, and nobody else is served meanwhile.
-    assert sandbox.send(
-        "POST", "/_sandbox/users", b'{"count":%d}' % enough, connection=sandbox.connect()).status == 201
+    # What takes longer than the time-out, and nobody else is served meanwhile: it waits for the database.
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    other.request("POST", "/v1/users", headers={"Authorization": basic()})
+    wait_until(lambda: clock.naps > 0)
+    clock.advance(3)
+    holder.close()
+    assert other.getresponse().status == 201
     own = idle.sock.getsockname()
     assert sandbox.send("GET", "/v1/users", connection=idle).status == 200
     assert idle.sock.getsockname() == own
     begun.sendall(b"}")
     assert begun.recv(1000).startswith(b"HTTP/1.1 201 ")
     begun.close()
+    other.close()
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "+1", "3601", "1.5", "", "x", "99999999999999999999"])
@@ -182,7 +226,7 @@ def test_wrong_timeouts(value: str) -> None:
         "try 'argyle-sandbox --help'\n")
 
 
-# Too many clients
+# Too many clients. Whoever has to wait for the end of somebody's time waits for ever.
 
 
 def test_many_silent_connections(start: Starter) -> None:
@@ -202,20 +246,17 @@ def test_many_silent_connections(start: Starter) -> None:
 
 
 def assert_few_descriptors(sandbox: Sandbox) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while len(os.listdir(f"/proc/{sandbox.process.pid}/fd")) > 50:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: len(os.listdir(f"/proc/{sandbox.process.pid}/fd")) <= 50)
 
 
-def test_many_connections_in_the_middle_of_a_request(start: Starter) -> None:
+def test_many_connections_in_the_middle_of_a_request(start: Starter, clock: Clock) -> None:
     """None of them is idle, so that newcomers wait until their time is over."""
-    sandbox = start("--timeout", "2")
+    sandbox = start("--timeout", "1", clock=clock)
     begun = []
     for _ in range(1000):
         begun.append(connect(sandbox))
         begun[-1].sendall((HEAD + "Content-Length: 10\r\n\r\n{").encode())
-    assert sandbox.send("GET", "/v1/users", connection=sandbox.connect()).status == 200
+    insist(sandbox, clock)
     for connection in begun:
         connection.close()
     assert_few_descriptors(sandbox)
@@ -227,7 +268,7 @@ def delayed_clients(sandbox: Sandbox, count: int) -> list[socket.socket]:
     assert sandbox.send("PUT", "/_sandbox/faults", rule, connection=sandbox.connect()).status == 200
     clients = []
     for _ in range(count):
-        client = socket.create_connection(("127.0.0.1", sandbox.port), timeout=10)
+        client = connect(sandbox)
         client.sendall((HEAD + "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n").encode())
         # One after another, so that none is idle when the next one comes.
         assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -240,7 +281,7 @@ def delayed_clients(sandbox: Sandbox, count: int) -> list[socket.socket]:
 
 def users(sandbox: Sandbox) -> int:
     """Asks a sandbox that has to answer at once, on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=10)
+    connection = sandbox.connect()
     number: int = sandbox.send("GET", "/_sandbox", connection=connection).json["users"]
     connection.close()
     return number
@@ -305,13 +346,14 @@ def test_delays_end_with_their_fault(start: Starter, path: str) -> None:
         assert answer_to(connection).startswith(b"HTTP/1.1 201 ")
 
 
-def test_sandbox_that_may_open_few_files(start: Starter) -> None:
-    sandbox = start("--timeout", "1")
+def test_sandbox_that_may_open_few_files(start: Starter, clock: Clock) -> None:
+    sandbox = start("--timeout", "1", clock=clock)
     resource.prlimit(sandbox.process.pid, resource.RLIMIT_NOFILE, (40, 40))
     silent = [connect(sandbox) for _ in range(100)]
-    assert sandbox.send("POST", "/v1/users", connection=sandbox.connect()).status == 201
+    insist(sandbox, clock)
     for connection in silent:
         connection.close()
+    assert sandbox.send("POST", "/v1/users", connection=sandbox.connect()).status == 201
     assert sandbox.send("GET", "/v1/users", connection=sandbox.connect()).json["count"] == 1
 
 
@@ -333,9 +375,7 @@ def test_sandbox_that_may_open_few_files_from_the_start(start: Starter) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     silent = [connect(sandbox) for _ in range(400)]
     for path in ("/v1/users", "/_sandbox"):
-        newcomer = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=10)
-        assert sandbox.send("GET", path, connection=newcomer).status == 200
-        newcomer.close()
+        assert sandbox.send("GET", path, connection=sandbox.connect()).status == 200
     assert 150 < len(os.listdir(f"/proc/{sandbox.process.pid}/fd")) < 256
     for connection in silent:
         connection.close()
@@ -352,7 +392,7 @@ def test_sandbox_that_may_open_hardly_any_files(
     sandbox = start()
     silent = [connect(sandbox) for _ in range(30)]
     for path in ("/v1/users", "/_sandbox"):
-        newcomer = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=10)
+        newcomer = sandbox.connect()
         assert sandbox.send("GET", path, connection=newcomer).status == 200
         newcomer.close()
     for connection in silent:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PATIENCE, Clock, Sandbox, Starter, basic, run, wait_until
+from conftest import PATIENCE, Clock, Sandbox, Starter, basic, reserved_port, run, wait_until
 
 SCHEMA_VERSION = 2
 # As the sandbox of version 1 of the schema left its files.
@@ -248,11 +248,11 @@ def test_idle_connections_do_not_hold_it_up(start: Starter) -> None:
 
 
 def test_port_is_free_again_at_once(start: Starter) -> None:
-    sandbox = start()
-    sandbox.create()
-    port = sandbox.port
-    sandbox.stop()
-    assert start("--port", str(port)).port == port
+    with reserved_port() as port:
+        sandbox = start("--port", str(port))
+        sandbox.create()
+        sandbox.stop()
+        assert start("--port", str(port)).port == port
 
 
 def test_database_of_the_first_version(start: Starter, tmp_path: Path) -> None:

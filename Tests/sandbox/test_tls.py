@@ -11,10 +11,10 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
-from conftest import PATIENCE, Sandbox, basic, run
+from conftest import PATIENCE, Clock, Sandbox, basic, is_readable, run
 
 
 def openssl(*arguments: object) -> None:
@@ -35,10 +35,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 class SecureSandbox(Sandbox):
-    def __init__(self, files: tuple[Path, Path], *arguments: str) -> None:
+    def __init__(self, files: tuple[Path, Path], *arguments: str, clock: Optional[Clock] = None) -> None:
         self.context = ssl.create_default_context(cafile=str(files[0]))
         super().__init__("--port", "0", "--certificate", str(files[0]),
-                         "--certificate-key", str(files[1]), *arguments)
+                         "--certificate-key", str(files[1]), *arguments, clock=clock)
 
     def connect(self) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(
@@ -163,12 +163,14 @@ def test_delay(secure: SecureSandbox) -> None:
     assert secure.wait() == 0
 
 
-def test_slow_handshake(files: tuple[Path, Path]) -> None:
-    sandbox = SecureSandbox(files, "--timeout", "1")
+def test_slow_handshake(files: tuple[Path, Path], clock: Clock) -> None:
+    sandbox = SecureSandbox(files, "--timeout", "1", clock=clock)
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as silent, \
             socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as begun:
         begun.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
         for connection in (silent, begun):
+            while not is_readable(connection, 0.005):
+                clock.advance(0.05)
             try:
                 assert not connection.recv(1000).startswith(b"HTTP/")
             except ConnectionResetError:
