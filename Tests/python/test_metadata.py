@@ -51,7 +51,11 @@ def same(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize("parser", ["orjson", "json"])
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(value=JSON)
 def test_round_trip(sandbox_url: str, monkeypatch: pytest.MonkeyPatch, parser: str, value: Any) -> None:
     """Any JSON comes back as it was given, with either parser."""
@@ -66,7 +70,7 @@ def test_round_trip(sandbox_url: str, monkeypatch: pytest.MonkeyPatch, parser: s
         client.users.delete(created.id)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(value=JSON | st.integers())
 def test_parsers_agree(value: Any) -> None:
     """Both parsers read what is written."""

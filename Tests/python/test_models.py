@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 import argyle
 
@@ -67,6 +67,7 @@ def test_times(text: Any, expected: "datetime | None") -> None:
     assert moment is None or moment.utcoffset() == timedelta(0)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text())
 def test_any_text_for_a_time(text: str) -> None:
     """No text makes it fail."""
