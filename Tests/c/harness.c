@@ -11,9 +11,9 @@ __attribute__((constructor)) static void choose_test(void) {
 /* ---------------------------------------------------------------- Clients */
 
 json_t *options_for(const char *base_url) {
-  /* Failures are to be seen as they are: test_retries.c is about the others. */
-  json_t *options = json_pack("{s:s, s:s, s:s, s:i}", "key_id", KEY_ID, "key_secret", KEY_SECRET, "base_url", base_url,
-                              "max_retries", 0);
+  /* Failures are to be seen as they are: test_retries.c is about the others. A machine may be slow. */
+  json_t *options = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i}", "key_id", KEY_ID, "key_secret", KEY_SECRET, "base_url",
+                              base_url, "max_retries", 0, "timeout_ms", 600000, "connect_timeout_ms", 600000);
   assert_non_null(options);
   return options;
 }

@@ -36,13 +36,13 @@
 
 /* ---------------------------------------------------------------- Clients */
 
-/* The options of a client for this base URL; a new reference. */
+/* The options of a client for this base URL, without retries and with timeouts of ten minutes; a new reference. */
 json_t *options_for(const char *base_url);
 
 /* A client with these options, which are released. */
 argyle_client *client_with_options(json_t *options);
 
-/* A client for this base URL with default options. */
+/* A client for this base URL with these options. */
 argyle_client *client_for(const char *base_url);
 
 /* A client for this base URL with one integer option. */

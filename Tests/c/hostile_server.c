@@ -1,7 +1,10 @@
 #include "hostile_server.h"
 
+#include "clock.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
@@ -9,13 +12,17 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_ANSWERS 256
 #define MAX_REQUESTS 4096
 #define MAX_CONNECTIONS 256
 #define DRIP_MS 10
+/* Who waits so long waits for what does not happen. */
+#define PATIENCE_S 300
 
 typedef struct {
   hostile_server *server;
@@ -33,7 +40,7 @@ struct hostile_server {
   pthread_t acceptor; /* where it is open */
 
   pthread_mutex_t lock; /* guards all below */
-  pthread_cond_t changed; /* a connection was closed, or a stray was sent */
+  pthread_cond_t changed; /* one of the counts below, or stopping */
   hostile_answer answers[MAX_ANSWERS];
   int answer_count;
   int next_answer; /* answer_count once all were given */
@@ -43,6 +50,10 @@ struct hostile_server {
   int connection_count;
   int closed_count;
   int stray_count;
+  int released_count; /* how many held answers may go */
+  int going_count;    /* how many of them go or are gone */
+  int gone_count;     /* how many of those the client's system has */
+  bool is_stopping;
 };
 
 /* ---------------------------------------------------------------- Bytes */
@@ -75,7 +86,7 @@ static bool take_answer(hostile_server *server, bool only_at_once, hostile_answe
   if (last >= 0) {
     *answer = server->answers[server->next_answer <= last ? server->next_answer : last];
   }
-  bool taken = answer->at_once || answer->any_bytes || !only_at_once;
+  bool taken = answer->at_once || answer->unread || answer->any_bytes || !only_at_once;
   if (taken && server->next_answer <= last) {
     server->next_answer++;
   }
@@ -113,9 +124,23 @@ static void drip_until_gone(connection *connection) {
   }
 }
 
+static void count_one(hostile_server *server, int *count) {
+  pthread_mutex_lock(&server->lock);
+  ++*count;
+  pthread_cond_broadcast(&server->changed);
+  pthread_mutex_unlock(&server->lock);
+}
+
+/* Waits until the client's system has all that was sent. */
+static void wait_for_arrival(const connection *connection) {
+  int unacknowledged;
+  while (ioctl(connection->socket, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0) {
+    poll(NULL, 0, 1);
+  }
+}
+
 /* Sends what nobody asked for; whoever waits for it finds it with the client's system then. */
 static bool send_stray(connection *connection, const hostile_answer *answer) {
-  hostile_server *server = connection->server;
   if (answer->stray_delay_ms > 0) {
     poll(NULL, 0, answer->stray_delay_ms);
   }
@@ -124,24 +149,46 @@ static bool send_stray(connection *connection, const hostile_answer *answer) {
   if (answer->then == HOSTILE_CLOSE) {
     shutdown(connection->socket, SHUT_WR);
   }
-  pthread_mutex_lock(&server->lock);
-  server->stray_count++;
-  pthread_cond_broadcast(&server->changed);
-  pthread_mutex_unlock(&server->lock);
+  wait_for_arrival(connection);
+  count_one(connection->server, &connection->server->stray_count);
   return sent;
+}
+
+/* Waits until the answer, which is held, is released; false where the server stops before. */
+static bool wait_for_release(hostile_server *server) {
+  pthread_mutex_lock(&server->lock);
+  while (server->going_count == server->released_count && !server->is_stopping) {
+    pthread_cond_wait(&server->changed, &server->lock);
+  }
+  bool is_released = server->going_count < server->released_count;
+  server->going_count += is_released;
+  pthread_mutex_unlock(&server->lock);
+  return is_released;
 }
 
 /* Whether the connection goes on. */
 static bool carry_out(connection *connection, const hostile_answer *answer) {
+  hostile_server *server = connection->server;
+  if (answer->unread) {
+    poll(&(struct pollfd){.fd = connection->socket, .events = POLLIN}, 1, -1);
+  }
+  if (answer->held && !wait_for_release(server)) {
+    return false;
+  }
   if (answer->delay_ms > 0) {
     poll(NULL, 0, answer->delay_ms);
   }
   bool sent = answer->pause_ms > 0
                 ? send_one_by_one(connection, answer->bytes, answer->length, answer->pause_ms)
                 : send_all(connection, answer->bytes, answer->length);
+  if (answer->held) {
+    wait_for_arrival(connection);
+    count_one(server, &server->gone_count);
+  }
   if (!sent || (answer->stray != NULL && !send_stray(connection, answer))) {
     return false;
   }
+  move_clock(answer->passes_ms);
   switch (answer->then) {
   case HOSTILE_KEEP:
     return true;
@@ -271,6 +318,7 @@ static void record(hostile_server *server, hostile_request *request) {
   pthread_mutex_lock(&server->lock);
   if (server->request_count < MAX_REQUESTS) {
     server->requests[server->request_count++] = request;
+    pthread_cond_broadcast(&server->changed);
   } else {
     free_request(request);
   }
@@ -393,6 +441,8 @@ void hostile_server_stop(hostile_server *server) {
   close(server->listener);
 
   pthread_mutex_lock(&server->lock);
+  server->is_stopping = true;
+  pthread_cond_broadcast(&server->changed);
   for (int i = 0; i < server->connection_count; i++) {
     if (server->connections[i].socket >= 0) {
       shutdown(server->connections[i].socket, SHUT_RDWR);
@@ -512,20 +562,38 @@ bool hostile_request_has_query(const hostile_request *request, const char *part)
   return false;
 }
 
-void hostile_server_wait_for_closed(hostile_server *server, int connections) {
+/* Waits until one of the server's counts is so much; false where that does not come to pass. */
+static bool wait_for(hostile_server *server, const int *count, int least) {
+  struct timespec end;
+  clock_gettime(CLOCK_REALTIME, &end);
+  end.tv_sec += PATIENCE_S;
+  int result = 0;
   pthread_mutex_lock(&server->lock);
-  while (server->closed_count < connections) {
-    pthread_cond_wait(&server->changed, &server->lock);
+  while (*count < least && result == 0) {
+    result = pthread_cond_timedwait(&server->changed, &server->lock, &end);
   }
   pthread_mutex_unlock(&server->lock);
+  return result == 0;
+}
+
+void hostile_server_wait_for_closed(hostile_server *server, int connections) {
+  assert_true(wait_for(server, &server->closed_count, connections));
 }
 
 void hostile_server_wait_for_strays(hostile_server *server, int strays) {
+  assert_true(wait_for(server, &server->stray_count, strays));
+}
+
+bool hostile_server_wait_for_requests(hostile_server *server, int requests) {
+  return wait_for(server, &server->request_count, requests);
+}
+
+void hostile_server_release(hostile_server *server) {
   pthread_mutex_lock(&server->lock);
-  while (server->stray_count < strays) {
-    pthread_cond_wait(&server->changed, &server->lock);
-  }
+  int released = ++server->released_count;
+  pthread_cond_broadcast(&server->changed);
   pthread_mutex_unlock(&server->lock);
+  wait_for(server, &server->gone_count, released);
 }
 
 void closed_port_url(char *url, size_t size) {
@@ -550,5 +618,6 @@ int hostile_teardown(void **state) {
   argyle_client_free(fixture->client);
   hostile_server_stop(fixture->server);
   free(fixture);
+  start_clock();
   return 0;
 }

@@ -25,10 +25,13 @@ typedef struct {
   hostile_then then;
   bool at_once;      /* act as soon as a client connects, without reading a request */
   bool any_bytes;    /* what a new connection brings first is the request, whatever it is: all of it is its body */
+  bool unread;       /* act once a client has sent something, without reading it */
+  bool held;         /* act once the test releases the answer */
   int delay_ms;      /* wait so long before the bytes */
   int pause_ms;      /* and so long after each of them, so that they arrive one by one */
   const char *stray; /* copied; sent after the bytes, though nobody asked for it; NULL: nothing */
   int stray_delay_ms; /* wait so long before that */
+  int passes_ms;     /* move the stopped clock on by so much after them: see clock.h */
 } hostile_answer;
 
 /* A request as it was received. */
@@ -84,6 +87,12 @@ void hostile_server_wait_for_closed(hostile_server *server, int connections);
 /* Waits until the server has sent that many strays. */
 void hostile_server_wait_for_strays(hostile_server *server, int strays);
 
+/* Waits until the server has read that many requests; false where that does not come to pass in minutes. */
+bool hostile_server_wait_for_requests(hostile_server *server, int requests);
+
+/* Lets an answer go that is held, or the next one that would be, and waits until the client's system has its bytes. */
+void hostile_server_release(hostile_server *server);
+
 /* "http://127.0.0.1:PORT" with a port that nobody listens on. */
 void closed_port_url(char *url, size_t size);
 
@@ -91,7 +100,7 @@ void closed_port_url(char *url, size_t size);
 
 typedef struct {
   hostile_server *server;
-  argyle_client *client; /* a client for it with default options */
+  argyle_client *client; /* a client for it, of client_for() */
 } hostile_fixture;
 
 int hostile_setup(void **state);

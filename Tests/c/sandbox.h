@@ -9,7 +9,7 @@
 typedef struct {
   argyle_sandbox *server;
   const char *url;
-  argyle_client *client; /* a client for it with default options */
+  argyle_client *client; /* a client for it, of client_for() */
 } sandbox;
 
 /* Starts an empty sandbox on a free port; says why and gives NULL where that fails. */
