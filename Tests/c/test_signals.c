@@ -1,50 +1,20 @@
 /* A signal that the host handles during a blocking call does not end the call. */
-#include "hostile_server.h"
+#include "signals.h"
 
 #include <signal.h>
-#include <sys/time.h>
 
 #define USER "{\"id\": \"u1\"}"
-#define EVERY_MS 5
-#define ANSWER_AFTER_MS 200
-
-static volatile sig_atomic_t handled;
-
-static void count_signal(int number) {
-  (void)number;
-  handled++;
-}
-
-/* Sends SIGALRM again and again to a handler that makes system calls fail with EINTR. */
-static void start_signals(void) {
-  handled = 0;
-  struct sigaction action = {.sa_handler = count_signal, .sa_flags = 0};
-  sigemptyset(&action.sa_mask);
-  assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
-  struct itimerval timer = {
-    .it_interval = {.tv_usec = EVERY_MS * 1000},
-    .it_value = {.tv_usec = EVERY_MS * 1000},
-  };
-  assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
-}
-
-/* The handler stays, for a signal that is still on its way. */
-static void stop_signals(void) {
-  struct itimerval never = {{0, 0}, {0, 0}};
-  assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
-}
 
 static void a_call_goes_on(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer(fixture->server, (hostile_answer){
-    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"id\": \"u1\"}", .delay_ms = ANSWER_AFTER_MS});
-  start_signals();
+    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"id\": \"u1\"}", .held = true});
+  start_signals_before_answer(fixture->server, 1);
   json_t *user = argyle_user_get(fixture->client, "u1", &error);
-  stop_signals();
+  stop_signals_after_answer();
   assert_null(error);
   assert_json(user, USER);
-  assert_true(handled > 0);
   assert_int_equal(hostile_server_requests(fixture->server), 1);
   json_decref(user);
 }
@@ -54,13 +24,12 @@ static void a_create_goes_on(void **state) {
   argyle_error *error = RUBBISH;
   hostile_server_answer(fixture->server, (hostile_answer){
     .bytes = "HTTP/1.1 201 Created\r\nContent-Length: 26\r\n\r\n{\"id\": \"u1\", \"token\": \"t\"}",
-    .delay_ms = ANSWER_AFTER_MS});
-  start_signals();
+    .held = true});
+  start_signals_before_answer(fixture->server, 1);
   json_t *created = argyle_user_create(fixture->client, NULL, &error);
-  stop_signals();
+  stop_signals_after_answer();
   assert_null(error);
   assert_non_null(created);
-  assert_true(handled > 0);
   assert_int_equal(hostile_server_requests(fixture->server), 1);
   json_decref(created);
 }
@@ -68,14 +37,14 @@ static void a_create_goes_on(void **state) {
 static void a_time_out_still_comes(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
-  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", ANSWER_AFTER_MS);
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 200);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
   start_signals();
   json_t *user = argyle_user_get(client, "u1", &error);
   stop_signals();
   assert_null(user);
   assert_failed(error, ARGYLE_ERROR_TIMEOUT, NULL);
-  assert_true(handled > 0);
+  assert_true(handled_signals() > 0);
   argyle_client_free(client);
 }
 
