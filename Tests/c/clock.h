@@ -19,14 +19,19 @@ void stop_clock(void);
 /* Moves a stopped clock on; one that goes is left alone. */
 void move_clock(int64_t milliseconds);
 
-/* Lets the clock go with the system's again. Nothing that has seen it stopped may be in use still. */
+/* Lets a stopped clock go on from where it stands. */
 void start_clock(void);
 
-/* A client like another for which no wait between two attempts takes time: the stopped clock is moved over it. */
+/* A log function that moves the clock over each wait between two attempts that it is told of. */
+void move_clock_over_wait(int level, const char *message, const json_t *fields, void *context);
+
+/* A client like another with that function: none of its waits takes time. The first is released. */
 argyle_client *without_waits(argyle_client *client);
 
-/* A fixture for tests that stop the clock and have no other. */
+/* Lets the clock go with the system's. It may go back: nothing of the libraries that has seen it may be left. */
 int clock_teardown(void **state);
+
+/* A test that has no other fixture; a hostile_fixture does the same. */
 #define clock_test(test) cmocka_unit_test_teardown(test, clock_teardown)
 
 #endif /* CLOCK_H */

@@ -33,6 +33,13 @@ void drive_until_over(argyle_queue *queue, int count) {
   }
 }
 
+void drive_until_requested(argyle_queue *queue, hostile_server *server, int count) {
+  do {
+    drive(queue);
+    poll(NULL, 0, 1);
+  } while (hostile_server_requests(server) < count);
+}
+
 argyle_call *next_call(argyle_queue *queue, void **tag) {
   argyle_error *error = RUBBISH;
   argyle_call *call = argyle_queue_next(queue, tag, &error);

@@ -2,7 +2,7 @@
 #ifndef QUEUE_H
 #define QUEUE_H
 
-#include "harness.h"
+#include "hostile_server.h"
 
 argyle_queue *new_queue(json_int_t max_in_flight);
 
@@ -14,6 +14,9 @@ int drive(argyle_queue *queue);
 
 /* Drives the queue, without a longer pause, until so many calls are over, which are not taken. */
 void drive_until_over(argyle_queue *queue, int count);
+
+/* Drives the queue, without a longer pause, until the server has read so many requests. */
+void drive_until_requested(argyle_queue *queue, hostile_server *server, int count);
 
 /* Takes a call that is over; NULL where none is. */
 argyle_call *next_call(argyle_queue *queue, void **tag);

@@ -40,14 +40,6 @@ static argyle_call *create_call(argyle_client *client) {
   return new_call(client, ARGYLE_OPERATION_USER_CREATE, NULL);
 }
 
-/* Drives the queue until the server has read so many requests. */
-static void drive_until_requested(argyle_queue *queue, hostile_server *server, int count) {
-  do {
-    drive(queue);
-    poll(NULL, 0, 1);
-  } while (hostile_server_requests(server) < count);
-}
-
 /* Asserts that the next call that is over is this one, and that it succeeded; frees it. */
 static void assert_next_succeeded(argyle_queue *queue, const argyle_call *call) {
   argyle_call *taken = wait_for_next(queue, NULL);
