@@ -134,8 +134,8 @@ static void count_one(hostile_server *server, int *count) {
 /* Waits until the client's system has all that was sent. */
 static void wait_for_arrival(const connection *connection) {
   int unacknowledged;
-  while (ioctl(connection->socket, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0) {
-    poll(NULL, 0, 1);
+  struct pollfd end = {.fd = connection->socket};
+  while (ioctl(end.fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0 && poll(&end, 1, 1) == 0) {
   }
 }
 
@@ -375,6 +375,7 @@ static void *accept_connections(void *argument) {
         SSL_set_fd(connection->tls, socket);
       }
       pthread_create(&connection->thread, NULL, serve_connection, connection);
+      pthread_cond_broadcast(&server->changed);
     } else {
       close(socket);
     }
@@ -582,6 +583,10 @@ void hostile_server_wait_for_closed(hostile_server *server, int connections) {
 
 void hostile_server_wait_for_strays(hostile_server *server, int strays) {
   assert_true(wait_for(server, &server->stray_count, strays));
+}
+
+bool hostile_server_wait_for_connections(hostile_server *server, int connections) {
+  return wait_for(server, &server->connection_count, connections);
 }
 
 bool hostile_server_wait_for_requests(hostile_server *server, int requests) {

@@ -87,7 +87,8 @@ void hostile_server_wait_for_closed(hostile_server *server, int connections);
 /* Waits until the server has sent that many strays. */
 void hostile_server_wait_for_strays(hostile_server *server, int strays);
 
-/* Waits until the server has read that many requests; false where that does not come to pass in minutes. */
+/* The same until it has taken that many connections, or read that many requests; false where it does not in minutes. */
+bool hostile_server_wait_for_connections(hostile_server *server, int connections);
 bool hostile_server_wait_for_requests(hostile_server *server, int requests);
 
 /* Lets an answer go that is held, or the next one that would be, and waits until the client's system has its bytes. */

@@ -1,19 +1,18 @@
 /* The section "Queues" of argyle.h. */
 #include "child.h"
 #include "clock.h"
+#include "descriptors.h"
 #include "hostile_server.h"
 #include "queue.h"
 #include "sandbox.h"
+#include "signals.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define USER "{\"id\": \"u1\", \"token\": \"t\"}"
@@ -83,17 +82,13 @@ static bool is_readable(int descriptor, int timeout_ms) {
   return count == 1 && (ready.revents & POLLIN) != 0;
 }
 
-/* Drives a queue that has nothing to do: after a few rounds its descriptor says so. */
-static void settle(argyle_queue *queue, int descriptor) {
-  for (int i = 0; i < 10 && is_readable(descriptor, 20); i++) {
+/* Drives the queue until its descriptor is silent for so long, which it must be after a few rounds. */
+static void assert_comes_to_rest(argyle_queue *queue, int silent_ms) {
+  int descriptor = descriptor_of(queue), rounds = 0;
+  while (is_readable(descriptor, silent_ms)) {
     drive(queue);
+    assert_true(++rounds < 10);
   }
-  assert_false(is_readable(descriptor, 20));
-}
-
-static void sleep_ms(int milliseconds) {
-  struct timespec pause = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
-  nanosleep(&pause, NULL);
 }
 
 /* ---------------------------------------------------------------- Options */
@@ -358,32 +353,40 @@ static void each_call_has_its_own_result(void **state) {
 }
 
 static void calls_come_in_the_order_in_which_they_end(void **state) {
-  sandbox *sandbox = *state;
-  argyle_error *error = RUBBISH;
-  json_t *created = argyle_user_create(sandbox->client, NULL, &error);
-  const char *id = string_at(created, "id");
-  sandbox_set_faults(sandbox, "[{\"kind\": \"delay\", \"milliseconds\": 400, \"path\": \"/v1/user-tokens\"}]");
+  hostile_fixture *fixture = *state;
+  hostile_server *servers[2];
+  argyle_client *clients[2];
+  hostile_server_answer_json(fixture->server, 200, USER);
+  for (size_t i = 0; i < COUNT(servers); i++) {
+    servers[i] = hostile_server_start();
+    clients[i] = client_for(hostile_server_url(servers[i]));
+    hostile_server_answer(servers[i], (hostile_answer){.bytes = USER_ANSWER, .held = true});
+  }
   argyle_queue *queue = new_queue(5);
-  argyle_call *slow = submit(queue, new_call(sandbox->client, ARGYLE_OPERATION_USER_TOKEN_CREATE, id), NULL);
-  argyle_call *quick = submit(queue, new_call(sandbox->client, ARGYLE_OPERATION_USER_GET, id), NULL);
+  argyle_call *slow = submit(queue, get_call(clients[0]), NULL);
+  argyle_call *quick = submit(queue, get_call(fixture->client), NULL);
   assert_next_succeeded(queue, quick);
   assert_int_equal(argyle_queue_count(queue), 1);
 
   /* The same where they are taken late: in the order of their ends, not of their submission. */
-  argyle_call *other = submit(queue, new_call(sandbox->client, ARGYLE_OPERATION_USER_TOKEN_CREATE, id), NULL);
-  quick = submit(queue, new_call(sandbox->client, ARGYLE_OPERATION_USER_GET, id), NULL);
+  argyle_call *last = submit(queue, get_call(clients[1]), NULL);
+  quick = submit(queue, get_call(fixture->client), NULL);
+  drive_until_over(queue, 1);
+  drive_until_requested(queue, servers[0], 1);
+  hostile_server_release(servers[0]);
+  drive_until_over(queue, 2);
+  drive_until_requested(queue, servers[1], 1);
+  hostile_server_release(servers[1]);
   drive_until_over(queue, 3);
-  argyle_call *taken[3] = {next_call(queue, NULL), next_call(queue, NULL), next_call(queue, NULL)};
-  assert_null(next_call(queue, NULL));
-  assert_ptr_equal(taken[2], other);
-  assert_true((taken[0] == slow && taken[1] == quick) || (taken[0] == quick && taken[1] == slow));
-  for (size_t i = 0; i < COUNT(taken); i++) {
-    assert_null(argyle_call_error(taken[i]));
-    argyle_call_free(taken[i]);
-  }
-  sandbox_set_faults(sandbox, "[]");
-  json_decref(created);
+  assert_next_succeeded(queue, quick);
+  assert_next_succeeded(queue, slow);
+  assert_next_succeeded(queue, last);
+  assert_empty(queue);
   argyle_queue_free(queue);
+  for (size_t i = 0; i < COUNT(servers); i++) {
+    argyle_client_free(clients[i]);
+    hostile_server_stop(servers[i]);
+  }
 }
 
 static void the_calls_may_be_of_several_clients(void **state) {
@@ -392,7 +395,7 @@ static void the_calls_may_be_of_several_clients(void **state) {
   hostile_server *slow = hostile_server_start();
   closed_port_url(url, sizeof url);
   argyle_client *slow_client = client_for(hostile_server_url(slow)), *nobody = client_for(url);
-  hostile_server_answer(slow, (hostile_answer){.bytes = USER_ANSWER, .delay_ms = 400});
+  hostile_server_answer(slow, (hostile_answer){.bytes = USER_ANSWER, .held = true});
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = new_queue(1000);
   argyle_call *last = submit(queue, get_call(slow_client), NULL);
@@ -402,6 +405,8 @@ static void the_calls_may_be_of_several_clients(void **state) {
   argyle_call *refused = submit(queue, get_call(nobody), NULL);
   argyle_client_free(nobody);
   assert_next_failed(queue, refused, ARGYLE_ERROR_CONNECTION);
+  drive_until_requested(queue, slow, 1);
+  hostile_server_release(slow);
   assert_next_succeeded(queue, last);
   assert_empty(queue);
   argyle_queue_free(queue);
@@ -458,21 +463,23 @@ static void no_more_calls_are_under_way_than_is_allowed(void **state) {
     argyle_client *client = client_for(hostile_server_url(server));
     argyle_queue *queue = new_queue(most[i]);
     hostile_server_answer(server, STALLING);
+    int descriptors = count_descriptors();
     argyle_call *calls[20];
     for (size_t j = 0; j < COUNT(calls); j++) {
       calls[j] = submit(queue, get_call(client), NULL);
     }
     drive_until_requested(queue, server, most[i]);
     argyle_error *error = RUBBISH;
-    assert_int_equal(argyle_queue_wait(queue, 50, &error), 0);
-    assert_int_equal(hostile_server_connections(server), most[i]);
+    /* A connection has two ends, and one that is begun has its own already. */
+    assert_int_equal(count_descriptors(), descriptors + 2 * most[i]);
     assert_int_equal(argyle_queue_count(queue), COUNT(calls));
 
     /* Where one ends, the next begins. */
     assert_int_equal(argyle_queue_cancel(queue, calls[0], &error), 0);
     assert_next_failed(queue, calls[0], ARGYLE_ERROR_CANCELLED);
     drive_until_requested(queue, server, most[i] + 1);
-    assert_int_equal(argyle_queue_wait(queue, 20, &error), 0);
+    hostile_server_wait_for_closed(server, 1);
+    assert_int_equal(count_descriptors(), descriptors + 2 * most[i]);
     assert_int_equal(hostile_server_connections(server), most[i] + 1);
     argyle_queue_free(queue);
     argyle_client_free(client);
@@ -482,7 +489,7 @@ static void no_more_calls_are_under_way_than_is_allowed(void **state) {
 
 static void connections_are_kept_for_the_next_calls(void **state) {
   hostile_fixture *fixture = *state;
-  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .delay_ms = 5});
+  hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = new_queue(4);
   for (int i = 0; i < 40; i++) {
     submit(queue, get_call(fixture->client), NULL);
@@ -537,7 +544,6 @@ static void a_call_under_way_is_cancelled(void **state) {
   argyle_call *create = submit(queue, create_call(fixture->client), NULL);
   argyle_call *get = submit(queue, get_call(fixture->client), NULL);
   drive_until_requested(queue, fixture->server, 2);
-  sleep_ms(20);
   assert_int_equal(argyle_queue_cancel(queue, create, &error), 0);
   assert_int_equal(argyle_queue_cancel(queue, get, &error), 0);
   assert_ptr_equal(next_call(queue, NULL), create);
@@ -557,12 +563,13 @@ static void a_call_under_way_is_cancelled(void **state) {
 static void the_time_of_a_cancelled_call_goes_on_to_its_end(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
+  stop_clock();
   argyle_queue *queue = new_queue(5);
   argyle_call *call = submit(queue, get_call(fixture->client), NULL);
-  sleep_ms(50);
+  move_clock(50);
   assert_int_equal(argyle_queue_cancel(queue, call, &error), 0);
   assert_ptr_equal(next_call(queue, NULL), call);
-  assert_true(argyle_call_time_us(call, ARGYLE_TIME_TOTAL) >= 50000);
+  assert_int_equal(argyle_call_time_us(call, ARGYLE_TIME_TOTAL), 50000);
   argyle_call_free(call);
   argyle_queue_free(queue);
 }
@@ -795,34 +802,33 @@ static void a_wait_ends_when_its_time_has_passed(void **state) {
   argyle_queue_free(queue);
 }
 
-/* A host that must not block asks so, again and again. */
-static void waits_of_no_time_bring_a_call_to_its_end(void **state) {
-  hostile_fixture *fixture = *state;
+/* Waits so long, again and again, until a call is over, which is answered after some of the waits. */
+static void wait_often(hostile_fixture *fixture, int milliseconds) {
   argyle_error *error = RUBBISH;
-  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 2000);
-  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .delay_ms = 20});
+  int waits_within = 0;
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .held = true});
   argyle_queue *queue = new_queue(5);
-  argyle_call *call = submit(queue, get_call(client), NULL);
-  while (argyle_queue_wait(queue, 0, &error) == 0) {
+  argyle_call *call = submit(queue, get_call(fixture->client), NULL);
+  while (argyle_queue_wait(queue, milliseconds, &error) == 0) {
     assert_null(error);
-    sleep_ms(1);
+    waits_within += hostile_server_requests(fixture->server);
+    if (waits_within == 5) {
+      hostile_server_release(fixture->server);
+    }
+    poll(NULL, 0, 1);
   }
   assert_next_succeeded(queue, call);
+  assert_int_equal(hostile_server_requests(fixture->server), 1);
   argyle_queue_free(queue);
-  argyle_client_free(client);
+}
+
+/* A host that must not block asks so, again and again. */
+static void waits_of_no_time_bring_a_call_to_its_end(void **state) {
+  wait_often(*state, 0);
 }
 
 static void waits_of_a_millisecond_bring_a_call_to_its_end(void **state) {
-  hostile_fixture *fixture = *state;
-  argyle_error *error = RUBBISH;
-  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .delay_ms = 20});
-  argyle_queue *queue = new_queue(5);
-  argyle_call *call = submit(queue, get_call(fixture->client), NULL);
-  while (argyle_queue_wait(queue, 1, &error) == 0) {
-    assert_null(error);
-  }
-  assert_next_succeeded(queue, call);
-  argyle_queue_free(queue);
+  wait_often(*state, 1);
 }
 
 static void a_wait_counts_calls_that_are_over_and_not_taken(void **state) {
@@ -842,23 +848,14 @@ static void a_wait_counts_calls_that_are_over_and_not_taken(void **state) {
   argyle_queue_free(queue);
 }
 
-static void note_nothing(int number) {
-  (void)number;
-}
-
 static void a_signal_does_not_end_a_wait(void **state) {
   hostile_fixture *fixture = *state;
-  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .delay_ms = 100});
-  struct sigaction action = {.sa_handler = note_nothing, .sa_flags = 0};
-  sigemptyset(&action.sa_mask);
-  assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
-  struct itimerval timer = {.it_interval = {.tv_usec = 5000}, .it_value = {.tv_usec = 5000}};
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .held = true});
   argyle_queue *queue = new_queue(5);
   argyle_call *call = submit(queue, get_call(fixture->client), NULL);
-  assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
+  start_signals_before_answer(fixture->server, 1);
   assert_next_succeeded(queue, call);
-  struct itimerval never = {{0, 0}, {0, 0}};
-  assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+  stop_signals_after_answer();
   argyle_queue_free(queue);
 }
 
@@ -874,7 +871,7 @@ static void *wait_in_queue(void *argument) {
   waiter *waiter = argument;
   int over;
   while ((over = argyle_queue_wait(waiter->queue, -1, NULL)) < 0) {
-    sleep_ms(1);
+    poll(NULL, 0, 1);
   }
   waiter->over = over;
   return NULL;
@@ -896,7 +893,7 @@ static void a_second_thread_is_told_that_it_is_one(void **state) {
   /* Until the other thread is inside, this one is alone. */
   while (argyle_queue_drive(queue, &error) >= 0) {
     assert_null(error);
-    sleep_ms(5);
+    poll(NULL, 0, 1);
   }
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, "thread");
   assert_int_equal(argyle_queue_submit(queue, other, NULL, &error), -1);
@@ -938,15 +935,6 @@ static void one_thread_after_the_other_may_use_a_queue(void **state) {
 }
 
 /* ---------------------------------------------------------------- The descriptor */
-
-/* Drives the queue until its descriptor is silent for so long, which it must be soon. */
-static void assert_comes_to_rest(argyle_queue *queue, int silent_ms) {
-  int descriptor = descriptor_of(queue), rounds = 0;
-  while (is_readable(descriptor, silent_ms)) {
-    drive(queue);
-    assert_true(++rounds < 10);
-  }
-}
 
 static void the_descriptor_is_always_the_same(void **state) {
   hostile_fixture *fixture = *state;
@@ -1017,7 +1005,9 @@ static void the_descriptor_is_readable_while_there_is_something_to_do(void **sta
 
 static void the_descriptor_can_be_asked_for_at_any_time(void **state) {
   hostile_fixture *fixture = *state;
-  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .delay_ms = 50});
+  hostile_server_answer_json(fixture->server, 200, USER);
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .held = true});
+  hostile_server_answer_json(fixture->server, 200, USER);
 
   /* While a call waits. */
   argyle_queue *queue = new_queue(5);
@@ -1031,6 +1021,7 @@ static void the_descriptor_can_be_asked_for_at_any_time(void **state) {
   call = submit(queue, get_call(fixture->client), NULL);
   drive_until_requested(queue, fixture->server, 2);
   int descriptor = descriptor_of(queue);
+  hostile_server_release(fixture->server);
   while (drive(queue) == 0) {
     assert_true(is_readable(descriptor, -1));
   }
@@ -1048,7 +1039,7 @@ static void the_descriptor_can_be_asked_for_at_any_time(void **state) {
 
 static void a_program_with_an_epoll_of_its_own_waits_for_the_descriptor(void **state) {
   hostile_fixture *fixture = *state;
-  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .delay_ms = 10});
+  hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = new_queue(4);
   int loop = epoll_create1(EPOLL_CLOEXEC), over = 0;
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = queue};
@@ -1099,11 +1090,14 @@ static void a_time_out_makes_the_descriptor_readable(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_MS);
   hostile_server_answer(fixture->server, STALLING);
+  stop_clock();
   argyle_queue *queue = new_queue(5);
   int descriptor = descriptor_of(queue);
   int64_t began = now_ms();
   argyle_call *get = submit(queue, get_call(client), NULL);
   argyle_call *create = submit(queue, create_call(client), NULL);
+  drive_until_requested(queue, fixture->server, 2);
+  start_clock();
   while (drive(queue) < 2) {
     assert_true(is_readable(descriptor, -1));
   }
@@ -1246,11 +1240,15 @@ static void each_call_has_the_time_out_of_its_client(void **state) {
   json_t *overrides = json_pack("{s:i}", "timeout_ms", SHORT_MS);
   argyle_client *impatient = argyle_client_with(fixture->client, overrides, &error);
   json_decref(overrides);
-  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .delay_ms = 3 * SHORT_MS});
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .held = true});
   argyle_queue *queue = new_queue(5);
   argyle_call *patient_one = submit(queue, get_call(fixture->client), NULL);
   argyle_call *impatient_one = submit(queue, get_call(impatient), NULL);
   assert_next_failed(queue, impatient_one, ARGYLE_ERROR_TIMEOUT);
+  drive_until_requested(queue, fixture->server, 2);
+  for (int i = 0; i < 2; i++) {
+    hostile_server_release(fixture->server);
+  }
   assert_next_succeeded(queue, patient_one);
   assert_empty(queue);
   argyle_queue_free(queue);
@@ -1260,7 +1258,8 @@ static void each_call_has_the_time_out_of_its_client(void **state) {
 static void the_time_out_of_a_call_does_not_begin_while_it_waits(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 800);
-  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .delay_ms = 170});
+  stop_clock();
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .passes_ms = 170});
   argyle_queue *queue = new_queue(1);
   argyle_call *calls[5];
   for (size_t i = 0; i < COUNT(calls); i++) {
@@ -1278,7 +1277,8 @@ static void the_time_out_of_a_call_does_not_begin_while_it_waits(void **state) {
 static void an_answer_that_came_while_the_host_was_away_counts(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_MS);
-  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .delay_ms = 20});
+  stop_clock();
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .held = true});
   for (int shared = 0; shared < 2; shared++) {
     argyle_queue *queue = new_queue(5);
     if (shared) {
@@ -1289,7 +1289,9 @@ static void an_answer_that_came_while_the_host_was_away_counts(void **state) {
       submit(queue, get_call(client), NULL), submit(queue, create_call(client), NULL),
     };
     drive_until_requested(queue, fixture->server, before + 2);
-    sleep_ms(2 * SHORT_MS);
+    hostile_server_release(fixture->server);
+    hostile_server_release(fixture->server);
+    move_clock(2 * SHORT_MS);
     drive_until_over(queue, 2);
     for (size_t i = 0; i < COUNT(calls); i++) {
       argyle_call *taken = next_call(queue, NULL);
@@ -1310,10 +1312,12 @@ static void a_host_may_be_away_while_a_call_connects(void **state) {
   json_object_set_new(options, "connect_timeout_ms", json_integer(SHORT_MS / 2));
   argyle_client *client = client_with_options(options);
   hostile_server_answer_json(fixture->server, 200, USER);
+  stop_clock();
   argyle_queue *queue = new_queue(5);
   argyle_call *calls[] = {submit(queue, get_call(client), NULL), submit(queue, create_call(client), NULL)};
   drive(queue);
-  sleep_ms(2 * SHORT_MS);
+  assert_true(hostile_server_wait_for_connections(fixture->server, 2));
+  move_clock(2 * SHORT_MS);
   drive_until_over(queue, 2);
   for (size_t i = 0; i < COUNT(calls); i++) {
     argyle_call *taken = next_call(queue, NULL);
@@ -1332,9 +1336,10 @@ static void a_host_may_be_away_before_it_drives_for_the_first_time(void **state)
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_MS);
   hostile_server_answer_json(fixture->server, 200, USER);
+  stop_clock();
   argyle_queue *queue = new_queue(5);
   argyle_call *call = submit(queue, create_call(client), NULL);
-  sleep_ms(2 * SHORT_MS);
+  move_clock(2 * SHORT_MS);
   assert_ptr_equal(wait_for_next(queue, NULL), call);
   assert_null(argyle_call_error(call));
   assert_true(argyle_call_time_us(call, ARGYLE_TIME_WAITING) >= 2 * SHORT_MS * 1000);
@@ -1346,14 +1351,17 @@ static void a_host_may_be_away_before_it_drives_for_the_first_time(void **state)
 static void what_failed_while_the_host_was_away_is_asked_again_where_that_does_no_harm(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_MS);
+  stop_clock();
   for (int creates = 0; creates < 2; creates++) {
-    hostile_server_answer(fixture->server, (hostile_answer){.delay_ms = SHORT_MS / 2, .then = HOSTILE_CLOSE});
+    hostile_server_answer(fixture->server, (hostile_answer){.held = true, .then = HOSTILE_CLOSE});
     hostile_server_answer_json(fixture->server, 200, USER);
     int before = hostile_server_requests(fixture->server);
     argyle_queue *queue = new_queue(1);
     argyle_call *call = submit(queue, creates ? create_call(client) : get_call(client), NULL);
     drive_until_requested(queue, fixture->server, before + 1);
-    sleep_ms(2 * SHORT_MS);
+    hostile_server_release(fixture->server);
+    hostile_server_wait_for_closed(fixture->server, hostile_server_connections(fixture->server));
+    move_clock(2 * SHORT_MS);
     assert_ptr_equal(wait_for_next(queue, NULL), call);
     if (creates) {
       assert_error(argyle_call_error(call), ARGYLE_ERROR_CONNECTION, NULL);
@@ -1374,8 +1382,9 @@ static void a_host_may_wait_before_each_call_that_it_takes(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server *slow = hostile_server_start();
   argyle_client *client = client_with_integer(hostile_server_url(slow), "timeout_ms", 2000);
-  hostile_server_answer(slow, (hostile_answer){.bytes = USER_ANSWER, .delay_ms = 300});
+  hostile_server_answer(slow, (hostile_answer){.bytes = USER_ANSWER, .held = true});
   hostile_server_answer_json(fixture->server, 200, USER);
+  stop_clock();
   argyle_queue *queue = new_queue(50);
   submit(queue, create_call(client), NULL);
   for (int i = 0; i < 59; i++) {
@@ -1388,7 +1397,10 @@ static void a_host_may_wait_before_each_call_that_it_takes(void **state) {
     argyle_call *call = wait_for_next(queue, NULL);
     succeeded += argyle_call_error(call) == NULL;
     argyle_call_free(call);
-    sleep_ms(40);
+    move_clock(40);
+    if (i == 5) {
+      hostile_server_release(slow);
+    }
   }
   argyle_queue_free(queue);
   argyle_client_free(client);
@@ -1404,7 +1416,9 @@ static void a_host_that_is_always_late_does_not_wait_for_ever(void **state) {
   argyle_call *call = submit(queue, create_call(client), NULL);
   int rounds = 0;
   while (drive(queue) == 0) {
-    sleep_ms(80);
+    stop_clock();
+    move_clock(80);
+    start_clock();
     assert_true(++rounds < 50);
   }
   assert_next_failed(queue, call, ARGYLE_ERROR_TIMEOUT);
@@ -1579,7 +1593,7 @@ static void calls_that_wait_for_leave_take_no_places(void **state) {
   argyle_client *slow = argyle_client_with(fixture->client, overrides, &error);
   assert_null(error);
   argyle_queue *queue = new_queue(2);
-  int descriptor = descriptor_of(queue);
+  descriptor_of(queue);
   for (int i = 0; i < 10; i++) {
     submit(queue, get_call(slow), NULL);
   }
@@ -1590,7 +1604,7 @@ static void calls_that_wait_for_leave_take_no_places(void **state) {
     assert_next_succeeded(queue, submit(queue, get_call(fixture->client), NULL));
   }
   assert_int_equal(argyle_queue_count(queue), 9);
-  settle(queue, descriptor);
+  assert_comes_to_rest(queue, 20);
   /* What is let go has taken no leave: the pace is as if it had never been. */
   argyle_queue_free(queue);
   argyle_client_free(slow);
@@ -1696,7 +1710,7 @@ static void the_parents_queue_goes_on(void **state) {
   for (size_t i = 0; i < COUNT(children) * 2; i++) {
     int before = hostile_server_requests(fixture->server);
     hostile_server_answer_json(fixture->server, 200, USER);
-    hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .delay_ms = 150});
+    hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .held = true});
     argyle_queue *queue = new_queue(1);
     int descriptor = i % 2 == 0 ? descriptor_of(queue) : -1;
     inheritance inheritance = {.queue = queue, .own = get_call(fixture->client)};
@@ -1711,6 +1725,7 @@ static void the_parents_queue_goes_on(void **state) {
     assert_null(argyle_call_error(inheritance.over));
     argyle_call_free(inheritance.over);
     hostile_server_answer_json(fixture->server, 200, USER);
+    hostile_server_release(fixture->server);
     while (descriptor >= 0 && drive(queue) == 0) {
       assert_true(is_readable(descriptor, -1));
     }
@@ -1729,7 +1744,7 @@ static void a_child_that_lives_on_keeps_nothing_readable(void **state) {
   int ends[2];
   char byte;
   argyle_queue *queue = new_queue(5);
-  int descriptor = descriptor_of(queue);
+  descriptor_of(queue);
   hostile_server_answer_json(fixture->server, 200, USER);
   hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .then = HOSTILE_CLOSE});
   assert_next_succeeded(queue, submit(queue, get_call(fixture->client), NULL));
@@ -1742,7 +1757,7 @@ static void a_child_that_lives_on_keeps_nothing_readable(void **state) {
   }
   assert_next_succeeded(queue, submit(queue, get_call(fixture->client), NULL));
   hostile_server_wait_for_closed(fixture->server, 1);
-  settle(queue, descriptor);
+  assert_comes_to_rest(queue, 20);
   argyle_queue_free(queue);
   close(ends[0]);
   close(ends[1]);
@@ -1788,7 +1803,7 @@ int main(void) {
     hostile_test(a_call_that_was_run_is_not_submitted),
     hostile_test(a_tag_may_be_anything_and_need_not_be_asked_for),
     cmocka_unit_test(each_call_has_its_own_result),
-    cmocka_unit_test(calls_come_in_the_order_in_which_they_end),
+    hostile_test(calls_come_in_the_order_in_which_they_end),
     hostile_test(the_calls_may_be_of_several_clients),
     hostile_test(a_call_outlives_its_queue),
     hostile_test(calls_may_be_submitted_while_others_are_under_way),
