@@ -3,21 +3,19 @@
  * the walk by whole pages, as JSON and as text.
  */
 #include "child.h"
+#include "clock.h"
 #include "cursor.h"
 #include "hostile_server.h"
 #include "sandbox.h"
 
 #include <pthread.h>
-#include <unistd.h>
 
 #define FIRST "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\"}"
 #define SECOND "{\"results\": [{\"id\": \"u2\"}], \"next\": null}"
 
 /* Waits until the server has read that many requests, without using the library. */
 static void wait_for_requests(hostile_server *server, int count) {
-  for (int i = 0; i < 1000 && hostile_server_requests(server) < count; i++) {
-    usleep(10000);
-  }
+  assert_true(hostile_server_wait_for_requests(server, count));
   assert_int_equal(hostile_server_requests(server), count);
 }
 
@@ -59,11 +57,14 @@ static void a_host_that_was_away_finds_the_page_there(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 300);
   hostile_server_answer_json(fixture->server, 200, FIRST);
-  hostile_server_answer_json(fixture->server, 200, SECOND);
+  hostile_server_answer(fixture->server, (hostile_answer){
+    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 41\r\n\r\n" SECOND, .held = true});
+  stop_clock();
   argyle_user_cursor *cursor = cursor_for(client, NULL);
   assert_next(cursor, "u1");
+  hostile_server_release(fixture->server);
   /* Far longer than the time-out, which is for the server. */
-  usleep(1500000);
+  move_clock(1500);
   assert_next(cursor, "u2");
   assert_end(cursor);
   /* It was there: nothing was asked for again. */
@@ -74,8 +75,7 @@ static void a_host_that_was_away_finds_the_page_there(void **state) {
 
 static void a_large_page_comes_though_the_host_was_away(void **state) {
   hostile_fixture *fixture = *state;
-  /* Long enough for a large page on a machine that is busy, and shorter than the host is away. */
-  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 4000);
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 300);
   /* More than fits between the two, so that the server is held up in the middle. */
   size_t padding = 12 * 1024 * 1024;
   char *page = malloc(padding + 128);
@@ -84,9 +84,11 @@ static void a_large_page_comes_though_the_host_was_away(void **state) {
   strcpy(page + head + padding, "\"}], \"next\": null}");
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer_json(fixture->server, 200, page);
+  stop_clock();
   argyle_user_cursor *cursor = cursor_for(client, NULL);
   assert_next(cursor, "u1");
-  usleep(4500000);
+  wait_for_requests(fixture->server, 2);
+  move_clock(1500);
   assert_next(cursor, "u2");
   assert_end(cursor);
   argyle_user_cursor_free(cursor);
@@ -112,9 +114,11 @@ static void a_connection_that_died_meanwhile_is_no_error(void **state) {
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer(fixture->server, (hostile_answer){.bytes = "HTTP/1.1 200 OK\r\nContent-", .then = HOSTILE_CLOSE});
   hostile_server_answer_json(fixture->server, 200, SECOND);
+  stop_clock();
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_next(cursor, "u1");
-  usleep(1200000);
+  hostile_server_wait_for_closed(fixture->server, 1);
+  move_clock(1500);
   assert_next(cursor, "u2");
   assert_end(cursor);
   assert_int_equal(hostile_server_requests(fixture->server), 3);
@@ -124,13 +128,14 @@ static void a_connection_that_died_meanwhile_is_no_error(void **state) {
 static void a_server_that_is_slow_runs_into_the_time_out(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
-  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 1000);
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 100);
   hostile_server_answer_json(fixture->server, 200, FIRST);
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = 100});
+  stop_clock();
   argyle_user_cursor *cursor = cursor_for(client, NULL);
   assert_next(cursor, "u1");
   assert_null(argyle_user_cursor_next(cursor, &error));
-  assert_failed(error, ARGYLE_ERROR_TIMEOUT, "timeout_ms (1000)");
+  assert_failed(error, ARGYLE_ERROR_TIMEOUT, "timeout_ms (100)");
   argyle_user_cursor_free(cursor);
   argyle_client_free(client);
 }
@@ -168,16 +173,23 @@ static void a_fork_leaves_the_page_on_its_way_to_the_parent(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
+/* Whether a wait is to be ended, and how often that was asked. */
+typedef struct {
+  bool gives_up;
+  int asked;
+} patience;
+
 static int give_up(void *context) {
-  ++*(int *)context;
-  return 1;
+  patience *patience = context;
+  patience->asked++;
+  return patience->gives_up;
 }
 
 static void a_walk_that_was_interrupted_goes_on(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
-  int asked = 0;
-  argyle_client *client = argyle_client_with_interrupt(fixture->client, give_up, &asked, &error);
+  patience patience = {false, 0};
+  argyle_client *client = argyle_client_with_interrupt(fixture->client, give_up, &patience, &error);
   assert_null(error);
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
@@ -185,10 +197,13 @@ static void a_walk_that_was_interrupted_goes_on(void **state) {
   argyle_user_cursor *cursor = cursor_for(client, NULL);
   assert_next(cursor, "u1");
   wait_for_requests(fixture->server, 2);
+  patience.gives_up = true;
+  patience.asked = 0;
   assert_null(argyle_user_cursor_next(cursor, &error));
   assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
-  assert_true(asked > 0);
+  assert_true(patience.asked > 0);
   assert_int_equal(hostile_server_requests(fixture->server), 2);
+  patience.gives_up = false;
   assert_next(cursor, "u2");
   assert_end(cursor);
   argyle_user_cursor_free(cursor);
