@@ -172,8 +172,11 @@ static bool carry_out(connection *connection, const hostile_answer *answer) {
   if (answer->unread) {
     poll(&(struct pollfd){.fd = connection->socket, .events = POLLIN}, 1, -1);
   }
-  if (answer->held && !wait_for_release(server)) {
-    return false;
+  if (answer->held) {
+    move_clock(answer->passes_ms);
+    if (!wait_for_release(server)) {
+      return false;
+    }
   }
   if (answer->delay_ms > 0) {
     poll(NULL, 0, answer->delay_ms);
@@ -188,7 +191,9 @@ static bool carry_out(connection *connection, const hostile_answer *answer) {
   if (!sent || (answer->stray != NULL && !send_stray(connection, answer))) {
     return false;
   }
-  move_clock(answer->passes_ms);
+  if (!answer->held) {
+    move_clock(answer->passes_ms);
+  }
   switch (answer->then) {
   case HOSTILE_KEEP:
     return true;

@@ -36,7 +36,7 @@ static void cut(relay *relay, int client) {
   /* Until the goodbye has been seen. */
   struct tcp_info information = {0};
   socklen_t size = sizeof information;
-  for (int i = 0; i < 1000; i++) {
+  for (int i = 0; i < 30000; i++) {
     getsockopt(client, IPPROTO_TCP, TCP_INFO, &information, &size);
     if (information.tcpi_state == TCP_FIN_WAIT2) {
       break;

@@ -1,4 +1,5 @@
 /* The section "Client" of argyle.h: options, copies, and what the options do. */
+#include "clock.h"
 #include "hostile_server.h"
 
 #include <stdio.h>
@@ -578,8 +579,9 @@ static void a_copy_shares_the_connections(void **state) {
 static void a_copy_with_a_shorter_time_out_gives_up_sooner(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
+  stop_clock();
   argyle_client *copy = copy_of(fixture->client, json_pack("{s:i}", "timeout_ms", 100));
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = 100});
   assert_null(argyle_user_get(copy, "u1", &error));
   assert_failed(error, ARGYLE_ERROR_TIMEOUT, "127.0.0.1");
   get_user(fixture, fixture->client);

@@ -19,7 +19,7 @@ extern char **environ;
 /* The exit status of every child, which nothing else has. */
 #define STATUS 42
 /* A child that still runs then hangs. */
-#define PATIENCE_MS 60000
+#define PATIENCE_MS 300000
 #define URL_SIZE 64
 
 /* ---------------------------------------------------------------- What is under way */
