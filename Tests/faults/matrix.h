@@ -6,6 +6,8 @@
 #ifndef MATRIX_H
 #define MATRIX_H
 
+#include "clock.h"
+#include "descriptors.h"
 #include "hostile_server.h"
 
 /* What every operation takes for a success, and every cursor for the last page. */
@@ -55,7 +57,10 @@ typedef struct {
   bool status_is_told;     /* the error of NOT_HTTP has a status all the same, of 200 */
   bool texts_are_not_read; /* UNREADABLE, but the form that gives texts succeeds */
 
-  /* Options of the client; 0: a limit that is never reached, and no repetition. */
+  /*
+   * Options of the client; 0: a limit that is never reached, and no repetition. A limit passes by a clock that stands,
+   * when the server has done what it does, or once the client connects where nobody answers. No wait takes time then.
+   */
   int timeout_ms, connect_timeout_ms, deadline_ms, max_retries, max_response_bytes;
 
   bool closed;          /* nobody listens */
@@ -82,17 +87,14 @@ void run_numbered_fault(fault fault, int number);
 /* Notes a cell that a test has looked at by itself. */
 void count_cell(void);
 
-/* How many descriptors the process has open. */
-int open_descriptors(void);
-
 /*
  * Whether only a part of the cells is looked at, because ARGYLE_FAULT_STEP says so, as under valgrind: 5 there means
  * every fifth column of a row, other ones in the next row.
  */
 bool is_thinned(void);
 
-/* Milliseconds for what shall time out: longer there. */
-int short_ms(void);
+/* A limit that passes. */
+#define SHORT_MS 20
 
 /* ---------------------------------------------------------------- Programs */
 

@@ -123,13 +123,13 @@ static const fault faults[] = {
 static void late(void **state) {
   (void)state;
   const fault waits[] = {
-    {.name = "a length that is too long, kept", IS_LATE, .timeout_ms = short_ms(),
+    {.name = "a length that is too long, kept", IS_LATE, .timeout_ms = SHORT_MS,
      .answer.bytes = OK_HEAD "Content-Length: 200\r\n\r\n" GOOD_BODY},
-    {.name = "a length beyond reason, kept", IS_LATE, .timeout_ms = short_ms(),
+    {.name = "a length beyond reason, kept", IS_LATE, .timeout_ms = SHORT_MS,
      .answer.bytes = OK_HEAD "Content-Length: 9223372036854775807\r\n\r\n" GOOD_BODY},
-    {.name = "a chunk that is far too long", IS_LATE, .timeout_ms = short_ms(),
+    {.name = "a chunk that is far too long", IS_LATE, .timeout_ms = SHORT_MS,
      .answer.bytes = CHUNKED "7fffffffffffffff\r\n" GOOD_BODY},
-    {.name = "no length and no end", IS_LATE, .timeout_ms = short_ms(), .answer.bytes = OK_UNTIL_CLOSED GOOD_BODY},
+    {.name = "no length and no end", IS_LATE, .timeout_ms = SHORT_MS, .answer.bytes = OK_UNTIL_CLOSED GOOD_BODY},
   };
   for (size_t i = 0; i < COUNT(waits); i++) {
     run_fault(&waits[i]);

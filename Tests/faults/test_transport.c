@@ -2,6 +2,8 @@
 #include "matrix.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -32,7 +34,7 @@ static const fault lost[] = {
   {.name = "reset on accept", .consequence = PERHAPS_SENT, .code = ARGYLE_ERROR_CONNECTION,
    .answer = {.at_once = true, .then = HOSTILE_RESET}},
   /* With bytes of the client's not taken, which makes a reset of it. */
-  {.name = "closed without reading", LOST_BY(HOSTILE_CLOSE), .answer.at_once = true, .answer.delay_ms = 20},
+  {.name = "closed without reading", LOST_BY(HOSTILE_CLOSE), .answer.unread = true},
   ENDED("before the headers", ""),
   ENDED("within the status line", "HTTP/1.1 20"),
   ENDED("after the status line", "HTTP/1.1 200 OK\r\n"),
@@ -167,7 +169,7 @@ static const struct {
   const char *name;
   hostile_answer answer;
 } stalls[] = {
-  {"stalled on accept", {.at_once = true, .then = HOSTILE_STALL}},
+  {"stalled without reading", {.unread = true, .then = HOSTILE_STALL}},
   {"stalled before the headers", {.then = HOSTILE_STALL}},
   {"stalled within the status line", {.bytes = "HTTP/1.1 2", .then = HOSTILE_STALL}},
   {"stalled within the headers", {.bytes = "HTTP/1.1 200 OK\r\nContent-Ty", .then = HOSTILE_STALL}},
@@ -194,8 +196,8 @@ static void stalled(bool by_deadline) {
       .fragment = by_deadline ? "deadline_ms" : "timeout_ms",
       .answer = stalls[i].answer,
       .at_once = true,
-      .timeout_ms = by_deadline ? 0 : short_ms(),
-      .deadline_ms = by_deadline ? short_ms() : 0,
+      .timeout_ms = by_deadline ? 0 : SHORT_MS,
+      .deadline_ms = by_deadline ? SHORT_MS : 0,
     });
   }
 }
@@ -213,11 +215,11 @@ static void stalled_to_the_deadline(void **state) {
 static void a_time_out_is_made_again(void **state) {
   (void)state;
   run_fault(&(fault){.name = "stalled once", .columns = ONLY_REPEATABLE, REPEATED, .requests = 2,
-                     .timeout_ms = 2 * short_ms(), .answer.then = HOSTILE_STALL});
+                     .timeout_ms = SHORT_MS, .answer.then = HOSTILE_STALL});
   run_fault(&(fault){.name = "stalled, not created again", .columns = ONLY_CREATIONS, REPEATED, .consequence = LOST,
-                     .code = ARGYLE_ERROR_TIMEOUT, .timeout_ms = 2 * short_ms(), .answer.then = HOSTILE_STALL});
+                     .code = ARGYLE_ERROR_TIMEOUT, .timeout_ms = SHORT_MS, .answer.then = HOSTILE_STALL});
   run_fault(&(fault){.name = "stalled, deleted after all", .columns = ONLY_DELETE, .max_retries = 1, .at_once = true,
-                     .then = &not_found, .requests = 2, .timeout_ms = 2 * short_ms(), .answer.then = HOSTILE_STALL});
+                     .then = &not_found, .requests = 2, .timeout_ms = SHORT_MS, .answer.then = HOSTILE_STALL});
 }
 
 /* ---------------------------------------------------------------- Stalled before the request */
@@ -251,6 +253,24 @@ static void free_port(full_port *port) {
   close(port->listener);
 }
 
+/* By how much the clock, which stands, is moved on when a connection is begun. */
+static int passes_in_connecting_ms;
+
+typedef int connect_function(int, __CONST_SOCKADDR_ARG, socklen_t);
+
+/* In the place of the C library's, for libcurl too. */
+int connect(int descriptor, __CONST_SOCKADDR_ARG address, socklen_t size) {
+  /* ISO C has no cast from an object pointer to a function's: POSIX says to copy it. */
+  void *symbol = dlsym(RTLD_NEXT, "connect");
+  connect_function *real;
+  memcpy(&real, &symbol, sizeof real);
+  int result = real(descriptor, address, size);
+  int reason = errno;
+  move_clock(passes_in_connecting_ms);
+  errno = reason;
+  return result;
+}
+
 /* Each of the three limits bounds the time to connect, and the time of a handshake. */
 static void stalled_before_the_request(void **state) {
   (void)state;
@@ -259,14 +279,16 @@ static void stalled_before_the_request(void **state) {
       .consequence = NOT_SENT,
       .code = ARGYLE_ERROR_TIMEOUT,
       .at_once = true,
-      .connect_timeout_ms = limit == 0 ? short_ms() : 0,
-      .timeout_ms = limit == 1 ? short_ms() : 0,
-      .deadline_ms = limit == 2 ? short_ms() : 0,
+      .connect_timeout_ms = limit == 0 ? SHORT_MS : 0,
+      .timeout_ms = limit == 1 ? SHORT_MS : 0,
+      .deadline_ms = limit == 2 ? SHORT_MS : 0,
     };
     full_port port = fill_port();
     stall.name = "stalled in connecting";
     stall.base_url = port.url;
+    passes_in_connecting_ms = SHORT_MS + 1;
     run_numbered_fault(stall, limit);
+    passes_in_connecting_ms = 0;
     free_port(&port);
     /* A handshake begins with reading authorities, which takes valgrind a second. */
     if (is_thinned() && limit > 0) {
@@ -275,7 +297,7 @@ static void stalled_before_the_request(void **state) {
     stall.name = "stalled in the handshake";
     stall.base_url = NULL;
     stall.https = true;
-    stall.answer = (hostile_answer){.at_once = true, .then = HOSTILE_STALL};
+    stall.answer = (hostile_answer){.unread = true, .then = HOSTILE_STALL};
     run_numbered_fault(stall, limit);
   }
 }
@@ -287,8 +309,8 @@ static void no_handshake(void **state) {
     hostile_answer answer;
     bool is_lost;
   } ends[] = {
-    {"closed in the handshake", {.at_once = true, .delay_ms = 20, .then = HOSTILE_CLOSE}, true},
-    {"reset in the handshake", {.at_once = true, .delay_ms = 20, .then = HOSTILE_RESET}, true},
+    {"closed in the handshake", {.unread = true, .then = HOSTILE_CLOSE}, true},
+    {"reset in the handshake", {.unread = true, .then = HOSTILE_RESET}, true},
     {"no TLS", {.bytes = "HTTP/1.1 400 Bad Request\r\n\r\n", .at_once = true, .then = HOSTILE_CLOSE}, false},
     {"a cut TLS record", {.bytes = "\x16\x03\x03\x02\x00\x02", .length = 6, .at_once = true, .then = HOSTILE_CLOSE}, true},
     {"a TLS alert", {.bytes = "\x15\x03\x03\x00\x02\x02\x28", .length = 7, .at_once = true, .then = HOSTILE_CLOSE}, false},
