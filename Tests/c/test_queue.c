@@ -217,10 +217,10 @@ static void submitting_sends_nothing(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = new_queue(5);
+  int descriptors = count_descriptors();
   argyle_call *call = submit(queue, get_call(fixture->client), NULL);
-  poll(NULL, 0, 20);
   assert_int_equal(argyle_queue_count(queue), 1);
-  assert_int_equal(hostile_server_connections(fixture->server), 0);
+  assert_int_equal(count_descriptors(), descriptors);
   assert_next_succeeded(queue, call);
   argyle_queue_free(queue);
 }

@@ -217,8 +217,12 @@ static void many_spoiled_connections_cost_no_attempt(void **state) {
   argyle_queue *queue = new_queue(COUNT_OF_CALLS);
   for (int i = 0; i < COUNT_OF_CALLS; i++) {
     /* None is answered before the others are under way. */
-    answer(fixture, STRAY_ANSWER, (hostile_answer){.delay_ms = 500});
+    answer(fixture, STRAY_ANSWER, (hostile_answer){.held = true});
     submit(queue, new_call(fixture->client, ARGYLE_OPERATION_USER_GET), NULL);
+  }
+  drive_until_requested(queue, fixture->server, COUNT_OF_CALLS);
+  for (int i = 0; i < COUNT_OF_CALLS; i++) {
+    hostile_server_release(fixture->server);
   }
   for (int i = 0; i < COUNT_OF_CALLS; i++) {
     argyle_call *call = wait_for_next(queue, NULL);
