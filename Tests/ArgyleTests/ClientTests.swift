@@ -12,7 +12,7 @@ struct ClientTests {
     options.keyID = "id"
     options.keySecret = "canary"
     sandbox = try SandboxServer(options)
-    client = try Client(keyID: "id", keySecret: "canary", baseURL: sandbox.url)
+    client = try Client(keyID: "id", keySecret: "canary", baseURL: sandbox.url).patient
   }
 
   @Test func aUserLivesFromCreateToDelete() throws {

@@ -30,9 +30,14 @@ struct PollerTests {
   }
 
   /// Whether somebody else who waits for the descriptor would be woken.
-  private var isReadable: Bool {
+  private var isReadable: Bool { isReadable(within: 0) }
+
+  /// The same where the kernel may need a moment, as it does for a timer.
+  private var becomesReadable: Bool { isReadable(within: 600_000) }
+
+  private func isReadable(within milliseconds: Int32) -> Bool {
     var descriptor = pollfd(fd: poller.descriptor, events: Int16(POLLIN), revents: 0)
-    return poll(&descriptor, 1, 0) == 1
+    return poll(&descriptor, 1, milliseconds) == 1
   }
 
   @Test func aSocketIsReadyOnceTheKernelWasTold() {
@@ -115,7 +120,7 @@ struct PollerTests {
   @Test(arguments: [0, 1, MonotonicClock.now]) func aTimeThatHasPassedMakesItReadable(time: Int64) {
     #expect(poller.share())
     poller.setTimer(time)
-    #expect(isReadable)
+    #expect(becomesReadable)
     #expect(ready() == [])
     #expect(!isReadable)
   }
@@ -125,11 +130,11 @@ struct PollerTests {
     poller.setTimer(MonotonicClock.now + 3_600_000_000)
     #expect(!isReadable)
     poller.setTimer(MonotonicClock.now)
-    #expect(isReadable)
+    #expect(becomesReadable)
     // And a later one comes to its right once the earlier has gone off.
     #expect(ready() == [])
     poller.setTimer(MonotonicClock.now + 20_000)
-    #expect(ready(10_000) == [])
+    #expect(ready(600_000) == [])
     #expect(!isReadable)
   }
 }
