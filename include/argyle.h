@@ -830,7 +830,9 @@ void argyle_call_free(argyle_call *call);
  * In an event loop, wait for argyle_queue_fd() to be readable, call argyle_queue_drive(), and take what is over.
  *
  * The calls may be of several clients. Over TLS, calls share an HTTP/2 connection where the server offers that;
- * otherwise each call in flight has a connection of its own, and those are kept for the next ones. Time in which the
+ * otherwise each call in flight has a connection of its own, and those are kept for the next ones. A request that an
+ * HTTP/2 server refused without processing it (REFUSED_STREAM, or a GOAWAY that excludes it) is retried at once, a
+ * create too, where libcurl tells so: 7.88 and 8.12 to 8.23 do. Otherwise it is a lost connection. Time in which the
  * queue is not driven though it should be is not counted as the server's; an attempt that fails after such a pause is
  * made once more, where doing the thing twice does no harm.
  */

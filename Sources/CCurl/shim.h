@@ -3,6 +3,9 @@
 #define ARGYLE_CCURL_SHIM_H
 
 #include <curl/curl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 // Necessary because curl_easy_setopt and curl_easy_getinfo are variadic: one typed wrapper for each type of
 // argument.
@@ -76,6 +79,69 @@ static inline CURLMcode argyle_curl_multi_set_timer_function(CURLM *multi, curl_
 
 // Necessary because the result of a message stands in a union.
 static inline CURLcode argyle_curl_message_result(const CURLMsg *message) { return message->data.result; }
+
+// What follows asks libcurl whether a server has refused the stream of the last transfer (REFUSED_STREAM), where that
+// was on a kept connection. libcurl does not say so then, but it notes it in the easy handle, and says it when a
+// later transfer brings no answer: one over a pair of sockets, of which the other end closes at once.
+struct argyle_curl_question {
+  int socket, other;
+  int refused;
+};
+
+static inline int argyle_curl_question_debug(CURL *easy, curl_infotype type, char *text, size_t size, void *context) {
+  static const char words[] = "REFUSED_STREAM, retrying";
+  (void)easy;
+  if (type == CURLINFO_TEXT && size >= sizeof words - 1 && memcmp(text, words, sizeof words - 1) == 0)
+    ((struct argyle_curl_question *)context)->refused = 1;
+  return 0;
+}
+
+static inline curl_socket_t argyle_curl_question_socket(void *context, curlsocktype purpose,
+                                                        struct curl_sockaddr *address) {
+  struct argyle_curl_question *question = (struct argyle_curl_question *)context;
+  curl_socket_t socket = question->socket;
+  socklen_t size = sizeof address->addr;
+  (void)purpose;
+  // libcurl connects it once more. The name of the other end is short: the kernel has chosen it.
+  if (socket == CURL_SOCKET_BAD || getsockname(question->other, &address->addr, &size) != 0 ||
+      size > (socklen_t)sizeof address->addr)
+    return CURL_SOCKET_BAD;
+  address->family = AF_UNIX;
+  address->addrlen = size;
+  question->socket = CURL_SOCKET_BAD;
+  return socket;
+}
+
+// The handle has to be cleaned up afterwards: its options are changed.
+static inline int argyle_curl_was_refused(CURL *easy) {
+  struct sockaddr any = {.sa_family = AF_UNIX};
+  struct argyle_curl_question question = {CURL_SOCKET_BAD, CURL_SOCKET_BAD, 0};
+  int ends[2];
+  // An empty datagram is the end of a stream to libcurl.
+  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) != 0) return 0;
+  question.socket = ends[0];
+  question.other = ends[1];
+  if (bind(ends[1], &any, sizeof any.sa_family) == 0 && send(ends[1], "", 0, MSG_NOSIGNAL) == 0 &&
+      curl_easy_setopt(easy, CURLOPT_URL, "http://127.0.0.1/") == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 1000L) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, NULL) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, NULL) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, NULL) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, argyle_curl_question_socket) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &question) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, argyle_curl_question_debug) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_DEBUGDATA, &question) == CURLE_OK)
+    (void)curl_easy_perform(easy);
+  if (question.socket != CURL_SOCKET_BAD) close(question.socket);
+  close(question.other);
+  return question.refused;
+}
 
 // Necessary because Swift does not give the address of a C function as data.
 static inline const void *argyle_curl_address(void) { return (const void *)&curl_easy_init; }

@@ -43,6 +43,87 @@ struct EndedConnectionsTests {
     #expect(!ended.refuses(stream(Self.first, "Server auth using Basic with user 'u'\n")))
   }
 
+  private static let opened = "Using Stream ID: 201 (easy handle 0x1)\n"
+
+  @Test(arguments: [opened, "[HTTP/2] [201] OPENED stream for https://127.0.0.1/v1/users\n"])
+  func aStreamIsKnownInTheWordsOfBothVersions(line: String) {
+    #expect(stream(Self.first, line).number == 201)
+    _ = stream(Self.first, line, Self.goaway)
+    #expect(ended.refuses(stream(Self.first, line)))
+  }
+
+  @Test(arguments: [
+    "[HTTP/2] [201] OPENED", "[HTTP/2] [x] OPENED stream for h", "[HTTP/2] [201] [:method: GET]",
+    "[HTTP/2] [4294967296] OPENED stream for h", "Using Stream ID: ", "Using stream 201",
+  ])
+  func inOtherWordsNoStreamIsKnown(line: String) {
+    let other = stream(
+      Self.first,
+      line,
+      "HTTP/2 stream 201 refused by server, try again on a new connection\n",
+      "REFUSED_STREAM, retrying a fresh connect\n",
+      "Connection died, retrying a fresh connect (retry count: 1)\n"
+    )
+    #expect(other.number == 0)
+    #expect(!other.mayBeRefused)
+    #expect(!ended.refuses(other))
+  }
+
+  @Test(arguments: [
+    "We are completely uploaded and fine\n", "upload completely sent off: 2 bytes\n",
+    "Request completely sent off\n", "[HTTP/2] [201] [:method: POST]\n",
+    "TLSv1.3 (IN), TLS handshake, Newsession Ticket (4):\n",
+    "old SSL session ID is stale, removing\n",
+  ])
+  func whatAnyRequestBringsMakesNoOtherWitness(line: String) {
+    _ = stream(Self.first, Self.opened, line, Self.goaway)
+    #expect(ended.refuses(stream(Self.first, 201)))
+  }
+
+  @Test(arguments: [
+    "HTTP/2 stream 201 refused by server, try again on a new connection\n",
+    "REFUSED_STREAM, retrying a fresh connect\n",
+  ])
+  func aStreamIsRefusedByItself(line: String) {
+    let refused = stream(
+      Self.first,
+      Self.opened,
+      line,
+      "Connection died, retrying a fresh connect\n"
+    )
+    #expect(ended.refuses(refused))
+    #expect(refused.wasLeft)
+    #expect(!refused.mayBeRefused)
+    #expect(!ended.refuses(stream(Self.first, 203)))
+  }
+
+  @Test(arguments: [
+    "HTTP/2 stream 203 refused by server, try again on a new connection\n",
+    "HTTP/2 stream 201 was refused\n",
+    "HTTP/2 stream 201 reset by server (error 0x7 REFUSED_STREAM)\n",
+    "REFUSED_STREAM\n",
+  ])
+  func otherWordsAreNoRefusalOfAStream(line: String) {
+    #expect(!ended.refuses(stream(Self.first, Self.opened, line)))
+  }
+
+  @Test func whetherAStreamThatWasLeftWasRefusedIsToBeAsked() {
+    let died = "Connection died, retrying a fresh connect (retry count: 1)\n"
+    var left = stream(Self.first, Self.opened, died)
+    #expect(left.mayBeRefused)
+    #expect(!ended.refuses(left))
+    left.noteRefusal()
+    #expect(!left.mayBeRefused)
+    #expect(ended.refuses(left))
+    #expect(!stream(Self.first, died).mayBeRefused)
+  }
+
+  @Test func theServerMayWantHTTP1() {
+    let line = "Downgrades to HTTP/1.1\n"
+    #expect(stream(Self.first, Self.opened, line).needsHTTP1)
+    #expect(!stream(Self.first, Self.opened, Self.goaway).needsHTTP1)
+  }
+
   @Test func theServerMayLowerTheLastStream() {
     _ = stream(
       Self.first,

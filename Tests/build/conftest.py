@@ -49,6 +49,15 @@ def succeed(
     return result.stdout
 
 
+def make_certificate(folder: Path) -> None:
+    """A certificate for this host, signed by itself, and its key."""
+    succeed([
+        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+        *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"),
+        *("-keyout", folder / "key.pem", "-out", folder / "certificate.pem"),
+    ])
+
+
 @dataclass(frozen=True)
 class Library:
     """A shared library of the project, which goes by the name of its header."""

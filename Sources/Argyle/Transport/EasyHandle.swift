@@ -61,6 +61,13 @@ final class EasyHandle {
   /// What libcurl said of the last failure; empty where it said nothing.
   var errorMessage: String { String(cString: errorText) }
 
+  /// Whether the error is about an HTTP/2 answer that breaks the protocol, and not a stream that the server has reset.
+  ///
+  /// libcurl 8 says so. libcurl 7 says the same of both.
+  var errorIsOfFrames: Bool {
+    strstr(errorText, "received invalid frame") != nil || strstr(errorText, "reset by curl") != nil
+  }
+
   /// Whether libcurl's words are of the chunks of an answer.
   ///
   /// Its result for chunks that cannot be read is that of a lost connection.
@@ -141,9 +148,15 @@ extension EasyHandle {
   /// Lets the handle be set up anew for the next attempt.
   ///
   /// libcurl counts how often it would have sent requests again, over all transfers of a handle, and gives up after
-  /// five.
+  /// five. It also keeps in mind that a stream was refused, and would believe it of a later request.
   func forgetSettings() {
     settings = nil
+  }
+
+  /// Whether the server has refused the stream of the last transfer, which libcurl was to send again.
+  func wasRefused() -> Bool {
+    forgetSettings()
+    return argyle_curl_was_refused(handle) != 0
   }
 
   /// Forgets the body that was sent, which libcurl would otherwise keep until the next one.

@@ -42,8 +42,9 @@ final class EndedConnections {
     find(connection)?.lastStream = UInt32.max
   }
 
-  /// Whether the server has said that it did not look at a stream.
+  /// Whether the server has said that it did not process a stream.
   func refuses(_ stream: StreamTrace) -> Bool {
+    if stream.isRefused { return true }
     guard !list.isEmpty, stream.number > 0, let connection = stream.connection,
       let entry = find(connection)
     else { return false }
@@ -76,31 +77,78 @@ struct ConnectionName {
 }
 
 /// What libcurl's trace of one attempt tells of its HTTP/2 stream.
+///
+/// The words are those of libcurl 7.88 and of 8.12 to 8.23.
 struct StreamTrace {
   /// The connection that the attempt uses.
   var connection: ConnectionName?
-  /// The stream's number; 0 where it is not known.
+  /// The stream's number; 0 if it is not known.
   private(set) var number: UInt32 = 0
+  /// Whether the server has refused the stream.
+  fileprivate private(set) var isRefused = false
+  /// Whether libcurl set out to send the request again, for a refused stream or a lost connection alike.
+  private(set) var wasLeft = false
+  /// Whether the server wants HTTP/1.1 instead.
+  private(set) var needsHTTP1 = false
   /// Whether what is said of a connection is certain to be said of this one.
   ///
   /// Nothing unexpected was said since the request was sent: the attempt may look at other connections later.
   private var isWitness = false
 
-  /// Takes in a line of the trace.
+  /// Whether libcurl may have left the stream because it was refused, without saying so.
+  var mayBeRefused: Bool { wasLeft && number > 0 && !isRefused }
+
+  /// Notes that the server has refused the stream.
+  mutating func noteRefusal() {
+    isRefused = true
+  }
+
+  /// Reads a line of the trace.
   mutating func note(_ text: UnsafeRawBufferPointer, _ ended: EndedConnections) {
     guard let connection else { return }
     if number == 0 {
-      guard let number = StreamTrace.number(in: text, after: "Using Stream ID: ") else { return }
+      guard let number = StreamTrace.openedStream(in: text) else { return }
       self.number = number
       isWitness = true
       if number == 1 { ended.forget(connection) }
-    } else if !isWitness || StreamTrace.end(of: "We are completely uploaded", in: text) != nil {
+    } else if StreamTrace.text(text, beginsWith: "Connection died, retrying") {
+      wasLeft = true
+      isWitness = false
+    } else if StreamTrace.text(text, beginsWith: "REFUSED_STREAM, retrying") {
+      isRefused = true
+    } else if StreamTrace.text(text, beginsWith: "Downgrades to HTTP/1.1") {
+      needsHTTP1 = true
+      isWitness = false
+    } else if !isWitness || StreamTrace.isUsual(text) {
       return
     } else if let last = StreamTrace.lastStream(in: text) {
       ended.note(connection, lastStream: last)
+    } else if StreamTrace.refusedStream(in: text) == number {
+      isRefused = true
     } else {
       isWitness = false
     }
+  }
+
+  private static func openedStream(in text: UnsafeRawBufferPointer) -> UInt32? {
+    // libcurl 7 and 8.
+    number(in: text, after: "Using Stream ID: ")
+      ?? number(in: text, after: "[HTTP/2] [", before: "] OPENED stream ")
+  }
+
+  private static func refusedStream(in text: UnsafeRawBufferPointer) -> UInt32? {
+    number(in: text, after: "HTTP/2 stream ", before: " refused by server")
+  }
+
+  /// Whether the line is one that any request brings.
+  private static func isUsual(_ line: UnsafeRawBufferPointer) -> Bool {
+    text(line, beginsWith: "We are completely uploaded")
+      || text(line, beginsWith: "upload completely sent off")
+      || text(line, beginsWith: "Request completely sent off")
+      || text(line, beginsWith: "[HTTP/2] [")
+      // The server may send them at any time, and does on a new connection.
+      || text(line, beginsWith: "TLSv1.3 (IN), TLS handshake, Newsession Ticket")
+      || text(line, beginsWith: "old SSL session ID is stale")
   }
 
   private static func lastStream(in text: UnsafeRawBufferPointer) -> UInt32? {
@@ -112,6 +160,13 @@ struct StreamTrace {
     return number(in: UnsafeRawBufferPointer(rebasing: text[comma...]), after: ", last_stream=")
   }
 
+  private static func text(
+    _ text: UnsafeRawBufferPointer,
+    beginsWith beginning: StaticString
+  ) -> Bool {
+    end(of: beginning, in: text) != nil
+  }
+
   /// Where a beginning of the text ends; nil where it begins otherwise.
   private static func end(of beginning: StaticString, in text: UnsafeRawBufferPointer) -> Int? {
     let count = beginning.utf8CodeUnitCount
@@ -121,10 +176,12 @@ struct StreamTrace {
     return count
   }
 
-  /// The number that follows the text's beginning.
-  private static func number(in text: UnsafeRawBufferPointer, after beginning: StaticString)
-    -> UInt32?
-  {
+  /// The number that follows the text's beginning, and is followed by another text if one is given.
+  private static func number(
+    in text: UnsafeRawBufferPointer,
+    after beginning: StaticString,
+    before next: StaticString = ""
+  ) -> UInt32? {
     guard var index = end(of: beginning, in: text) else { return nil }
     let start = index
     var number: UInt64 = 0
@@ -133,6 +190,8 @@ struct StreamTrace {
       guard number <= UInt32.max else { return nil }
       index += 1
     }
-    return index > start ? UInt32(number) : nil
+    guard index > start else { return nil }
+    let rest = UnsafeRawBufferPointer(rebasing: text[index...])
+    return next.utf8CodeUnitCount == 0 || self.text(rest, beginsWith: next) ? UInt32(number) : nil
   }
 }

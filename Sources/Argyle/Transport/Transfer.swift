@@ -59,9 +59,9 @@ final class Transfer {
   }
 
   /// Whether libcurl wanted to send the request again.
-  var wasToBeRepeated: Bool { readyConnections > 1 }
+  var wasToBeRepeated: Bool { readyConnections > 1 || stream.wasLeft || stream.needsHTTP1 }
 
-  /// Whether the server has said that it did not look at the request.
+  /// Whether the server has said that it did not process the request.
   private var isRefused: Bool { headBytes == 0 && endedConnections.refuses(stream) }
 
   /// Whether the request may have reached the service.
@@ -251,18 +251,21 @@ extension Transfer {
       )
     }
     let head = hasWholeHead ? head(easy) : nil
+    let times = easy.times
+    if result != CURLE_OK, stream.number > 0 { easy.forgetSettings() }
+    if stream.mayBeRefused, headBytes == 0, easy.wasRefused() { stream.noteRefusal() }
     if isRefused {
       return .failed(
         TransferFailure(
           .connection,
-          "the server ended the connection without looking at the request",
+          "the server refused the request without processing it",
           mayHaveBeenReceived: false,
           wasRefused: true,
-          milliseconds: Int(easy.times.ended / 1000)
+          milliseconds: Int(times.ended / 1000)
         )
       )
     }
-    guard result == CURLE_OK else { return .failed(failure(result, head, easy)) }
+    guard result == CURLE_OK else { return .failed(failure(result, head, times, easy)) }
     guard let head else {
       return .failed(
         TransferFailure(
@@ -305,6 +308,7 @@ extension Transfer {
   private func failure(
     _ result: CURLcode,
     _ head: ResponseHead?,
+    _ times: TransferTimes,
     _ easy: EasyHandle
   ) -> TransferFailure {
     if isTooLarge {
@@ -322,11 +326,18 @@ extension Transfer {
     // libcurl calls a header line that is longer than its bound a want of memory. Before the answer, it is one.
     let hasEndlessLine =
       result == CURLE_OUT_OF_MEMORY && mayHaveBeenReceived && !hasWholeHead
-      && easy.times.answerBegan > 0
+      && times.answerBegan > 0
     if hasTooLargeHead || hasEndlessLine {
       let reason =
         "the headers of the answer are more than \(Transfer.maxHeadLines) lines or \(Transfer.maxHeadBytes) bytes"
       return TransferFailure(.tooLarge, reason, mayHaveBeenReceived: true, head: head)
+    }
+    if stream.needsHTTP1 {
+      return TransferFailure(
+        .connection,
+        "the server has reset the stream of the request: it requires HTTP/1.1",
+        mayHaveBeenReceived: true
+      )
     }
     if readyConnections > 1 {
       return TransferFailure(
@@ -334,7 +345,7 @@ extension Transfer {
         "the kept connection was closed before an answer came",
         mayHaveBeenReceived: true,
         keptConnectionWasDead: true,
-        milliseconds: Int(easy.times.ended / 1000)
+        milliseconds: Int(times.ended / 1000)
       )
     }
     var reason = easy.errorMessage
@@ -356,9 +367,11 @@ extension Transfer {
     if result == CURLE_OPERATION_TIMEDOUT, !mayHaveBeenReceived {
       reason += " (connect_timeout_ms is \(connectTimeoutMilliseconds))"
     }
-    let hasBrokenChunks = result == CURLE_RECV_ERROR && hasWholeHead && easy.errorIsOfChunks
+    let isBroken =
+      result == CURLE_RECV_ERROR && hasWholeHead && easy.errorIsOfChunks
+      || result == CURLE_HTTP2_STREAM && easy.errorIsOfFrames
     return TransferFailure(
-      hasBrokenChunks ? .protocolViolation : .transfer(result),
+      isBroken ? .protocolViolation : .transfer(result),
       reason,
       mayHaveBeenReceived: mayHaveBeenReceived,
       hostWasAway: hostWasAway
@@ -386,10 +399,10 @@ extension ArgyleError.Code {
     switch result {
     case CURLE_OPERATION_TIMEDOUT:
       .timeout
-    // CURLE_HTTP2 is for a whole connection of HTTP/2, which may just be over; a stream has a result of its own.
+    // The last two are for a connection and a stream of HTTP/2 that the server has ended.
     case CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT,
       CURLE_PROXY, CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_PARTIAL_FILE,
-      CURLE_HTTP2:
+      CURLE_HTTP2, CURLE_HTTP2_STREAM:
       .connection
     case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
       CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_SHUTDOWN_FAILED, CURLE_SSL_CRL_BADFILE,
@@ -397,7 +410,7 @@ extension ArgyleError.Code {
       CURLE_SSL_ENGINE_INITFAILED, CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_INVALIDCERTSTATUS,
       CURLE_SSL_CLIENTCERT, CURLE_USE_SSL_FAILED:
       .tls
-    case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY, CURLE_HTTP2_STREAM, CURLE_HTTP3,
+    case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY, CURLE_HTTP3,
       CURLE_BAD_CONTENT_ENCODING, CURLE_WRITE_ERROR:
       .protocolViolation
     default:

@@ -1,0 +1,257 @@
+"""A server of HTTP/2 that sends the frames that a test tells it, in whatever order."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, Event, PingAckReceived, RequestReceived, StreamEnded
+from h2.exceptions import ProtocolError
+from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame, RstStreamFrame
+
+TIMEOUT = 60
+
+
+@dataclass
+class Request:
+    """A request, or as much of it as was read before it was answered."""
+
+    # The number of its connection, from 0, and that of its stream on it.
+    connection: int
+    stream: int
+    method: str = ""
+    body: bytes = b""
+
+
+class Gone(Exception):
+    """The client has closed the connection, or is to find it closed."""
+
+
+@dataclass
+class Connection:
+    """A connection, which a thread of its own serves."""
+
+    server: Http2Server
+    socket: ssl.SSLSocket
+    number: int
+    events: deque[Event] = field(default_factory=deque)
+    requests: dict[int, Request] = field(default_factory=dict)
+    # What is to be sent at once.
+    output: bytearray = field(default_factory=bytearray)
+
+    def __post_init__(self) -> None:
+        self.h2 = H2Connection(H2Configuration(client_side=False))
+
+    def send(self, frame: Frame) -> None:
+        """Sends a frame with whatever follows."""
+        self.output += frame.serialize()
+
+    def flush(self) -> None:
+        """Sends what was collected, in one piece."""
+        output, self.output = bytes(self.output), bytearray()
+        self.socket.sendall(output)
+
+    def receive(self) -> None:
+        """Reads what has come."""
+        data = self.socket.recv(65536)
+        if not data:
+            raise Gone
+        try:
+            self.events += self.h2.receive_data(data)
+        except ProtocolError:
+            # What is left of a request that was answered before its end.
+            if self.server.is_hasty:
+                raise Gone from None
+            raise
+        self.output += self.h2.data_to_send()
+
+    def synchronize(self) -> None:
+        """Waits until the client has read everything."""
+        self.h2.ping(struct.pack(">q", len(self.requests)))
+        self.output += self.h2.data_to_send()
+        self.flush()
+        while not any(isinstance(event, PingAckReceived) for event in self.events):
+            self.receive()
+        self.events = deque(event for event in self.events if not isinstance(event, PingAckReceived))
+
+    def serve(self) -> None:
+        """Serves requests until an end."""
+        self.h2.initiate_connection()
+        self.output += self.h2.data_to_send()
+        self.flush()
+        while True:
+            while self.events:
+                self.handle(self.events.popleft())
+            self.flush()
+            self.receive()
+
+    def handle(self, event: Event) -> None:
+        if isinstance(event, RequestReceived):
+            request = Request(self.number, event.stream_id, dict(event.headers)[b":method"].decode())
+            self.requests[event.stream_id] = request
+            if self.server.is_hasty:
+                self.server.answer(self, request)
+        elif isinstance(event, DataReceived):
+            self.requests[event.stream_id].body += event.data
+            if not self.server.is_hasty:
+                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                self.output += self.h2.data_to_send()
+        elif isinstance(event, StreamEnded) and not self.server.is_hasty:
+            self.server.answer(self, self.requests[event.stream_id])
+
+
+# What a server does with a request.
+Action = Callable[[Connection, Request], None]
+
+
+def headers(status: int = 200, *fields: tuple[str, str], end: bool = False) -> Action:
+    """Sends the headers of an answer."""
+
+    def act(connection: Connection, request: Request) -> None:
+        frame = HeadersFrame(request.stream)
+        frame.data = connection.h2.encoder.encode([(":status", str(status)), *fields])
+        frame.flags.add("END_HEADERS")
+        if end:
+            frame.flags.add("END_STREAM")
+        connection.send(frame)
+
+    return act
+
+
+def data(text: str, end: bool = False) -> Action:
+    """Sends a piece of the body."""
+
+    def act(connection: Connection, request: Request) -> None:
+        frame = DataFrame(request.stream, text.encode())
+        if end:
+            frame.flags.add("END_STREAM")
+        connection.send(frame)
+
+    return act
+
+
+def reset(code: int) -> Action:
+    """Sends RST_STREAM."""
+    return lambda connection, request: connection.send(RstStreamFrame(request.stream, error_code=code))
+
+
+def go_away(last_stream: Callable[[Request], int], code: int = 0) -> Action:
+    """Sends GOAWAY, with the last stream that is taken by the request's."""
+    return lambda connection, request: connection.send(
+        GoAwayFrame(0, last_stream_id=last_stream(request), error_code=code)
+    )
+
+
+def synchronize(connection: Connection, request: Request) -> None:
+    """Waits until the client has read what was sent."""
+    connection.synchronize()
+
+
+def close(connection: Connection, request: Request) -> None:
+    """Closes the connection, not before the client has read what was sent: bytes that are left would reset it."""
+    connection.flush()
+    connection.socket.shutdown(socket.SHUT_WR)
+    while connection.socket.recv(65536):
+        pass
+    raise Gone
+
+
+def reset_connection(connection: Connection, request: Request) -> None:
+    """Ends the connection with a reset."""
+    connection.flush()
+    # To linger for no time is not to say goodbye.
+    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raise Gone
+
+
+def send(frame: Callable[[Request], bytes]) -> Action:
+    """Sends bytes."""
+
+    def act(connection: Connection, request: Request) -> None:
+        connection.output += frame(request)
+
+    return act
+
+
+class Http2Server:
+    """Listens on a free port. Each request takes the next answer; the last one is given again and again."""
+
+    def __init__(
+        self,
+        folder: Path,
+        answers: Sequence[Sequence[Action]],
+        *,
+        is_hasty: bool = False,
+        version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+    ) -> None:
+        self.answers = deque(list(answer) for answer in answers)
+        # Whether requests are answered by their headers.
+        self.is_hasty = is_hasty
+        self.requests: list[Request] = []
+        self.failures: list[BaseException] = []
+        self.lock = threading.Lock()
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+        self.context.minimum_version = self.context.maximum_version = version
+        self.context.set_alpn_protocols(["h2"])
+        self.certificate = folder / "certificate.pem"
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.sockets: list[socket.socket] = []
+        self.threads = [threading.Thread(target=self.accept)]
+        self.threads[0].start()
+
+    def __enter__(self) -> Http2Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.threads[0].join(TIMEOUT)
+        self.listener.close()
+        for each in self.sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join(TIMEOUT)
+            assert not thread.is_alive()
+
+    def accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            client.settimeout(TIMEOUT)
+            self.sockets.append(client)
+            thread = threading.Thread(target=self.serve, args=(client, len(self.threads) - 1))
+            self.threads.append(thread)
+            thread.start()
+
+    def serve(self, client: socket.socket, number: int) -> None:
+        try:
+            with self.context.wrap_socket(client, server_side=True) as secured:
+                self.sockets[number] = secured
+                Connection(self, secured, number).serve()
+        except (Gone, OSError):
+            pass
+        except BaseException as failure:
+            self.failures.append(failure)
+            raise
+        finally:
+            client.close()
+
+    def answer(self, connection: Connection, request: Request) -> None:
+        with self.lock:
+            self.requests.append(request)
+            actions = self.answers.popleft() if len(self.answers) > 1 else self.answers[0]
+        for action in actions:
+            action(connection, request)
