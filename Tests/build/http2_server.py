@@ -255,3 +255,56 @@ class Http2Server:
             actions = self.answers.popleft() if len(self.answers) > 1 else self.answers[0]
         for action in actions:
             action(connection, request)
+
+
+class Proxy:
+    """Listens on a free port, answers CONNECT with these bytes, and passes everything on to the server asked for."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.threads = [threading.Thread(target=self.accept)]
+        self.threads[0].start()
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join(TIMEOUT)
+            assert not thread.is_alive()
+        self.listener.close()
+
+    def start(self, function: Callable[..., None], *arguments: object) -> None:
+        """Runs a function on a thread of its own."""
+        self.threads.append(threading.Thread(target=function, args=arguments))
+        self.threads[-1].start()
+
+    def accept(self) -> None:
+        """Takes connections until the end."""
+        with suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                self.start(self.serve, client)
+
+    def serve(self, client: socket.socket) -> None:
+        """Serves a connection."""
+        request = b""
+        while not request.endswith(b"\r\n\r\n"):
+            request += client.recv(1)
+        host, _, port = request.split()[1].decode().rpartition(":")
+        server = socket.create_connection((host, int(port)))
+        client.sendall(self.answer)
+        self.start(self.forward, client, server)
+        self.forward(server, client)
+
+    @staticmethod
+    def forward(source: socket.socket, target: socket.socket) -> None:
+        """Passes on what comes, and the end."""
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from conftest import CONSUMERS, STRICT, Prefix, make_certificate, succeed
 from http2_server import (
     Action,
     Http2Server,
+    Proxy,
     close,
     data,
     go_away,
@@ -96,10 +97,16 @@ class Calls:
     program: Path
     prefix: Prefix
 
-    def run(self, server: Http2Server, steps: Sequence[str], max_retries: int = 0) -> list[Report]:
+    def run(
+        self,
+        server: Http2Server,
+        steps: Sequence[str],
+        max_retries: int = 0,
+        variables: Mapping[str, str] | None = None,
+    ) -> list[Report]:
         """Runs it to its end."""
         command: list[str | Path] = [self.program, server.certificate, str(max_retries), *steps]
-        output = succeed(command, environment(self.prefix, server))
+        output = succeed(command, {**environment(self.prefix, server), **(variables or {})})
         assert server.failures == []
         reports = [Report(**json.loads(line)) for line in output.splitlines()]
         assert len(reports) == len(steps)
@@ -210,6 +217,19 @@ def test_refused_stream(
     with Http2Server(folder, answers, version=version) as server:
         reports = calls.run(server, steps)
     check_success(reports[-1], attempts=2)
+    assert len(server.requests) == len(answers)
+
+
+# Nothing of a proxy's answer counts as the server's: not as the begin of one, and not among its header lines.
+@pytest.mark.parametrize("form", ["", "queue:"])
+def test_refused_stream_behind_a_proxy(calls: Calls, folder: Path, form: str) -> None:
+    established = b"HTTP/1.1 200 Established\r\n" + b"X: y\r\n" * 900 + b"\r\n"
+    lines = headers(200, *[("x-line", str(number)) for number in range(500)])
+    answers = [(reset(7),), (lines, data(BODY, end=True)), (reset(7),), GOOD]
+    with Http2Server(folder, answers) as server, Proxy(established) as proxy:
+        reports = calls.run(server, [f"{form}create", f"{form}create"], 0, {"ARGYLE_PROXY": proxy.url})
+    for report in reports:
+        check_success(report, attempts=2)
     assert len(server.requests) == len(answers)
 
 

@@ -7,7 +7,7 @@
  * blocks, or the same with "queue:" before it, made by a queue that lives as long as the program; create:SIZE makes a
  * user with metadata of that size.
  *
- * ARGYLE_BASE_URL, ARGYLE_KEY_ID and ARGYLE_KEY_SECRET name the server. For each step a line of JSON is printed: the
+ * ARGYLE_BASE_URL, ARGYLE_KEY_ID and ARGYLE_KEY_SECRET name the server, and ARGYLE_PROXY a proxy if it is set. For each step a line of JSON is printed: the
  * error's name ("error", empty where there is none) and message ("message"), the status ("status"), how many attempts
  * were made ("attempts"), whether the call can be repeated ("retryable"), and whether its outcome is unknown
  * ("unknown").
@@ -40,6 +40,7 @@ static void connect_client(const char *ca_file, long max_retries) {
                               ca_file, "max_retries", (json_int_t)max_retries);
 
   require(options != NULL, "the options are not UTF-8", NULL);
+  if (getenv("ARGYLE_PROXY") != NULL) json_object_set_new(options, "proxy", json_string(getenv("ARGYLE_PROXY")));
   client = argyle_client_new(options, &error);
   json_decref(options);
   require(client != NULL, "no client", error);

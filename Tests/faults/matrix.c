@@ -358,9 +358,15 @@ static argyle_client *client_of(const fault *fault, const hostile_server *server
   char url[64];
   snprintf(url, sizeof url, "%s://127.0.0.1:%d", fault->https ? "https" : "http", hostile_server_port(server));
   json_t *options = options_for(fault->base_url != NULL ? fault->base_url : url);
+  if (fault->proxy != NULL) {
+    snprintf(url, sizeof url, "%s://127.0.0.1:%d", fault->proxy, hostile_server_port(server));
+    json_object_set_new(options, "base_url", json_string("https://api.example"));
+    json_object_set_new(options, "proxy", json_string(url));
+  }
   set_integer(options, "timeout_ms", fault->timeout_ms != 0 ? fault->timeout_ms : NEVER_MS);
   set_integer(options, "connect_timeout_ms", fault->connect_timeout_ms != 0 ? fault->connect_timeout_ms : NEVER_MS);
   set_integer(options, "deadline_ms", fault->deadline_ms);
+  set_integer(options, "stall_timeout_ms", fault->stall_timeout_ms);
   set_integer(options, "max_retries", fault->max_retries);
   set_integer(options, "max_response_bytes", fault->max_response_bytes);
   argyle_client *client = client_with_options(options);
@@ -511,7 +517,7 @@ void run_fault(const fault *fault) {
   int before = count_descriptors();
   begin_row(fault);
   run_cells(fault);
-  if (!fault->https && fault->base_url == NULL) {
+  if (!fault->https && fault->base_url == NULL && fault->proxy == NULL) {
     go_on(fault);
   }
   end_row();

@@ -61,11 +61,12 @@ typedef struct {
    * Options of the client; 0: a limit that is never reached, and no repetition. A limit passes by a clock that stands,
    * when the server has done what it does, or once the client connects where nobody answers. No wait takes time then.
    */
-  int timeout_ms, connect_timeout_ms, deadline_ms, max_retries, max_response_bytes;
+  int timeout_ms, connect_timeout_ms, deadline_ms, stall_timeout_ms, max_retries, max_response_bytes;
 
   bool closed;          /* nobody listens */
   bool https;           /* the server, which knows no TLS, is asked for it; the client cannot go on then */
   const char *base_url; /* instead of the server's; the same */
+  const char *proxy;    /* the server is a proxy by this scheme, and a service behind TLS is asked for; the same */
 
   /* With one of these, each operation has a server of its own. */
   bool at_once; /* all operations at the same time: for what takes time */

@@ -74,16 +74,36 @@ final class EasyHandle {
   var errorIsOfChunks: Bool { strstr(errorText, "chunk") != nil }
 }
 
+// MARK: - Proxies
+
+extension EasyHandle {
+  /// The status of the proxy's answer to CONNECT; 0 if there was none.
+  var proxyStatus: Int { integer(CURLINFO_HTTP_CONNECTCODE) }
+
+  /// The address and port of the last connection, which go to the proxy if there is one.
+  var peer: String {
+    var address: UnsafeMutableRawPointer?
+    argyle_curl_get_pointer(handle, CURLINFO_PRIMARY_IP, &address)
+    guard let address else { return "" }
+    let text = String(cString: address.assumingMemoryBound(to: CChar.self))
+    return "\(text):\(integer(CURLINFO_PRIMARY_PORT))"
+  }
+
+  private func integer(_ information: CURLINFO) -> Int {
+    var number = 0
+    let result = argyle_curl_get_long(handle, information, &number)
+    return result == CURLE_OK ? number : 0
+  }
+}
+
 // MARK: - Times and sizes
 
 extension EasyHandle {
   /// How long the last transfer took, and when what happened in it.
   var times: TransferTimes {
     var times = TransferTimes()
-    var connections = 0
-    argyle_curl_get_long(handle, CURLINFO_NUM_CONNECTS, &connections)
     // On a kept connection libcurl tells how long it took to find it.
-    if connections > 0 {
+    if integer(CURLINFO_NUM_CONNECTS) > 0 {
       times.nameResolved = number(CURLINFO_NAMELOOKUP_TIME_T)
       times.connected = number(CURLINFO_CONNECT_TIME_T)
       times.secured = number(CURLINFO_APPCONNECT_TIME_T)
@@ -190,6 +210,8 @@ extension EasyHandle {
     if let proxy = settings.proxy ?? (settings.baseURL.isLoopback ? "" : nil) {
       options.set(CURLOPT_PROXY, proxy)
     }
+    // What a proxy says before the tunnel stands is no answer.
+    options.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
     // What the environment excepts is excepted of the environment's proxy only.
     if settings.proxy != nil { options.set(CURLOPT_NOPROXY, "") }
     // HTTP/2 where the server offers it over TLS; then requests wait for the connection that they can share.

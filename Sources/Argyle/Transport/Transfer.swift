@@ -363,6 +363,7 @@ extension Transfer {
     if reason.utf8.starts(with: "Unsupported proxy".utf8) {
       reason = "the proxy's URL is one that libcurl does not understand"
     }
+    if !mayHaveBeenReceived { reason = Transfer.proxyReason(reason, result, easy) }
     // libcurl watches no other time, and says how far it came.
     if result == CURLE_OPERATION_TIMEDOUT, !mayHaveBeenReceived {
       reason += " (connect_timeout_ms is \(connectTimeoutMilliseconds))"
@@ -380,6 +381,20 @@ extension Transfer {
 }
 
 extension Transfer {
+  /// What to say of a failure before the request could be sent, which may be one of the proxy.
+  private static func proxyReason(
+    _ reason: String,
+    _ result: CURLcode,
+    _ easy: EasyHandle
+  ) -> String {
+    let status = easy.proxyStatus
+    if status != 0, !(200..<300).contains(status) {
+      return "the proxy at \(easy.peer) refused the connection with status \(status)"
+    }
+    // Nobody else is read from in clear by then.
+    return result == CURLE_RECV_ERROR ? "the proxy at \(easy.peer) failed: \(reason)" : reason
+  }
+
   /// Whether libcurl's message on a TLS handshake that failed says that the connection was lost.
   ///
   /// It has one result for that and for a server that cannot be trusted, only one of which may pass. With words that
