@@ -36,6 +36,9 @@ static inline CURLcode argyle_curl_set_header_function(CURL *easy, curl_write_ca
 static inline CURLcode argyle_curl_set_prereq_function(CURL *easy, curl_prereq_callback function) {
   return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, function);
 }
+static inline CURLcode argyle_curl_set_progress_function(CURL *easy, curl_xferinfo_callback function) {
+  return curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, function);
+}
 static inline CURLcode argyle_curl_set_debug_function(CURL *easy, curl_debug_callback function) {
   return curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, function);
 }

@@ -139,6 +139,12 @@ static void wait_for_arrival(const connection *connection) {
   }
 }
 
+static void flood_until_gone(connection *connection) {
+  static const char bytes[65536];
+  while (send_all(connection, bytes, sizeof bytes)) {
+  }
+}
+
 /* Sends what nobody asked for; whoever waits for it finds it with the client's system then. */
 static bool send_stray(connection *connection, const hostile_answer *answer) {
   if (answer->stray_delay_ms > 0) {
@@ -202,6 +208,9 @@ static bool carry_out(connection *connection, const hostile_answer *answer) {
     return false;
   case HOSTILE_DRIP:
     drip_until_gone(connection);
+    return false;
+  case HOSTILE_FLOOD:
+    flood_until_gone(connection);
     return false;
   case HOSTILE_RESET:
     /* To linger for no time is not to say goodbye. */

@@ -16,7 +16,8 @@ typedef enum {
   HOSTILE_CLOSE, /* close the connection */
   HOSTILE_RESET, /* end the connection with a reset */
   HOSTILE_STALL, /* say nothing more until the client goes away or the server is stopped */
-  HOSTILE_DRIP   /* send a byte every 10 ms until then */
+  HOSTILE_DRIP,  /* send a byte every 10 ms until then */
+  HOSTILE_FLOOD  /* send as many bytes as the client takes until then */
 } hostile_then;
 
 typedef struct {

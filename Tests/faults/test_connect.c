@@ -135,10 +135,27 @@ static void stalled_before_the_tunnel(void **state) {
   }
 }
 
+/* libcurl reads the body of such a refusal, and looks at no time while there is more of it. */
+static void flooded_before_the_tunnel(void **state) {
+  (void)state;
+  static const char *const bodies[] = {
+    REFUSED_BY("407") "Content-Length: 9000000000000000000\r\n\r\n",
+    REFUSED_BY("407") "Transfer-Encoding: chunked\r\n\r\n7fffffffffffffff\r\n",
+  };
+  for (size_t i = 0; i < COUNT(bodies); i++) {
+    run_numbered_fault((fault){.name = "CONNECT refused without an end", UNSENT, .code = ARGYLE_ERROR_TIMEOUT,
+                               .fragment = "connect_timeout_ms", .at_once = true, .requests = 1,
+                               .connect_timeout_ms = short_ms(),
+                               .answer = {.bytes = bodies[i], .then = HOSTILE_FLOOD}},
+                       (int)i);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     matrix_test(large_headers),
     matrix_test(stalled_before_the_tunnel),
+    matrix_test(flooded_before_the_tunnel),
   };
   return run_matrix("faults of proxies", faults, COUNT(faults), tests, COUNT(tests));
 }

@@ -80,13 +80,13 @@ extension EasyHandle {
   /// The status of the proxy's answer to CONNECT; 0 if there was none.
   var proxyStatus: Int { integer(CURLINFO_HTTP_CONNECTCODE) }
 
-  /// The address and port of the last connection, which go to the proxy if there is one.
-  var peer: String {
+  /// The address and port of the last connection, which goes to the proxy if there is one; nil if libcurl does not say.
+  var peer: String? {
     var address: UnsafeMutableRawPointer?
     argyle_curl_get_pointer(handle, CURLINFO_PRIMARY_IP, &address)
-    guard let address else { return "" }
+    guard let address else { return nil }
     let text = String(cString: address.assumingMemoryBound(to: CChar.self))
-    return "\(text):\(integer(CURLINFO_PRIMARY_PORT))"
+    return text.utf8.isEmpty ? nil : "\(text):\(integer(CURLINFO_PRIMARY_PORT))"
   }
 
   private func integer(_ information: CURLINFO) -> Int {
@@ -207,9 +207,8 @@ extension EasyHandle {
     options.set(CURLOPT_PROTOCOLS_STR, "http,https")
     options.set(CURLOPT_FOLLOWLOCATION, 0)
     // Absent, libcurl's environment rule holds; a request to this machine itself goes through no proxy then.
-    if let proxy = settings.proxy ?? (settings.baseURL.isLoopback ? "" : nil) {
-      options.set(CURLOPT_PROXY, proxy)
-    }
+    let proxy = settings.proxy ?? (settings.baseURL.isLoopback ? "" : nil)
+    if let proxy { options.set(CURLOPT_PROXY, proxy) }
     // What a proxy says before the tunnel stands is no answer.
     options.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
     // What the environment excepts is excepted of the environment's proxy only.
@@ -246,6 +245,7 @@ extension EasyHandle {
     })
     transfer.attach(to: &options)
     if settings.baseURL.isSecure { transfer.attachTrace(to: &options) }
+    if settings.baseURL.isSecure, proxy?.utf8.isEmpty != true { transfer.attachClock(to: &options) }
     return options.result
   }
 }

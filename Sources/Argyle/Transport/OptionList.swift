@@ -57,6 +57,10 @@ struct OptionList {
     attempt { argyle_curl_set_prereq_function($0, function) }
   }
 
+  mutating func set(progress function: curl_xferinfo_callback) {
+    attempt { argyle_curl_set_progress_function($0, function) }
+  }
+
   mutating func set(debug function: curl_debug_callback) {
     attempt { argyle_curl_set_debug_function($0, function) }
   }

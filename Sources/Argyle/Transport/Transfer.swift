@@ -10,9 +10,15 @@ final class Transfer {
   private static let maxHeadLines = 1000
   /// The bytes of decoded body between two questions whether the attempt is to end.
   private static let bytesBetweenQuestions = 1024 * 1024
+  /// Maximum number of steps of a connection between two looks at the clock.
+  private static let stepsBetweenLooks = 4096
 
   private var maxResponseBytes = 0
   private var connectTimeoutMilliseconds = 0
+  /// When the connection has to stand, in microseconds; nil until the clock is looked at.
+  private var connectEnd: Int64?
+  private var connectSteps = 0
+  private var connectTookTooLong = false
   private var body: [UInt8] = []
   private var headers = ResponseHeaders()
   private var isTooLarge = false
@@ -73,6 +79,9 @@ final class Transfer {
     connectTimeoutMilliseconds = settings.connectTimeoutMilliseconds
     isProgressWatched = settings.limits.stallTimeoutMilliseconds != nil
     lastProgress = nil
+    connectEnd = nil
+    connectSteps = 0
+    connectTookTooLong = false
     sentBytes = 0
     forgetAnswer()
     isTooLarge = false
@@ -150,8 +159,33 @@ extension Transfer {
     options.set(CURLOPT_VERBOSE, 1)
   }
 
+  /// Ends a transfer whose connection takes too long.
+  ///
+  /// libcurl looks at its own time only where it waits, and not while it reads the body of a proxy's refusal.
+  func attachClock(to options: inout OptionList) {
+    options.set(CURLOPT_XFERINFODATA, pointer: Unmanaged.passUnretained(self).toOpaque())
+    options.set(progress: { context, _, _, _, _ in
+      Transfer.from(context)?.isToGoOn() == false ? 1 : 0
+    })
+    options.set(CURLOPT_NOPROGRESS, 0)
+  }
+
   private static func from(_ context: UnsafeMutableRawPointer?) -> Transfer? {
     context.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
+  }
+
+  /// Whether there is time left to connect, or no connection to wait for.
+  private func isToGoOn() -> Bool {
+    guard readyConnections == 0 else { return true }
+    connectSteps += 1
+    guard connectSteps % Transfer.stepsBetweenLooks == 0 else { return true }
+    let now = MonotonicClock.now
+    guard let end = connectEnd else {
+      connectEnd = now + Int64(connectTimeoutMilliseconds) * 1000
+      return true
+    }
+    connectTookTooLong = now >= end
+    return !connectTookTooLong
   }
 
   /// Takes in a piece of the body, already decompressed; another number than its size ends the transfer.
@@ -332,6 +366,14 @@ extension Transfer {
         "the headers of the answer are more than \(Transfer.maxHeadLines) lines or \(Transfer.maxHeadBytes) bytes"
       return TransferFailure(.tooLarge, reason, mayHaveBeenReceived: true, head: head)
     }
+    if connectTookTooLong {
+      return TransferFailure(
+        .timeout,
+        "no connection within connect_timeout_ms (\(connectTimeoutMilliseconds))",
+        mayHaveBeenReceived: false,
+        hostWasAway: hostWasAway
+      )
+    }
     if stream.needsHTTP1 {
       return TransferFailure(
         .connection,
@@ -388,11 +430,12 @@ extension Transfer {
     _ easy: EasyHandle
   ) -> String {
     let status = easy.proxyStatus
+    let proxy = easy.peer.map { "the proxy at \($0)" } ?? "the proxy"
     if status != 0, !(200..<300).contains(status) {
-      return "the proxy at \(easy.peer) refused the connection with status \(status)"
+      return "\(proxy) refused the connection with status \(status)"
     }
     // Nobody else is read from in clear by then.
-    return result == CURLE_RECV_ERROR ? "the proxy at \(easy.peer) failed: \(reason)" : reason
+    return result == CURLE_RECV_ERROR ? "\(proxy) failed: \(reason)" : reason
   }
 
   /// Whether libcurl's message on a TLS handshake that failed says that the connection was lost.
