@@ -295,7 +295,8 @@ typedef struct argyle_client argyle_client;
  * @param error    Where to put the error; may be NULL.
  * @return a client to be freed with argyle_client_free(), or NULL on failure.
  *
- * Errors: ARGYLE_ERROR_ARGUMENT, ARGYLE_ERROR_INTERNAL. Any thread may call it at any time.
+ * Errors: ARGYLE_ERROR_ARGUMENT; ARGYLE_ERROR_INTERNAL, also where the loaded libcurl is older than 7.87, which the
+ * message says. Any thread may call it at any time.
  */
 argyle_client *argyle_client_new(const json_t *options, argyle_error **error);
 

@@ -2,6 +2,8 @@
 #include "clock.h"
 #include "hostile_server.h"
 
+#include <curl/curl.h>
+#include <dlfcn.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,6 +67,57 @@ static void get_user(hostile_fixture *fixture, argyle_client *client) {
 
 static const hostile_request *last_request(hostile_fixture *fixture) {
   return hostile_server_request(fixture->server, hostile_server_requests(fixture->server) - 1);
+}
+
+/* ---------------------------------------------------------------- libcurl */
+
+/* The version that the loaded libcurl reports in this program; NULL: its own. */
+static const char *reported_version;
+static unsigned int reported_number;
+
+typedef curl_version_info_data *version_function(CURLversion);
+
+curl_version_info_data *curl_version_info(CURLversion age) {
+  static curl_version_info_data changed;
+  /* ISO C has no cast from an object pointer to a function's: POSIX says to copy it. */
+  void *symbol = dlsym(RTLD_NEXT, "curl_version_info");
+  version_function *real;
+  memcpy(&real, &symbol, sizeof real);
+  curl_version_info_data *information = real(age);
+  if (reported_version == NULL) {
+    return information;
+  }
+  changed = *information;
+  changed.version = reported_version;
+  changed.version_num = reported_number;
+  return &changed;
+}
+
+static void report_version(const char *version, unsigned int number) {
+  reported_version = version;
+  reported_number = number;
+}
+
+static void a_libcurl_that_is_too_old_is_named(void **state) {
+  (void)state;
+  json_t *options = options_for(LOOPBACK);
+  argyle_error *error = RUBBISH;
+  report_version("7.86.0", 0x075600);
+  argyle_client *client = argyle_client_new(options, &error);
+  report_version(NULL, 0);
+  assert_null(client);
+  assert_error(error, ARGYLE_ERROR_INTERNAL, "libcurl 7.86.0");
+  assert_failed(error, ARGYLE_ERROR_INTERNAL, "7.87");
+  json_decref(options);
+}
+
+static void the_oldest_libcurl_and_newer_ones_are_accepted(void **state) {
+  (void)state;
+  report_version("7.87.0", 0x075700);
+  assert_options_accepted(options_for(LOOPBACK));
+  report_version("8.0.0", 0x080000);
+  assert_options_accepted(options_for(LOOPBACK));
+  report_version(NULL, 0);
 }
 
 /* ---------------------------------------------------------------- Arguments */
@@ -675,6 +728,8 @@ static void the_connections_are_closed_with_the_last_client(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_libcurl_that_is_too_old_is_named),
+    cmocka_unit_test(the_oldest_libcurl_and_newer_ones_are_accepted),
     cmocka_unit_test(options_must_not_be_null),
     cmocka_unit_test(options_must_be_an_object),
     cmocka_unit_test(freeing_null_does_nothing),

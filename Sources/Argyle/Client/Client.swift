@@ -21,8 +21,10 @@ public final class Client: Sendable {
   /// Makes a client, which opens no connection yet.
   ///
   /// - Parameter options: the key, the server and the limits.
-  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument``, naming the option and the rule that it breaks.
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument``, naming the option and the rule that it breaks, or
+  ///   with ``ArgyleError/Code/internal`` where libcurl is too old.
   public convenience init(_ options: ClientOptions) throws(ArgyleError) {
+    try Client.checkLibcurl()
     let settings = try TransferSettings(options)
     guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK else {
       throw ArgyleError(.internal, "libcurl could not be initialised")
@@ -57,6 +59,18 @@ public final class Client: Sendable {
     self.retryBudget = retryBudget
     self.ends = ends
     self.log = log
+  }
+
+  /// Refuses a libcurl that lacks options which every call sets.
+  private static func checkLibcurl() throws(ArgyleError) {
+    let loaded = curl_version_info(CURLVERSION_FIRST).pointee
+    guard loaded.version_num >= 0x07_57_00 else {
+      let version = String(cString: loaded.version)
+      throw ArgyleError(
+        .internal,
+        "libcurl 7.87.0 or newer is needed, and libcurl \(version) is loaded"
+      )
+    }
   }
 
   private static func limiter(_ options: ClientOptions) -> RateLimiter? {
