@@ -281,7 +281,8 @@ typedef struct argyle_client argyle_client;
  *                                 tenth of a second's worth after a pause, over all threads and queues that use
  *                                 the client or one made from it. Where the service answers 429 all the same,
  *                                 the pace is lowered by half, and recovers within ten seconds
- *   ca_file              string   a PEM file of the certificate authorities to trust instead of the system's
+ *   ca_file              string   a PEM file of the certificate authorities to trust instead of the system's; like the
+ *                                 other files a regular one, for to open a FIFO could block for ever
  *   proxy                string   "" for none, or a URL with http, https, socks4, socks4a, socks5 or socks5h, which may
  *                                 hold a user name and a password; absent: libcurl's environment rule, but none
  *                                 for a loopback host

@@ -43,7 +43,9 @@ struct ClientOptionsTests {
     #expect(
       message { $0.maxResponseBytes = 0 } == "max_response_bytes must be between 1 and 2147483647"
     )
-    #expect(message { $0.caFile = "/nonexistent" } == "ca_file must be a file that can be read")
+    #expect(
+      message { $0.caFile = "/nonexistent" } == "ca_file must be a regular file that can be read"
+    )
     #expect(message { $0.application = "" }?.hasPrefix("application must be") == true)
     #expect(message { $0.application = "a\r\nX: y" }?.hasPrefix("application must be") == true)
     let settings = try TransferSettings(options { $0.application = "app/1.0" })

@@ -464,6 +464,31 @@ static void a_ca_file_that_cannot_be_read_is_refused(void **state) {
   assert_option_refused("ca_file", "\"/etc/passwd\\u0000\"");
 }
 
+/* To open a FIFO that nobody writes to would block for ever. */
+static void files_are_regular_ones(void **state) {
+  (void)state;
+  static const char *const names[] = {"ca_file", "client_certificate_file", "client_key_file"};
+  char folder[] = "/tmp/argyle-test-XXXXXX";
+  char fifo[64], rule[64];
+  assert_non_null(mkdtemp(folder));
+  snprintf(fifo, sizeof fifo, "%s/fifo", folder);
+  assert_int_equal(mkfifo(fifo, 0600), 0);
+  for (size_t i = 0; i < COUNT(names); i++) {
+    const char *const paths[] = {fifo, "/dev/null", folder};
+    for (size_t j = 0; j < COUNT(paths); j++) {
+      argyle_error *error = RUBBISH;
+      json_t *options = options_with(names[i], json_string(paths[j]));
+      snprintf(rule, sizeof rule, "%s must be a regular file", names[i]);
+      argyle_client *client = argyle_client_new(options, &error);
+      assert_null(client);
+      assert_failed(error, ARGYLE_ERROR_ARGUMENT, rule);
+      json_decref(options);
+    }
+  }
+  unlink(fifo);
+  rmdir(folder);
+}
+
 static void a_ca_file_is_a_string(void **state) {
   (void)state;
   assert_option_refused("ca_file", "5");
@@ -766,6 +791,7 @@ int main(void) {
     cmocka_unit_test(limits_are_integers),
     cmocka_unit_test(a_ca_file_that_can_be_read_is_accepted),
     cmocka_unit_test(a_ca_file_that_cannot_be_read_is_refused),
+    cmocka_unit_test(files_are_regular_ones),
     cmocka_unit_test(a_ca_file_is_a_string),
     hostile_test(the_application_is_named_in_the_user_agent),
     hostile_test(the_user_agent_names_the_version),

@@ -152,14 +152,33 @@ extension TransferSettings {
   /// Checks that a file is there and can be read.
   static func check(_ name: String, file: String?) throws(ArgyleError) -> String? {
     guard let file else { return nil }
-    var status = stat()
-    guard !file.utf8.contains(0), stat(file, &status) == 0,
-      status.st_mode & mode_t(S_IFMT) != mode_t(S_IFDIR),
-      access(file, R_OK) == 0
-    else {
-      throw ArgyleError(.argument, "\(name) must be a file that can be read")
+    guard !file.utf8.contains(0), isRegular(file) == true, access(file, R_OK) == 0 else {
+      throw ArgyleError(.argument, "\(name) must be a regular file that can be read")
     }
     return file
+  }
+
+  /// Whether a file is a regular one; nil where there is none.
+  ///
+  /// To open another may take for ever: a FIFO waits for somebody who writes to it.
+  private static func isRegular(_ file: String) -> Bool? {
+    var status = stat()
+    guard stat(file, &status) == 0 else { return nil }
+    return status.st_mode & mode_t(S_IFMT) == mode_t(S_IFREG)
+  }
+
+  /// The option of a file, needed for a secure connection, that is not a regular one any more; nil: none is.
+  var irregularFile: String? {
+    guard baseURL.isSecure else { return nil }
+    let files = [
+      ("ca_file", caFile),
+      ("client_certificate_file", clientCertificate?.file),
+      ("client_key_file", clientCertificate?.keyFile),
+    ]
+    for case (let name, let file?) in files where TransferSettings.isRegular(file) == false {
+      return name
+    }
+    return nil
   }
 
   private static func userAgent(_ application: String?) throws(ArgyleError) -> String {
