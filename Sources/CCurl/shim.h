@@ -42,8 +42,8 @@ static inline CURLcode argyle_curl_set_progress_function(CURL *easy, curl_xferin
 static inline CURLcode argyle_curl_set_debug_function(CURL *easy, curl_debug_callback function) {
   return curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, function);
 }
-static inline CURLcode argyle_curl_set_socket_option_function(CURL *easy, curl_sockopt_callback function) {
-  return curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, function);
+static inline CURLcode argyle_curl_set_open_function(CURL *easy, curl_opensocket_callback function) {
+  return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, function);
 }
 static inline CURLcode argyle_curl_set_close_function(CURL *easy, curl_closesocket_callback function) {
   return curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, function);

@@ -54,6 +54,34 @@ struct PollerTests {
     close(pipe.write)
   }
 
+  @Test func aConnectionThatTheKernelCannotWatchIsTold() {
+    let file = argyle_open("/dev/null", O_RDONLY, 0)
+    let pipe = makePipe()
+    fill(pipe)
+    // epoll(7) takes no files.
+    poller.adopt(file)
+    poller.watch(file, CURL_POLL_IN)
+    poller.watch(pipe.read, CURL_POLL_IN)
+    #expect(poller.apply() == [file])
+    #expect(ready() == [pipe.read])
+    #expect(poller.apply() == [])
+    poller.watch(file, CURL_POLL_IN)
+    #expect(poller.apply() == [file])
+    for descriptor in [file, pipe.read, pipe.write] { close(descriptor) }
+  }
+
+  /// As libcurl closes those on which it has waited for a name.
+  @Test func aSocketThatWasClosedWithoutAWordIsNotTold() {
+    let pipe = makePipe()
+    poller.watch(pipe.read, CURL_POLL_IN)
+    close(pipe.read)
+    #expect(poller.apply() == [])
+    let file = argyle_open("/dev/null", O_RDONLY, 0)
+    poller.watch(file, CURL_POLL_IN)
+    #expect(poller.apply() == [])
+    for descriptor in [file, pipe.write] { close(descriptor) }
+  }
+
   @Test func aConnectionStaysUntilItIsReadyWithoutInterest() {
     let pipe = makePipe()
     poller.adopt(pipe.read)

@@ -4,6 +4,8 @@
 #include "user.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define USER "{\"id\": \"u1\"}"
 
@@ -101,6 +103,34 @@ static void a_ca_file_without_a_certificate_trusts_nobody(void **state) {
   argyle_client *client = https_client(server, "127.0.0.1", path);
   assert_refused(client, "127.0.0.1", "certificate file");
   argyle_client_free(client);
+}
+
+/* To open it would block for ever: nobody writes to it. */
+static void a_file_that_became_a_fifo_is_not_opened(void **state) {
+  static const char *const names[] = {"ca_file", "client_certificate_file", "client_key_file"};
+  tls_server *server = *state;
+  char url[64], path[128], rule[64];
+  snprintf(url, sizeof url, "https://127.0.0.1:%d", server->port);
+  snprintf(path, sizeof path, "%s/link", server->folder);
+  for (size_t i = 0; i < COUNT(names); i++) {
+    json_t *options = json_pack("{s:s, s:s, s:s}", "ca_file", server->certificate, "client_certificate_file",
+                                server->certificate, "client_key_file", server->key);
+    const char *file = json_string_value(json_object_get(options, names[i]));
+    assert_int_equal(link(file, path), 0);
+    json_object_set_new(options, names[i], json_string(path));
+    json_t *others = options_for(url);
+    json_object_update_missing(options, others);
+    json_decref(others);
+    argyle_client *client = client_with_options(options);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    snprintf(rule, sizeof rule, "%s must be a regular file", names[i]);
+    alarm(120);
+    assert_refused(client, "127.0.0.1", rule);
+    alarm(0);
+    unlink(path);
+    argyle_client_free(client);
+  }
 }
 
 static void allow_insecure_http_does_not_loosen_https(void **state) {
@@ -263,6 +293,7 @@ int main(void) {
     trusting(server_of_this_host, a_host_name_in_the_certificate_is_trusted),
     refusing(server_of_this_host, a_certificate_of_nobody_is_refused),
     refusing(server_of_this_host, a_ca_file_without_a_certificate_trusts_nobody),
+    refusing(server_of_this_host, a_file_that_became_a_fifo_is_not_opened),
     refusing(server_of_this_host, allow_insecure_http_does_not_loosen_https),
     trusting(server_of_this_host, a_copy_with_a_ca_file_trusts_it_and_the_first_does_not),
     refusing(server_of_another_host, a_certificate_for_another_host_is_refused),

@@ -43,6 +43,9 @@ package final class CallQueue {
   private var lastRound: Int64 = 0
   /// Whether the last round stopped with work at hand.
   private var isUnfinished = false
+  /// Whether an attempt lacked descriptors: a handle of libcurl's that could not open an IPv6 socket asks for IPv4
+  /// addresses alone from then on.
+  private var hasLackedDescriptors = false
   /// Whether the descriptor was closed by somebody else.
   private(set) var isBroken = false
   /// What may end the blocking call that waits now, and when it is asked next, in microseconds.
@@ -70,6 +73,10 @@ package final class CallQueue {
     try make(maxInFlight: maxInFlight, ProcessMark())
   }
 
+  private static var wantError: ArgyleError {
+    ArgyleError(.internal, "memory or file descriptors ran out")
+  }
+
   /// The same with the mark of what the queue belongs to.
   static func make(
     maxInFlight: Int,
@@ -77,7 +84,7 @@ package final class CallQueue {
     _ mark: ProcessMark
   ) throws(ArgyleError) -> CallQueue {
     guard let multi = MultiHandle.make(connections: maxInFlight, mark) else {
-      throw ArgyleError(.internal, "memory or file descriptors ran out")
+      throw wantError
     }
     return CallQueue(maxInFlight, deadlineCountsWaiting, multi, mark)
   }
@@ -112,6 +119,7 @@ extension CallQueue {
     try call.checkReady()
     try call.client.checkProcess()
     try checkUsable()
+    if hasLackedDescriptors, active.isEmpty { hasLackedDescriptors = !multi.renew() }
     call.times.submittedAt = MonotonicClock.now
     call.state = .waiting
     call.queue = self
@@ -197,7 +205,7 @@ extension CallQueue {
   /// Makes a descriptor that is readable whenever there is something to do.
   package func shareDescriptor() throws(ArgyleError) -> Int32 {
     try checkUsable()
-    guard multi.poller.share() else { throw ArgyleError(.internal, "file descriptors ran out") }
+    guard multi.poller.share() else { throw CallQueue.wantError }
     updateWakeUp()
     return multi.poller.descriptor
   }
@@ -375,7 +383,7 @@ extension CallQueue {
       repeats += 1
     }
     isUnfinished = isAtWork
-    multi.poller.apply()
+    endUnwatched(multi.poller.apply())
     updateWakeUp()
   }
 
@@ -386,11 +394,11 @@ extension CallQueue {
     let start = MonotonicClock.now
     var hasAny = false
     // A request may have been sent just now.
-    multi.poller.apply()
+    endUnwatched(multi.poller.apply())
     while read(0) == .ready {
       if collect() { hasAny = true }
       guard MonotonicClock.now - start < CallQueue.readingTime else { break }
-      multi.poller.apply()
+      endUnwatched(multi.poller.apply())
     }
     return hasAny
   }
@@ -403,9 +411,11 @@ extension CallQueue {
       hasAny = true
       if easy.transfer.wasEnded {
         end(call, easy)
-      } else {
-        step(call, release(call, easy).outcome(of: result, easy))
+        continue
       }
+      let event = release(call, easy).outcome(of: result, easy)
+      if easy.transfer.lacksDescriptors { hasLackedDescriptors = true }
+      step(call, event)
     }
     if multi.hasFailed {
       hasAny = endRunning("memory ran out") || hasAny
@@ -433,6 +443,19 @@ extension CallQueue {
       step(call, release(call, easy).outcome(.internal, reason))
     }
     return hasAny
+  }
+
+  /// Ends the attempts that wait for sockets which the kernel cannot watch.
+  private func endUnwatched(_ sockets: [curl_socket_t]) {
+    for socket in sockets {
+      for call in active {
+        guard case .running(let easy, _) = call.state, multi.isWaiting(easy, for: socket) else {
+          continue
+        }
+        let reason = "the kernel cannot watch a socket"
+        step(call, release(call, easy).outcome(.internal, reason))
+      }
+    }
   }
 
   /// Begins calls that wait, one of each lane in turn, while there are places and leave.

@@ -231,14 +231,13 @@ extension EasyHandle {
 
     options.set(CURLOPT_USERAGENT, settings.userAgent)
     options.set(CURLOPT_ACCEPT_ENCODING, "")
-    let poller = Unmanaged.passUnretained(poller).toOpaque()
-    options.set(CURLOPT_SOCKOPTDATA, pointer: poller)
-    options.set(openedSocket: { context, socket, _ in
-      guard let context else { return CURL_SOCKOPT_ERROR }
-      Unmanaged<Poller>.fromOpaque(context).takeUnretainedValue().adopt(socket)
-      return CURL_SOCKOPT_OK
+    options.set(CURLOPT_OPENSOCKETDATA, pointer: Unmanaged.passUnretained(self).toOpaque())
+    options.set(openSocket: { context, _, address in
+      guard let context, let address else { return CURL_SOCKET_BAD }
+      return Unmanaged<EasyHandle>.fromOpaque(context).takeUnretainedValue()
+        .openSocket(address.pointee)
     })
-    options.set(CURLOPT_CLOSESOCKETDATA, pointer: poller)
+    options.set(CURLOPT_CLOSESOCKETDATA, pointer: Unmanaged.passUnretained(poller).toOpaque())
     options.set(closeSocket: { context, socket in
       guard let context else { return 0 }
       return Unmanaged<Poller>.fromOpaque(context).takeUnretainedValue().closeSocket(socket)
@@ -247,5 +246,21 @@ extension EasyHandle {
     if settings.baseURL.isSecure { transfer.attachTrace(to: &options) }
     if settings.baseURL.isSecure, proxy?.utf8.isEmpty != true { transfer.attachClock(to: &options) }
     return options.result
+  }
+}
+
+// MARK: - Sockets
+
+extension EasyHandle {
+  /// Opens the socket of a connection; `CURL_SOCKET_BAD` where that fails.
+  private func openSocket(_ address: curl_sockaddr) -> curl_socket_t {
+    let opening = transfer.noteOpening()
+    opening.irregularOption = settings?.irregularFile
+    guard opening.irregularOption == nil else { return CURL_SOCKET_BAD }
+    let type = address.socktype | Int32(SOCK_CLOEXEC.rawValue)
+    let opened = socket(address.family, type, address.protocol)
+    opening.lacksDescriptors = opened < 0 && Descriptors.haveRunOut
+    if opened >= 0 { poller.adopt(opened, opening) }
+    return opened
   }
 }

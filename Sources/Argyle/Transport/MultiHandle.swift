@@ -50,8 +50,8 @@ final class MultiHandle {
     let results = [
       argyle_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, connections),
       argyle_curl_multi_set_pointer(multi, CURLMOPT_SOCKETDATA, context),
-      argyle_curl_multi_set_socket_function(multi) { _, socket, what, context, _ in
-        MultiHandle.from(context)?.poller.watch(socket, what)
+      argyle_curl_multi_set_socket_function(multi) { easy, socket, what, context, _ in
+        MultiHandle.from(context)?.poller.watch(socket, what, for: easy)
         return 0
       },
       argyle_curl_multi_set_pointer(multi, CURLMOPT_TIMERDATA, context),
@@ -88,6 +88,11 @@ extension MultiHandle {
   /// Takes a transfer out, ended or not.
   func remove(_ easy: EasyHandle) {
     curl_multi_remove_handle(multi, easy.handle)
+  }
+
+  /// Whether a transfer waits for a socket.
+  func isWaiting(_ easy: EasyHandle, for socket: curl_socket_t) -> Bool {
+    poller.isWatched(socket, for: easy.handle, from: easy.transfer.localPort)
   }
 
   /// The next transfer that has ended, with libcurl's result.

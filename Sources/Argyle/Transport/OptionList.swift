@@ -65,8 +65,8 @@ struct OptionList {
     attempt { argyle_curl_set_debug_function($0, function) }
   }
 
-  mutating func set(openedSocket function: curl_sockopt_callback) {
-    attempt { argyle_curl_set_socket_option_function($0, function) }
+  mutating func set(openSocket function: curl_opensocket_callback) {
+    attempt { argyle_curl_set_open_function($0, function) }
   }
 
   mutating func set(closeSocket function: curl_closesocket_callback) {

@@ -25,6 +25,10 @@ final class Poller {
     var localPort: Int32 = 0
     /// Whether the connection has brought an answer of HTTP/1.
     var hasAnsweredHTTP1 = false
+    /// What the attempt that opened the connection is to know of it.
+    var opening: ConnectionOpening?
+    /// The handle of libcurl's for which it was asked last.
+    var handle: UnsafeMutableRawPointer?
   }
 
   /// The descriptor, which is readable whenever there is something to do.
@@ -84,17 +88,16 @@ final class Poller {
 
 extension Poller {
   /// Notes that a socket has been made for a connection.
-  func adopt(_ socket: curl_socket_t) {
+  func adopt(_ socket: curl_socket_t, _ opening: ConnectionOpening? = nil) {
     forget(socket)
-    _ = argyle_close_on_exec(socket)
-    watches.append(Watch(socket: socket, isConnection: true))
+    watches.append(Watch(socket: socket, isConnection: true, opening: opening))
   }
 
   /// Notes what libcurl wants to know of a socket, to be told to the kernel by ``apply()``.
   ///
   /// A connection that is of no interest stays with the kernel until it is ready or closed: mostly the next request
   /// on it asks for the same again. Others, as those on which a name is waited for, libcurl closes without a word.
-  func watch(_ socket: curl_socket_t, _ what: Int32) {
+  func watch(_ socket: curl_socket_t, _ what: Int32, for handle: UnsafeMutableRawPointer? = nil) {
     var wanted: UInt32 = 0
     if what == CURL_POLL_IN || what == CURL_POLL_INOUT { wanted |= EPOLLIN.rawValue }
     if what == CURL_POLL_OUT || what == CURL_POLL_INOUT { wanted |= EPOLLOUT.rawValue }
@@ -105,6 +108,7 @@ extension Poller {
       return
     }
     watches[index].wanted = wanted
+    watches[index].handle = handle
     if !watches[index].isChanged, wanted != 0, wanted != watches[index].applied {
       watches[index].isChanged = true
       changed.append(socket)
@@ -113,6 +117,10 @@ extension Poller {
 
   /// Closes a socket, whose number may stand for another one at once.
   func closeSocket(_ socket: curl_socket_t) -> Int32 {
+    // While it is still open: afterwards there would be a descriptor again.
+    if let index = index(of: socket), let opening = watches[index].opening {
+      opening.lackedDescriptorsAtClosing = !Descriptors.areLeft(1)
+    }
     // Not left to `close`: a child of this process may hold a copy, for which the kernel would go on.
     remove(socket)
     return close(socket)
@@ -143,20 +151,46 @@ extension Poller {
   }
 
   /// Tells the kernel what has changed since the last time.
-  func apply() {
+  ///
+  /// - Returns: the sockets that the kernel cannot watch, on which nothing would ever be noticed.
+  @discardableResult
+  func apply() -> [curl_socket_t] {
+    var refused: [curl_socket_t] = []
     for socket in changed {
       guard let index = index(of: socket) else { continue }
       let watch = watches[index]
       watches[index].isChanged = false
       guard watch.wanted != 0, watch.wanted != watch.applied else { continue }
-      set(socket, to: watch.wanted, isNew: watch.applied == 0)
-      watches[index].applied = watch.wanted
+      if set(socket, to: watch.wanted, isNew: watch.applied == 0) {
+        watches[index].applied = watch.wanted
+      } else if !watch.isConnection, Poller.tellsClosed(__errno_location().pointee) {
+        forget(socket)
+      } else {
+        refused.append(socket)
+      }
     }
     changed.removeAll(keepingCapacity: true)
+    return refused
+  }
+
+  /// Whether the kernel's refusal to watch says that a socket is closed, and that its number may stand for a file.
+  private static func tellsClosed(_ error: Int32) -> Bool {
+    error == EBADF || error == EPERM
+  }
+
+  /// Whether a socket is watched for a transfer, by libcurl's handle and its connection's port on this side.
+  func isWatched(
+    _ socket: curl_socket_t,
+    for handle: UnsafeMutableRawPointer,
+    from localPort: Int32
+  ) -> Bool {
+    // Transfers may share a connection of HTTP/2, which libcurl watches for one of them.
+    var isShared = false
+    if localPort != 0 { forEachConnection(from: localPort) { isShared = $0.socket == socket } }
+    return isShared || index(of: socket).map { watches[$0].handle == handle } == true
   }
 
   /// Tells the kernel what to watch of a descriptor; it gives back the number with a hint at where it stood.
-  @discardableResult
   private func set(_ descriptor: Int32, to wanted: UInt32, isNew: Bool) -> Bool {
     var event = epoll_event()
     event.events = wanted
@@ -297,19 +331,20 @@ extension Poller {
   /// Whether somebody else may wait on the descriptor, so that the timer and the wake-up have to be inside.
   var isShared: Bool { signals != nil }
 
-  /// Puts a timer and a wake-up behind the descriptor; false where the process may have no more descriptors.
+  /// Puts a timer and a wake-up behind the descriptor; false where memory or descriptors ran out.
   func share() -> Bool {
     if isShared { return true }
     let timer = timerfd_create(CLOCK_MONOTONIC, Int32(TFD_CLOEXEC | TFD_NONBLOCK))
     let wakeUp = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-    guard timer >= 0, wakeUp >= 0 else {
+    guard timer >= 0, wakeUp >= 0, set(timer, to: EPOLLIN.rawValue, isNew: true),
+      set(wakeUp, to: EPOLLIN.rawValue, isNew: true)
+    else {
+      // The kernel forgets what is closed.
       if timer >= 0 { close(timer) }
       if wakeUp >= 0 { close(wakeUp) }
       return false
     }
     signals = (timer, wakeUp)
-    set(timer, to: EPOLLIN.rawValue, isNew: true)
-    set(wakeUp, to: EPOLLIN.rawValue, isNew: true)
     return true
   }
 

@@ -58,6 +58,10 @@ final class Transfer {
 
   /// Whether nobody drove the queue for so long that the server may have lost patience.
   private var hostWasAway = false
+  /// What was noted where connections were opened for the attempt; nil where none was.
+  private(set) var opening: ConnectionOpening?
+  /// Whether the attempt failed because the process could open no descriptor.
+  private(set) var lacksDescriptors = false
 
   init(_ endedConnections: EndedConnections, _ poller: Poller) {
     self.endedConnections = endedConnections
@@ -98,6 +102,15 @@ final class Transfer {
     readyConnections = 0
     stream = StreamTrace()
     hostWasAway = false
+    opening = nil
+    lacksDescriptors = false
+  }
+
+  /// Where to note what happens to a connection that is opened for the attempt.
+  func noteOpening() -> ConnectionOpening {
+    let opening = self.opening ?? ConnectionOpening()
+    self.opening = opening
+    return opening
   }
 
   /// Notes that nobody drove the queue for a while, which says nothing of the server.
@@ -381,6 +394,10 @@ extension Transfer {
         mayHaveBeenReceived: true
       )
     }
+    if let option = opening?.irregularOption {
+      let reason = "\(option) must be a regular file"
+      return TransferFailure(.tls, reason, mayHaveBeenReceived: mayHaveBeenReceived)
+    }
     if readyConnections > 1 {
       return TransferFailure(
         .connection,
@@ -399,6 +416,15 @@ extension Transfer {
         hostWasAway: hostWasAway
       )
     }
+    let code = ArgyleError.Code.transfer(result)
+    lacksDescriptors = wantOfDescriptors(explains: result, code)
+    if lacksDescriptors {
+      return TransferFailure(
+        .internal,
+        Descriptors.reason,
+        mayHaveBeenReceived: mayHaveBeenReceived
+      )
+    }
     if reason.isEmpty { reason = String(cString: curl_easy_strerror(result)) }
     // The proxy's, which the environment may have given.
     reason = reason.redactingUserInfo
@@ -414,7 +440,7 @@ extension Transfer {
       result == CURLE_RECV_ERROR && hasWholeHead && easy.errorIsOfChunks
       || result == CURLE_HTTP2_STREAM && easy.errorIsOfFrames
     return TransferFailure(
-      isBroken ? .protocolViolation : .transfer(result),
+      isBroken ? .protocolViolation : code,
       reason,
       mayHaveBeenReceived: mayHaveBeenReceived,
       hostWasAway: hostWasAway
@@ -436,6 +462,18 @@ extension Transfer {
     }
     // Nobody else is read from in clear by then.
     return result == CURLE_RECV_ERROR ? "\(proxy) failed: \(reason)" : reason
+  }
+
+  /// Whether the process could not open what the attempt needed.
+  ///
+  /// libcurl does not tell why it could not read a certificate, nor why a name was not found.
+  private func wantOfDescriptors(explains result: CURLcode, _ code: ArgyleError.Code) -> Bool {
+    if result == CURLE_COULDNT_RESOLVE_HOST || result == CURLE_COULDNT_RESOLVE_PROXY {
+      // Two that libcurl has closed by now, and one for the C library.
+      return !Descriptors.areLeft(3)
+    }
+    guard let opening else { return false }
+    return opening.lacksDescriptors || code == .tls && opening.lackedDescriptorsAtClosing
   }
 
   /// Whether libcurl's message on a TLS handshake that failed says that the connection was lost.

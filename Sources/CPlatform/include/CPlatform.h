@@ -48,9 +48,6 @@ static inline long argyle_descriptor_limit(void) {
   return (long)limit.rlim_cur;
 }
 
-// Necessary because fcntl is variadic. Keeps a descriptor from programs that the process starts.
-static inline int argyle_close_on_exec(int descriptor) { return fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
-
 // Necessary because fcntl is variadic. Whether the process has no such descriptor.
 static inline bool argyle_is_closed(int descriptor) { return fcntl(descriptor, F_GETFD) < 0; }
 
