@@ -131,7 +131,7 @@ public func argyle_call_time_us(_ call: OpaquePointer?, _ time: Int32) -> json_i
 @_cdecl("argyle_call_free") @implementation
 public func argyle_call_free(_ call: OpaquePointer?) {
   if let call = object(call)?.call {
-    keepingErrorNumber { call.queue?.discard(call) }
+    guardingHost { call.queue?.discard(call) }
     // A forked child's queue goes on holding the call, whose handle is gone.
     call.context = nil
   }

@@ -33,7 +33,7 @@ public func argyle_client_with_cancellation(
 @_cdecl("argyle_cancellation_cancel") @implementation
 public func argyle_cancellation_cancel(_ cancellation: OpaquePointer?) {
   guard let cancellation else { return }
-  keepingErrorNumber { Handle.object(cancellation, as: Cancellation.self).cancel() }
+  guardingHost { Handle.object(cancellation, as: Cancellation.self).cancel() }
 }
 
 /// Frees a cancellation.

@@ -7,5 +7,5 @@ import Interop
 /// Releases a reference to a value, as jansson's inline `json_decref` does.
 @_cdecl("argyle_json_decref") @implementation
 public func argyle_json_decref(_ value: UnsafeMutablePointer<json_t>?) {
-  keepingErrorNumber { argyle_json_release(value) }
+  guardingHost { argyle_json_release(value) }
 }

@@ -17,6 +17,6 @@ package enum Handle {
   /// Takes an object back from C; nothing happens for NULL, and nothing to `errno`.
   package static func free<Object: AnyObject>(_ handle: OpaquePointer?, as type: Object.Type) {
     guard let handle else { return }
-    keepingErrorNumber { Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).release() }
+    guardingHost { Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).release() }
   }
 }

@@ -1,13 +1,15 @@
 /*
  * What is the host's alone: no function of the library changes errno, and use of it changes no signal's action or
- * mask, no file mode mask and no working directory.
+ * mask, no file mode mask and no working directory. A thread that is cancelled within a function ends after it.
  */
 #include "hostile_server.h"
 #include "queued.h"
 #include "tls_server.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -205,6 +207,109 @@ static void freeing_within_a_call_leaves_errno_alone(void **state) {
   KEEPS_ERRNO(argyle_client_free(client));
 }
 
+/* ---------------------------------------------------------------- Cancelled threads */
+
+static int count_descriptors(void) {
+  DIR *folder = opendir("/proc/self/fd");
+  assert_non_null(folder);
+  int count = 0;
+  while (readdir(folder) != NULL) {
+    count++;
+  }
+  closedir(folder);
+  return count;
+}
+
+/* What a thread does that will be cancelled, and whether it has come back from the library. */
+typedef struct {
+  argyle_client *client;
+  void (*use)(argyle_client *);
+  int state;
+  bool has_returned;
+} cancelled;
+
+static void get_blocking(argyle_client *client) {
+  json_decref(argyle_user_get(client, "u1", NULL));
+}
+
+static void run_call(argyle_client *client) {
+  argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_CREATE, NULL, NULL, NULL);
+  argyle_call_run(call, NULL);
+  argyle_call_free(call);
+}
+
+static void wait_for_queue(argyle_client *client) {
+  argyle_queue *queue = argyle_queue_new(NULL, NULL);
+  argyle_queue_submit(queue, argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL), NULL, NULL);
+  argyle_queue_wait(queue, -1, NULL);
+  argyle_queue_free(queue);
+}
+
+static void walk(argyle_client *client) {
+  argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, NULL);
+  json_decref(argyle_user_cursor_next(cursor, NULL));
+  argyle_user_cursor_free(cursor);
+}
+
+static void *use_until_cancelled(void *argument) {
+  cancelled *cancelled = argument;
+  cancelled->use(cancelled->client);
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelled->state);
+  cancelled->has_returned = true;
+  pthread_setcancelstate(cancelled->state, NULL);
+  pthread_testcancel();
+  return NULL;
+}
+
+/* Cancels a thread while its call waits for an answer. The function goes on to its end, and then the thread ends. */
+static void cancel_within(hostile_fixture *fixture, void (*use)(argyle_client *)) {
+  int before = count_descriptors();
+  hostile_server *server = hostile_server_start();
+  argyle_client *client = client_with_integer(hostile_server_url(server), "max_retries", 0);
+  hostile_server_answer(server, (hostile_answer){.then = HOSTILE_STALL});
+  cancelled cancelled = {.client = client, .use = use};
+  pthread_t thread;
+  assert_int_equal(pthread_create(&thread, NULL, use_until_cancelled, &cancelled), 0);
+  while (hostile_server_requests(server) == 0) {
+    usleep(1000);
+  }
+  assert_int_equal(pthread_cancel(thread), 0);
+  /* Cuts the connection, so that the call fails. */
+  hostile_server_stop(server);
+  void *result = NULL;
+  assert_int_equal(pthread_join(thread, &result), 0);
+  assert_ptr_equal(result, PTHREAD_CANCELED);
+  assert_true(cancelled.has_returned);
+  assert_int_equal(cancelled.state, PTHREAD_CANCEL_ENABLE);
+  argyle_client_free(client);
+  assert_int_equal(count_descriptors(), before);
+  hostile_server_answer_json(fixture->server, 200, USER);
+  json_t *user = argyle_user_get(fixture->client, "u1", NULL);
+  assert_non_null(user);
+  json_decref(user);
+}
+
+static void a_cancelled_thread_ends_after_the_function(void **state) {
+  static void (*const uses[])(argyle_client *) = {get_blocking, run_call, wait_for_queue, walk};
+  for (size_t i = 0; i < COUNT(uses); i++) {
+    cancel_within(*state, uses[i]);
+  }
+}
+
+/* A cancellation that came before, or that the thread has put off, is not lost. */
+static void a_thread_keeps_its_cancellation_state(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, USER);
+  int before = -1, after = -1;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+  get_blocking(fixture->client);
+  pthread_setcancelstate(before, &after);
+  assert_int_equal(after, PTHREAD_CANCEL_DISABLE);
+  get_blocking(fixture->client);
+  pthread_setcancelstate(before, &after);
+  assert_int_equal(after, PTHREAD_CANCEL_ENABLE);
+}
+
 /* ---------------------------------------------------------------- The rest */
 
 /* All that a process may lose unawares. */
@@ -281,6 +386,8 @@ int main(void) {
     hostile_test(cursors_leave_errno_alone),
     hostile_test(calls_and_queues_leave_errno_alone),
     hostile_test(freeing_within_a_call_leaves_errno_alone),
+    hostile_test(a_cancelled_thread_ends_after_the_function),
+    hostile_test(a_thread_keeps_its_cancellation_state),
     hostile_test(the_surroundings_stay_as_they_are),
   };
   return cmocka_run_group_tests_name("process", tests, NULL, NULL);

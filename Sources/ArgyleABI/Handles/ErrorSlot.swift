@@ -13,7 +13,7 @@ func reporting<Result>(
   onFailure failure: Result,
   _ body: () throws(ArgyleError) -> Result
 ) -> Result {
-  keepingErrorNumber {
+  guardingHost {
     do throws(ArgyleError) {
       let result = try body()
       slot?.pointee = nil
