@@ -21,6 +21,13 @@
  * Blocking     Functions documented as blocking return once the answer has arrived, or when a time-out has
  *              passed. A signal handled by the host does not end them, unless a client's interrupt function
  *              says so.
+ * Cancelling   A thread that pthread_cancel() cancels within a function ends at its next cancellation point after it;
+ *              a callback has none.
+ * Callbacks    A function that was given to this library has to return. What it throws in C++ ends the process, for
+ *              the library cannot be unwound. With longjmp() or pthread_exit() it leaves behind whatever the call
+ *              holds: memory, descriptors, and locks, so that a queue refuses every further use. Catch everything in
+ *              it, keep std::current_exception() in its context, and rethrow that when the function of this library
+ *              has returned; an interrupt function ends the call for it.
  * Processes    A handle made before fork() answers with ARGYLE_ERROR_FORKED in the child. It may be freed
  *              there, which makes no call on the connections that the parent uses.
  * Stack        A thread that passes or receives deeply nested JSON needs up to 1 MiB of stack, for jansson's
@@ -322,7 +329,8 @@ argyle_client *argyle_client_with(argyle_client *client, const json_t *overrides
  * What a blocking function asks whether to go on; it answers 0 to go on, and anything else to end the call.
  *
  * It is called on the thread that blocks: when a signal has interrupted the wait, and every 100 ms without an
- * answer. It may call any function of this library, but for those on the handle that blocks.
+ * answer. It may call any function of this library, but for those on the handle that blocks. It has to return: see
+ * "Callbacks" at the top.
  */
 typedef int (*argyle_interrupt_function)(void *context);
 
@@ -357,7 +365,8 @@ enum {
  *
  * It is called on the thread that waits for the call, or that drives the queue. It may call any function of this
  * library, but for those on the call that it is told of, and on its queue or cursor. It is called the last time before the last
- * call, cursor and queue with calls of the client is freed, never by freeing one.
+ * call, cursor and queue with calls of the client is freed, never by freeing one. It has to return: see "Callbacks" at
+ * the top.
  *
  * @param level    One of the ARGYLE_LOG_ numbers.
  * @param message  One line of UTF-8 for people, borrowed during the call; its wording may change between versions.

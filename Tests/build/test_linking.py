@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
-from conftest import CLIENT, CONSUMERS, ROOT, STRICT, Prefix, Sandbox, succeed
+import pytest
+
+from conftest import CLIENT, CONSUMERS, ROOT, STRICT, Prefix, Sandbox, run, succeed
 
 EXAMPLE = ROOT / "bindings" / "c" / "examples" / "users.c"
 STATIC = ("--static", "--cflags", "--libs")
@@ -91,6 +94,19 @@ def test_archive_shows_only_the_functions_of_the_header(prefix: Prefix) -> None:
 def test_archive_has_no_groups_that_a_linker_could_drop(prefix: Prefix) -> None:
     output = succeed(["readelf", "--section-groups", "--wide", prefix.archive])
     assert "There are no section groups in this file." in output
+
+
+@pytest.mark.parametrize("archive", [False, True])
+def test_callback_that_throws(prefix: Prefix, tmp_path: Path, archive: bool) -> None:
+    program = tmp_path / "throwing"
+    flags = prefix.flags("--define-variable=argyle_library=-l:libargyle.a", *STATIC)
+    if not archive:
+        flags = prefix.flags("--cflags", "--libs")
+    succeed(["g++", "-std=c++17", *STRICT, CONSUMERS / "throwing.cpp", *flags, "-o", program])
+    # What argyle.h says of it, and what to do instead.
+    assert run([program, "throw"], prefix.environment()).returncode == -signal.SIGABRT
+    told = succeed([program, "keep"], prefix.environment())
+    assert told.splitlines() == ["returned connection", "caught: thrown in the log function"]
 
 
 def test_swift_program_with_the_archive(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
