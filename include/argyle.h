@@ -14,7 +14,8 @@
  * Errors       `error` may be NULL. Otherwise `*error` is set to NULL on success and to a new error on
  *              failure, which the caller releases with argyle_error_free(). What `*error` held before is
  *              overwritten, not released.
- * Handles      `_free` functions accept NULL. Using a handle after it was freed is undefined.
+ * Handles      `_free` functions accept NULL. Using a handle after it was freed is undefined. Accessors, which
+ *              cannot fail, take a const handle and accept NULL.
  * Threads      A client may be used by any number of threads at once. A cursor, a call and a queue may each be
  *              used by one thread at a time. An error does not change once made and may be read by any number
  *              of threads at once. Values in a `json_t` follow jansson's own rules.
@@ -47,6 +48,8 @@
 #define ARGYLE_H
 
 #include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -199,7 +202,7 @@ int argyle_error_outcome_is_unknown(const argyle_error *error);
  * @param error  The error, or NULL.
  * @return milliseconds, 0 or more; -1 where the service said nothing, and for NULL.
  */
-json_int_t argyle_error_retry_after_ms(const argyle_error *error);
+int64_t argyle_error_retry_after_ms(const argyle_error *error);
 
 /**
  * Counts the attempts that were made, each of one connection and one request.
@@ -735,7 +738,7 @@ int argyle_call_run(argyle_call *call, argyle_error **error);
  * @return the error, borrowed from the call, not to be freed; NULL where the call succeeded or is not over, and for
  *         NULL.
  */
-const argyle_error *argyle_call_error(argyle_call *call);
+const argyle_error *argyle_call_error(const argyle_call *call);
 
 /**
  * Tells the HTTP status of the answer to the last attempt, whether it told a success or not.
@@ -747,7 +750,7 @@ const argyle_error *argyle_call_error(argyle_call *call);
  * @return the status, or 0 where that attempt brought no whole answer, and for NULL; one that was too large has it
  *         all the same.
  */
-int argyle_call_http_status(argyle_call *call);
+int argyle_call_http_status(const argyle_call *call);
 
 /**
  * Gives a header of the answer to the last attempt. It is there where the status is.
@@ -757,7 +760,7 @@ int argyle_call_http_status(argyle_call *call);
  * @return the value of the first header of that name, without blanks around it, borrowed from the call; NULL where
  *         there is none, and for NULL.
  */
-const char *argyle_call_header(argyle_call *call, const char *name);
+const char *argyle_call_header(const argyle_call *call, const char *name);
 
 /**
  * Gives the body of the answer to the last attempt as it was received.
@@ -768,7 +771,7 @@ const char *argyle_call_header(argyle_call *call, const char *name);
  * @return the bytes, not necessarily UTF-8 and possibly with a NUL among them, followed by a NUL; borrowed from the
  *         call. NULL where that attempt brought no whole answer, and for NULL.
  */
-const char *argyle_call_body_text(argyle_call *call);
+const char *argyle_call_body_text(const argyle_call *call);
 
 /**
  * Tells how long the body of the answer to the last attempt is.
@@ -776,7 +779,7 @@ const char *argyle_call_body_text(argyle_call *call);
  * @param call  The call, or NULL.
  * @return the bytes of argyle_call_body_text() without the NUL at the end; 0 where that is NULL, and for NULL.
  */
-size_t argyle_call_body_size(argyle_call *call);
+size_t argyle_call_body_size(const argyle_call *call);
 
 /**
  * Gives what the operation's own function returns: the answer as JSON, parsed when it is first asked for.
@@ -796,7 +799,7 @@ json_t *argyle_call_json(argyle_call *call, argyle_error **error);
  * @param call  The call, or NULL.
  * @return the attempts; 0 where the call ended before the first, where it is not over, and for NULL.
  */
-int argyle_call_attempts(argyle_call *call);
+int argyle_call_attempts(const argyle_call *call);
 
 /** What argyle_call_time_us() tells. The numbers are fixed, and new ones may be added. */
 enum {
@@ -817,7 +820,7 @@ enum {
  * @return microseconds; 0 for what did not happen, as a name to resolve on a connection that was kept; -1 where the
  *         call is not over, for any other number, and for NULL.
  */
-json_int_t argyle_call_time_us(argyle_call *call, int time);
+int64_t argyle_call_time_us(const argyle_call *call, int time);
 
 /**
  * Frees a call and all that was borrowed from it. A queue that holds it ends it and lets it go.
@@ -940,7 +943,7 @@ argyle_call *argyle_queue_next(argyle_queue *queue, void **tag, argyle_error **e
  * @param queue  The queue, or NULL.
  * @return how many there are; 0 for NULL.
  */
-size_t argyle_queue_count(argyle_queue *queue);
+size_t argyle_queue_count(const argyle_queue *queue);
 
 /**
  * Ends a call that a queue holds. It is over then, with ARGYLE_ERROR_CANCELLED, and is taken like any other; nothing

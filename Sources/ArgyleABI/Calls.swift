@@ -112,17 +112,17 @@ public func argyle_call_attempts(_ call: OpaquePointer?) -> Int32 {
 
 /// Tells how long a part of the call took.
 @_cdecl("argyle_call_time_us") @implementation
-public func argyle_call_time_us(_ call: OpaquePointer?, _ time: Int32) -> json_int_t {
+public func argyle_call_time_us(_ call: OpaquePointer?, _ time: Int32) -> Int64 {
   guard let call = object(call)?.call, call.isFinished else { return -1 }
   let times = call.times
   switch time {
-  case 1: return json_int_t(times.total)
-  case 2: return json_int_t(times.waiting)
-  case 3: return json_int_t(times.transfer.nameResolved)
-  case 4: return json_int_t(times.transfer.connected)
-  case 5: return json_int_t(times.transfer.secured)
-  case 6: return json_int_t(times.transfer.answerBegan)
-  case 7: return json_int_t(times.transfer.ended)
+  case 1: return Int64(times.total)
+  case 2: return Int64(times.waiting)
+  case 3: return Int64(times.transfer.nameResolved)
+  case 4: return Int64(times.transfer.connected)
+  case 5: return Int64(times.transfer.secured)
+  case 6: return Int64(times.transfer.answerBegan)
+  case 7: return Int64(times.transfer.ended)
   default: return -1
   }
 }

@@ -53,8 +53,8 @@ public func argyle_error_outcome_is_unknown(_ error: OpaquePointer?) -> Int32 {
 
 /// Tells how long the service asked to wait, from its Retry-After header.
 @_cdecl("argyle_error_retry_after_ms") @implementation
-public func argyle_error_retry_after_ms(_ error: OpaquePointer?) -> json_int_t {
-  json_int_t(object(error)?.error.retryAfterMilliseconds ?? -1)
+public func argyle_error_retry_after_ms(_ error: OpaquePointer?) -> Int64 {
+  object(error)?.error.retryAfterMilliseconds ?? -1
 }
 
 /// Counts the attempts that were made, each of one connection and one request.

@@ -108,6 +108,29 @@ def test_every_function_is_documented(library: Library) -> None:
     assert sorted(documented) == library.functions()
 
 
+def prototypes(library: Library) -> dict[str, tuple[str, list[str]]]:
+    """The result and the parameters of each function."""
+    text = re.sub(r"/\*.*?\*/", "", library.header.read_text(), flags=re.DOTALL)
+    found = re.findall(r"^([a-z][\w *]*?)(argyle_\w+)\(([^()]*)\);", text, re.MULTILINE)
+    prototypes = {name: (result.strip(), parameters.split(", ")) for result, name, parameters in found}
+    assert sorted(prototypes) == library.functions()
+    return prototypes
+
+
+def test_integers_are_of_c_types(library: Library) -> None:
+    for name, (result, parameters) in prototypes(library).items():
+        assert "json_int_t" not in " ".join([result, *parameters]), name
+
+
+def test_accessors_take_const_handles(library: Library) -> None:
+    changing = re.compile(r"_(free|cancel|stop|decref)$")
+    for name, (_, parameters) in prototypes(library).items():
+        if any("error **" in parameter for parameter in parameters) or changing.search(name):
+            continue
+        # It cannot fail and it changes nothing: it is an accessor.
+        assert not [word for word in parameters if "*" in word and not word.startswith("const ")], name
+
+
 def test_every_function_is_checked_against_the_header(library: Library) -> None:
     implemented: list[str] = []
     for source in swift_sources(library.target):

@@ -979,10 +979,10 @@ static void times_are_those_of_the_call(void **state) {
     .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" USER, .delay_ms = 50});
   argyle_call *call = get_call(fixture->client);
   assert_runs(call);
-  json_int_t total = argyle_call_time_us(call, ARGYLE_TIME_TOTAL);
-  json_int_t connected = argyle_call_time_us(call, ARGYLE_TIME_CONNECTED);
-  json_int_t began = argyle_call_time_us(call, ARGYLE_TIME_ANSWER_BEGAN);
-  json_int_t ended = argyle_call_time_us(call, ARGYLE_TIME_ANSWER_ENDED);
+  int64_t total = argyle_call_time_us(call, ARGYLE_TIME_TOTAL);
+  int64_t connected = argyle_call_time_us(call, ARGYLE_TIME_CONNECTED);
+  int64_t began = argyle_call_time_us(call, ARGYLE_TIME_ANSWER_BEGAN);
+  int64_t ended = argyle_call_time_us(call, ARGYLE_TIME_ANSWER_ENDED);
   assert_true(argyle_call_time_us(call, ARGYLE_TIME_WAITING) >= 0);
   assert_true(argyle_call_time_us(call, ARGYLE_TIME_NAME_RESOLVED) >= 0);
   assert_true(connected > 0);

@@ -253,9 +253,9 @@ static void replacing_metadata_twice_is_as_good_as_once(void **state) {
 
 /* ---------------------------------------------------------------- Retry-After */
 
-static json_int_t retry_after(hostile_fixture *fixture, int status, const char *header) {
+static int64_t retry_after(hostile_fixture *fixture, int status, const char *header) {
   argyle_error *error = error_of_get(fixture, status, header, "");
-  json_int_t milliseconds = argyle_error_retry_after_ms(error);
+  int64_t milliseconds = argyle_error_retry_after_ms(error);
   argyle_error_free(error);
   return milliseconds;
 }

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import weakref
-from ctypes import POINTER, byref, c_char_p, c_int, c_longlong, c_size_t, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from functools import partial
 from pathlib import Path
 from threading import get_ident
@@ -128,7 +128,7 @@ class Library:
         self.error_trace_id = function(quick, "argyle_error_trace_id", c_char_p, c_void_p)
         self.error_is_retryable = function(quick, "argyle_error_is_retryable", c_int, c_void_p)
         self.error_outcome_is_unknown = function(quick, "argyle_error_outcome_is_unknown", c_int, c_void_p)
-        self.error_retry_after_ms = function(quick, "argyle_error_retry_after_ms", c_longlong, c_void_p)
+        self.error_retry_after_ms = function(quick, "argyle_error_retry_after_ms", c_int64, c_void_p)
         self.error_attempts = function(quick, "argyle_error_attempts", c_int, c_void_p)
         self.error_body_text = function(quick, "argyle_error_body_text", c_void_p, c_void_p)
         self.error_body_size = function(quick, "argyle_error_body_size", c_size_t, c_void_p)
