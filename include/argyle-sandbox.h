@@ -18,6 +18,7 @@
  *              which releases the handle alone and touches nothing that the parent uses, and argyle_sandbox_stop()
  *              does nothing. A child that wants a sandbox of its own has to call exec() first, unless none ran
  *              when it was made.
+ * errno        Every function leaves it as it was.
  * Memory       When no memory is left for the library's own objects, the process is aborted: Swift's
  *              allocations cannot fail softly.
  * Globals      Each sandbox serves on threads of its own, in which every signal is blocked but those that a

@@ -61,8 +61,10 @@ public func argyle_call_run(
 /// Tells why a call failed.
 @_cdecl("argyle_call_error") @implementation
 public func argyle_call_error(_ call: OpaquePointer?) -> OpaquePointer? {
-  // Lent: the call object holds it.
-  object(call)?.error.map { OpaquePointer(Unmanaged.passUnretained($0).toOpaque()) }
+  // Lent: the call object holds it. Making it reads the body as JSON, which sets errno.
+  keepingErrorNumber {
+    object(call)?.error.map { OpaquePointer(Unmanaged.passUnretained($0).toOpaque()) }
+  }
 }
 
 /// Tells the HTTP status of the answer to the last attempt.

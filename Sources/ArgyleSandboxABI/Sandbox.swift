@@ -11,13 +11,15 @@ public func argyle_sandbox_start(
   _ options: UnsafePointer<json_t>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> OpaquePointer? {
-  do throws(SandboxError) {
-    let sandbox = SandboxObject(try SandboxServer(SandboxOptions(options)))
-    error?.pointee = nil
-    return Handle.make(sandbox)
-  } catch let failure {
-    error?.pointee = Handle.make(ErrorObject(failure))
-    return nil
+  keepingErrorNumber {
+    do throws(SandboxError) {
+      let sandbox = SandboxObject(try SandboxServer(SandboxOptions(options)))
+      error?.pointee = nil
+      return Handle.make(sandbox)
+    } catch let failure {
+      error?.pointee = Handle.make(ErrorObject(failure))
+      return nil
+    }
   }
 }
 
@@ -32,7 +34,7 @@ public func argyle_sandbox_url(_ sandbox: OpaquePointer?) -> UnsafePointer<CChar
 @_cdecl("argyle_sandbox_stop") @implementation
 public func argyle_sandbox_stop(_ sandbox: OpaquePointer?) {
   guard let sandbox else { return }
-  Handle.object(sandbox, as: SandboxObject.self).stop()
+  keepingErrorNumber { Handle.object(sandbox, as: SandboxObject.self).stop() }
 }
 
 /// Frees a sandbox, and stops it first where it still runs.

@@ -1,11 +1,12 @@
 /*
- * What is the host's alone: no function of the library changes errno, and use of it changes no signal's action or
- * mask, no file mode mask and no working directory. A thread that is cancelled within a function ends after it.
+ * What is the host's alone: no function of either library changes errno, and use of a client changes no signal's
+ * action or mask, no file mode mask and no working directory. A thread that is cancelled within a function ends after it.
  */
 #include "hostile_server.h"
 #include "queued.h"
 #include "tls_server.h"
 
+#include <argyle-sandbox.h>
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -166,6 +167,15 @@ static void calls_and_queues_leave_errno_alone(void **state) {
   KEEPS_ERRNO(argyle_call_time_us(call, ARGYLE_TIME_TOTAL));
   KEEPS_ERRNO(argyle_call_free(call));
 
+  /* jansson's reader of numbers sets errno: the error's body is JSON. */
+  hostile_server_answer_json(fixture->server, 404, "{\"detail\": \"Not found.\", \"numbers\": [1, 0.5]}");
+  call = argyle_call_new(fixture->client, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL);
+  KEEPS_ERRNO(argyle_call_run(call, NULL));
+  KEEPS_ERRNO(argyle_call_error(call));
+  assert_non_null(argyle_error_body(argyle_call_error(call)));
+  KEEPS_ERRNO(argyle_call_free(call));
+  hostile_server_answer_json(fixture->server, 200, USER);
+
   KEEPS_ERRNO(queue = argyle_queue_new(NULL, NULL));
   KEEPS_ERRNO(call = argyle_call_new(fixture->client, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL));
   KEEPS_ERRNO(argyle_queue_submit(queue, call, NULL, NULL));
@@ -310,6 +320,29 @@ static void a_thread_keeps_its_cancellation_state(void **state) {
   assert_int_equal(after, PTHREAD_CANCEL_ENABLE);
 }
 
+static void sandboxes_leave_errno_alone(void **state) {
+  (void)state;
+  argyle_sandbox *sandbox = NULL;
+  argyle_sandbox_error *error = NULL;
+  json_t *options = json_pack("{s:s}", "database", "/there/is/none");
+  KEEPS_ERRNO(sandbox = argyle_sandbox_start(options, &error));
+  assert_null(sandbox);
+  KEEPS_ERRNO(argyle_sandbox_error_message(error));
+  KEEPS_ERRNO(argyle_sandbox_error_free(error));
+  KEEPS_ERRNO(sandbox = argyle_sandbox_start(NULL, NULL));
+  KEEPS_ERRNO(argyle_sandbox_url(sandbox));
+  argyle_client *client = client_for(argyle_sandbox_url(sandbox));
+  json_decref(argyle_user_list(client, NULL, NULL));
+  KEEPS_ERRNO(argyle_sandbox_stop(sandbox));
+  KEEPS_ERRNO(argyle_sandbox_free(sandbox));
+  KEEPS_ERRNO(sandbox = argyle_sandbox_start(NULL, NULL));
+  KEEPS_ERRNO(argyle_sandbox_free(sandbox));
+  KEEPS_ERRNO(argyle_sandbox_version());
+  KEEPS_ERRNO(argyle_sandbox_version_number());
+  argyle_client_free(client);
+  json_decref(options);
+}
+
 /* ---------------------------------------------------------------- The rest */
 
 /* All that a process may lose unawares. */
@@ -388,6 +421,7 @@ int main(void) {
     hostile_test(freeing_within_a_call_leaves_errno_alone),
     hostile_test(a_cancelled_thread_ends_after_the_function),
     hostile_test(a_thread_keeps_its_cancellation_state),
+    cmocka_unit_test(sandboxes_leave_errno_alone),
     hostile_test(the_surroundings_stay_as_they_are),
   };
   return cmocka_run_group_tests_name("process", tests, NULL, NULL);
