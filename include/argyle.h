@@ -55,6 +55,14 @@
 extern "C" {
 #endif
 
+/**
+ * One failure with all that is known about it; see the section "Errors".
+ *
+ * Status, trace id, Retry-After and body are those of the answer to the last attempt that was made, also where the
+ * call was cancelled or met its deadline before the next one.
+ */
+typedef struct argyle_error argyle_error;
+
 /* ---------------------------------------------------------------- Version */
 
 #define ARGYLE_VERSION_MAJOR 0
@@ -83,6 +91,22 @@ const char *argyle_version(void);
  * Errors: none. Any thread may call it at any time.
  */
 int argyle_version_number(void);
+
+/**
+ * Checks that the loaded library fits the header that a program was compiled with.
+ *
+ * It does where both are of the same major version and the library is not older than the header; while the major
+ * version is 0, both must be of the same minor version as well, because a new one may change any function.
+ *
+ *   if (argyle_check_version(ARGYLE_VERSION_NUMBER, &error) != 0) ...
+ *
+ * @param version  The ARGYLE_VERSION_NUMBER that the program was compiled with.
+ * @param error    Where to put the error; may be NULL. Its message names both versions.
+ * @return 0, or -1 where the library does not fit.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT. Any thread may call it at any time.
+ */
+int argyle_check_version(int version, argyle_error **error);
 
 /* ---------------------------------------------------------------- JSON */
 
@@ -119,14 +143,6 @@ enum {
   ARGYLE_ERROR_INTERNAL = 17,        /**< Memory or descriptors ran out, or a defect of this library. */
   ARGYLE_ERROR_CANCELLED = 18        /**< The caller ended the call. */
 };
-
-/**
- * One failure with all that is known about it; see the accessors.
- *
- * Status, trace id, Retry-After and body are those of the answer to the last attempt that was made, also where the
- * call was cancelled or met its deadline before the next one.
- */
-typedef struct argyle_error argyle_error;
 
 /**
  * Tells why the call failed.

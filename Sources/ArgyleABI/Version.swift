@@ -15,3 +15,21 @@ public func argyle_version() -> UnsafePointer<CChar>? {
 public func argyle_version_number() -> Int32 {
   Version.number
 }
+
+/// Checks that the loaded library fits the header that a program was compiled with.
+@_cdecl("argyle_check_version") @implementation
+public func argyle_check_version(
+  _ version: Int32,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> Int32 {
+  reporting(to: error, onFailure: -1) { () throws(ArgyleError) in
+    guard Version.fits(header: version) else {
+      let header = Version.text(of: version)
+      throw ArgyleError(
+        .argument,
+        "version must fit the library: the program was compiled with argyle.h \(header), the library is \(Version.text)"
+      )
+    }
+    return 0
+  }
+}

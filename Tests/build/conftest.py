@@ -102,7 +102,7 @@ class Library:
         return functions
 
 
-CLIENT = Library("argyle", "ArgyleABI", frozenset({"libjansson", "libcurl"}), 384 * 1024)
+CLIENT = Library("argyle", "ArgyleABI", frozenset({"libjansson", "libcurl"}), 448 * 1024)
 SANDBOX = Library(
     "argyle-sandbox",
     "ArgyleSandboxABI",

@@ -3,6 +3,18 @@ public enum Version {
   /// The version as a number that grows: major << 16 | minor << 8 | patch.
   package static let number: Int32 = 0 << 16 | 1 << 8 | 0
 
+  /// Whether a library serves programs that were compiled with the header of another version.
+  package static func fits(header: Int32, library: Int32 = number) -> Bool {
+    // A new minor version of 0.x may change any function.
+    let fixedBits: Int32 = library >> 16 == 0 ? 8 : 16
+    return header >> fixedBits == library >> fixedBits && header <= library
+  }
+
+  /// Writes a version number as text.
+  package static func text(of number: Int32) -> String {
+    "\(number >> 16).\(number >> 8 & 0xFF).\(number & 0xFF)"
+  }
+
   /// The version as text, such as "0.1.0".
   public static var text: String {
     staticText.withUTF8Buffer { String(decoding: $0, as: UTF8.self) }
