@@ -161,6 +161,17 @@ int argyle_error_code(const argyle_error *error);
 const char *argyle_error_name(const argyle_error *error);
 
 /**
+ * Names a code without an error, as "not_found" for ARGYLE_ERROR_NOT_FOUND.
+ *
+ * @param code  One of the ARGYLE_ERROR_ numbers, or ARGYLE_OK.
+ * @return a constant string, owned by the library, valid while the library is loaded: that of argyle_error_name(), and
+ *         "unknown" for any other number; never NULL.
+ *
+ * Errors: none. Any thread may call it at any time.
+ */
+const char *argyle_error_code_name(int code);
+
+/**
  * Says in one sentence what failed, for people; its wording may change between versions.
  *
  * It holds neither the API key's secret nor user tokens. It can hold the user's id, the host and, cut to 200
@@ -748,6 +759,22 @@ argyle_call *argyle_call_new_text(argyle_client *client, int operation, const ch
 int argyle_call_run(argyle_call *call, argyle_error **error);
 
 /**
+ * Returns which operation a call is.
+ *
+ * @param call  The call, or NULL.
+ * @return one of the ARGYLE_OPERATION_ numbers; 0 for NULL.
+ */
+int argyle_call_operation(const argyle_call *call);
+
+/**
+ * Returns the id of the user that a call was made for.
+ *
+ * @param call  The call, or NULL.
+ * @return the id as it was given, borrowed from the call; NULL where the operation takes none, and for NULL.
+ */
+const char *argyle_call_user_id(const argyle_call *call);
+
+/**
  * Tells why a call failed.
  *
  * @param call  The call, or NULL.
@@ -777,6 +804,20 @@ int argyle_call_http_status(const argyle_call *call);
  *         there is none, and for NULL.
  */
 const char *argyle_call_header(const argyle_call *call, const char *name);
+
+/**
+ * Returns one header of the last answer after the other.
+ *
+ *   for (i = 0; (name = argyle_call_header_at(call, i, &value)) != NULL; i++) ...
+ *
+ * @param call   The call, or NULL.
+ * @param index  The header's place, from 0 on: headers of an answer come as they were received, those of one name each
+ *               by itself, without those of interim answers and without trailers.
+ * @param value  Where to put the value, as argyle_call_header() returns it, borrowed from the call; may be NULL. NULL
+ *               is put there where there is no such header.
+ * @return the name in the server's spelling, borrowed from the call; NULL where there are no more, and for NULL.
+ */
+const char *argyle_call_header_at(const argyle_call *call, size_t index, const char **value);
 
 /**
  * Gives the body of the answer to the last attempt as it was received.

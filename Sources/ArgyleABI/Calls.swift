@@ -21,7 +21,7 @@ public func argyle_call_new(
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
     let client = try Arguments.client(client)
     let operation = try Operation(operation, user_id, document.map { .value($0) })
-    return Handle.make(CallObject(try Call(client, operation)))
+    return Handle.make(CallObject(try Call(client, operation), operation))
   }
 }
 
@@ -42,7 +42,8 @@ public func argyle_call_new_text(
       guard size >= 0 else { throw ArgyleError(.argument, "size must be that of the document") }
       text = .text(Array(UnsafeRawBufferPointer(start: document, count: size)))
     }
-    return Handle.make(CallObject(try Call(client, Operation(operation, user_id, text))))
+    let operation = try Operation(operation, user_id, text)
+    return Handle.make(CallObject(try Call(client, operation), operation))
   }
 }
 
@@ -56,6 +57,18 @@ public func argyle_call_run(
     try Arguments.call(call).call.run()
     return 0
   }
+}
+
+/// Returns which operation a call is.
+@_cdecl("argyle_call_operation") @implementation
+public func argyle_call_operation(_ call: OpaquePointer?) -> Int32 {
+  object(call)?.operation.rawValue ?? 0
+}
+
+/// Returns the id of the user that a call was made for.
+@_cdecl("argyle_call_user_id") @implementation
+public func argyle_call_user_id(_ call: OpaquePointer?) -> UnsafePointer<CChar>? {
+  object(call)?.lentUser?.pointer
 }
 
 /// Tells why a call failed.
@@ -81,6 +94,18 @@ public func argyle_call_header(
 ) -> UnsafePointer<CChar>? {
   guard let name else { return nil }
   return object(call)?.header(String(cString: name))?.pointer
+}
+
+/// Returns one header of the last answer after the other.
+@_cdecl("argyle_call_header_at") @implementation
+public func argyle_call_header_at(
+  _ call: OpaquePointer?,
+  _ index: Int,
+  _ value: UnsafeMutablePointer<UnsafePointer<CChar>?>?
+) -> UnsafePointer<CChar>? {
+  let header = object(call)?.header(at: index)
+  value?.pointee = header?.value.pointer
+  return header?.name.pointer
 }
 
 /// Gives the body of the answer to the last attempt as it was received.

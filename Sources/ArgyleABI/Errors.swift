@@ -18,7 +18,13 @@ public func argyle_error_code(_ error: OpaquePointer?) -> Int32 {
 /// Names the code, as "not_found" for ARGYLE_ERROR_NOT_FOUND.
 @_cdecl("argyle_error_name") @implementation
 public func argyle_error_name(_ error: OpaquePointer?) -> UnsafePointer<CChar>? {
-  ArgyleError.Code(rawValue: argyle_error_code(error)).staticName.cString
+  argyle_error_code_name(argyle_error_code(error))
+}
+
+/// Names a code without an error.
+@_cdecl("argyle_error_code_name") @implementation
+public func argyle_error_code_name(_ code: Int32) -> UnsafePointer<CChar>? {
+  ArgyleError.Code(rawValue: code).staticName.cString
 }
 
 /// Says in one sentence what failed, for people; its wording may change between versions.

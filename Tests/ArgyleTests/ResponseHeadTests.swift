@@ -17,4 +17,15 @@ struct ResponseHeadTests {
   func retryAfterThatCannotBeReadSaysNothing(text: String) {
     #expect(ResponseHead.milliseconds(ofRetryAfter: text, receivedAt: 1000) == nil)
   }
+
+  @Test func headersComeInTheirOrderWithoutLinesThatGoOn() {
+    let headers = ResponseHeaders(
+      "B: 1\r\na:\t2 \n continued: 3\r\nno header\r\n: 4\r\nB:\r\nC: d:e"
+    )
+    #expect(headers.all.map(\.name) == ["B", "a", "B", "C"])
+    #expect(headers.all.map(\.value) == ["1", "2", "", "d:e"])
+    #expect(headers["b"] == "1")
+    #expect(headers[" continued"] == nil)
+    #expect(ResponseHeaders().all.isEmpty)
+  }
 }

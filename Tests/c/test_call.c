@@ -233,6 +233,12 @@ static void null_is_accepted_where_nothing_can_be_told(void **state) {
   assert_int_equal(argyle_call_http_status(NULL), 0);
   assert_null(argyle_call_header(NULL, "Date"));
   assert_null(argyle_call_header(NULL, NULL));
+  const char *value = "rubbish";
+  assert_null(argyle_call_header_at(NULL, 0, &value));
+  assert_null(value);
+  assert_null(argyle_call_header_at(NULL, 0, NULL));
+  assert_int_equal(argyle_call_operation(NULL), 0);
+  assert_null(argyle_call_user_id(NULL));
   assert_null(argyle_call_body_text(NULL));
   assert_int_equal(argyle_call_body_size(NULL), 0);
   assert_int_equal(argyle_call_attempts(NULL), 0);
@@ -533,6 +539,7 @@ static void assert_not_over(argyle_call *call) {
   assert_null(argyle_call_error(call));
   assert_int_equal(argyle_call_http_status(call), 0);
   assert_null(argyle_call_header(call, "Content-Type"));
+  assert_null(argyle_call_header_at(call, 0, NULL));
   assert_null(argyle_call_body_text(call));
   assert_int_equal(argyle_call_body_size(call), 0);
   assert_int_equal(argyle_call_attempts(call), 0);
@@ -556,6 +563,36 @@ static void a_call_that_is_not_over_tells_nothing(void **state) {
     assert_int_equal(argyle_call_http_status(call), 200);
     assert_string_equal(argyle_call_header(call, "Content-Type"), "application/json");
     assert_string_equal(argyle_call_body_text(call), ANSWER);
+    argyle_call_free(call);
+  }
+}
+
+/* Asserts that the call tells what it was made of. */
+static void assert_made_of(argyle_call *call, size_t index) {
+  const char *user_id = argyle_call_user_id(call);
+  assert_int_equal(argyle_call_operation(call), operations[index].operation);
+  assert_int_equal(user_id == NULL, operations[index].user_id == NULL);
+  if (user_id != NULL) {
+    assert_string_equal(user_id, operations[index].user_id);
+    assert_ptr_not_equal(user_id, operations[index].user_id);
+    assert_ptr_equal(argyle_call_user_id(call), user_id);
+  }
+}
+
+static void a_call_tells_its_operation_and_its_user(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer_json(fixture->server, 200, ANSWER);
+  for (size_t i = 0; i < COUNT(operations); i++) {
+    json_t *document = operations[i].document != NULL ? json_of(operations[i].document) : NULL;
+    argyle_call *call =
+      argyle_call_new(fixture->client, operations[i].operation, operations[i].user_id, document, NULL);
+    assert_made_of(call, i);
+    argyle_call_free(call);
+    json_decref(document);
+    call = call_of_text(fixture->client, operations[i].operation, operations[i].user_id, operations[i].document);
+    assert_made_of(call, i);
+    assert_runs(call);
+    assert_made_of(call, i);
     argyle_call_free(call);
   }
 }
@@ -644,6 +681,55 @@ static void headers_are_found_by_name(void **state) {
   /* What was borrowed stays where it was. */
   assert_string_equal(first, "first");
   assert_string_equal(argyle_call_body_text(call), USER);
+  argyle_call_free(call);
+}
+
+static void assert_header_at(const argyle_call *call, size_t index, const char *name, const char *value) {
+  const char *found = "rubbish";
+  assert_string_equal(argyle_call_header_at(call, index, &found), name);
+  assert_string_equal(found, value);
+}
+
+static void all_headers_are_given_as_they_were_received(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes =
+    "HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\n"
+    "HTTP/1.1 200 OK\r\nX-One: \t first \t\r\nx-one: second\r\nX-Empty:\r\nX-Colon: a: b\r\n"
+    "X-\xc3\xbc: \xc3\xbc\r\nTransfer-Encoding: chunked\r\nTrailer: X-Late\r\n\r\n"
+    "c\r\n" USER "\r\n0\r\nX-Late: 1\r\n\r\n"});
+  argyle_call *call = get_call(fixture->client);
+  assert_runs(call);
+  /* In any order of asking. */
+  assert_header_at(call, 4, "X-\xc3\xbc", "\xc3\xbc");
+  const char *first;
+  assert_string_equal(argyle_call_header_at(call, 0, &first), "X-One");
+  assert_header_at(call, 0, "X-One", "first");
+  assert_header_at(call, 1, "x-one", "second");
+  assert_header_at(call, 2, "X-Empty", "");
+  assert_header_at(call, 3, "X-Colon", "a: b");
+  assert_header_at(call, 5, "Transfer-Encoding", "chunked");
+  assert_header_at(call, 6, "Trailer", "X-Late");
+  assert_string_equal(argyle_call_header_at(call, 6, NULL), "Trailer");
+  static const size_t none[] = {7, 8, SIZE_MAX / 2, SIZE_MAX};
+  for (size_t i = 0; i < COUNT(none); i++) {
+    const char *value = "rubbish";
+    assert_null(argyle_call_header_at(call, none[i], &value));
+    assert_null(value);
+    assert_null(argyle_call_header_at(call, none[i], NULL));
+  }
+  /* What was borrowed stays where it was, beside what is found by name. */
+  assert_string_equal(argyle_call_header(call, "x-ONE"), "first");
+  assert_string_equal(first, "first");
+  argyle_call_free(call);
+}
+
+static void an_answer_may_have_no_headers(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer(fixture->server,
+                        (hostile_answer){.bytes = "HTTP/1.1 200 OK\r\n\r\n" USER, .then = HOSTILE_CLOSE});
+  argyle_call *call = get_call(fixture->client);
+  assert_runs(call);
+  assert_null(argyle_call_header_at(call, 0, NULL));
   argyle_call_free(call);
 }
 
@@ -1563,9 +1649,12 @@ int main(void) {
     hostile_test(a_query_that_breaks_a_rule_is_refused),
     hostile_test(a_query_of_text_that_is_an_empty_object_asks_for_nothing),
     hostile_test(a_call_that_is_not_over_tells_nothing),
+    hostile_test(a_call_tells_its_operation_and_its_user),
     hostile_test(a_call_runs_once),
     hostile_test(a_call_that_was_submitted_is_not_run),
     hostile_test(headers_are_found_by_name),
+    hostile_test(all_headers_are_given_as_they_were_received),
+    hostile_test(an_answer_may_have_no_headers),
     hostile_test(the_answer_to_a_call_that_failed_can_be_read),
     hostile_test(a_body_may_hold_nul),
     hostile_test(a_decimal_is_whole_as_text_and_the_nearest_double_as_a_value),

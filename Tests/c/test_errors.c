@@ -37,6 +37,19 @@ static void accessors_accept_null(void **state) {
   assert_null(argyle_error_body_text(NULL));
 }
 
+static void a_code_has_its_name_without_an_error(void **state) {
+  (void)state;
+  assert_string_equal(argyle_error_code_name(ARGYLE_OK), "ok");
+  for (int code = ARGYLE_ERROR_ARGUMENT; code <= ARGYLE_ERROR_CANCELLED; code++) {
+    assert_string_equal(argyle_error_code_name(code), name_of_code(code));
+  }
+  static const int unknown[] = {ARGYLE_ERROR_CANCELLED + 1, -1, 1000, INT32_MAX, INT32_MIN};
+  for (size_t i = 0; i < COUNT(unknown); i++) {
+    assert_string_equal(argyle_error_code_name(unknown[i]), "unknown");
+  }
+  assert_ptr_equal(argyle_error_code_name(ARGYLE_ERROR_HTTP), argyle_error_code_name(ARGYLE_ERROR_HTTP));
+}
+
 static void freeing_null_does_nothing(void **state) {
   (void)state;
   argyle_error_free(NULL);
@@ -396,6 +409,7 @@ static void a_redirect_to_the_same_host_is_not_followed_either(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(accessors_accept_null),
+    cmocka_unit_test(a_code_has_its_name_without_an_error),
     cmocka_unit_test(freeing_null_does_nothing),
     cmocka_unit_test(an_error_before_any_answer_has_nothing_of_an_answer),
     hostile_test(each_status_has_its_code),

@@ -20,7 +20,7 @@ func fuzzAnswer(_ input: [UInt8]) {
     let operation = try operation(kind)
     let call = try Call(client, operation)
     checkResult(answered(call, response), operation, response)
-    checkHandle(call, response)
+    checkHandle(call, operation, response)
   } catch {
     fatalError("\(error)")
   }
@@ -165,9 +165,9 @@ private func checkOutline(_ body: [UInt8]) {
 // MARK: - C
 
 /// The functions of the header that look at a call which is over.
-private func checkHandle(_ call: Call, _ response: Response) {
+private func checkHandle(_ call: Call, _ operation: Operation, _ response: Response) {
   let failed = call.error != nil
-  let handle = Handle.make(CallObject(call))
+  let handle = Handle.make(CallObject(call, operation))
   defer { argyle_call_free(handle) }
   expect(Int(argyle_call_http_status(handle)) == response.head.status, "the status is told")
   expect(argyle_call_attempts(handle) == Int32(call.attempts), "the attempts are told")
@@ -183,6 +183,14 @@ private func checkHandle(_ call: Call, _ response: Response) {
       expect(!String(cString: value).utf8.contains(0x0A), "a header is one line")
     }
   }
+  var index = 0
+  var value: UnsafePointer<CChar>?
+  while let name = argyle_call_header_at(handle, index, &value) {
+    let texts = [String(cString: name), value.map { String(cString: $0) } ?? "\n"]
+    expect(texts.allSatisfy { !$0.utf8.contains(0x0A) }, "a header is one line")
+    index += 1
+  }
+  expect(value == nil, "after the last header there is no value")
   if failed {
     let error = argyle_call_error(handle)
     expect(argyle_error_body_size(error) == response.body.count, "an error keeps the body")

@@ -29,7 +29,7 @@ extension Operation {
     case createUserToken = 6
   }
 
-  var kind: Kind {
+  package var kind: Kind {
     switch self {
     case .createUser: .createUser
     case .getUser: .getUser
@@ -37,6 +37,19 @@ extension Operation {
     case .listUsers: .listUsers
     case .deleteUser: .deleteUser
     case .createUserToken: .createUserToken
+    }
+  }
+}
+
+// MARK: - User
+
+extension Operation {
+  /// The user that the operation is about; nil where it takes none.
+  package var userID: UserID? {
+    switch self {
+    case .createUser, .listUsers: nil
+    case .getUser(let id), .updateUser(let id, _), .deleteUser(let id), .createUserToken(let id):
+      id
     }
   }
 }

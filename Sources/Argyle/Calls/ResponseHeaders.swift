@@ -21,15 +21,34 @@ package struct ResponseHeaders: Sendable {
   package subscript(name: String) -> String? {
     guard !name.utf8.isEmpty else { return nil }
     for line in lines.split(separator: UInt8(ascii: "\n")) {
-      let key = line.prefix { $0 != UInt8(ascii: ":") }
-      guard key.count < line.count, ASCII.areSame(key, name.utf8) else { continue }
-      let value = line.dropFirst(key.count + 1)
-      guard let first = value.firstIndex(where: { !ResponseHeaders.isBlank($0) }),
-        let last = value.lastIndex(where: { !ResponseHeaders.isBlank($0) })
-      else { return "" }
-      return String(decoding: value[first...last], as: UTF8.self)
+      guard let key = ResponseHeaders.name(in: line), ASCII.areSame(key, name.utf8) else { continue }
+      return ResponseHeaders.value(in: line, after: key)
     }
     return nil
+  }
+
+  /// All headers in the order of their lines, with names as they were received.
+  package var all: [(name: String, value: String)] {
+    lines.split(separator: UInt8(ascii: "\n")).compactMap { line in
+      ResponseHeaders.name(in: line).map { name in
+        (String(decoding: name, as: UTF8.self), ResponseHeaders.value(in: line, after: name))
+      }
+    }
+  }
+
+  /// The name that a line begins with; nil where it has none, as one that goes on with the line before.
+  private static func name(in line: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+    let name = line.prefix { $0 != UInt8(ascii: ":") }
+    guard name.count < line.count, let first = name.first, !isBlank(first) else { return nil }
+    return name
+  }
+
+  private static func value(in line: ArraySlice<UInt8>, after name: ArraySlice<UInt8>) -> String {
+    let value = line.dropFirst(name.count + 1)
+    guard let first = value.firstIndex(where: { !isBlank($0) }),
+      let last = value.lastIndex(where: { !isBlank($0) })
+    else { return "" }
+    return String(decoding: value[first...last], as: UTF8.self)
   }
 
   private static func isBlank(_ character: UInt8) -> Bool {

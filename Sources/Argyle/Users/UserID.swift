@@ -4,7 +4,7 @@
 /// checked.
 package struct UserID: Sendable {
   /// The id as it was given.
-  let text: String
+  package let text: String
 
   /// Whether all of it may stand in a path as it is.
   private let isUnreserved: Bool

@@ -5,16 +5,22 @@ import Interop
 /// What an `argyle_call` points to: the call, with what C borrows kept with it.
 final class CallObject {
   let call: Call
+  let operation: Operation.Kind
   /// What the caller wants back with the call.
   var tag: UnsafeMutableRawPointer?
 
+  private let userID: UserID?
+  private var lentUserID: CText?
   private var lentError: ErrorObject?
   private var lentBody: CText?
   private var lentHeaders: [(name: String, value: CText)] = []
+  private var allHeaders: [(name: CText, value: CText)]?
   private var document: JSONReference?
 
-  init(_ call: Call) {
+  init(_ call: Call, _ operation: Operation) {
     self.call = call
+    self.operation = operation.kind
+    userID = operation.userID
     call.context = Unmanaged.passUnretained(self).toOpaque()
   }
 }
@@ -22,6 +28,12 @@ final class CallObject {
 // MARK: - What C borrows
 
 extension CallObject {
+  /// The user that the call was made for.
+  var lentUser: CText? {
+    if lentUserID == nil { lentUserID = userID.map { CText($0.text) } }
+    return lentUserID
+  }
+
   /// The error of a call that failed.
   var error: ErrorObject? {
     if lentError == nil { lentError = call.error.map { ErrorObject($0) } }
@@ -43,6 +55,15 @@ extension CallObject {
     let lent = CText(value)
     lentHeaders.append((name, lent))
     return lent
+  }
+
+  /// A header of the last answer by its place.
+  func header(at index: Int) -> (name: CText, value: CText)? {
+    if allHeaders == nil {
+      allHeaders = call.response?.head.headers.all.map { (CText($0.name), CText($0.value)) }
+    }
+    guard let allHeaders, allHeaders.indices.contains(index) else { return nil }
+    return allHeaders[index]
   }
 
   /// The answer as JSON, parsed once; nil after a delete.
