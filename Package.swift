@@ -59,7 +59,7 @@ let package = Package(
     ),
     .target(
       name: "ArgyleABI",
-      dependencies: ["Argyle", "CArgyle", "CJansson", "Interop"],
+      dependencies: ["Argyle", "CArgyle", "CJansson", "CPlatform", "Encodings", "Interop"],
       swiftSettings: swiftSettings
     ),
 

@@ -339,6 +339,22 @@ typedef struct argyle_client argyle_client;
 argyle_client *argyle_client_new(const json_t *options, argyle_error **error);
 
 /**
+ * Creates a client from options given as JSON text. Otherwise it is like argyle_client_new().
+ *
+ * Of the text, too, the library's copies of the key and of client_key_password are overwritten.
+ *
+ * @param options  The text of one JSON object in UTF-8, read during the call; of two members with the same name the
+ *                 last one counts. Not NULL.
+ * @param size     The bytes of the text.
+ * @param error    Where to put the error; may be NULL.
+ * @return a client to be freed with argyle_client_free(), or NULL on failure.
+ *
+ * Errors: as for argyle_client_new(), and ARGYLE_ERROR_ARGUMENT where the text is not JSON. Any thread may call it at
+ * any time.
+ */
+argyle_client *argyle_client_new_text(const char *options, size_t size, argyle_error **error);
+
+/**
  * Makes a client like another, with some options changed, that shares its connections.
  *
  * It is cheap: make one for the time-outs of a single call. Both may be freed in any order. It shares the rate
@@ -354,6 +370,21 @@ argyle_client *argyle_client_new(const json_t *options, argyle_error **error);
  * Errors: ARGYLE_ERROR_ARGUMENT, ARGYLE_ERROR_FORKED. Any number of threads may call it on one client.
  */
 argyle_client *argyle_client_with(argyle_client *client, const json_t *overrides, argyle_error **error);
+
+/**
+ * Creates a client like another from overrides given as JSON text. Otherwise it is like argyle_client_with().
+ *
+ * @param client     The client to start from. Not NULL.
+ * @param overrides  The text of one JSON object, as for argyle_client_new_text(). Not NULL.
+ * @param size       The bytes of the text.
+ * @param error      Where to put the error; may be NULL.
+ * @return a client to be freed with argyle_client_free(), or NULL on failure.
+ *
+ * Errors: as for argyle_client_with(), and ARGYLE_ERROR_ARGUMENT where the text is not JSON. Any number of threads
+ * may call it on one client.
+ */
+argyle_client *argyle_client_with_text(argyle_client *client, const char *overrides, size_t size,
+                                       argyle_error **error);
 
 /**
  * What a blocking function asks whether to go on; it answers 0 to go on, and anything else to end the call.
@@ -641,6 +672,20 @@ typedef struct argyle_user_cursor argyle_user_cursor;
 argyle_user_cursor *argyle_user_cursor_new(argyle_client *client, const json_t *query, argyle_error **error);
 
 /**
+ * Starts a walk over all users whose query is given as JSON text. Otherwise it is like argyle_user_cursor_new().
+ *
+ * @param client  The client. Not NULL. It may be freed before the cursor.
+ * @param query   The text of the query, read during the call, or NULL.
+ * @param size    The bytes of the text; not looked at where that is NULL.
+ * @param error   Where to put the error; may be NULL.
+ * @return a cursor to be freed with argyle_user_cursor_free(), or NULL on failure.
+ *
+ * Errors: ARGYLE_ERROR_ARGUMENT, also where the text is not JSON; ARGYLE_ERROR_FORKED.
+ */
+argyle_user_cursor *argyle_user_cursor_new_text(argyle_client *client, const char *query, size_t size,
+                                                argyle_error **error);
+
+/**
  * Gives the next user. It blocks where the next page is not there yet.
  *
  * A page that was asked for ahead and failed, or cannot be read, is asked for again before that becomes an error, but
@@ -924,6 +969,19 @@ typedef struct argyle_queue argyle_queue;
  * Errors: ARGYLE_ERROR_ARGUMENT, ARGYLE_ERROR_INTERNAL. Any thread may call it at any time.
  */
 argyle_queue *argyle_queue_new(const json_t *options, argyle_error **error);
+
+/**
+ * Creates a queue from options given as JSON text. Otherwise it is like argyle_queue_new().
+ *
+ * @param options  The text of one JSON object in UTF-8, read during the call, or NULL for the defaults.
+ * @param size     The bytes of the text; not looked at where that is NULL.
+ * @param error    Where to put the error; may be NULL.
+ * @return a queue to be freed with argyle_queue_free(), or NULL on failure.
+ *
+ * Errors: as for argyle_queue_new(), and ARGYLE_ERROR_ARGUMENT where the text is not JSON. Any thread may call it at
+ * any time.
+ */
+argyle_queue *argyle_queue_new_text(const char *options, size_t size, argyle_error **error);
 
 /**
  * Hands a call to a queue, which takes it over until argyle_queue_next() gives it back. It does not block, and

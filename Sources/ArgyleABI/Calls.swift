@@ -37,12 +37,8 @@ public func argyle_call_new_text(
 ) -> OpaquePointer? {
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
     let client = try Arguments.client(client)
-    var text: Operation.Document?
-    if let document {
-      guard size >= 0 else { throw ArgyleError(.argument, "size must be that of the document") }
-      text = .text(Array(UnsafeRawBufferPointer(start: document, count: size)))
-    }
-    let operation = try Operation(operation, user_id, text)
+    let text = try Arguments.bytes(document, size, "document")
+    let operation = try Operation(operation, user_id, text.map { .text(Array($0)) })
     return Handle.make(CallObject(try Call(client, operation), operation))
   }
 }

@@ -17,6 +17,18 @@ public func argyle_client_new(
   }
 }
 
+/// Creates a client from options given as JSON text.
+@_cdecl("argyle_client_new_text") @implementation
+public func argyle_client_new_text(
+  _ options: UnsafePointer<CChar>?,
+  _ size: Int,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> OpaquePointer? {
+  reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    Handle.make(try Client(ClientOptions(ClientOptionsText(options, size, "options"))))
+  }
+}
+
 /// Makes a client like another, with some options changed, that shares its connections.
 @_cdecl("argyle_client_with") @implementation
 public func argyle_client_with(
@@ -27,6 +39,23 @@ public func argyle_client_with(
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
     let client = try Arguments.client(client)
     let overrides = try Arguments.require(overrides, "overrides")
+    return Handle.make(
+      try client.with { options throws(ArgyleError) in try options.replace(with: overrides) }
+    )
+  }
+}
+
+/// Creates a client like another from overrides given as JSON text.
+@_cdecl("argyle_client_with_text") @implementation
+public func argyle_client_with_text(
+  _ client: OpaquePointer?,
+  _ overrides: UnsafePointer<CChar>?,
+  _ size: Int,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> OpaquePointer? {
+  reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    let client = try Arguments.client(client)
+    let overrides = try ClientOptionsText(overrides, size, "overrides")
     return Handle.make(
       try client.with { options throws(ArgyleError) in try options.replace(with: overrides) }
     )

@@ -17,6 +17,19 @@ public func argyle_queue_new(
   }
 }
 
+/// Creates a queue from options given as JSON text.
+@_cdecl("argyle_queue_new_text") @implementation
+public func argyle_queue_new_text(
+  _ options: UnsafePointer<CChar>?,
+  _ size: Int,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> OpaquePointer? {
+  reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    let options = try QueueOptions(text: Arguments.bytes(options, size, "options"))
+    return Handle.make(QueueObject(try CallQueue.make(maxInFlight: options.maxInFlight)))
+  }
+}
+
 /// Hands a call to a queue.
 @_cdecl("argyle_queue_submit") @implementation
 public func argyle_queue_submit(

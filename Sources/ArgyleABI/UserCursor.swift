@@ -18,6 +18,21 @@ public func argyle_user_cursor_new(
   }
 }
 
+/// Starts a walk over all users whose query is given as JSON text.
+@_cdecl("argyle_user_cursor_new_text") @implementation
+public func argyle_user_cursor_new_text(
+  _ client: OpaquePointer?,
+  _ query: UnsafePointer<CChar>?,
+  _ size: Int,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> OpaquePointer? {
+  reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    let client = try Arguments.client(client)
+    let query = try UserQuery(text: Arguments.bytes(query, size, "query"))
+    return Handle.make(CursorObject(try UserWalk(client, query)))
+  }
+}
+
 /// Gives the next user.
 @_cdecl("argyle_user_cursor_next") @implementation
 public func argyle_user_cursor_next(

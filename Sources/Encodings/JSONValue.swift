@@ -20,6 +20,8 @@ package struct JSONValue {
 func unescape(_ content: ArraySlice<UInt8>) -> [UInt8] {
   guard content.contains(UInt8(ascii: "\\")) else { return [UInt8](content) }
   var result: [UInt8] = []
+  // It is never longer, and leaves no copy of what may be a secret behind.
+  result.reserveCapacity(content.count)
   var rest = content
   while let byte = rest.popFirst() {
     guard byte == UInt8(ascii: "\\"), let escape = rest.popFirst() else {

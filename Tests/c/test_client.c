@@ -33,15 +33,40 @@ static void assert_options_refused_at(json_t *options, const char *option, const
     _fail(file, line);
   }
   assert_error_at(error, ARGYLE_ERROR_ARGUMENT, option, file, line);
-  argyle_error_free(error);
   assert_null(argyle_client_new(options, NULL));
+  /* As text they break the same rule. */
+  char *text = json_dumps(options, JSON_ENCODE_ANY);
+  if (text != NULL) {
+    argyle_error *of_text = RUBBISH;
+    assert_null(argyle_client_new_text(text, strlen(text), &of_text));
+    assert_string_equal(argyle_error_message(of_text), argyle_error_message(error));
+    argyle_error_free(of_text);
+    assert_null(argyle_client_new_text(text, strlen(text), NULL));
+    free(text);
+  }
+  argyle_error_free(error);
   json_decref(options);
 }
 
 #define assert_option_refused(option, json) \
   assert_options_refused_at(options_with(option, json_of(json)), option, __FILE__, __LINE__)
 
+/* A client of options given as text. */
+static argyle_client *client_of_text(const char *options) {
+  argyle_error *error = RUBBISH;
+  argyle_client *client = argyle_client_new_text(options, strlen(options), &error);
+  if (client == NULL) {
+    print_error("%s: %s\n", options, argyle_error_message(error));
+  }
+  assert_non_null(client);
+  assert_null(error);
+  return client;
+}
+
 static void assert_options_accepted(json_t *options) {
+  char *text = json_dumps(options, 0);
+  argyle_client_free(client_of_text(text));
+  free(text);
   argyle_client_free(client_with_options(options));
 }
 
@@ -205,6 +230,99 @@ static void an_option_that_is_not_utf8_is_refused(void **state) {
     }
     assert_options_refused(value, "UTF-8");
   }
+}
+
+/* ---------------------------------------------------------------- Options as text */
+
+static void a_text_must_not_be_null(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_client_new_text(NULL, 0, &error));
+  assert_null_refused(error, "options");
+  assert_null(argyle_client_new_text(NULL, 5, NULL));
+  assert_null(argyle_client_with_text(fixture->client, NULL, 0, &error));
+  assert_null_refused(error, "overrides");
+  assert_null(argyle_client_with_text(NULL, "{}", 2, &error));
+  assert_null_refused(error, "client");
+}
+
+static void a_text_must_be_one_json_value(void **state) {
+  hostile_fixture *fixture = *state;
+  static const struct {
+    const char *text;
+    size_t size;
+  } texts[] = {
+    {"", 0}, {" ", 1}, {"{", 1}, {"{}{}", 4}, {"{}\0", 3}, {"{},", 3}, {"\xef\xbb\xbf{}", 5},
+    {"{\"timeout_ms\": 1,}", 18}, {"{'timeout_ms': 1}", 17}, {"{\"key_id\": \"\xff\"}", 15},
+    {"{\"timeout_ms\": 9223372036854775808}", 35}, {"{\"key_secret\": \"\\ud800\"}", 24},
+    {"{\"key_secret\": \"" KEY_SECRET "\"", 15 + 2 + sizeof KEY_SECRET}, {KEY_SECRET, sizeof KEY_SECRET - 1},
+    {"{}", SIZE_MAX},
+  };
+  for (size_t i = 0; i < COUNT(texts); i++) {
+    argyle_error *error = RUBBISH;
+    assert_null(argyle_client_new_text(texts[i].text, texts[i].size, &error));
+    assert_failed(error, ARGYLE_ERROR_ARGUMENT, texts[i].size == SIZE_MAX ? "size" : "options");
+    assert_null(argyle_client_with_text(fixture->client, texts[i].text, texts[i].size, &error));
+    assert_failed(error, ARGYLE_ERROR_ARGUMENT, texts[i].size == SIZE_MAX ? "size" : "overrides");
+  }
+}
+
+/* The value of the header that a client sends whose options are this text, with a base_url behind it. */
+static const char *authorization_of_text(hostile_fixture *fixture, const char *members) {
+  char text[512];
+  snprintf(text, sizeof text, " {%s, \"base_url\": \"%s\"}\n", members, hostile_server_url(fixture->server));
+  argyle_client *client = client_of_text(text);
+  get_user(fixture, client);
+  argyle_client_free(client);
+  return hostile_request_header(last_request(fixture), "Authorization");
+}
+
+static void a_key_may_be_written_with_any_escapes(void **state) {
+  hostile_fixture *fixture = *state;
+  static const char *const members[] = {
+    "\"key_id\": \"" KEY_ID "\", \"key_secret\": \"" KEY_SECRET "\"",
+    "\"key_secret\":\"" KEY_SECRET "\",\"key_id\":\"" KEY_ID "\"",
+    "\"key_id\": \"" KEY_ID "\", \"key\\u005fsecret\": \"canary-secret-5\\u00662c\"",
+    "\"key_secret\": \"first\", \"key_id\": \"" KEY_ID "\", \"key_secret\": \"" KEY_SECRET "\"",
+    "\"key_secret\": 5, \"key_id\": \"" KEY_ID "\", \"key_secret\": \"" KEY_SECRET "\"",
+  };
+  for (size_t i = 0; i < COUNT(members); i++) {
+    assert_string_equal(authorization_of_text(fixture, members[i]), KEY_BASIC);
+  }
+  /* base64 of i:"\/ü😀, and of i:x�, whose last character is U+FFFD itself */
+  assert_string_equal(
+    authorization_of_text(fixture, "\"key_id\": \"i\", \"key_secret\": \"\\\"\\\\\\/\\u00fc\\ud83d\\ude00\""),
+    "Basic aToiXC/DvPCfmIA=");
+  assert_string_equal(authorization_of_text(fixture, "\"key_id\": \"i\", \"key_secret\": \"x\xef\xbf\xbd\""),
+                      "Basic aTp477+9");
+}
+
+static void the_last_of_two_secrets_counts_whatever_it_is(void **state) {
+  (void)state;
+  static const char text[] = "{\"key_id\": \"i\", \"key_secret\": \"" KEY_SECRET "\", \"key_secret\": 5}";
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_client_new_text(text, strlen(text), &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "key_secret");
+}
+
+static void overrides_may_be_text(void **state) {
+  hostile_fixture *fixture = *state;
+  static const char text[] = "{\"key_id\": \"i\", \"key_secret\": \"s\", \"application\": \"program/1\"}";
+  argyle_error *error = RUBBISH;
+  /* No more than its size is read of it. */
+  char *exact = malloc(strlen(text));
+  memcpy(exact, text, strlen(text));
+  argyle_client *client = argyle_client_with_text(fixture->client, exact, strlen(text), &error);
+  free(exact);
+  assert_null(error);
+  get_user(fixture, client);
+  assert_string_equal(hostile_request_header(last_request(fixture), "Authorization"), "Basic aTpz");
+  assert_non_null(strstr(hostile_request_header(last_request(fixture), "User-Agent"), "program/1"));
+  argyle_client_free(client);
+  client = argyle_client_with_text(fixture->client, "{}", 2, NULL);
+  get_user(fixture, client);
+  assert_string_equal(hostile_request_header(last_request(fixture), "Authorization"), KEY_BASIC);
+  argyle_client_free(client);
 }
 
 /* ---------------------------------------------------------------- The key */
@@ -560,6 +678,11 @@ static void assert_overrides_refused(argyle_client *client, json_t *overrides, c
   assert_null(argyle_client_with(client, overrides, &error));
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, option);
   assert_null(argyle_client_with(client, overrides, NULL));
+  char *text = json_dumps(overrides, JSON_ENCODE_ANY);
+  assert_null(argyle_client_with_text(client, text, strlen(text), &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, option);
+  assert_null(argyle_client_with_text(client, text, strlen(text), NULL));
+  free(text);
   json_decref(overrides);
 }
 
@@ -765,6 +888,11 @@ int main(void) {
     cmocka_unit_test(an_unknown_option_is_refused_by_name),
     cmocka_unit_test(an_unknown_option_of_any_name_is_refused_in_one_line),
     cmocka_unit_test(an_option_that_is_not_utf8_is_refused),
+    hostile_test(a_text_must_not_be_null),
+    hostile_test(a_text_must_be_one_json_value),
+    hostile_test(a_key_may_be_written_with_any_escapes),
+    cmocka_unit_test(the_last_of_two_secrets_counts_whatever_it_is),
+    hostile_test(overrides_may_be_text),
     hostile_test(the_key_is_sent_by_basic_authentication),
     hostile_test(a_key_outside_ascii_is_sent_as_utf8),
     cmocka_unit_test(the_key_is_required),

@@ -64,6 +64,11 @@ static void clients_leave_errno_alone(void **state) {
   KEEPS_ERRNO(argyle_client_free(client));
   KEEPS_ERRNO(argyle_version());
   KEEPS_ERRNO(argyle_version_number());
+  KEEPS_ERRNO(argyle_check_version(0, NULL));
+  KEEPS_ERRNO(argyle_error_code_name(1));
+  /* jansson's reader of numbers sets errno. */
+  KEEPS_ERRNO(argyle_client_new_text("{\"timeout_ms\": 1}", 17, NULL));
+  KEEPS_ERRNO(argyle_queue_new_text("{\"max_in_flight\": 0}", 20, NULL));
   json_decref(options);
   json_decref(overrides);
 }
@@ -159,6 +164,9 @@ static void calls_and_queues_leave_errno_alone(void **state) {
   KEEPS_ERRNO(argyle_call_error(call));
   KEEPS_ERRNO(argyle_call_http_status(call));
   KEEPS_ERRNO(argyle_call_header(call, "content-type"));
+  KEEPS_ERRNO(argyle_call_header_at(call, 0, NULL));
+  KEEPS_ERRNO(argyle_call_operation(call));
+  KEEPS_ERRNO(argyle_call_user_id(call));
   KEEPS_ERRNO(argyle_call_body_text(call));
   KEEPS_ERRNO(argyle_call_body_size(call));
   KEEPS_ERRNO(result = argyle_call_json(call, NULL));

@@ -105,8 +105,35 @@ static void the_options_may_be_left_out(void **state) {
   json_decref(options);
   assert_empty(queue);
   argyle_queue_free(queue);
+  static const char *const texts[] = {NULL, "{}", " {\"max_in_flight\": 1000}\n"};
+  for (size_t i = 0; i < COUNT(texts); i++) {
+    error = RUBBISH;
+    queue = argyle_queue_new_text(texts[i], texts[i] != NULL ? strlen(texts[i]) : SIZE_MAX, &error);
+    assert_null(error);
+    assert_empty(queue);
+    argyle_queue_free(queue);
+  }
   argyle_queue_free(new_queue(1));
   argyle_queue_free(new_queue(1000));
+}
+
+/* With one call at a time, of two only one is sent. */
+static void options_of_text_are_options(void **state) {
+  hostile_fixture *fixture = *state;
+  static const char text[] = "{\"max_in_flight\": 1}";
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  argyle_queue *queue = argyle_queue_new_text(text, strlen(text), NULL);
+  for (int i = 0; i < 2; i++) {
+    submit(queue, argyle_call_new(fixture->client, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL), NULL);
+  }
+  while (hostile_server_requests(fixture->server) == 0) {
+    assert_int_equal(argyle_queue_wait(queue, 1, NULL), 0);
+  }
+  for (int i = 0; i < 20; i++) {
+    assert_int_equal(argyle_queue_wait(queue, 1, NULL), 0);
+  }
+  assert_int_equal(hostile_server_connections(fixture->server), 1);
+  argyle_queue_free(queue);
 }
 
 static void an_option_that_breaks_a_rule_is_refused(void **state) {
@@ -131,7 +158,19 @@ static void an_option_that_breaks_a_rule_is_refused(void **state) {
     assert_failed(error, ARGYLE_ERROR_ARGUMENT, cases[i].fragment);
     assert_null(argyle_queue_new(options, NULL));
     json_decref(options);
+    assert_null(argyle_queue_new_text(cases[i].options, strlen(cases[i].options), &error));
+    assert_failed(error, ARGYLE_ERROR_ARGUMENT, cases[i].fragment);
+    assert_null(argyle_queue_new_text(cases[i].options, strlen(cases[i].options), NULL));
   }
+  static const char *const texts[] = {"", "{", "{}}", "{\"max_in_flight\": 1e999}", "\xff"};
+  for (size_t i = 0; i < COUNT(texts); i++) {
+    argyle_error *error = RUBBISH;
+    assert_null(argyle_queue_new_text(texts[i], strlen(texts[i]), &error));
+    assert_failed(error, ARGYLE_ERROR_ARGUMENT, "options");
+  }
+  argyle_error *error = RUBBISH;
+  assert_null(argyle_queue_new_text("{}", SIZE_MAX, &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "size");
 }
 
 /* ---------------------------------------------------------------- NULL */
@@ -1794,6 +1833,7 @@ static void a_queue_made_in_the_child_works(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_options_may_be_left_out),
+    hostile_test(options_of_text_are_options),
     cmocka_unit_test(an_option_that_breaks_a_rule_is_refused),
     hostile_test(null_is_refused),
     cmocka_unit_test(an_empty_queue_has_nothing_to_wait_for),

@@ -130,6 +130,46 @@ static void the_key_is_wiped_with_its_client(void **state) {
   assert_int_equal(encoded_secrets_in_memory(), 0);
 }
 
+/* What is left of freed memory begins with the allocator's own words: a half of the secret is looked for. */
+static int halves_in_memory(void) {
+  return count_in_memory(hidden, SECRET_LENGTH / 2) +
+         count_in_memory(hidden + SECRET_LENGTH / 2, SECRET_LENGTH / 2);
+}
+
+static void a_key_given_as_text_is_wiped(void **state) {
+  (void)state;
+  static const char *const forms[] = {
+    "{\"key_id\": \"id\", \"key_secret\": \"%s\", \"base_url\": \"http://127.0.0.1:1\"}",
+    "{\"key_secret\": \"%s\", \"client_key_password\": \"%s\", \"key_id\": \"id\", \"base_url\": "
+    "\"http://127.0.0.1:1\", \"client_certificate_file\": \"/none\"}",
+    "{\"key_id\": \"id\", \"base_url\": \"http://127.0.0.1:1\", \"key_secret\": \"\\u00fc\\/%s\\u00fc\"}",
+    "{\"key_id\": \"id\", \"unknown\": 1, \"key_secret\": \"%s\"}",
+    "{\"key_id\": \"id\", \"key_secret\": \"%s\"",
+  };
+  assert_int_equal(halves_in_memory(), 0);
+  for (size_t i = 0; i < COUNT(forms); i++) {
+    char secret[SECRET_LENGTH + 1], text[512];
+    reveal(secret);
+    int size = snprintf(text, sizeof(text), forms[i], secret, secret);
+    argyle_client *client = argyle_client_new_text(text, (size_t)size, NULL);
+    assert_int_equal(client != NULL, i == 0 || i == 2);
+    if (client != NULL) {
+      argyle_client *other = argyle_client_with_text(client, text, (size_t)size, NULL);
+      assert_non_null(other);
+      argyle_client_free(other);
+      assert_true(halves_in_memory() > 0);
+    }
+    explicit_bzero(secret, sizeof(secret));
+    explicit_bzero(text, sizeof(text));
+    argyle_client_free(client);
+    int left = halves_in_memory();
+    if (left != 0) {
+      print_error("%s: %d halves are left\n", forms[i], left);
+    }
+    assert_int_equal(left, 0);
+  }
+}
+
 /* A process of its own, whose memory is not looked at, takes requests and answers each. */
 static pid_t start_server(int *listener, char url[64]) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -430,6 +470,7 @@ int main(void) {
   make_secret();
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_key_is_wiped_with_its_client),
+      cmocka_unit_test(a_key_given_as_text_is_wiped),
       cmocka_unit_test(the_key_is_wiped_after_requests),
       cmocka_unit_test(no_answer_brings_a_secret_to_light),
       hostile_test(no_link_brings_a_secret_to_light),

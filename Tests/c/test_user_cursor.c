@@ -28,6 +28,49 @@ static void the_client_must_not_be_null(void **state) {
   assert_null(argyle_user_cursor_new(NULL, NULL, NULL));
 }
 
+static void a_query_may_be_text(void **state) {
+  hostile_fixture *fixture = *state;
+  static const struct {
+    const char *query, *target;
+  } cases[] = {
+    {NULL, "/v1/users?limit=200"},
+    {"{}", "/v1/users?limit=200"},
+    {" {\"limit\": 5, \"offset\": 3, \"ordering\": \"created_at\"}",
+     "/v1/users?limit=5&offset=3&ordering=created_at"},
+  };
+  hostile_server_answer_json(fixture->server, 200, "{\"results\": [], " NO_NEXT "}");
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    argyle_error *error = RUBBISH;
+    size_t size = cases[i].query != NULL ? strlen(cases[i].query) : SIZE_MAX;
+    argyle_user_cursor *cursor = argyle_user_cursor_new_text(fixture->client, cases[i].query, size, &error);
+    assert_null(error);
+    assert_null(argyle_user_cursor_next(cursor, &error));
+    assert_null(error);
+    assert_string_equal(request(fixture, (int)i)->target, cases[i].target);
+    argyle_user_cursor_free(cursor);
+  }
+}
+
+static void a_query_of_text_follows_the_rules(void **state) {
+  hostile_fixture *fixture = *state;
+  static const struct {
+    const char *query, *fragment;
+  } cases[] = {
+    {"", "query"}, {"{", "query"}, {"[]", "query"}, {"null", "query"}, {"{}{}", "query"}, {"{\"limit\": 0}", "limit"},
+    {"{\"offset\": -1}", "offset"}, {"{\"ordering\": \"id\"}", "ordering"}, {"{\"colour\": 1}", "colour"},
+  };
+  argyle_error *error = RUBBISH;
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    assert_null(argyle_user_cursor_new_text(fixture->client, cases[i].query, strlen(cases[i].query), &error));
+    assert_failed(error, ARGYLE_ERROR_ARGUMENT, cases[i].fragment);
+  }
+  assert_null(argyle_user_cursor_new_text(fixture->client, "{}", SIZE_MAX, &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "size");
+  assert_null(argyle_user_cursor_new_text(NULL, NULL, 0, &error));
+  assert_null_refused(error, "client");
+  assert_null(argyle_user_cursor_new_text(NULL, "{}", 2, NULL));
+}
+
 static void the_cursor_must_not_be_null(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
@@ -536,6 +579,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_client_must_not_be_null),
     cmocka_unit_test(the_cursor_must_not_be_null),
+    hostile_test(a_query_may_be_text),
+    hostile_test(a_query_of_text_follows_the_rules),
     cmocka_unit_test(freeing_null_does_nothing),
     hostile_test(a_new_cursor_sends_nothing),
     hostile_test(a_cursor_works_without_an_error_pointer),

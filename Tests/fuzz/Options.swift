@@ -5,14 +5,21 @@ import Interop
 
 @testable import Argyle
 
-/// A JSON document as the options of a client, as overrides, as a query and as the options of a queue.
+/// A JSON document as the options of a client, as overrides, as a query and as the options of a queue, each as a value
+/// and as text.
 func fuzzOptions(_ input: [UInt8]) {
-  guard let options = try? JSONReference(parsing: input) else { return }
+  guard let options = try? JSONReference(parsing: input) else {
+    expect(!acceptsText(input, mayShow: false), "what is not JSON makes no client")
+    return
+  }
   // A key with an unknown name is told by it.
   let names = options.withValue { ObjectMember.all(of: $0) ?? [] }.map { $0.name }
   let mayShow = names.contains { contains($0, canary) || contains($0, "eyJ") }
+  let isAccepted = acceptsText(input, mayShow: mayShow)
   options.withValue { value in
-    make(mayShow) { argyle_client_new(value, $0) }.map { client in
+    let made = make(mayShow) { argyle_client_new(value, $0) }
+    expect((made != nil) == isAccepted, "a text makes a client where its value does")
+    made.map { client in
       checkClient(client)
       make(mayShow) { argyle_client_with(client, value, $0) }.map { argyle_client_free($0) }
       argyle_client_free(client)
@@ -25,6 +32,24 @@ func fuzzOptions(_ input: [UInt8]) {
     make(mayShow) { argyle_call_new(client, 4, nil, value, $0) }.map { argyle_call_free($0) }
     make(mayShow) { argyle_queue_new(value, $0) }.map { argyle_queue_free($0) }
     argyle_client_free(client)
+  }
+}
+
+/// Whether a text makes a client; it is given as overrides and as the options of a queue, too.
+private func acceptsText(_ input: [UInt8], mayShow: Bool) -> Bool {
+  input.withUnsafeBytes { bytes in
+    // An empty array may have no address, which is that of no text.
+    let text = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+    make(mayShow) { argyle_queue_new_text(text, bytes.count, $0) }.map { argyle_queue_free($0) }
+    guard let client = make(mayShow, { argyle_client_new_text(text, bytes.count, $0) }) else {
+      return false
+    }
+    checkClient(client)
+    make(mayShow) { argyle_client_with_text(client, text, bytes.count, $0) }.map {
+      argyle_client_free($0)
+    }
+    argyle_client_free(client)
+    return true
   }
 }
 

@@ -41,6 +41,27 @@ enum Arguments {
     return string
   }
 
+  /// The bytes of a text that is given with its size, borrowed; nil for NULL.
+  static func bytes(
+    _ text: UnsafePointer<CChar>?,
+    _ size: Int,
+    _ name: String
+  ) throws(ArgyleError) -> UnsafeRawBufferPointer? {
+    guard let text else { return nil }
+    guard size >= 0 else { throw ArgyleError(.argument, "size must be that of \(name)") }
+    return UnsafeRawBufferPointer(start: text, count: size)
+  }
+
+  /// A JSON value that is given as text.
+  static func json(_ text: [UInt8], _ name: String) throws(ArgyleError) -> JSONReference {
+    do {
+      return try JSONReference(parsing: text)
+    } catch {
+      if error.isOutOfMemory { throw .outOfMemory }
+      throw ArgyleError(.argument, "\(name) must be JSON: \(error.reason)")
+    }
+  }
+
   /// A user's id.
   static func userID(_ text: UnsafePointer<CChar>?) throws(ArgyleError) -> UserID {
     try UserID(Arguments.text(text, "user_id"))

@@ -17,6 +17,20 @@ extension ClientOptions {
     _ = try apply(object, "overrides")
   }
 
+  /// Reads the options of a new client from a text.
+  init(_ text: ClientOptionsText) throws(ArgyleError) {
+    self = try text.object.withValue { (object) throws(ArgyleError) in try ClientOptions(object) }
+    text.secrets(into: &self)
+  }
+
+  /// Replaces the options that a text has.
+  mutating func replace(with text: ClientOptionsText) throws(ArgyleError) {
+    var options = self
+    try text.object.withValue { (object) throws(ArgyleError) in try options.replace(with: object) }
+    text.secrets(into: &options)
+    self = options
+  }
+
   /// Which half of the key an object had.
   private struct GivenKey {
     var keyID = false

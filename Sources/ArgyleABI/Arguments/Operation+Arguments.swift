@@ -64,14 +64,9 @@ extension Operation.Document {
     switch self {
     case .value(let value): query = try UserQuery(value)
     case .text(let text):
-      let document: JSONReference
-      do {
-        document = try JSONReference(parsing: text)
-      } catch {
-        if error.isOutOfMemory { throw .outOfMemory }
-        throw ArgyleError(.argument, "query must be JSON: \(error.reason)")
+      query = try Arguments.json(text, "query").withValue { (value) throws(ArgyleError) in
+        try UserQuery(value)
       }
-      query = try document.withValue { (value) throws(ArgyleError) in try UserQuery(value) }
     }
     try query.validate()
     return query

@@ -21,4 +21,14 @@ struct QueueOptions {
     }
     self.maxInFlight = maxInFlight
   }
+
+  /// Reads a JSON object that is given as text; NULL leaves the defaults.
+  init(text: UnsafeRawBufferPointer?) throws(ArgyleError) {
+    guard let text else {
+      try self.init(nil)
+      return
+    }
+    let object = try Arguments.json(Array(text), "options")
+    self = try object.withValue { (object) throws(ArgyleError) in try QueueOptions(object) }
+  }
 }

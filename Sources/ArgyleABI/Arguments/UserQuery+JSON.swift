@@ -22,6 +22,16 @@ extension UserQuery {
     self = query
   }
 
+  /// Reads a JSON object that is given as text; NULL leaves the defaults.
+  init(text: UnsafeRawBufferPointer?) throws(ArgyleError) {
+    guard let text else {
+      try self.init(nil)
+      return
+    }
+    let object = try Arguments.json(Array(text), "query")
+    self = try object.withValue { (object) throws(ArgyleError) in try UserQuery(object) }
+  }
+
   private static func ordering(_ member: ObjectMember) throws(ArgyleError) -> Ordering {
     let name = try member.text().utf8
     if name.elementsEqual("-created_at".utf8) { return .newestFirst }

@@ -1,0 +1,76 @@
+import Argyle
+import CPlatform
+import Encodings
+import Interop
+
+/// The options of a client as JSON text, with the secrets taken out before jansson reads the rest.
+///
+/// jansson's reader frees copies of all that it reads without wiping them.
+struct ClientOptionsText {
+  /// All options, with something else in the place of a secret.
+  let object: JSONReference
+
+  private let keySecret: Secret?
+  private let keyPassword: Secret?
+
+  /// Reads a text; an error names the argument.
+  init(
+    _ text: UnsafePointer<CChar>?,
+    _ size: Int,
+    _ argument: String
+  ) throws(ArgyleError) {
+    let bytes = try Arguments.require(Arguments.bytes(text, size, argument), argument)
+    var copy = Array(bytes)
+    // Nothing else refers to the copy any more, so that it is wiped itself and not copied once more.
+    defer { copy.withUnsafeMutableBytes { argyle_wipe($0.baseAddress, $0.count) } }
+    let parts = try ClientOptionsText.split(copy, argument)
+    object = try Arguments.json(parts.rest, argument)
+    keySecret = parts.keySecret.secret
+    keyPassword = parts.keyPassword.secret
+  }
+
+  /// Puts the secrets of the text among the options that were read from the object.
+  func secrets(into options: inout ClientOptions) {
+    if let keySecret { options.secret = keySecret }
+    if let keyPassword { options.keyPassword = keyPassword }
+  }
+}
+
+// MARK: - Secrets
+
+extension ClientOptionsText {
+  /// A secret and where it stands in the text.
+  private typealias Part = (secret: Secret?, range: Range<Int>)
+
+  private static func split(
+    _ text: [UInt8],
+    _ argument: String
+  ) throws(ArgyleError) -> (rest: [UInt8], keySecret: Part, keyPassword: Part) {
+    let keySecret = try find("key_secret", in: text, argument)
+    let keyPassword = try find("client_key_password", in: text, argument)
+    let rest = text.indices.map { index in
+      keySecret.range.contains(index) || keyPassword.range.contains(index)
+        ? UInt8(ascii: "x") : text[index]
+    }
+    return (rest, keySecret, keyPassword)
+  }
+
+  private static func find(
+    _ key: String,
+    in text: [UInt8],
+    _ argument: String
+  ) throws(ArgyleError) -> Part {
+    let member: JSONValue?
+    do {
+      member = try JSONScanner.scan(text, maximumDepth: JSON.maximumDepth, member: key).member
+    } catch {
+      throw ArgyleError(.argument, "\(argument) must be JSON: \(error.message(in: text))")
+    }
+    guard let member, member.kind == .string else { return (nil, 0..<0) }
+    var characters = member.characters
+    defer { characters.withUnsafeMutableBytes { argyle_wipe($0.baseAddress, $0.count) } }
+    // U+FFFD begins so, which may stand for a surrogate without its pair: jansson refuses that.
+    guard !characters.contains(0xEF) else { return (nil, 0..<0) }
+    return (Secret(characters), member.escapedContent.indices)
+  }
+}
