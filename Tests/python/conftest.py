@@ -162,13 +162,13 @@ class Alive:
     """
 
     makers = {
-        "client_new": "client",
-        "client_with": "client",
+        "client_new_text": "client",
+        "client_with_text": "client",
         "client_with_interrupt": "client",
         "client_with_log": "client",
         "call_new_text": "call",
-        "cursor_new": "cursor",
-        "queue_new": "queue",
+        "cursor_new_text": "cursor",
+        "queue_new_text": "queue",
         "token_claims": "json",
         "json_loadb": "json",
     }

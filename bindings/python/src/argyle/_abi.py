@@ -134,8 +134,10 @@ class Library:
         self.error_body_size = function(quick, "argyle_error_body_size", c_size_t, c_void_p)
         self.error_free = function(quick, "argyle_error_free", None, c_void_p)
 
-        self.client_new = function(waiting, "argyle_client_new", c_void_p, c_void_p, _Error)
-        self.client_with = function(quick, "argyle_client_with", c_void_p, c_void_p, c_void_p, _Error)
+        self.client_new_text = function(waiting, "argyle_client_new_text", c_void_p, c_char_p, c_size_t, _Error)
+        self.client_with_text = function(
+            quick, "argyle_client_with_text", c_void_p, c_void_p, c_char_p, c_size_t, _Error
+        )
         self.client_with_interrupt = function(
             quick, "argyle_client_with_interrupt", c_void_p, c_void_p, c_void_p, c_void_p, _Error
         )
@@ -153,13 +155,15 @@ class Library:
         self.call_body_size = function(quick, "argyle_call_body_size", c_size_t, c_void_p)
         self.call_free = function(waiting, "argyle_call_free", None, c_void_p)
 
-        self.cursor_new = function(quick, "argyle_user_cursor_new", c_void_p, c_void_p, c_void_p, _Error)
+        self.cursor_new_text = function(
+            quick, "argyle_user_cursor_new_text", c_void_p, c_void_p, c_char_p, c_size_t, _Error
+        )
         self.cursor_next_page_text = function(
             waiting, "argyle_user_cursor_next_page_text", c_void_p, c_void_p, POINTER(c_size_t), _Error
         )
         self.cursor_free = function(waiting, "argyle_user_cursor_free", None, c_void_p)
 
-        self.queue_new = function(quick, "argyle_queue_new", c_void_p, c_void_p, _Error)
+        self.queue_new_text = function(quick, "argyle_queue_new_text", c_void_p, c_char_p, c_size_t, _Error)
         self.queue_submit = function(quick, "argyle_queue_submit", c_int, c_void_p, c_void_p, c_void_p, _Error)
         self.queue_fd = function(quick, "argyle_queue_fd", c_int, c_void_p, _Error)
         # Driving may call the log function, which takes the lock by itself.
@@ -249,15 +253,20 @@ def _taken(library: Library, error: c_void_p) -> errors.Error:
         library.error_free(error)
 
 
+def _text(name: str, value: Any) -> bytes:
+    """Encode an argument as JSON."""
+    try:
+        return dumps(value)
+    except (TypeError, ValueError) as failure:
+        raise errors.ArgumentError(f"{name} is not JSON: {failure}") from None
+
+
 class _Value:
     """A value of jansson's for the time of a call."""
 
     def __init__(self, library: Library, name: str, value: Any) -> None:
         self._library = library
-        try:
-            text = dumps(value)
-        except (TypeError, ValueError) as failure:
-            raise errors.ArgumentError(f"{name} is not JSON: {failure}") from None
+        text = _text(name, value)
         # JSON_DECODE_ANY and JSON_ALLOW_NUL.
         self.pointer = library.json_loadb(text, len(text), 0x4 | 0x10, None)
         if not self.pointer:
@@ -443,8 +452,8 @@ class ClientOwner(_Owner):
         """Make a client of options as the C library has them."""
         functions = library()
         error = c_void_p()
-        with _Value(functions, "an option", options) as value:
-            pointer = functions.client_new(value, error)
+        text = _text("an option", options)
+        pointer = functions.client_new_text(text, len(text), error)
         if not pointer:
             raise _taken(functions, error)
         return cls(functions, pointer)
@@ -452,8 +461,8 @@ class ClientOwner(_Owner):
     def changed(self, overrides: "dict[str, Any]") -> "ClientOwner":
         """Make a client like this one with some options changed."""
         error = c_void_p()
-        with _Value(self.library, "an option", overrides) as value:
-            pointer = self.library.client_with(self.pointer, value, error)
+        text = _text("an option", overrides)
+        pointer = self.library.client_with_text(self.pointer, text, len(text), error)
         if not pointer:
             raise _taken(self.library, error)
         return ClientOwner(self.library, pointer)
@@ -556,8 +565,8 @@ class CursorOwner(_Owner):
         interrupt = _Interrupt()
         # Held until the cursor is made.
         variant = client.variant(interrupt, _is_logging())
-        with _Value(functions, "the query", query) as value:
-            pointer = functions.cursor_new(variant.pointer, value, byref(error))
+        text = _text("the query", query)
+        pointer = functions.cursor_new_text(variant.pointer, text, len(text), byref(error))
         if not pointer:
             raise _taken(functions, error)
         cursor = cls(functions, pointer, functions.cursor_free)
@@ -619,8 +628,8 @@ class QueueOwner(_Owner):
         """Make a queue that has so many calls under way at the most."""
         functions = library()
         error = c_void_p()
-        with _Value(functions, "max_in_flight", {"max_in_flight": max_in_flight}) as value:
-            pointer = functions.queue_new(value, error)
+        text = _text("max_in_flight", {"max_in_flight": max_in_flight})
+        pointer = functions.queue_new_text(text, len(text), error)
         if not pointer:
             raise _taken(functions, error)
         return cls(functions, pointer)
