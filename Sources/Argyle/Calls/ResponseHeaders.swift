@@ -21,7 +21,9 @@ package struct ResponseHeaders: Sendable {
   package subscript(name: String) -> String? {
     guard !name.utf8.isEmpty else { return nil }
     for line in lines.split(separator: UInt8(ascii: "\n")) {
-      guard let key = ResponseHeaders.name(in: line), ASCII.areSame(key, name.utf8) else { continue }
+      guard let key = ResponseHeaders.name(in: line), ASCII.areSame(key, name.utf8) else {
+        continue
+      }
       return ResponseHeaders.value(in: line, after: key)
     }
     return nil
