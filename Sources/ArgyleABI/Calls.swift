@@ -71,7 +71,7 @@ public func argyle_call_user_id(_ call: OpaquePointer?) -> UnsafePointer<CChar>?
 @_cdecl("argyle_call_error") @implementation
 public func argyle_call_error(_ call: OpaquePointer?) -> OpaquePointer? {
   // Lent: the call object holds it. Making it reads the body as JSON, which sets errno.
-  keepingErrorNumber {
+  guardingHost {
     object(call)?.error.map { OpaquePointer(Unmanaged.passUnretained($0).toOpaque()) }
   }
 }

@@ -11,7 +11,7 @@ public func argyle_sandbox_start(
   _ options: UnsafePointer<json_t>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> OpaquePointer? {
-  keepingErrorNumber {
+  guardingHost {
     do throws(SandboxError) {
       let sandbox = SandboxObject(try SandboxServer(SandboxOptions(options)))
       error?.pointee = nil
@@ -34,7 +34,7 @@ public func argyle_sandbox_url(_ sandbox: OpaquePointer?) -> UnsafePointer<CChar
 @_cdecl("argyle_sandbox_stop") @implementation
 public func argyle_sandbox_stop(_ sandbox: OpaquePointer?) {
   guard let sandbox else { return }
-  keepingErrorNumber { Handle.object(sandbox, as: SandboxObject.self).stop() }
+  guardingHost { Handle.object(sandbox, as: SandboxObject.self).stop() }
 }
 
 /// Frees a sandbox, and stops it first where it still runs.

@@ -60,7 +60,7 @@ extension CallObject {
   /// A header of the last answer by its place.
   func header(at index: Int) -> (name: CText, value: CText)? {
     if allHeaders == nil {
-      allHeaders = call.response?.head.headers.all.map { (CText($0.name), CText($0.value)) }
+      allHeaders = call.head?.headers.all.map { (CText($0.name), CText($0.value)) }
     }
     guard let allHeaders, allHeaders.indices.contains(index) else { return nil }
     return allHeaders[index]
