@@ -24,7 +24,7 @@ let package = Package(
       providers: [.apt(["libcurl4-openssl-dev"])]
     ),
     .systemLibrary(
-      name: "CJansson",
+      name: "CJanssonLibrary",
       pkgConfig: "jansson",
       providers: [.apt(["libjansson-dev"])]
     ),
@@ -40,6 +40,7 @@ let package = Package(
     ),
     .systemLibrary(name: "CJWT", pkgConfig: "libjwt", providers: [.apt(["libjwt-dev"])]),
     .target(name: "CPlatform"),
+    .target(name: "CJansson", dependencies: ["CJanssonLibrary"]),
 
     // What Swift and C hand each other, for the client and the sandbox alike.
     .target(

@@ -19,6 +19,8 @@
  *              does nothing. A child that wants a sandbox of its own has to call exec() first, unless none ran
  *              when it was made.
  * errno        Every function leaves it as it was.
+ * jansson      The library calls jansson's functions also where others of the same names are in the process, such as
+ *              json-c's or PostgreSQL's. libjwt, which signs tokens, does not: there, run the command argyle-sandbox.
  * Memory       When no memory is left for the library's own objects, the process is aborted: Swift's
  *              allocations cannot fail softly.
  * Globals      Each sandbox serves on threads of its own, in which every signal is blocked but those that a

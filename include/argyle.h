@@ -34,6 +34,12 @@
  * Stack        A thread that passes or receives deeply nested JSON needs up to 1 MiB of stack, for jansson's
  *              encoder and parser call themselves for each level.
  * errno        Every function leaves it as it was.
+ * jansson      json-c, PostgreSQL and others export functions with the names of jansson's, such as json_object(). The
+ *              library calls jansson's all the same, whatever comes first in the process or on the linker's command
+ *              line; where it cannot find them, its functions fail with ARGYLE_ERROR_INTERNAL, and the message names
+ *              the function at fault. The program's own calls are bound by the linker alone: where such functions
+ *              may be in the process, use the functions that take and return text, and argyle_json_decref(). One
+ *              process should have one jansson: values of one copy cannot be searched by another.
  * Memory       When no memory is left for the library's own objects, the process is aborted: Swift's
  *              allocations cannot fail softly.
  * Globals      The first client initialises libcurl (curl_global_init) for the life of the process and keeps

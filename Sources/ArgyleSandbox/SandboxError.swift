@@ -12,7 +12,7 @@ public enum SandboxError: Error, Sendable {
   /// A file cannot be used.
   case file(String)
 
-  /// The system is out of memory or threads.
+  /// The system is out of memory or threads, or the process has no jansson.
   case resources(String)
 
   /// One clear sentence that says what was wrong, without a full stop.

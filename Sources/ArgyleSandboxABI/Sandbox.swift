@@ -13,6 +13,11 @@ public func argyle_sandbox_start(
 ) -> OpaquePointer? {
   guardingHost {
     do throws(SandboxError) {
+      if let name = argyle_jansson_stranger() {
+        throw .resources(
+          "\(String(cString: name)) in this process is not jansson's, which cannot be found"
+        )
+      }
       let sandbox = SandboxObject(try SandboxServer(SandboxOptions(options)))
       error?.pointee = nil
       return Handle.make(sandbox)

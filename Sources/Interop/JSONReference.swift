@@ -49,8 +49,8 @@ extension JSONReference {
     let value = text.withUnsafeBytes { bytes in
       // An empty array may have no address, and jansson takes NULL for a mistake rather than for empty text.
       bytes.isEmpty
-        ? json_loadb("", 0, flags, &failure)
-        : json_loadb(bytes.baseAddress, bytes.count, flags, &failure)
+        ? argyle_json_loadb("", 0, flags, &failure)
+        : argyle_json_loadb(bytes.baseAddress, bytes.count, flags, &failure)
     }
     guard let value else { throw JSONSyntaxError(&failure) }
     self.init(owning: value)
@@ -76,7 +76,7 @@ extension JSONReference {
   ) -> [UInt8]? {
     var text: [UInt8] = []
     let status = withUnsafeMutablePointer(to: &text) { text in
-      json_dump_callback(
+      argyle_json_dump_callback(
         value,
         { piece, count, context in
           guard let piece, let context else { return -1 }
@@ -103,7 +103,7 @@ extension JSONReference {
 
   /// The member of an object, or nil where there is none or this is no object.
   package func member(_ key: StaticString) -> JSONReference? {
-    withValue { json_object_get($0, key.cString).map { JSONReference(retaining: $0) } }
+    withValue { argyle_json_object_get($0, key.cString).map { JSONReference(retaining: $0) } }
   }
 
   /// Whether the value is an object whose member of that name is a string that is not empty.
@@ -114,37 +114,40 @@ extension JSONReference {
   /// The index of the first item of an array that has no text of that name; nil where all have one.
   package func firstItem(without key: StaticString) -> Int? {
     withValue { array in
-      (0..<json_array_size(array)).first { !JSONReference.hasText(json_array_get(array, $0), key) }
+      (0..<argyle_json_array_size(array)).first {
+        !JSONReference.hasText(argyle_json_array_get(array, $0), key)
+      }
     }
   }
 
   private static func hasText(_ value: UnsafeMutablePointer<json_t>?, _ key: StaticString) -> Bool {
-    json_string_length(json_object_get(value, key.cString)) > 0
+    argyle_json_string_length(argyle_json_object_get(value, key.cString)) > 0
   }
 
   /// The first member of an object with its name, or nil where there is none.
   package var firstMember: (key: String, value: JSONReference)? {
     withValue { object in
-      guard let first = argyle_json_object_first(object), let key = json_object_iter_key(first),
-        let value = json_object_iter_value(first)
+      guard let first = argyle_json_object_first(object),
+        let key = argyle_json_object_iter_key(first),
+        let value = argyle_json_object_iter_value(first)
       else { return nil }
       return (String(cString: key), JSONReference(retaining: value))
     }
   }
 
   /// How many items an array has.
-  package var count: Int { withValue { json_array_size($0) } }
+  package var count: Int { withValue { argyle_json_array_size($0) } }
 
   /// The item of an array, or nil where there is none or this is no array.
   package func item(_ index: Int) -> JSONReference? {
-    withValue { json_array_get($0, index).map { JSONReference(retaining: $0) } }
+    withValue { argyle_json_array_get($0, index).map { JSONReference(retaining: $0) } }
   }
 
   /// The text of a string, otherwise nil.
   package var string: String? {
     withValue { value in
-      guard let text = json_string_value(value) else { return nil }
-      let bytes = UnsafeRawBufferPointer(start: text, count: json_string_length(value))
+      guard let text = argyle_json_string_value(value) else { return nil }
+      let bytes = UnsafeRawBufferPointer(start: text, count: argyle_json_string_length(value))
       return String(decoding: bytes, as: UTF8.self)
     }
   }
@@ -157,14 +160,14 @@ extension JSONReference {
 
   /// The number of an integer, otherwise nil.
   package var integer: Int64? {
-    withValue { argyle_json_type($0) == JSON_INTEGER ? Int64(json_integer_value($0)) : nil }
+    withValue { argyle_json_type($0) == JSON_INTEGER ? Int64(argyle_json_integer_value($0)) : nil }
   }
 
   /// The number of an integer or a real, otherwise nil.
   package var number: Double? {
     withValue { value in
       let type = argyle_json_type(value)
-      return type == JSON_INTEGER || type == JSON_REAL ? json_number_value(value) : nil
+      return type == JSON_INTEGER || type == JSON_REAL ? argyle_json_number_value(value) : nil
     }
   }
 }

@@ -12,8 +12,10 @@ package struct ObjectMember {
     var members: [ObjectMember] = []
     var iterator = argyle_json_object_first(object)
     while let position = iterator {
-      if let key = json_object_iter_key(position), let value = json_object_iter_value(position) {
-        let keyCount = json_object_iter_key_len(position)
+      if let key = argyle_json_object_iter_key(position),
+        let value = argyle_json_object_iter_value(position)
+      {
+        let keyCount = argyle_json_object_iter_key_len(position)
         members.append(ObjectMember(key: key, keyCount: keyCount, value: value))
       }
       iterator = argyle_json_object_next(object, position)
@@ -52,20 +54,20 @@ package struct ObjectMember {
   }
 
   private var bytes: UnsafeRawBufferPointer? {
-    json_string_value(value).map {
-      UnsafeRawBufferPointer(start: $0, count: json_string_length(value))
+    argyle_json_string_value(value).map {
+      UnsafeRawBufferPointer(start: $0, count: argyle_json_string_length(value))
     }
   }
 
   /// The member's whole number; nil where it is none.
   package var integer: Int? {
-    argyle_json_type(value) == JSON_INTEGER ? Int(json_integer_value(value)) : nil
+    argyle_json_type(value) == JSON_INTEGER ? Int(argyle_json_integer_value(value)) : nil
   }
 
   /// The member's number, whole or not; nil where it is none.
   package var number: Double? {
     let type = argyle_json_type(value)
-    return type == JSON_INTEGER || type == JSON_REAL ? json_number_value(value) : nil
+    return type == JSON_INTEGER || type == JSON_REAL ? argyle_json_number_value(value) : nil
   }
 
   /// The member's truth; nil where it is no boolean.
@@ -81,8 +83,9 @@ package struct ObjectMember {
   package var flatObjects: [String]? {
     guard argyle_json_type(value) == JSON_ARRAY else { return nil }
     var texts: [String] = []
-    for index in 0..<json_array_size(value) {
-      guard let object = json_array_get(value, index), let members = ObjectMember.all(of: object),
+    for index in 0..<argyle_json_array_size(value) {
+      guard let object = argyle_json_array_get(value, index),
+        let members = ObjectMember.all(of: object),
         members.allSatisfy({ $0.isScalar })
       else { return nil }
       let text = JSONReference(retaining: object).shortened() ?? []

@@ -30,14 +30,14 @@ extension JSON {
 
     /// The next value in it with its name, or nil where all have been copied.
     mutating func next() -> (key: String, value: UnsafeMutablePointer<json_t>)? {
-      if let position = iterator, let key = json_object_iter_key(position),
-        let member = json_object_iter_value(position)
+      if let position = iterator, let key = argyle_json_object_iter_key(position),
+        let member = argyle_json_object_iter_value(position)
       {
         iterator = argyle_json_object_next(value, position)
-        return (JSON.string(key, json_object_iter_key_len(position)), member)
+        return (JSON.string(key, argyle_json_object_iter_key_len(position)), member)
       }
       index += 1
-      return json_array_get(value, index - 1).map { ("", $0) }
+      return argyle_json_array_get(value, index - 1).map { ("", $0) }
     }
 
     mutating func add(_ copy: JSON, _ key: String) {
@@ -79,9 +79,11 @@ extension JSON {
     switch argyle_json_type(value) {
     case JSON_OBJECT, JSON_ARRAY: nil
     case JSON_STRING:
-      .string(json_string_value(value).map { string($0, json_string_length(value)) } ?? "")
-    case JSON_INTEGER: .integer(Int64(json_integer_value(value)))
-    case JSON_REAL: .real(json_real_value(value))
+      .string(
+        argyle_json_string_value(value).map { string($0, argyle_json_string_length(value)) } ?? ""
+      )
+    case JSON_INTEGER: .integer(Int64(argyle_json_integer_value(value)))
+    case JSON_REAL: .real(argyle_json_real_value(value))
     case JSON_TRUE: .bool(true)
     case JSON_FALSE: .bool(false)
     default: .null
@@ -118,9 +120,9 @@ extension JSON {
       guard let key = members.popFirst()?.key else { return }
       let status = reference.withValue { target in
         argyle_json_type(target) == JSON_ARRAY
-          ? json_array_append_new(target, value.newReference())
+          ? argyle_json_array_append_new(target, value.newReference())
           : JSON.withBytes(of: key) {
-            json_object_setn_new_nocheck(target, $0, $1, value.newReference())
+            argyle_json_object_setn_new_nocheck(target, $0, $1, value.newReference())
           }
       }
       guard status == 0 else { throw .outOfMemory }
@@ -169,13 +171,13 @@ extension JSON {
     }
     let value =
       switch self {
-      case .null: json_null()
-      case .bool(let bool): bool ? json_true() : json_false()
-      case .integer(let integer): json_integer(json_int_t(integer))
-      case .real(let real): json_real(real)
-      case .string(let string): JSON.withBytes(of: string) { json_stringn_nocheck($0, $1) }
-      case .array: json_array()
-      case .object: json_object()
+      case .null: argyle_json_null()
+      case .bool(let bool): bool ? argyle_json_true() : argyle_json_false()
+      case .integer(let integer): argyle_json_integer(json_int_t(integer))
+      case .real(let real): argyle_json_real(real)
+      case .string(let string): JSON.withBytes(of: string) { argyle_json_stringn_nocheck($0, $1) }
+      case .array: argyle_json_array()
+      case .object: argyle_json_object()
       }
     guard let value else { throw .outOfMemory }
     return JSONReference(owning: value)

@@ -57,15 +57,18 @@ extension Metadata {
       let type = argyle_json_type(value)
       guard type == JSON_ARRAY || type == JSON_OBJECT else { continue }
       guard levels > 0 else { throw JSON.tooDeep("external_metadata") }
-      for index in 0..<json_array_size(value) {
-        if let item = json_array_get(value, index) {
+      for index in 0..<argyle_json_array_size(value) {
+        if let item = argyle_json_array_get(value, index) {
           left.append((UnsafePointer(item), levels - 1))
         }
       }
       var iterator = argyle_json_object_first(value)
       while let position = iterator {
-        try checkName(json_object_iter_key(position), json_object_iter_key_len(position))
-        if let item = json_object_iter_value(position) {
+        try checkName(
+          argyle_json_object_iter_key(position),
+          argyle_json_object_iter_key_len(position)
+        )
+        if let item = argyle_json_object_iter_value(position) {
           left.append((UnsafePointer(item), levels - 1))
         }
         iterator = argyle_json_object_next(value, position)

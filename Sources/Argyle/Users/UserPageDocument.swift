@@ -33,7 +33,7 @@ package struct UserPageDocument {
   }
 
   private static func envelope(around array: JSONReference) throws(ArgyleError) -> JSONReference {
-    guard let object = json_object() else { throw .outOfMemory }
+    guard let object = argyle_json_object() else { throw .outOfMemory }
     let envelope = JSONReference(owning: object)
     try set("results", of: envelope, to: array.newReference())
     return envelope
@@ -47,7 +47,7 @@ package struct UserPageDocument {
     _ answer: Answer
   ) throws(ArgyleError) {
     guard let member = document.member(key) else {
-      return try UserPageDocument.set(key, of: document, to: json_null())
+      return try UserPageDocument.set(key, of: document, to: argyle_json_null())
     }
     guard member.type == type || member.type == JSON_NULL else {
       let name = String(cString: key.cString)
@@ -60,7 +60,7 @@ package struct UserPageDocument {
     of object: JSONReference,
     to value: UnsafeMutablePointer<json_t>?
   ) throws(ArgyleError) {
-    let status = object.withValue { json_object_set_new($0, key.cString, value) }
+    let status = object.withValue { argyle_json_object_set_new($0, key.cString, value) }
     guard status == 0 else { throw .outOfMemory }
   }
 }

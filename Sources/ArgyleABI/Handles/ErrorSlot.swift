@@ -1,4 +1,5 @@
 import Argyle
+import CJansson
 import Interop
 
 /// The last parameter of most functions: where the caller wants the error, or NULL.
@@ -7,7 +8,7 @@ typealias ErrorSlot = UnsafeMutablePointer<OpaquePointer?>?
 /// Runs the body of an exported function.
 ///
 /// The slot is set to NULL on success, and to a new error where the function's result is that of a failure. The
-/// host's `errno` stays as it was.
+/// host's `errno` stays as it was. Nothing is run where a stranger's function would be called for jansson's.
 func reporting<Result>(
   to slot: ErrorSlot,
   onFailure failure: Result,
@@ -15,6 +16,7 @@ func reporting<Result>(
 ) -> Result {
   guardingHost {
     do throws(ArgyleError) {
+      try checkJansson()
       let result = try body()
       slot?.pointee = nil
       return result
@@ -23,4 +25,12 @@ func reporting<Result>(
       return failure
     }
   }
+}
+
+private func checkJansson() throws(ArgyleError) {
+  guard let name = argyle_jansson_stranger() else { return }
+  throw ArgyleError(
+    .internal,
+    "\(String(cString: name)) in this process is not jansson's, which cannot be found"
+  )
 }

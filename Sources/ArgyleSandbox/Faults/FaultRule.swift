@@ -53,7 +53,9 @@ struct FaultRule {
   /// The rule as JSON, with the count that is left.
   var text: Bytes {
     if let count {
-      source.withValue { _ = json_object_set_new($0, "count", json_integer(Int64(count))) }
+      source.withValue {
+        _ = argyle_json_object_set_new($0, "count", argyle_json_integer(Int64(count)))
+      }
     }
     return source.shortened() ?? []
   }

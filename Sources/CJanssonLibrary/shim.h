@@ -1,0 +1,2 @@
+// jansson as it stands, for the linker's sake: it is used through CJansson.
+#include <jansson.h>

@@ -1,0 +1,204 @@
+"""Processes in which functions by jansson's names are not jansson's: json-c's, or the host's own, as in PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import CLIENT, CONSUMERS, ROOT, SANDBOX, STRICT, Prefix, Sandbox, compilers, run, succeed
+
+HOST = CONSUMERS / "strangers.c"
+# As a program of its own would define it: nobody calls it.
+STRANGER = """
+void {name}(void);
+void {name}(void) {{ fputs("{name} of a stranger was called\\n", stderr); abort(); }}
+"""
+SHARED = ("--cflags", "--libs")
+STATIC = ("--static", "--define-variable=argyle_library=-l:libargyle.a", *SHARED)
+
+
+def jansson(file: str) -> Path:
+    """A file of jansson's."""
+    return Path(succeed(["pkg-config", "--variable=libdir", "jansson"]).strip()) / file
+
+
+def functions_of_jansson() -> list[str]:
+    """All that jansson exports under a name that begins with json_."""
+    lines = succeed(["nm", "--dynamic", "--defined-only", jansson("libjansson.so")]).splitlines()
+    names = {re.split("[ @]", line)[2] for line in lines if " T json_" in line}
+    assert names > {"json_delete", "json_object", "json_object_get", "json_object_iter_key_len"}
+    return sorted(names)
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A C source with a function for every name of jansson's."""
+    source = tmp_path_factory.mktemp("strangers") / "strangers.c"
+    functions = "".join(STRANGER.format(name=name) for name in functions_of_jansson())
+    source.write_text(f"#include <stdio.h>\n#include <stdlib.h>\n{functions}")
+    return source
+
+
+@pytest.fixture(scope="module", params=["without versions", "with versions"])
+def library_of_strangers(request: pytest.FixtureRequest, strangers: Path) -> Path:
+    """A shared library of these functions; those of json-c have versions."""
+    has_versions = request.param == "with versions"
+    file = strangers.parent / ("libversioned.so" if has_versions else "libplain.so")
+    script = strangers.parent / "versions.map"
+    script.write_text("STRANGERS_1 { global: json_*; };\n")
+    versions = [f"-Wl,--version-script={script}"] if has_versions else []
+    succeed(["cc", "-fno-builtin", "-shared", "-fPIC", strangers, f"-Wl,-soname,{file}", *versions, "-o", file])
+    return file
+
+
+def whole(archive: Path) -> list[str | Path]:
+    """Links all of an archive, whether it is needed or not."""
+    return ["-Wl,--whole-archive", archive, "-Wl,--no-whole-archive"]
+
+
+def build_host(program: Path, *arguments: str | Path) -> Path:
+    """Builds the host with these sources, libraries and flags, in this order."""
+    # What comes first is needed, whoever uses it.
+    succeed(["cc", "-std=c99", *STRICT, "-Wl,--no-as-needed", HOST, *arguments, "-o", program])
+    return program
+
+
+def check(command: list[str | Path], *environments: dict[str, str]) -> None:
+    """Runs a host to its end."""
+    environment = {name: value for variables in environments for name, value in variables.items()}
+    assert succeed(command, environment) == "ok\n"
+
+
+@pytest.mark.parametrize("first", ["-largyle", "-ljansson"])
+def test_host_that_exports_them(
+    first: str, prefix: Prefix, sandbox: Sandbox, strangers: Path, tmp_path: Path
+) -> None:
+    flags = [*prefix.flags("--cflags", "--libs-only-L"), first, "-largyle", "-ljansson"]
+    host = build_host(tmp_path / "host", "-DLINKED", "-rdynamic", strangers, *flags)
+    check([host], sandbox.environment(), prefix.environment())
+
+
+def test_library_before_the_shared_one(
+    prefix: Prefix, sandbox: Sandbox, library_of_strangers: Path, tmp_path: Path
+) -> None:
+    host = build_host(tmp_path / "host", "-DLINKED", library_of_strangers, *prefix.flags(*SHARED))
+    check([host], sandbox.environment(), prefix.environment())
+
+
+def test_library_that_is_preloaded(
+    prefix: Prefix, sandbox: Sandbox, library_of_strangers: Path, tmp_path: Path
+) -> None:
+    host = build_host(tmp_path / "host", "-DLINKED", *prefix.flags(*SHARED))
+    preload = {"LD_PRELOAD": str(library_of_strangers)}
+    check([host], sandbox.environment(), prefix.environment(), preload)
+
+
+@pytest.mark.parametrize("variables", [{}, {"DEEP": "1"}], ids=["ordinarily", "deeply bound"])
+def test_host_that_loads_the_library(
+    variables: dict[str, str], prefix: Prefix, sandbox: Sandbox, strangers: Path, tmp_path: Path
+) -> None:
+    host = build_host(tmp_path / "host", "-rdynamic", strangers, *prefix.flags("--cflags"), "-ldl")
+    check([host, prefix.file(CLIENT)], sandbox.environment(), variables)
+
+
+def test_host_that_loads_an_extension_with_the_archive(
+    prefix: Prefix, sandbox: Sandbox, strangers: Path, tmp_path: Path
+) -> None:
+    host = build_host(tmp_path / "host", "-rdynamic", strangers, *prefix.flags("--cflags"), "-ldl")
+    extension = tmp_path / "extension.so"
+    succeed(["cc", "-shared", *whole(prefix.archive), "-ljansson", "-lcurl", "-lm", "-o", extension])
+    check([host, extension], sandbox.environment())
+
+
+@pytest.mark.parametrize("linker", ["bfd", "gold", "lld"])
+def test_library_before_the_archive(
+    linker: str, prefix: Prefix, sandbox: Sandbox, library_of_strangers: Path, tmp_path: Path
+) -> None:
+    flags = (f"-fuse-ld={linker}", f"-B{Path(compilers()[1][0]).parent}")
+    host = build_host(tmp_path / "host", "-DLINKED", *flags, library_of_strangers, *prefix.flags(*STATIC))
+    check([host], sandbox.environment())
+
+
+@pytest.mark.parametrize("position", ["-pie", "-no-pie"])
+def test_host_that_exports_them_with_the_archive(
+    position: str, prefix: Prefix, sandbox: Sandbox, strangers: Path, tmp_path: Path
+) -> None:
+    flags = ("-DLINKED", "-rdynamic", position)
+    host = build_host(tmp_path / "host", *flags, strangers, *prefix.flags(*STATIC))
+    check([host], sandbox.environment())
+
+
+def test_python_with_a_library_that_is_preloaded(
+    prefix: Prefix, sandbox: Sandbox, library_of_strangers: Path
+) -> None:
+    program = (
+        "import os, argyle\n"
+        "key = [os.environ['ARGYLE_KEY_ID'], os.environ['ARGYLE_KEY_SECRET']]\n"
+        "with argyle.Client(*key, base_url=os.environ['ARGYLE_BASE_URL']) as client:\n"
+        "    client.users.create(external_metadata={'n': 1})\n"
+        "    token = client.user_tokens.create(next(iter(client.users)).id)\n"
+        "    print(token.claims['user_id'] == client.users.list().results[0].id)\n"
+    )
+    variables = {
+        "LD_PRELOAD": str(library_of_strangers),
+        "ARGYLE_LIBRARY": str(prefix.file(CLIENT)),
+        "PYTHONPATH": str(ROOT / "bindings" / "python" / "src"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    assert succeed([sys.executable, "-c", program], sandbox.environment() | variables) == "True\n"
+
+
+def test_sandbox_with_a_library_that_is_preloaded(prefix: Prefix, library_of_strangers: Path) -> None:
+    # Without a token, which libjwt makes by calling jansson itself.
+    program = (
+        "import argyle\n"
+        "fault = {'kind': 'delay', 'milliseconds': 0}\n"
+        "with argyle.Sandbox(faults=[fault]) as sandbox, sandbox.client() as client:\n"
+        "    print(client.users.list().results)\n"
+    )
+    variables = {
+        "LD_PRELOAD": str(library_of_strangers),
+        "ARGYLE_LIBRARY": str(prefix.file(CLIENT)),
+        "ARGYLE_SANDBOX_LIBRARY": str(prefix.file(SANDBOX)),
+        "PYTHONPATH": str(ROOT / "bindings" / "python" / "src"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    assert succeed([sys.executable, "-c", program], variables) == "[]\n"
+
+
+def test_swift_calls_jansson_by_no_other_way() -> None:
+    calls = re.compile(rf"\b({'|'.join([*functions_of_jansson(), 'json_decref', 'json_incref'])})\(")
+    sources = sorted((ROOT / "Sources").rglob("*.swift"))
+    assert sources
+    for source in sources:
+        assert calls.search(source.read_text()) is None, source
+
+
+def test_jansson_in_the_program(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
+    archive = jansson("libjansson.a")
+    static = [flag for flag in prefix.flags(*STATIC) if flag != "-ljansson"]
+    host = build_host(tmp_path / "host", "-DLINKED", *static, archive)
+    check([host], sandbox.environment())
+    # The program has jansson's functions, and exports those that the library refers to.
+    shared = [flag for flag in prefix.flags(*SHARED) if flag != "-ljansson"]
+    host = build_host(tmp_path / "host", "-DLINKED", *shared, *whole(archive))
+    check([host], sandbox.environment(), prefix.environment())
+
+
+def test_jansson_that_cannot_be_found(prefix: Prefix, library_of_strangers: Path, tmp_path: Path) -> None:
+    # Whoever has this function is taken for jansson.
+    source = tmp_path / "version.c"
+    source.write_text(
+        'const char *jansson_version_str(void);\nconst char *jansson_version_str(void) { return "2.14"; }\n'
+    )
+    for kind in SHARED, STATIC:
+        host = build_host(tmp_path / "host", "-DLINKED", source, library_of_strangers, *prefix.flags(*kind))
+        result = run([host], {"ARGYLE_KEY_ID": "a", "ARGYLE_KEY_SECRET": "b", **prefix.environment()})
+        assert result.returncode == 1, result
+        assert re.fullmatch(
+            r"strangers: making a client: json_\w+ in this process is not jansson's, which cannot be found\n",
+            result.stderr,
+        ), result
