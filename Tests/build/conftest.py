@@ -7,7 +7,8 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CONSUMERS = ROOT / "Tests" / "consumers"
 STRICT = ("-pedantic", "-Wall", "-Wextra", "-Werror")
+# Reached only when something hangs.
+PATIENCE = 120
+# Longer than that, for a delay that the test ends.
+FOREVER_MS = 600_000
 
 
 def run(
@@ -56,6 +61,14 @@ def make_certificate(folder: Path) -> None:
         *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"),
         *("-keyout", folder / "key.pem", "-out", folder / "certificate.pem"),
     ])
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Waits for an event."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 @dataclass(frozen=True)
@@ -184,7 +197,8 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Prefix:
 def sandbox(prefix: Prefix) -> Iterator[Sandbox]:
     """An empty sandbox on a free port, with the key that it has unless told otherwise."""
     process = subprocess.Popen(
-        [prefix.path / "bin" / "argyle-sandbox", "--port", "0"],
+        # However slow the machine is, nobody's time is over.
+        [prefix.path / "bin" / "argyle-sandbox", "--port", "0", "--timeout", "3600"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
@@ -201,4 +215,4 @@ def sandbox(prefix: Prefix) -> Iterator[Sandbox]:
         yield Sandbox(told["listening on"], told["key id:"], told["key secret:"])
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, Prefix, run, succeed
+from conftest import PATIENCE, ROOT, Prefix, run, succeed
 from test_linking import OPERATIONS
 
 
@@ -155,7 +155,7 @@ def test_demo_stops_the_sandbox_where_it_is_stopped_itself(
     assert processes_that_name(str(directory)) != []
     os.killpg(process.pid, number)
     process.stdout.read()
-    assert process.wait(timeout=60) == 128 + number
+    assert process.wait(timeout=PATIENCE) == 128 + number
     assert list(directory.glob("argyle-demo.*")) == []
     assert processes_that_name(str(directory)) == []
 

@@ -11,17 +11,29 @@ import re
 import resource
 import signal
 import stat
+import struct
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import ROOT, STRICT, Prefix, Sandbox, compilers, run, succeed
+from conftest import (
+    FOREVER_MS,
+    PATIENCE,
+    ROOT,
+    STRICT,
+    Prefix,
+    Sandbox,
+    compilers,
+    run,
+    succeed,
+    wait_until,
+)
 
 EXAMPLES = ROOT / "bindings" / "c" / "examples"
 # What bulk_create has under way unless told otherwise.
@@ -71,7 +83,7 @@ def ask(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
         headers={"authorization": f"Basic {key}", "content-type": "application/json"},
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=60) as answer:
+    with opener.open(request, timeout=PATIENCE) as answer:
         text = answer.read()
     return json.loads(text) if text else None
 
@@ -139,9 +151,10 @@ def test_loop_against_a_server_that_is_not_there(
 
 
 def test_poll_listens_meanwhile(programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox) -> None:
-    set_faults(sandbox, {"kind": "delay", "milliseconds": 60_000})
+    set_faults(sandbox, {"kind": "delay", "milliseconds": FOREVER_MS})
     with subprocess.Popen(
-        [programs["poll"]],
+        # What it prints comes line by line.
+        ["stdbuf", "-oL", programs["poll"]],
         env={**os.environ, **sandbox.environment(), **prefix.environment()},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -151,22 +164,34 @@ def test_poll_listens_meanwhile(programs: dict[str, Path], prefix: Prefix, sandb
         wait_until(lambda: count_users(sandbox) == 8)
         # It is answered while all calls wait for the server; then the input ends, and the loop goes on.
         process.stdin.write("\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
         process.stdin.close()
-        time.sleep(1)
         clear_faults(sandbox)
         output = process.stdout.read()
     assert process.returncode == 0
-    assert output.startswith("0 created, 0 retrieved, 0 deleted, 20 calls to go\n")
+    assert answer == "0 created, 0 retrieved, 0 deleted, 20 calls to go\n"
     assert "20 users created, 20 retrieved, 20 deleted, 0 failures" in output
 
 
 def test_uv_has_its_timer_meanwhile(
     programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox
 ) -> None:
-    set_faults(sandbox, {"kind": "delay", "milliseconds": 1000, "count": 8})
-    output = succeed([programs["uv"]], sandbox.environment() | prefix.environment())
-    # Twice at least before the first answer.
-    assert output.startswith("0 created, 0 retrieved, 0 deleted, 20 calls to go\n" * 2)
+    set_faults(sandbox, {"kind": "delay", "milliseconds": FOREVER_MS, "count": 8})
+    with subprocess.Popen(
+        ["stdbuf", "-oL", programs["uv"]],
+        env={**os.environ, **sandbox.environment(), **prefix.environment()},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        # Before the first answer.
+        told = [process.stdout.readline() for _ in range(2)]
+        clear_faults(sandbox)
+        output = process.stdout.read()
+    assert process.returncode == 0
+    assert told == ["0 created, 0 retrieved, 0 deleted, 20 calls to go\n"] * 2
     assert "20 users created, 20 retrieved, 20 deleted, 0 failures" in output
 
 
@@ -190,13 +215,6 @@ def test_says_that_the_key_is_missing(
 
 
 # ---------------------------------------------------------------- bulk_create
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 @dataclass(frozen=True)
@@ -223,10 +241,12 @@ class Bulk:
         """Starts it; what still runs at the end is killed."""
         process = subprocess.Popen(
             self.command(*options),
-            env={**os.environ, **self.variables},
             text=True,
             stdin=subprocess.DEVNULL,
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **further},
+            **{
+                **{"env": {**os.environ, **self.variables}},
+                **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **further},
+            },
         )
         try:
             yield process
@@ -269,6 +289,19 @@ def bulk(programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox, tmp_path: 
     return Bulk(programs["bulk_create"], variables, tmp_path / "input", tmp_path / "output")
 
 
+def stop_answering(sandbox: Sandbox, in_flight: int = IN_FLIGHT, probability: float = 0.1) -> None:
+    """Lets creates wait, here and there, until all that are under way do."""
+    set_faults(sandbox, {
+        **{"kind": "delay", "milliseconds": FOREVER_MS, "method": "POST", "count": in_flight},
+        **{"probability": probability, "seed": 1},
+    })
+
+
+def wait_until_stuck(sandbox: Sandbox) -> None:
+    """Waits until they do: then the fault is gone."""
+    wait_until(lambda: ask(sandbox, "GET", "/_sandbox/faults") == [])
+
+
 def check_users(bulk: Bulk, sandbox: Sandbox, lines: int, extra: int) -> None:
     """Every line has one user, with the metadata of that line, and there are no more than `extra` others."""
     created = bulk.created()
@@ -305,23 +338,45 @@ def test_bulk_with_so_many_under_way(bulk: Bulk, sandbox: Sandbox, calls: int) -
     check_users(bulk, sandbox, 2000, 0)
 
 
-def test_bulk_with_a_rate(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_with_a_rate(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
+    """By a clock of the test's own, which stands still unless it is moved."""
+    library = tmp_path / "clock.so"
+    succeed(["cc", "-shared", "-fPIC", ROOT / "Tests" / "sandbox" / "clock.c", "-o", library])
+    clock, preloaded = os.memfd_create("clock"), os.open(library, os.O_RDONLY)
     bulk.write(100)
-    began = time.monotonic()
-    assert bulk.run("-r", "100").returncode == 0
-    # A tenth of a second's worth may come at once.
-    assert 0.8 < time.monotonic() - began < 10
+
+    def set_clock(tenths: int) -> None:
+        os.pwrite(clock, struct.pack("qqq", 1_000_000_000 + tenths * 100_000, 0, 0), 0)
+
+    set_clock(0)
+    environment = {
+        **os.environ,
+        **bulk.variables,
+        # By a descriptor, for a path that has blanks cannot be preloaded.
+        "LD_PRELOAD": f"/proc/self/fd/{preloaded}",
+        "ARGYLE_TEST_CLOCK": str(clock),
+    }
+    with bulk.started("-r", "100", env=environment, pass_fds=(clock, preloaded)) as process:
+        for tenths in range(10):
+            set_clock(tenths)
+            wait_until(lambda tenths=tenths: count_users(sandbox) >= 10 * tenths)  # type: ignore[misc]
+            # A tenth of a second's worth may come at once.
+            assert count_users(sandbox) <= 10 * tenths + 10
+        set_clock(10)
+        _, errors = process.communicate(timeout=PATIENCE)
+    os.close(clock)
+    os.close(preloaded)
+    assert (process.returncode, errors) == (0, "")
     check_users(bulk, sandbox, 100, 0)
 
 
 def test_bulk_goes_on_after_it_was_killed(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(10_000)
-    set_faults(sandbox, {"kind": "delay", "milliseconds": 10})
     kills = 3
     for _ in range(kills):
+        stop_answering(sandbox, probability=0.04)
         with bulk.started() as process:
-            before = bulk.lines()
-            wait_until(lambda before=before: bulk.lines() > before + 1000)  # type: ignore[misc]
+            wait_until_stuck(sandbox)
             process.send_signal(signal.SIGKILL)
             process.communicate()
             assert process.returncode == -signal.SIGKILL
@@ -338,13 +393,15 @@ def test_bulk_ends_in_order_after_a_signal(
     bulk: Bulk, sandbox: Sandbox, number: signal.Signals
 ) -> None:
     bulk.write(10_000)
-    set_faults(sandbox, {"kind": "delay", "milliseconds": 20})
+    stop_answering(sandbox)
     with bulk.started() as process:
-        wait_until(lambda: bulk.lines() > 500)
+        wait_until_stuck(sandbox)
         process.send_signal(number)
-        output, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "stopping after a signal" in errors
+        assert process.stderr is not None
+        assert "stopping after a signal" in process.stderr.readline()
+        clear_faults(sandbox)
+        output, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (1, "")
     created = bulk.created()
     assert f"10000 lines: {len(created)} users created, {len(created)} of them now" in output
     assert f"0 failed, 0 of unknown outcome, {10_000 - len(created)} not tried" in output
@@ -357,24 +414,19 @@ def test_bulk_ends_in_order_after_a_signal(
 
 def test_bulk_breaks_off_after_two_signals(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(100)
-    set_faults(sandbox, {"kind": "delay", "milliseconds": 60_000, "probability": 0.1, "seed": 2})
+    stop_answering(sandbox, in_flight=5)
     with bulk.started("-j", "5") as process:
-        # All five have met with the delay.
-        wait_until(lambda: bulk.lines() > 0)
-        users = -1
-        while count_users(sandbox) != users:
-            users = count_users(sandbox)
-            time.sleep(1)
+        wait_until_stuck(sandbox)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.3)
+        assert process.stderr is not None
+        assert "a second one breaks off" in process.stderr.readline()
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert "a second one breaks off" in errors
     assert set(bulk.failed().values()) == {("cancelled", True)}
     unknown = len(bulk.failed())
-    assert 1 <= unknown <= 5
+    assert unknown == 5
     assert f"{unknown} of unknown outcome" in output
     assert count_users(sandbox) == len(bulk.created()) + unknown
 
@@ -550,11 +602,16 @@ def test_bulk_stops_where_the_key_is_wrong(bulk: Bulk, sandbox: Sandbox) -> None
 
 def test_bulk_stops_where_the_key_is_refused_in_the_middle(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(10_000)
-    set_faults(sandbox, {"kind": "delay", "milliseconds": 10})
+    stop_answering(sandbox)
     with bulk.started() as process:
-        wait_until(lambda: bulk.lines() > 200)
+        wait_until_stuck(sandbox)
+        # It cannot go on before the key is refused.
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        clear_faults(sandbox)
         set_faults(sandbox, {"kind": "error", "status": 403})
-        output, errors = process.communicate(timeout=60)
+        process.send_signal(signal.SIGCONT)
+        output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert errors.count("stopping, for the API key is not accepted") == 1
     failed = bulk.failed()
@@ -582,7 +639,7 @@ def progress_of(bulk: Bulk, *options: str) -> tuple[str, int]:
         with contextlib.suppress(OSError):
             while chunk := os.read(master, 65536):
                 shown += chunk
-        status = process.wait(timeout=60)
+        status = process.wait(timeout=PATIENCE)
     os.close(master)
     return shown.decode(), status
 
@@ -606,15 +663,15 @@ def test_bulk_shows_progress_on_a_terminal(bulk: Bulk, sandbox: Sandbox) -> None
 
 def test_bulk_keeps_the_output_to_itself(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(1000)
-    set_faults(sandbox, {"kind": "delay", "milliseconds": 100})
+    stop_answering(sandbox)
     with bulk.started() as process:
-        wait_until(lambda: bulk.lines() > 0)
+        wait_until_stuck(sandbox)
         result = bulk.run()
         assert result.returncode == 2
         assert result.stderr == f"bulk_create: {bulk.output}: another run is writing to it\n"
         assert result.stdout == ""
         clear_faults(sandbox)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
     check_users(bulk, sandbox, 1000, 0)
 
@@ -635,7 +692,7 @@ def test_bulk_with_an_output_that_is_full(bulk: Bulk, sandbox: Sandbox) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
     with bulk.started(preexec_fn=limit) as process:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert f"bulk_create: {bulk.output}: File too large\n" in errors
     # Who is not in the output stands on standard error: nobody is lost.
@@ -815,7 +872,7 @@ def test_closed_descriptors(
     """No file and no socket takes their place, and the program does its work."""
     bulk.write(50)
     files = (bulk.input, bulk.output) if name == "bulk_create" else ()
-    set_faults(sandbox, {"kind": "delay", "milliseconds": 600_000, "method": "POST"})
+    set_faults(sandbox, {"kind": "delay", "milliseconds": FOREVER_MS, "method": "POST"})
     with subprocess.Popen(
         without(closed, programs[name], *files),
         env={**os.environ, **bulk.variables},
