@@ -8,17 +8,28 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
+import threading
 import urllib.request
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import CONSUMERS, STRICT, Prefix, Sandbox, make_certificate, succeed
+from conftest import (
+    CONSUMERS,
+    FOREVER_MS,
+    PATIENCE,
+    STRICT,
+    Prefix,
+    Sandbox,
+    make_certificate,
+    succeed,
+    wait_until,
+)
 
 CONFIGURATION = """\
 {user}
@@ -111,24 +122,16 @@ class Nginx:
 
     def wait_for(self, requests: int) -> None:
         """Waits until so many requests were answered."""
-        wait(lambda: len(self.lines()) >= requests)
+        wait_until(lambda: len(self.lines()) >= requests)
 
 
-def wait(condition: Callable[[], bool]) -> None:
-    """Waits for something that takes no minute unless it never comes."""
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port that nginx can take, and nobody is given by chance."""
+    with socket.socket() as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]
 
 
 def listens(port: int) -> bool:
@@ -146,13 +149,17 @@ StartNginx = Callable[..., Nginx]
 @pytest.fixture
 def start_nginx(sandbox: Sandbox, tmp_path: Path) -> Iterator[StartNginx]:
     """Starts an nginx with directives of the test's own; it ends with the test."""
-    processes: list[subprocess.Popen[bytes]] = []
+    ending = ExitStack()
+
+    def end(process: subprocess.Popen[bytes]) -> None:
+        process.terminate()
+        process.wait(timeout=PATIENCE)
 
     def start(*directives: str) -> Nginx:
         folder = tmp_path / "nginx"
         (folder / "temporary").mkdir(parents=True)
         make_certificate(folder)
-        http2, http1 = free_ports(2)
+        http2, http1 = (ending.enter_context(reserved_port()) for _ in range(2))
         configuration = CONFIGURATION.format(
             # Workers of root's nginx would be somebody who may not enter the folder.
             user="user root root;" if os.geteuid() == 0 else "",
@@ -167,15 +174,13 @@ def start_nginx(sandbox: Sandbox, tmp_path: Path) -> Iterator[StartNginx]:
         assert program is not None
         command = [program, "-p", folder, "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;"]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        processes.append(process)
-        wait(lambda: listens(http1) and listens(http2))
+        ending.callback(end, process)
+        wait_until(lambda: process.poll() is not None or listens(http1) and listens(http2))
         assert process.poll() is None
         return Nginx(process, folder, sandbox, {"HTTP/2.0": http2, "HTTP/1.1": http1})
 
-    yield start
-    for process in processes:
-        process.terminate()
-        process.wait(timeout=30)
+    with ending:
+        yield start
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +256,7 @@ class Report:
 
 def reports(process: subprocess.Popen[str]) -> list[Report]:
     """What the program has told until its end."""
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=900)
     assert process.returncode == 0
     objects = [json.loads(line) for line in output.splitlines()]
     return [Report(**({"ids": {}, "distinct": 0} | told)) for told in objects]
@@ -266,7 +271,7 @@ def many_against(many: Path, prefix: Prefix) -> StartMany:
     return lambda nginx, protocol="HTTP/2.0": Many(many, prefix, nginx, protocol)
 
 
-def request(sandbox: Sandbox, method: str, path: str, body: object = None) -> object:
+def request(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
     """Asks the sandbox itself."""
     key = b64encode(f"{sandbox.key_id}:{sandbox.key_secret}".encode()).decode()
     question = urllib.request.Request(
@@ -275,13 +280,21 @@ def request(sandbox: Sandbox, method: str, path: str, body: object = None) -> ob
         {"Content-Type": "application/json", "Authorization": f"Basic {key}"},
         method=method,
     )
-    with urllib.request.urlopen(question, timeout=30) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(question, timeout=PATIENCE) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
 
 
-def delay(sandbox: Sandbox, milliseconds: int) -> None:
-    """Lets every answer come so much later."""
-    request(sandbox, "POST", "/_sandbox/faults", {"kind": "delay", "milliseconds": milliseconds})
+def answer_late(sandbox: Sandbox, creates: int) -> None:
+    """Lets no create be answered before so many have come."""
+    fault = {"kind": "delay", "milliseconds": FOREVER_MS, "method": "POST"}
+    request(sandbox, "POST", "/_sandbox/faults", fault)
+
+    def answer() -> None:
+        wait_until(lambda: request(sandbox, "GET", "/_sandbox")["users"] >= creates)
+        request(sandbox, "DELETE", "/_sandbox/faults")
+
+    threading.Thread(target=answer, daemon=True).start()
 
 
 def users(sandbox: Sandbox) -> list[tuple[str, int]]:
@@ -289,7 +302,6 @@ def users(sandbox: Sandbox) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     while True:
         page = request(sandbox, "GET", f"/v1/users?limit=200&offset={len(found)}")
-        assert isinstance(page, dict)
         if not page["results"]:
             return found
         found += [(user["id"], user["external_metadata"]["number"]) for user in page["results"]]
@@ -330,7 +342,7 @@ def check_both_sides(created: Report, sandbox: Sandbox) -> int:
 
 def test_calls_share_an_http2_connection(start_nginx: StartNginx, many_against: StartMany) -> None:
     nginx = start_nginx()
-    delay(nginx.sandbox, 100)
+    answer_late(nginx.sandbox, 50)
     steps = many_against(nginx).run(200, 50, "create", "get", "delete")
     for step in steps:
         step.check_success(200)
@@ -350,7 +362,7 @@ def test_calls_have_http1_connections_of_their_own(
     start_nginx: StartNginx, many_against: StartMany
 ) -> None:
     nginx = start_nginx()
-    delay(nginx.sandbox, 100)
+    answer_late(nginx.sandbox, 50)
     steps = many_against(nginx, "HTTP/1.1").run(200, 50, "create", "get", "delete")
     for step in steps:
         step.check_success(200)
@@ -379,7 +391,7 @@ def test_blocking_calls_share_a_connection(
 
 def test_server_that_takes_few_streams(start_nginx: StartNginx, many_against: StartMany) -> None:
     nginx = start_nginx("http2_max_concurrent_streams 8")
-    delay(nginx.sandbox, 100)
+    answer_late(nginx.sandbox, 40)
     # The first call learns what the server takes: until then it may refuse what is more, which is made again.
     steps = many_against(nginx).run(200, 50, "create", "get", "delete")
     for step in steps:
