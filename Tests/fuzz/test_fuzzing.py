@@ -1,4 +1,4 @@
-"""Runs the fuzz targets: over their seeds, and for a few seconds each from there on.
+"""Runs the fuzz targets: over their seeds, and some thousand times each from there on.
 
 For longer, once Tests/run has built it, with a folder CORPUS for what is found on the way:
 
@@ -19,18 +19,23 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / ".build-fuzz" / "release" / "ArgyleFuzz"
 SEEDS = Path(__file__).parent / "seeds"
 TARGETS = sorted(path.name for path in SEEDS.iterdir())
+# How often, which takes some six seconds on a machine that does nothing else. Those that are slow come first.
+RUNS = {
+    **{"answer": 6_000, "claims": 6_000, "next": 9_000},
+    **{"metadata": 30_000, "retry_after": 40_000, "options": 80_000},
+}
 
 
 def fuzz(target: str, directory: Path, *arguments: str | Path) -> tuple[int, str]:
     """Runs a target, which leaves an input that it fails with in the directory; gives status and output."""
     result = subprocess.run(
-        [PROGRAM, "-timeout=20", f"-artifact_prefix={directory}/", *arguments],
+        [PROGRAM, "-timeout=120", f"-artifact_prefix={directory}/", *arguments],
         # Swift's back-tracer waits for ever for a program that libFuzzer has caught.
         env={**os.environ, "ARGYLE_FUZZ_TARGET": target, "SWIFT_BACKTRACE": "enable=no"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=300,
+        timeout=1000,
         check=False,
     )
     return result.returncode, result.stdout.decode(errors="replace")
@@ -49,13 +54,13 @@ def test_seeds(target: str, tmp_path: Path) -> None:
 def test_short_run(target: str, tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()
-    status, output = fuzz(target, tmp_path, "-max_total_time=6", corpus, SEEDS / target)
+    status, output = fuzz(target, tmp_path, f"-runs={RUNS[target]}", corpus, SEEDS / target)
     assert status == 0, output
     # The library's own code is counted, not only that of the target.
     loaded = re.search(r"\((\d+) inline 8-bit counters\)", output)
     assert loaded is not None and int(loaded[1]) > 5000, output
     done = re.search(r"^#(\d+)\s+DONE\s+cov: (\d+)", output, re.MULTILINE)
-    assert done is not None and int(done[1]) > len(list((SEEDS / target).iterdir())), output
+    assert done is not None and int(done[1]) >= RUNS[target], output
     assert int(done[2]) > 200, output
 
 
