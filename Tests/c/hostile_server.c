@@ -78,20 +78,34 @@ static bool send_all(connection *connection, const char *bytes, size_t length) {
 
 /* ---------------------------------------------------------------- The script */
 
-/* Takes the next answer, or where `only_at_once` is set only one that does not wait for a request of HTTP. */
-static bool take_answer(hostile_server *server, bool only_at_once, hostile_answer *answer) {
-  pthread_mutex_lock(&server->lock);
-  *answer = (hostile_answer){.bytes = "", .then = HOSTILE_CLOSE};
+/* The next answer; the lock is held. */
+static hostile_answer next_answer(const hostile_server *server) {
   int last = server->answer_count - 1;
-  if (last >= 0) {
-    *answer = server->answers[server->next_answer <= last ? server->next_answer : last];
+  if (last < 0) {
+    return (hostile_answer){.bytes = "", .then = HOSTILE_CLOSE};
   }
-  bool taken = answer->at_once || answer->unread || answer->any_bytes || !only_at_once;
-  if (taken && server->next_answer <= last) {
+  return server->answers[server->next_answer <= last ? server->next_answer : last];
+}
+
+/* Takes the next answer; the lock is held. */
+static hostile_answer take_answer(hostile_server *server) {
+  hostile_answer answer = next_answer(server);
+  if (server->next_answer < server->answer_count) {
     server->next_answer++;
   }
+  return answer;
+}
+
+/* Takes the next answer where that does not wait for a request of HTTP. */
+static bool take_early_answer(hostile_server *server, hostile_answer *answer) {
+  pthread_mutex_lock(&server->lock);
+  *answer = next_answer(server);
+  bool is_early = answer->at_once || answer->unread || answer->any_bytes;
+  if (is_early) {
+    take_answer(server);
+  }
   pthread_mutex_unlock(&server->lock);
-  return taken;
+  return is_early;
 }
 
 static bool send_one_by_one(connection *connection, const char *bytes, size_t length, int pause_ms) {
@@ -328,15 +342,29 @@ static hostile_request *read_any_bytes(connection *connection) {
   return request;
 }
 
-static void record(hostile_server *server, hostile_request *request) {
-  pthread_mutex_lock(&server->lock);
+/* Notes a request; the lock is held. */
+static void note_request(hostile_server *server, hostile_request *request) {
   if (server->request_count < MAX_REQUESTS) {
     server->requests[server->request_count++] = request;
     pthread_cond_broadcast(&server->changed);
   } else {
     free_request(request);
   }
+}
+
+static void record(hostile_server *server, hostile_request *request) {
+  pthread_mutex_lock(&server->lock);
+  note_request(server, request);
   pthread_mutex_unlock(&server->lock);
+}
+
+/* Notes a request and takes its answer, in one: where a test has seen the one, the other is nobody else's. */
+static hostile_answer answer_to(hostile_server *server, hostile_request *request) {
+  pthread_mutex_lock(&server->lock);
+  note_request(server, request);
+  hostile_answer answer = take_answer(server);
+  pthread_mutex_unlock(&server->lock);
+  return answer;
 }
 
 /* ---------------------------------------------------------------- Threads */
@@ -347,7 +375,7 @@ static void *serve_connection(void *argument) {
   hostile_answer answer;
   if (connection->tls != NULL && SSL_accept(connection->tls) != 1) {
     /* Nothing comes of it, and the connection is closed below. */
-  } else if (take_answer(server, true, &answer)) {
+  } else if (take_early_answer(server, &answer)) {
     hostile_request *request = answer.any_bytes ? read_any_bytes(connection) : NULL;
     if (request != NULL) {
       record(server, request);
@@ -357,8 +385,7 @@ static void *serve_connection(void *argument) {
     hostile_request *request;
     bool open = true;
     while (open && (request = read_request(connection)) != NULL) {
-      record(server, request);
-      take_answer(server, false, &answer);
+      answer = answer_to(server, request);
       open = carry_out(connection, &answer);
     }
   }
