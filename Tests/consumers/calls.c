@@ -58,7 +58,7 @@ static char *make_metadata(size_t size) {
 }
 
 static argyle_call *make_call(const char *step) {
-  argyle_error *error;
+  argyle_error *error = NULL;
   argyle_call *call = NULL;
 
   if (strcmp(step, "create") == 0) {

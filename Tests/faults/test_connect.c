@@ -117,6 +117,10 @@ static void stalled_before_the_tunnel(void **state) {
   };
   for (size_t i = 0; i < COUNT(stalls); i++) {
     for (int limit = 0; limit < 3; limit++) {
+      /* A handshake, the last one, begins with reading authorities, which takes valgrind a second. */
+      if (is_thinned() && i + 1 == COUNT(stalls) && limit > 0) {
+        continue;
+      }
       run_numbered_fault(
         (fault){
           .name = stalls[i].name,
@@ -143,11 +147,22 @@ static void flooded_before_the_tunnel(void **state) {
     REFUSED_BY("407") "Transfer-Encoding: chunked\r\n\r\n7fffffffffffffff\r\n",
   };
   for (size_t i = 0; i < COUNT(bodies); i++) {
-    run_numbered_fault((fault){.name = "CONNECT refused without an end", UNSENT, .code = ARGYLE_ERROR_TIMEOUT,
-                               .fragment = "connect_timeout_ms", .at_once = true, .requests = 1,
-                               .connect_timeout_ms = short_ms(),
-                               .answer = {.bytes = bodies[i], .then = HOSTILE_FLOOD}},
-                       (int)i);
+    for (int limit = 0; limit < 3; limit++) {
+      run_numbered_fault(
+        (fault){
+          .name = i == 0 ? "CONNECT refused with a length without an end" : "CONNECT refused with a chunk without an end",
+          UNSENT,
+          .code = ARGYLE_ERROR_TIMEOUT,
+          .fragment = limit == 0 ? "connect_timeout_ms" : limit == 1 ? "timeout_ms" : "deadline_ms",
+          .at_once = true,
+          .requests = 1,
+          .answer = {.bytes = bodies[i], .then = HOSTILE_FLOOD},
+          .connect_timeout_ms = limit == 0 ? short_ms() : 0,
+          .timeout_ms = limit == 1 ? short_ms() : 0,
+          .deadline_ms = limit == 2 ? short_ms() : 0,
+        },
+        limit);
+    }
   }
 }
 

@@ -24,7 +24,7 @@ final class Transfer {
   private var isTooLarge = false
   private var hasTooLargeHead = false
   private var codings = Codings()
-  /// Whether the attempt was ended in the middle of the body.
+  /// Whether the attempt was ended in the middle of the body, the service's or a proxy's.
   private(set) var wasEnded = false
   private var bytesSinceQuestion = 0
   /// Asked in the middle of a long body.
@@ -187,11 +187,15 @@ extension Transfer {
     context.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
   }
 
-  /// Whether there is time left to connect, or no connection to wait for.
+  /// Whether there is time left to connect, or nothing to wait for any more.
   private func isToGoOn() -> Bool {
     guard readyConnections == 0 else { return true }
     connectSteps += 1
     guard connectSteps % Transfer.stepsBetweenLooks == 0 else { return true }
+    guard isToEnd?() != true else {
+      wasEnded = true
+      return false
+    }
     let now = MonotonicClock.now
     guard let end = connectEnd else {
       connectEnd = now + Int64(connectTimeoutMilliseconds) * 1000
