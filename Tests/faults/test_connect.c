@@ -130,9 +130,9 @@ static void stalled_before_the_tunnel(void **state) {
           .requests = 1,
           .answer = stalls[i].answer,
           .stall_timeout_ms = 1,
-          .connect_timeout_ms = limit == 0 ? short_ms() : 0,
-          .timeout_ms = limit == 1 ? short_ms() : 0,
-          .deadline_ms = limit == 2 ? short_ms() : 0,
+          .connect_timeout_ms = limit == 0 ? SHORT_MS : 0,
+          .timeout_ms = limit == 1 ? SHORT_MS : 0,
+          .deadline_ms = limit == 2 ? SHORT_MS : 0,
         },
         limit);
     }
@@ -157,9 +157,9 @@ static void flooded_before_the_tunnel(void **state) {
           .at_once = true,
           .requests = 1,
           .answer = {.bytes = bodies[i], .then = HOSTILE_FLOOD},
-          .connect_timeout_ms = limit == 0 ? short_ms() : 0,
-          .timeout_ms = limit == 1 ? short_ms() : 0,
-          .deadline_ms = limit == 2 ? short_ms() : 0,
+          .connect_timeout_ms = limit == 0 ? SHORT_MS : 0,
+          .timeout_ms = limit == 1 ? SHORT_MS : 0,
+          .deadline_ms = limit == 2 ? SHORT_MS : 0,
         },
         limit);
     }
