@@ -2,13 +2,14 @@
  * Pauses of the host process: it is stopped, or its log function takes its time. They are not the server's, and an
  * answer that lies in the socket by then is taken.
  */
+#include "clock.h"
 #include "hostile_server.h"
 #include "queue.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define USER "{\"id\": \"u1\", \"token\": \"t\", \"access\": \"a\", \"results\": []}"
@@ -18,11 +19,6 @@
 
 /* The option that is to strike falsely. */
 static const char *const limits[] = {"timeout_ms", "deadline_ms", "stall_timeout_ms"};
-
-static void pause_ms(int ms) {
-  struct timespec time = {ms / 1000, (ms % 1000) * 1000000L};
-  nanosleep(&time, NULL);
-}
 
 /* ---------------------------------------------------------------- Stopped */
 
@@ -65,6 +61,19 @@ static bool by_cursor(argyle_client *client) {
 static const form forms[] = {
   {"get", by_get}, {"create", by_create}, {"a queue", by_queue}, {"a cursor", by_cursor}};
 
+/* A signal handler of a process whose clock stands: it was stopped for so long. */
+static void note_pause(int number) {
+  (void)number;
+  move_clock(PAUSE_MS);
+}
+
+static void let_time_pass_until_continued(void) {
+  struct sigaction action = {.sa_handler = note_pause};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGCONT, &action, NULL);
+  stop_clock();
+}
+
 /* A call in a child, which is stopped once the server has its request. */
 typedef struct {
   const char *limit;
@@ -76,9 +85,10 @@ typedef struct {
 static void start_and_stop(stopped_call *call) {
   call->server = hostile_server_start();
   hostile_server_answer(call->server, (hostile_answer){
-    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 56\r\n\r\n" USER, .delay_ms = TIMEOUT_MS / 3, .stray = ""});
+    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 56\r\n\r\n" USER, .held = true});
   call->child = fork();
   if (call->child == 0) {
+    let_time_pass_until_continued();
     json_t *options = options_for(hostile_server_url(call->server));
     json_object_set_new(options, call->limit, json_integer(TIMEOUT_MS));
     argyle_client *client = argyle_client_new(options, NULL);
@@ -88,7 +98,7 @@ static void start_and_stop(stopped_call *call) {
   int status;
   while (hostile_server_requests(call->server) == 0) {
     assert_int_equal(waitpid(call->child, &status, WNOHANG), 0);
-    pause_ms(1);
+    poll(NULL, 0, 1);
   }
   kill(call->child, SIGSTOP);
   assert_int_equal(waitpid(call->child, &status, WUNTRACED), call->child);
@@ -104,9 +114,8 @@ static void a_process_that_was_stopped_takes_its_answer(void **state) {
     start_and_stop(&calls[i]);
   }
   for (size_t i = 0; i < COUNT(calls); i++) {
-    hostile_server_wait_for_strays(calls[i].server, 1);
+    hostile_server_release(calls[i].server);
   }
-  pause_ms(PAUSE_MS);
   int failed = 0;
   for (size_t i = 0; i < COUNT(calls); i++) {
     int status;
@@ -123,13 +132,20 @@ static void a_process_that_was_stopped_takes_its_answer(void **state) {
 
 /* ---------------------------------------------------------------- A log function that sleeps */
 
+/* What it sleeps over: an answer of this server. */
+typedef struct {
+  hostile_server *server;
+  int records;
+} sleeper;
+
 static void sleep_at_the_first_record(int level, const char *message, const json_t *fields, void *context) {
   (void)level;
   (void)message;
   (void)fields;
-  int *records = context;
-  if ((*records)++ == 0) {
-    pause_ms(PAUSE_MS);
+  sleeper *sleeper = context;
+  if (sleeper->records++ == 0) {
+    hostile_server_release(sleeper->server);
+    move_clock(PAUSE_MS);
   }
 }
 
@@ -139,19 +155,18 @@ static void a_log_function_may_sleep(void **state) {
   hostile_server *other = hostile_server_start();
   hostile_server_answer_json(fixture->server, 200, USER);
   hostile_server_answer(other, (hostile_answer){.bytes = "HTTP/1.1 201 Created\r\nContent-Length: 56\r\n\r\n" USER,
-                                                .delay_ms = TIMEOUT_MS / 3});
+                                                .held = true});
+  stop_clock();
   for (size_t i = 0; i < COUNT(limits); i++) {
-    int records = 0;
+    sleeper sleeper = {other, 0};
     argyle_error *error = RUBBISH;
-    argyle_client *logging = argyle_client_with_log(fixture->client, sleep_at_the_first_record, &records, &error);
+    argyle_client *logging = argyle_client_with_log(fixture->client, sleep_at_the_first_record, &sleeper, &error);
     assert_null(error);
     argyle_client *limited = client_with_integer(hostile_server_url(other), limits[i], TIMEOUT_MS);
     argyle_queue *queue = new_queue(2);
     int before = hostile_server_requests(other);
     argyle_call *second = submit(queue, argyle_call_new(limited, ARGYLE_OPERATION_USER_CREATE, NULL, NULL, NULL), NULL);
-    while (hostile_server_requests(other) == before) {
-      drive(queue);
-    }
+    drive_until_requested(queue, other, before + 1);
     argyle_call *first = submit(queue, argyle_call_new(logging, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL), NULL);
     argyle_call_free(wait_for_next(queue, NULL));
     argyle_call_free(wait_for_next(queue, NULL) == second ? NULL : first);
@@ -164,7 +179,7 @@ static void a_log_function_may_sleep(void **state) {
     argyle_queue_free(queue);
     argyle_client_free(limited);
     argyle_client_free(logging);
-    assert_true(records > 0);
+    assert_true(sleeper.records > 0);
   }
   hostile_server_stop(other);
 }
