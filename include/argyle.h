@@ -31,6 +31,7 @@
  *              has returned; an interrupt function ends the call for it.
  * Processes    A handle made before fork() answers with ARGYLE_ERROR_FORKED in the child. It may be freed
  *              there, which makes no call on the connections that the parent uses.
+ *              Where a callback forks, so does in the child the function that has called it, and the parent's goes on.
  * Stack        A thread that passes or receives deeply nested JSON needs up to 1 MiB of stack, for jansson's
  *              encoder and parser call themselves for each level.
  * errno        Every function leaves it as it was.

@@ -1,10 +1,18 @@
 /*
  * Handles after fork(): they answer ARGYLE_ERROR_FORKED in the child, may be freed there, and the parent goes on
- * with its connection.
+ * with its connection. So does a call in whose callback a program forks.
  */
 #include "child.h"
+#include "gzip.h"
 #include "hostile_server.h"
+#include "tls_server.h"
 #include "user.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #define USER "{\"id\": \"u1\"}"
 
@@ -169,6 +177,349 @@ static void a_client_made_in_the_child_works(void **state) {
   assert_int_equal(hostile_server_connections(fixture->server), 2);
 }
 
+/* ---------------------------------------------------------------- In callbacks */
+
+#define FIRST_PAGE "{\"results\": [{\"id\": \"u1\"}], \"next\": \"?offset=1\"}"
+#define LAST_PAGE "{\"results\": [{\"id\": \"u2\"}], \"next\": null}"
+/* A child that hangs ends then, with nothing told. */
+#define MOST_SECONDS 60
+
+/* A fork in a callback: at which of its calls, and what came of it. */
+static struct {
+  hostile_server *server; /* where a request has to be first; NULL: none has to */
+  int at;
+  int called;
+  bool is_child;
+  int told[2];
+  char failures; /* of the child; -1 where it told nothing */
+} forking;
+
+static void fork_at(int at, hostile_server *server) {
+  memset(&forking, 0, sizeof forking);
+  forking.at = at;
+  forking.server = server;
+  forking.failures = -1;
+}
+
+/* The parent goes on only when its child has ended, so that what the child does wrong is done by then. */
+static void fork_in_callback(void) {
+  if (forking.called >= forking.at || (forking.server != NULL && hostile_server_requests(forking.server) == 0) ||
+      ++forking.called != forking.at || pipe(forking.told) != 0) {
+    return;
+  }
+  pid_t child = fork();
+  if (child == 0) {
+    forking.is_child = true;
+    alarm(MOST_SECONDS);
+    return;
+  }
+  close(forking.told[1]);
+  if (read(forking.told[0], &forking.failures, 1) != 1) {
+    forking.failures = -1;
+  }
+  close(forking.told[0]);
+  waitpid(child, NULL, 0);
+}
+
+static void fork_in_log(int level, const char *message, const json_t *fields, void *context) {
+  (void)level;
+  (void)message;
+  (void)fields;
+  (void)context;
+  fork_in_callback();
+}
+
+static int fork_in_interrupt(void *context) {
+  (void)context;
+  fork_in_callback();
+  return 0;
+}
+
+static int is_not_ended(const argyle_error *error) {
+  return argyle_error_code(error) != ARGYLE_ERROR_CANCELLED;
+}
+
+/*
+ * What a callback may be called in. Gives how many things were wrong: in the child, whose functions fail with
+ * ARGYLE_ERROR_FORKED, or in the parent, where they end as if nothing had been.
+ */
+typedef int act(argyle_client *client);
+
+static int check(int is_right, argyle_error *error) {
+  return forking.is_child ? is_right || is_not_forked(error) : !is_right || error != NULL;
+}
+
+static int get(argyle_client *client) {
+  argyle_error *error = RUBBISH;
+  json_t *user = argyle_user_get(client, "u1", &error);
+  int failures = check(user != NULL, error);
+  json_decref(user);
+  return failures;
+}
+
+static int run_call(argyle_client *client) {
+  argyle_error *error = RUBBISH;
+  argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL);
+  int result = argyle_call_run(call, &error);
+  int failures = check(result == 0, error);
+  argyle_call_free(call);
+  return failures;
+}
+
+/* Takes the call that has to be over, and frees it with its queue. */
+static int take(argyle_queue *queue) {
+  argyle_error *error = RUBBISH;
+  argyle_call *call = argyle_queue_next(queue, NULL, &error);
+  int failures = check(call != NULL, error);
+  if (call != NULL) {
+    json_decref(argyle_call_json(call, &error));
+    failures += error != NULL;
+  }
+  argyle_call_free(call);
+  argyle_queue_free(queue);
+  return failures;
+}
+
+static argyle_queue *queue_with_call(argyle_client *client) {
+  argyle_queue *queue = argyle_queue_new(NULL, NULL);
+  argyle_queue_submit(queue, argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL), NULL, NULL);
+  return queue;
+}
+
+static int wait_for_queue(argyle_client *client) {
+  argyle_error *error = RUBBISH;
+  argyle_queue *queue = queue_with_call(client);
+  int over = argyle_queue_wait(queue, -1, &error);
+  int failures = check(over == 1, error);
+  return failures + take(queue);
+}
+
+static int drive_queue(argyle_client *client) {
+  argyle_error *error = NULL;
+  argyle_queue *queue = queue_with_call(client);
+  struct pollfd ready = {.fd = argyle_queue_fd(queue, NULL), .events = POLLIN};
+  int over = 0;
+  while (over == 0) {
+    poll(&ready, 1, -1);
+    over = argyle_queue_drive(queue, &error);
+  }
+  int failures = check(over == 1, error);
+  return failures + take(queue);
+}
+
+static int walk(argyle_client *client) {
+  argyle_error *error = NULL;
+  argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, NULL);
+  int users = 0;
+  json_t *user;
+  while ((user = argyle_user_cursor_next(cursor, &error)) != NULL) {
+    users += forking.is_child ? 100 : 1;
+    json_decref(user);
+  }
+  int failures = check(users >= 100 || (users == 2 && !forking.is_child), error);
+  argyle_user_cursor_free(cursor);
+  return failures;
+}
+
+static int walk_pages(argyle_client *client) {
+  argyle_error *error = NULL;
+  argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, NULL);
+  int pages = 0;
+  while (argyle_user_cursor_next_page_text(cursor, NULL, &error) != NULL) {
+    pages += forking.is_child ? 100 : 1;
+  }
+  int failures = check(pages >= 100 || (pages == 2 && !forking.is_child), error);
+  argyle_user_cursor_free(cursor);
+  return failures;
+}
+
+/* The calls are ended while one is under way, which the log is told of. */
+static int cancel_in_queue(argyle_client *client) {
+  argyle_error *error = RUBBISH;
+  argyle_queue *queue = queue_with_call(client);
+  argyle_queue_drive(queue, NULL);
+  int result = argyle_queue_cancel_all(queue, &error);
+  int failures = check(result == 0, error);
+  argyle_call *call = argyle_queue_next(queue, NULL, NULL);
+  failures += forking.is_child ? call != NULL : is_not_ended(argyle_call_error(call));
+  argyle_call_free(call);
+  argyle_queue_free(queue);
+  return failures;
+}
+
+/* Lets the child end here, and checks in the parent that nothing became of it. */
+static void end_child(int failures, argyle_client *client) {
+  argyle_client_free(client);
+  if (forking.is_child) {
+    char told = (char)failures;
+    ssize_t written = write(forking.told[1], &told, 1);
+    _exit(written == 1 ? 0 : 1);
+  }
+  assert_int_equal(forking.called, forking.at);
+  assert_int_equal(forking.failures, 0);
+  assert_int_equal(failures, 0);
+}
+
+/* The answers that each act takes: one that fails for now, and the right one. */
+static void answer_acts(hostile_server *server, bool is_walk) {
+  hostile_server_answer_http(server, 503, "Retry-After: 0\r\n", "{}", 2);
+  if (is_walk) {
+    hostile_server_answer_json(server, 200, FIRST_PAGE);
+    hostile_server_answer_json(server, 200, LAST_PAGE);
+  } else {
+    hostile_server_answer_json(server, 200, USER);
+  }
+}
+
+/* A fixture of its own for each fork; over TLS, whoever closes a connection says so on it. */
+static hostile_fixture begin(const tls_server *identity) {
+  hostile_fixture fixture = {.server = identity != NULL ? hostile_server_start_tls(identity) : hostile_server_start()};
+  json_t *options = options_for(hostile_server_url(fixture.server));
+  if (identity != NULL) {
+    json_object_set_new(options, "ca_file", json_string(identity->certificate));
+  }
+  json_object_set_new(options, "max_retries", json_integer(1));
+  fixture.client = client_with_options(options);
+  return fixture;
+}
+
+/* Asserts that the server has seen the parent alone, whose blocking calls go on with their connection. */
+static void end(hostile_fixture *fixture, int requests, bool is_blocking) {
+  assert_int_equal(hostile_server_requests(fixture->server), requests);
+  if (is_blocking) {
+    get_user(fixture);
+  }
+  assert_int_equal(hostile_server_connections(fixture->server), 1);
+  argyle_client_free(fixture->client);
+  hostile_server_stop(fixture->server);
+}
+
+static void fork_in_each_record(const tls_server *identity) {
+  static act *const acts[] = {get, run_call, wait_for_queue, drive_queue, walk, walk_pages};
+  for (size_t i = 0; i < COUNT(acts); i++) {
+    bool is_walk = acts[i] == walk || acts[i] == walk_pages;
+    /* The failure, the wait, the answer, and that to the page that is asked for ahead. */
+    int records = is_walk ? 4 : 3;
+    for (int at = 1; at <= records; at++) {
+      hostile_fixture fixture = begin(identity);
+      answer_acts(fixture.server, is_walk);
+      fork_at(at, NULL);
+      argyle_client *client = argyle_client_with_log(fixture.client, fork_in_log, NULL, NULL);
+      end_child(acts[i](client), client);
+      end(&fixture, is_walk ? 3 : 2, acts[i] != wait_for_queue && acts[i] != drive_queue);
+    }
+  }
+}
+
+static void a_fork_in_a_log_function(void **state) {
+  (void)state;
+  fork_in_each_record(NULL);
+}
+
+static void a_fork_in_a_log_function_over_tls(void **state) {
+  fork_in_each_record(*state);
+}
+
+static void a_fork_while_the_log_is_told_of_an_end(void **state) {
+  hostile_fixture *fixture = *state;
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
+  /* The attempt and the call. */
+  for (int at = 1; at <= 2; at++) {
+    fork_at(at, NULL);
+    argyle_client *client = argyle_client_with_log(fixture->client, fork_in_log, NULL, NULL);
+    end_child(cancel_in_queue(client), client);
+  }
+}
+
+static void fork_in_each_wait(const tls_server *identity) {
+  static act *const acts[] = {get, run_call, walk, walk_pages};
+  for (size_t i = 0; i < COUNT(acts); i++) {
+    bool is_walk = acts[i] == walk || acts[i] == walk_pages;
+    hostile_fixture fixture = begin(identity);
+    char first[256];
+    const char *body = is_walk ? FIRST_PAGE : USER;
+    snprintf(first, sizeof first, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(body), body);
+    /* The function is asked once 100 ms have passed, before an answer counts. */
+    hostile_server_answer(fixture.server, (hostile_answer){.bytes = first, .delay_ms = 300});
+    hostile_server_answer_json(fixture.server, 200, is_walk ? LAST_PAGE : USER);
+    fork_at(1, fixture.server);
+    argyle_client *client = argyle_client_with_interrupt(fixture.client, fork_in_interrupt, NULL, NULL);
+    end_child(acts[i](client), client);
+    end(&fixture, is_walk ? 2 : 1, true);
+  }
+}
+
+static void a_fork_in_an_interrupt_function(void **state) {
+  (void)state;
+  fork_in_each_wait(NULL);
+}
+
+static void a_fork_in_an_interrupt_function_over_tls(void **state) {
+  fork_in_each_wait(*state);
+}
+
+/* Once the server has answered, and so long later that the function is asked in the middle of decoding. */
+static int fork_in_decoding(void *context) {
+  static const struct timespec pause = {0, 150000000};
+  bool *has_waited = context;
+  if (hostile_server_requests(forking.server) == 0) {
+    return 0;
+  }
+  if (!*has_waited) {
+    *has_waited = true;
+    hostile_server_wait_for_strays(forking.server, 1);
+    nanosleep(&pause, NULL);
+    return 0;
+  }
+  fork_in_callback();
+  return 0;
+}
+
+/* A small answer that decodes to much: libcurl is at work on it while the program forks. */
+static void fork_in_each_decoding(const tls_server *identity) {
+  static act *const acts[] = {get, run_call, walk, walk_pages};
+  for (size_t i = 0; i < COUNT(acts); i++) {
+    bool is_walk = acts[i] == walk || acts[i] == walk_pages, has_waited = false;
+    hostile_fixture fixture = begin(identity);
+    size_t length, at;
+    char *body = gzip_with_spaces(is_walk ? FIRST_PAGE : USER, 4 * 1024 * 1024, &length);
+    char *answer = malloc(length + 256);
+    at = (size_t)sprintf(answer, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", length);
+    memcpy(answer + at, body, length);
+    hostile_server_answer(fixture.server, (hostile_answer){.bytes = answer, .length = at + length, .delay_ms = 300,
+                                                           .stray = ""});
+    hostile_server_answer_json(fixture.server, 200, is_walk ? LAST_PAGE : USER);
+    fork_at(1, fixture.server);
+    argyle_client *client = argyle_client_with_interrupt(fixture.client, fork_in_decoding, &has_waited, NULL);
+    end_child(acts[i](client), client);
+    end(&fixture, is_walk ? 2 : 1, true);
+    free(answer);
+    free(body);
+  }
+}
+
+static void a_fork_while_an_answer_is_decoded(void **state) {
+  (void)state;
+  fork_in_each_decoding(NULL);
+}
+
+static void a_fork_while_an_answer_is_decoded_over_tls(void **state) {
+  fork_in_each_decoding(*state);
+}
+
+static int setup_identity(void **state) {
+  *state = tls_server_start("IP:127.0.0.1");
+  return 0;
+}
+
+static int teardown_identity(void **state) {
+  tls_server_stop(*state);
+  return 0;
+}
+
+#define secure_test(test) cmocka_unit_test_setup_teardown(test, setup_identity, teardown_identity)
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     hostile_test(a_client_of_the_parent_answers_forked),
@@ -179,6 +530,13 @@ int main(void) {
     cmocka_unit_test(an_error_of_the_parent_can_be_read),
     cmocka_unit_test(what_needs_no_handle_works_in_the_child),
     hostile_test(a_client_made_in_the_child_works),
+    cmocka_unit_test(a_fork_in_a_log_function),
+    secure_test(a_fork_in_a_log_function_over_tls),
+    hostile_test(a_fork_while_the_log_is_told_of_an_end),
+    cmocka_unit_test(a_fork_in_an_interrupt_function),
+    secure_test(a_fork_in_an_interrupt_function_over_tls),
+    cmocka_unit_test(a_fork_while_an_answer_is_decoded),
+    secure_test(a_fork_while_an_answer_is_decoded_over_tls),
   };
   return cmocka_run_group_tests_name("fork", tests, NULL, NULL);
 }

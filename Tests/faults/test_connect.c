@@ -156,6 +156,7 @@ static void flooded_before_the_tunnel(void **state) {
           .fragment = limit == 0 ? "connect_timeout_ms" : limit == 1 ? "timeout_ms" : "deadline_ms",
           .at_once = true,
           .requests = 1,
+          .columns = ONLY_CREATE, /* for each takes a processor */
           .answer = {.bytes = bodies[i], .then = HOSTILE_FLOOD},
           .connect_timeout_ms = limit == 0 ? SHORT_MS : 0,
           .timeout_ms = limit == 1 ? SHORT_MS : 0,

@@ -215,7 +215,7 @@ extension CallQueue {
     try checkUsable()
     _ = noteAbsence(since: expectedRound, isLong: CallQueue.slack)
     guard read(0) != .broken else { throw breakDown() }
-    round()
+    try round()
   }
 
   /// Waits until a call is over, the queue holds none, or so much time has passed.
@@ -246,7 +246,7 @@ extension CallQueue {
     // Where there is no wait below, what has come is looked for all the same.
     let looks = wasAway || finishedCount > 0 || milliseconds == 0
     if looks, read(0) == .broken { throw breakDown() }
-    round()
+    try round()
     while finishedCount == 0, count > 0 {
       let time = min(expectedRound, end ?? Int64.max, nextQuestion)
       let waited = read(CallQueue.milliseconds(until: time))
@@ -258,7 +258,7 @@ extension CallQueue {
         isLong: CallQueue.tick
       )
       if waited == .cancelled || asksToEnd(isInterrupted: waited == .interrupted) { cancelAll() }
-      round()
+      try round()
       if isToEndAll { cancelAll() }
       if let end, MonotonicClock.now >= end { return }
     }
@@ -290,7 +290,13 @@ extension CallQueue {
     let now = MonotonicClock.now
     if readingBegan == 0 { readingBegan = now }
     if now >= deadline, now - readingBegan >= CallQueue.readingTime { return true }
-    return asksToEnd(isInterrupted: false)
+    let isToEnd = asksToEnd(isInterrupted: false)
+    guard isOfThisProcess else {
+      // A child of the host's comes back into libcurl, which takes leave on a connection that it closes.
+      multi.poller.abandonConnections()
+      return true
+    }
+    return isToEnd
   }
 
   /// Waits until a call is over, the queue holds none, or so much time has passed; nil: any.
@@ -366,7 +372,9 @@ extension CallQueue {
 
 extension CallQueue {
   /// Goes on with everything until there is nothing to do but wait.
-  private func round() {
+  ///
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked`` where the host has forked in a callback, here or before.
+  private func round() throws(ArgyleError) {
     hasNew = false
     var repeats = 0
     var isAtWork = true
@@ -385,6 +393,7 @@ extension CallQueue {
     isUnfinished = isAtWork
     endUnwatched(multi.poller.apply())
     updateWakeUp()
+    try checkProcess()
   }
 
   /// Reads what lies in the sockets before a time is judged, for an answer that has come is not late.
@@ -463,7 +472,7 @@ extension CallQueue {
     var isAtWork = true
     while isAtWork {
       isAtWork = false
-      for lane in lanes where active.count < maxInFlight {
+      for lane in lanes where active.count < maxInFlight && isOfThisProcess {
         let isTooLate = expiry(lane) <= lastRound
         guard isTooLate || lane.due <= lastRound else { continue }
         if !isTooLate, let due = lane.limiter?.leave(lastRound) {
@@ -579,7 +588,11 @@ extension CallQueue {
   }
 
   /// Hands an event to a call's machine, and does what it wants.
+  ///
+  /// A forked child, in which the host's callbacks may come back, ends here: other threads of the parent may have held
+  /// the locks that are taken below, and the calls are the parent's.
   private func step(_ call: Call, _ event: CallMachine.Event) {
+    guard isOfThisProcess else { return }
     switch event {
     case .answered(let response):
       call.head = response.head
@@ -595,6 +608,7 @@ extension CallQueue {
     case .failed, .started, .waited, .givenUp, .ended: break
     }
     if let log = log(of: call), let machine = call.machine { note(call, event, machine, log) }
+    guard isOfThisProcess else { return }
     let random = { Double.random(in: 0...1) }
     switch call.machine?.handle(event, at: lastRound, random: random) {
     case .send(let end): send(call, until: end)
@@ -639,7 +653,7 @@ extension CallQueue {
   /// Makes another attempt once its time has come, and the rate limit allows it.
   private func goOn(_ call: Call) {
     let deadline = call.machine?.deadline ?? Int64.max
-    if lastRound < deadline, let due = call.client.limiter?.leave(lastRound) {
+    if lastRound < deadline, isOfThisProcess, let due = call.client.limiter?.leave(lastRound) {
       return delay(call, until: min(due, deadline))
     }
     step(call, .waited)

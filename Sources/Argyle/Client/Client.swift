@@ -208,6 +208,8 @@ extension Client {
       // A queue that breaks has ended its calls, each of which tells more than the queue.
       if !call.isFinished { throw error }
     }
+    // The host may have forked in a callback.
+    try checkProcess()
     _ = queue.next()
   }
 

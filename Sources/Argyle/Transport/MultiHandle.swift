@@ -3,7 +3,8 @@ import CCurl
 /// One of libcurl's multi handles: the transfers that run in it, and the connections that it keeps.
 ///
 /// It is driven by libcurl's socket interface, so that all it waits for stands behind the one descriptor of a
-/// ``Poller``.
+/// ``Poller``. In a forked child it does nothing: a host may fork in a callback, and its child comes back from that
+/// with connections that are the parent's.
 final class MultiHandle {
   /// The sockets, the timer and the wake-up.
   let poller: Poller
@@ -81,13 +82,13 @@ final class MultiHandle {
 extension MultiHandle {
   /// Starts a transfer that was prepared.
   func add(_ easy: EasyHandle) -> Bool {
-    guard !hasFailed, !isSpoiled || renew() else { return false }
+    guard mark.isOfThisProcess, !hasFailed, !isSpoiled || renew() else { return false }
     return curl_multi_add_handle(multi, easy.handle) == CURLM_OK
   }
 
   /// Takes a transfer out, ended or not.
   func remove(_ easy: EasyHandle) {
-    curl_multi_remove_handle(multi, easy.handle)
+    if mark.isOfThisProcess { curl_multi_remove_handle(multi, easy.handle) }
   }
 
   /// Whether a transfer waits for a socket.
@@ -97,6 +98,7 @@ extension MultiHandle {
 
   /// The next transfer that has ended, with libcurl's result.
   func nextEnded() -> (easy: EasyHandle, result: CURLcode)? {
+    guard mark.isOfThisProcess else { return nil }
     var left: Int32 = 0
     while let message = curl_multi_info_read(multi, &left) {
       guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
@@ -113,6 +115,7 @@ extension MultiHandle {
 extension MultiHandle {
   /// Waits for ready sockets, at most so many milliseconds (-1 for ever), and lets libcurl work on them.
   func wait(_ milliseconds: Int32) -> Poller.End {
+    guard mark.isOfThisProcess else { return .timedOut }
     var running: Int32 = 0
     return poller.wait(milliseconds) { ready in
       guard !isSpoiled else { return }
@@ -128,7 +131,7 @@ extension MultiHandle {
 
   /// Lets libcurl do what is due, and tells whether anything was.
   func runDue(_ now: Int64) -> Bool {
-    guard !isSpoiled, let due, due <= now else { return false }
+    guard mark.isOfThisProcess, !isSpoiled, let due, due <= now else { return false }
     self.due = nil
     var running: Int32 = 0
     note(curl_multi_socket_action(multi, CURL_SOCKET_BAD, 0, &running))
@@ -148,7 +151,7 @@ extension MultiHandle {
   @discardableResult
   func renew() -> Bool {
     hasFailed = false
-    guard let other = curl_multi_init() else { return false }
+    guard mark.isOfThisProcess, let other = curl_multi_init() else { return false }
     curl_multi_cleanup(multi)
     multi = other
     due = nil

@@ -6,6 +6,8 @@ import CPlatform
 /// This is epoll(7), with a timerfd and an eventfd inside once somebody else waits on the descriptor. On macOS one
 /// kqueue(2) would do all three: `EVFILT_READ` and `EVFILT_WRITE` for the sockets, `EVFILT_TIMER` and
 /// `EVFILT_USER`. Nothing outside this file knows which it is.
+///
+/// A forked child has copies of the descriptors, behind which is what the parent's are for: it leaves them alone.
 final class Poller {
   /// A socket that is ready, in libcurl's terms: any of `CURL_CSELECT_IN`, `CURL_CSELECT_OUT` and `CURL_CSELECT_ERR`.
   struct Ready {
@@ -117,6 +119,7 @@ extension Poller {
 
   /// Closes a socket, whose number may stand for another one at once.
   func closeSocket(_ socket: curl_socket_t) -> Int32 {
+    guard mark.isOfThisProcess else { return close(socket) }
     // While it is still open: afterwards there would be a descriptor again.
     if let index = index(of: socket), let opening = watches[index].opening {
       opening.lackedDescriptorsAtClosing = !Descriptors.areLeft(1)
@@ -124,6 +127,14 @@ extension Poller {
     // Not left to `close`: a child of this process may hold a copy, for which the kernel would go on.
     remove(socket)
     return close(socket)
+  }
+
+  /// Lets nothing that a forked child still does reach the connections, which are the parent's.
+  func abandonConnections() {
+    // Anything on which nothing can be sent will do in their place.
+    for watch in watches where watch.isConnection {
+      argyle_replace_descriptor(watch.socket, descriptor)
+    }
   }
 
   private func index(of socket: curl_socket_t) -> Int? {
@@ -141,6 +152,7 @@ extension Poller {
   }
 
   private func deselect(_ descriptor: Int32) {
+    guard mark.isOfThisProcess else { return }
     var event = epoll_event()
     epoll_ctl(self.descriptor, EPOLL_CTL_DEL, descriptor, &event)
   }
@@ -156,6 +168,7 @@ extension Poller {
   @discardableResult
   func apply() -> [curl_socket_t] {
     var refused: [curl_socket_t] = []
+    guard mark.isOfThisProcess else { return refused }
     for socket in changed {
       guard let index = index(of: socket) else { continue }
       let watch = watches[index]
@@ -278,6 +291,8 @@ extension Poller {
     var isCancelled = false
     var isReady = false
     for index in 0..<Int(count) {
+      // The host may have forked while the one before was read.
+      guard mark.isOfThisProcess else { break }
       let event = events[index]
       let descriptor = Int32(truncatingIfNeeded: event.data.u64)
       likelyIndex = Int(event.data.u64 >> 32)
@@ -350,7 +365,7 @@ extension Poller {
 
   /// Makes the descriptor readable until it is told otherwise.
   func setAwake(_ awake: Bool) {
-    guard let signals, awake != isAwake else { return }
+    guard let signals, awake != isAwake, mark.isOfThisProcess else { return }
     isAwake = awake
     if awake { eventfd_write(signals.wakeUp, 1) } else { drain(signals.wakeUp) }
   }
@@ -360,7 +375,7 @@ extension Poller {
   /// A timer that goes off too early is left as it is: one needless round costs less than setting it for each
   /// request.
   func setTimer(_ time: Int64?) {
-    guard let signals, let time else { return }
+    guard let signals, let time, mark.isOfThisProcess else { return }
     if let timerIsSetTo, timerIsSetTo <= time { return }
     timerIsSetTo = time
     var setting = itimerspec()

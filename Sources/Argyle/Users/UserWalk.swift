@@ -59,7 +59,10 @@ extension UserWalk {
       if let user = users?.item(index) {
         index += 1
         // What has come of the next page is read now and then, or the server would have to stop sending it.
-        if let ahead, index.isMultiple(of: UserWalk.usersBetweenLooks) { try? ahead.queue.drive() }
+        if let ahead, index.isMultiple(of: UserWalk.usersBetweenLooks) {
+          try? ahead.queue.drive()
+          try client.checkProcess()
+        }
         return user
       }
       guard let page = try nextDocument() else { return nil }
@@ -108,13 +111,13 @@ extension UserWalk {
     case .page(let text): query = text
     }
     if let answer = try takeAhead(), let page = try? read(&paging, answer) {
-      lookAhead()
+      try lookAhead()
       return page
     }
     let call = try Call(client, .listUsers(query: query))
     try client.run(call)
     let page = try read(&paging, try call.answer())
-    lookAhead()
+    try lookAhead()
     return page
   }
 
@@ -137,7 +140,9 @@ extension UserWalk {
   }
 
   /// Asks for the page after the one at hand, without waiting for it.
-  private func lookAhead() {
+  ///
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked`` where the host has forked in a callback meanwhile.
+  private func lookAhead() throws(ArgyleError) {
     guard case .page(let query) = paging.following,
       let call = try? Call(client, .listUsers(query: query)), let queue = try? client.pool.take()
     else { return }
@@ -148,5 +153,6 @@ extension UserWalk {
     } catch {
       // The page is asked for when it is needed.
     }
+    try client.checkProcess()
   }
 }

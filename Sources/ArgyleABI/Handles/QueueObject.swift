@@ -25,6 +25,8 @@ final class QueueObject {
     // First, for in a forked child the lock may be held by a thread that is not there.
     try queue.checkProcess()
     let result = try lock.withLockIfFree { () throws(ArgyleError) in try body(queue) }
+    // The host may have forked in a callback.
+    try queue.checkProcess()
     guard let result else {
       throw ArgyleError(.argument, "queue must be used by one thread at a time")
     }

@@ -31,6 +31,9 @@ int argyle_pin_library(const void *address);
 void *argyle_fork_page(void);
 void argyle_fork_page_free(void *page);
 
+// Lets the number of a descriptor stand for what another one stands for, in this process alone.
+void argyle_replace_descriptor(int descriptor, int other);
+
 // Whether an OpenSSL session (SSL *) of a libcurl that holds `libcurl` has read bytes that nobody has taken yet.
 // Returns 0 where its OpenSSL is not found.
 int argyle_openssl_has_pending(const void *libcurl, const void *session);
