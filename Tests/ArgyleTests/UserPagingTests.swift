@@ -8,8 +8,8 @@ struct UserPagingTests {
     Answer(
       context: CallContext(Request(.get, "/v1/users"), authority: "host:1", secrets: []),
       response: Response(head: ResponseHead(status: 200), body: Array(body.utf8)),
-      attempts: 1,
-      mayHaveActedBefore: false
+      mayHaveActedBefore: false,
+      attempts: 1
     )
   }
 

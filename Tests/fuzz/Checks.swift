@@ -20,8 +20,8 @@ func answer(_ body: [UInt8], to operation: Operation) throws(ArgyleError) -> Ans
   Answer(
     context: client.context(for: try operation.request()),
     response: Response(head: ResponseHead(status: 200), body: body),
-    attempts: 1,
-    mayHaveActedBefore: false
+    mayHaveActedBefore: false,
+    attempts: 1
   )
 }
 

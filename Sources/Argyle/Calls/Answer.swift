@@ -4,9 +4,14 @@ import Interop
 package struct Answer: Sendable {
   let context: CallContext
   package let response: Response
-  package let attempts: Int
   /// Whether an attempt before may have done what was asked, though it brought no answer.
   let mayHaveActedBefore: Bool
+
+  /// The attempts that were made.
+  ///
+  /// It stands last on purpose: valgrind would take a step's mark, which the compiler would put behind the truth value,
+  /// for unset.
+  package let attempts: Int
 
   /// The body as JSON.
   func document() throws(ArgyleError) -> JSONReference {

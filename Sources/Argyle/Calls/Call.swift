@@ -92,8 +92,8 @@ extension Call {
       Answer(
         context: client.context(for: request),
         response: Response(head: head, body: body),
-        attempts: attempts,
-        mayHaveActedBefore: mayHaveActedBefore
+        mayHaveActedBefore: mayHaveActedBefore,
+        attempts: attempts
       )
     )
   }

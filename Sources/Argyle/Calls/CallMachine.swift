@@ -142,8 +142,8 @@ package struct CallMachine {
     let answer = Answer(
       context: context,
       response: response,
-      attempts: attempts,
-      mayHaveActedBefore: mayHaveActed
+      mayHaveActedBefore: mayHaveActed,
+      attempts: attempts
     )
     // A repeated DELETE that finds nothing has been carried out the first time.
     let isDeletedBefore =
