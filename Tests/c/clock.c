@@ -1,16 +1,28 @@
 #include "clock.h"
 
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+/* Who waits for a stopped clock so long waits for what does not happen. */
+#define PATIENCE_S 600
+
 /* What the stopped clock shows, in nanoseconds; 0: it goes. */
 static int64_t stopped_at;
+/* When it was stopped or moved, by the system's. */
+static int64_t touched_at;
 /* How far the clock that goes is before the system's. */
 static int64_t offset;
 
 static int64_t nanoseconds(const struct timespec *time) {
   return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
+static int64_t system_time(void) {
+  struct timespec now;
+  syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+  return nanoseconds(&now);
 }
 
 /* In the place of the C library's, for all of the process: the other clocks are the system's. */
@@ -20,6 +32,9 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
     int64_t shown = __atomic_load_n(&stopped_at, __ATOMIC_ACQUIRE);
     if (shown == 0) {
       shown = nanoseconds(time) + __atomic_load_n(&offset, __ATOMIC_ACQUIRE);
+    } else if (system_time() - __atomic_load_n(&touched_at, __ATOMIC_ACQUIRE) > PATIENCE_S * INT64_C(1000000000)) {
+      fputs("the clock has stood for ten minutes\n", stderr);
+      abort();
     }
     time->tv_sec = shown / 1000000000;
     time->tv_nsec = shown % 1000000000;
@@ -36,10 +51,12 @@ int64_t now_ms(void) {
 void stop_clock(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
+  __atomic_store_n(&touched_at, system_time(), __ATOMIC_RELEASE);
   __atomic_store_n(&stopped_at, nanoseconds(&now), __ATOMIC_RELEASE);
 }
 
 void move_clock(int64_t milliseconds) {
+  __atomic_store_n(&touched_at, system_time(), __ATOMIC_RELEASE);
   int64_t stopped = __atomic_load_n(&stopped_at, __ATOMIC_ACQUIRE);
   while (stopped != 0 && !__atomic_compare_exchange_n(&stopped_at, &stopped, stopped + milliseconds * 1000000, false,
                                                       __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
@@ -47,10 +64,8 @@ void move_clock(int64_t milliseconds) {
 }
 
 void start_clock(void) {
-  struct timespec now;
-  syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
   if (stopped_at != 0) {
-    __atomic_store_n(&offset, stopped_at - nanoseconds(&now), __ATOMIC_RELEASE);
+    __atomic_store_n(&offset, stopped_at - system_time(), __ATOMIC_RELEASE);
     __atomic_store_n(&stopped_at, 0, __ATOMIC_RELEASE);
   }
 }

@@ -13,11 +13,20 @@
 /* Milliseconds since some moment, by that clock. */
 int64_t now_ms(void);
 
-/* Stops the clock; those who ask for the time are told the same until it is moved on. */
+/*
+ * Stops the clock; those who ask for the time are told the same until it is moved on. A clock that stands for ten
+ * minutes ends the program, which hangs.
+ */
 void stop_clock(void);
 
-/* Moves a stopped clock on; one that goes is left alone. */
+/*
+ * Moves a stopped clock on; one that goes is left alone. More than 50 ms beyond the time for which the library waits
+ * are a pause of the process, by which it extends its limits.
+ */
 void move_clock(int64_t milliseconds);
+
+/* A limit that passes by one move of the clock: longer than libcurl's own timers, and shorter than a pause. */
+#define PASSING_MS 40
 
 /* Lets a stopped clock go on from where it stands. */
 void start_clock(void);

@@ -32,7 +32,7 @@ typedef struct {
   int pause_ms;      /* and so long after each of them, so that they arrive one by one */
   const char *stray; /* copied; sent after the bytes, though nobody asked for it; NULL: nothing */
   int stray_delay_ms; /* wait so long before that */
-  int passes_ms;     /* move the stopped clock on by so much after them, or once the answer is held: see clock.h */
+  int passes_ms;     /* move the stopped clock on by so much after them, or once the answer is held: PASSING_MS of clock.h */
 } hostile_answer;
 
 /* A request as it was received. */

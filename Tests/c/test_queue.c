@@ -1296,9 +1296,9 @@ static void each_call_has_the_time_out_of_its_client(void **state) {
 
 static void the_time_out_of_a_call_does_not_begin_while_it_waits(void **state) {
   hostile_fixture *fixture = *state;
-  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 800);
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 4 * PASSING_MS);
   stop_clock();
-  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .passes_ms = 170});
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .passes_ms = PASSING_MS});
   argyle_queue *queue = new_queue(1);
   argyle_call *calls[5];
   for (size_t i = 0; i < COUNT(calls); i++) {

@@ -68,10 +68,10 @@ static void test_within_body(void **state) {
 static void test_each_attempt(void **state) {
   hostile_fixture *fixture = *state;
   stop_clock();
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = STALL_MS});
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = PASSING_MS});
   answer(fixture, HEAD BODY, HOSTILE_KEEP);
   json_t *options = options_for(hostile_server_url(fixture->server));
-  json_object_set_new(options, "stall_timeout_ms", json_integer(STALL_MS));
+  json_object_set_new(options, "stall_timeout_ms", json_integer(PASSING_MS));
   json_object_set_new(options, "max_retries", json_integer(1));
   argyle_client *client = without_waits(client_with_options(options));
   argyle_error *error = RUBBISH;
@@ -87,9 +87,9 @@ static void test_each_attempt(void **state) {
 static void test_creation(void **state) {
   hostile_fixture *fixture = *state;
   stop_clock();
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = STALL_MS});
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = PASSING_MS});
   json_t *options = options_for(hostile_server_url(fixture->server));
-  json_object_set_new(options, "stall_timeout_ms", json_integer(STALL_MS));
+  json_object_set_new(options, "stall_timeout_ms", json_integer(PASSING_MS));
   json_object_set_new(options, "max_retries", json_integer(2));
   argyle_client *client = client_with_options(options);
   argyle_error *error = RUBBISH;

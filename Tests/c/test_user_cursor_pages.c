@@ -128,14 +128,14 @@ static void a_connection_that_died_meanwhile_is_no_error(void **state) {
 static void a_server_that_is_slow_runs_into_the_time_out(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
-  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 100);
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", PASSING_MS);
   hostile_server_answer_json(fixture->server, 200, FIRST);
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = 100});
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = PASSING_MS});
   stop_clock();
   argyle_user_cursor *cursor = cursor_for(client, NULL);
   assert_next(cursor, "u1");
   assert_null(argyle_user_cursor_next(cursor, &error));
-  assert_failed(error, ARGYLE_ERROR_TIMEOUT, "timeout_ms (100)");
+  assert_failed(error, ARGYLE_ERROR_TIMEOUT, "timeout_ms (40)");
   argyle_user_cursor_free(cursor);
   argyle_client_free(client);
 }

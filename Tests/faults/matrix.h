@@ -58,8 +58,8 @@ typedef struct {
   bool texts_are_not_read; /* UNREADABLE, but the form that gives texts succeeds */
 
   /*
-   * Options of the client; 0: a limit that is never reached, and no repetition. A limit passes by a clock that stands,
-   * when the server has done what it does, or once the client connects where nobody answers. No wait takes time then.
+   * Options of the client; 0: a limit that is never reached, and no repetition. The clock stands: a limit passes when
+   * the server has done what it does, and waits between attempts take no time.
    */
   int timeout_ms, connect_timeout_ms, deadline_ms, stall_timeout_ms, max_retries, max_response_bytes;
 
@@ -69,7 +69,7 @@ typedef struct {
   const char *proxy;    /* the server is a proxy by this scheme, and a service behind TLS is asked for; the same */
 
   /* With one of these, each operation has a server of its own. */
-  bool at_once; /* all operations at the same time: for what takes time */
+  bool at_once; /* all operations at the same time, where none moves the clock: for what takes time */
   bool kept;    /* on a connection that was kept from a request before */
   const char *stray;      /* and that has brought this since, which nobody asked for; NULL: nothing */
   bool closed_by_stray;   /* and has ended then */
@@ -95,7 +95,7 @@ void count_cell(void);
 bool is_thinned(void);
 
 /* A limit that passes. */
-#define SHORT_MS 20
+#define SHORT_MS PASSING_MS
 
 /* ---------------------------------------------------------------- Programs */
 

@@ -30,6 +30,7 @@ static struct {
 static void begin_walk(const char *row, form form, const char *limit, int limit_ms) {
   walk.row = row;
   walk.form = form;
+  stop_clock();
   walk.descriptors = count_descriptors();
   walk.server = hostile_server_start();
   walk.client = client_with_integer(hostile_server_url(walk.server), limit, limit_ms);
@@ -73,7 +74,6 @@ static bool step(void) {
   json_t *value = NULL;
   const char *text = NULL;
   size_t size = 1;
-  int64_t begin = now_ms();
   switch (walk.form) {
   case USERS:
     value = argyle_user_cursor_next(walk.cursor, &walk.error);
@@ -87,7 +87,6 @@ static bool step(void) {
   }
   bool found = value != NULL || text != NULL;
   json_decref(value);
-  assert_true(now_ms() - begin < 300000);
   assert_true(walk.error == NULL || !found);
   return found;
 }
@@ -454,7 +453,6 @@ static void a_page_that_stalls_is_asked_for_again(void **state) {
   };
   for (size_t i = 0; i < COUNT(stalls); i++) {
     for (int form = is_thinned() ? (int)i : 0; form < (is_thinned() ? (int)i + 1 : FORMS); form++) {
-      stop_clock();
       fail_on_the_way(&stalls[i], 2, (enum form)form, i == 0 ? "timeout_ms" : "deadline_ms", SHORT_MS);
     }
   }
