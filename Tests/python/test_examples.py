@@ -6,16 +6,18 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 import argyle
 from conftest import ROOT
 
 USERS = ROOT / "bindings" / "python" / "examples" / "users.py"
 
 
-def run(**variables: str) -> subprocess.CompletedProcess[str]:
+def run(closed: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("ARGYLE_")}
     return subprocess.run(
-        [sys.executable, USERS],
+        ["bash", "-c", f'exec "$@" {closed}', "bash", sys.executable, USERS],
         env={**inherited, **variables},
         capture_output=True,
         text=True,
@@ -24,8 +26,10 @@ def run(**variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def run_against(sandbox: argyle.Sandbox) -> subprocess.CompletedProcess[str]:
-    return run(ARGYLE_KEY_ID=sandbox.key_id, ARGYLE_KEY_SECRET=sandbox.key_secret, ARGYLE_BASE_URL=sandbox.url)
+def run_against(sandbox: argyle.Sandbox, closed: str = "") -> subprocess.CompletedProcess[str]:
+    return run(
+        closed, ARGYLE_KEY_ID=sandbox.key_id, ARGYLE_KEY_SECRET=sandbox.key_secret, ARGYLE_BASE_URL=sandbox.url
+    )
 
 
 def test_users(argyle_sandbox: argyle.Sandbox) -> None:
@@ -42,6 +46,15 @@ def test_users_are_deleted_in_spite_of_a_failure(argyle_sandbox: argyle.Sandbox)
     assert result.returncode == 1
     assert result.stderr.startswith("users.py: POST /v1/user-tokens at ")
     assert result.stderr.count("\n") == 1
+    assert argyle_sandbox.state()["users"] == 0
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_descriptors(argyle_sandbox: argyle.Sandbox, closed: str) -> None:
+    """Python itself prints nothing then, so that nothing gets into a socket that has the number."""
+    assert run_against(argyle_sandbox, closed).returncode == 0
+    argyle_sandbox.set_faults([{"kind": "error", "status": 501, "path": "/v1/user-tokens"}])
+    assert run_against(argyle_sandbox, closed).returncode == 1
     assert argyle_sandbox.state()["users"] == 0
 
 
