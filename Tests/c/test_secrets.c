@@ -140,8 +140,8 @@ static void a_key_given_as_text_is_wiped(void **state) {
   (void)state;
   static const char *const forms[] = {
     "{\"key_id\": \"id\", \"key_secret\": \"%s\", \"base_url\": \"http://127.0.0.1:1\"}",
-    "{\"key_secret\": \"%s\", \"client_key_password\": \"%s\", \"key_id\": \"id\", \"base_url\": "
-    "\"http://127.0.0.1:1\", \"client_certificate_file\": \"/none\"}",
+    ("{\"key_secret\": \"%s\", \"client_key_password\": \"%s\", \"key_id\": \"id\", \"base_url\": "
+     "\"http://127.0.0.1:1\", \"client_certificate_file\": \"/none\"}"),
     "{\"key_id\": \"id\", \"base_url\": \"http://127.0.0.1:1\", \"key_secret\": \"\\u00fc\\/%s\\u00fc\"}",
     "{\"key_id\": \"id\", \"unknown\": 1, \"key_secret\": \"%s\"}",
     "{\"key_id\": \"id\", \"key_secret\": \"%s\"",
