@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -176,7 +177,9 @@ def listening_ports(process: int) -> list[int]:
     """The ports on which a process listens."""
     inodes = set()
     for number in os.listdir(f"/proc/{process}/fd"):
-        inodes.update(re.findall(r"socket:\[(\d+)\]", os.readlink(f"/proc/{process}/fd/{number}")))
+        # Another one may have been closed since.
+        with contextlib.suppress(FileNotFoundError):
+            inodes.update(re.findall(r"socket:\[(\d+)\]", os.readlink(f"/proc/{process}/fd/{number}")))
     with open("/proc/net/tcp") as table:
         lines = [line.split() for line in table]
     return [int(line[1].split(":")[1], 16) for line in lines if line[3] == "0A" and line[9] in inodes]
