@@ -27,9 +27,7 @@ def run(closed: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def run_against(sandbox: argyle.Sandbox, closed: str = "") -> subprocess.CompletedProcess[str]:
-    return run(
-        closed, ARGYLE_KEY_ID=sandbox.key_id, ARGYLE_KEY_SECRET=sandbox.key_secret, ARGYLE_BASE_URL=sandbox.url
-    )
+    return run(closed, ARGYLE_KEY_ID=sandbox.key_id, ARGYLE_KEY_SECRET=sandbox.key_secret, ARGYLE_BASE_URL=sandbox.url)
 
 
 def test_users(argyle_sandbox: argyle.Sandbox) -> None:
