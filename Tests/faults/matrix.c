@@ -1,5 +1,6 @@
 #include "matrix.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -278,7 +279,8 @@ static int limit_ms(const fault *fault) {
 static void check_time(const fault *fault, const cell *cell) {
   int limit = limit_ms(fault);
   if (fault->code == ARGYLE_ERROR_TIMEOUT && fault->max_retries == 0) {
-    assert_in_range(cell->took_ms, limit, limit + 1);
+    /* The clock goes on as long as a flood does, of which the client's system has taken a part. */
+    assert_in_range(cell->took_ms, limit, fault->answer.then == HOSTILE_FLOOD ? INT_MAX : limit + 1);
   }
 }
 
