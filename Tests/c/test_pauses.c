@@ -7,6 +7,7 @@
 #include "queue.h"
 
 #include <poll.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -80,19 +81,25 @@ typedef struct {
   const form *form;
   hostile_server *server;
   pid_t child;
+  int result[2]; /* a pipe to which the child writes once it has succeeded */
 } stopped_call;
 
 static void start_and_stop(stopped_call *call) {
   call->server = hostile_server_start();
   hostile_server_answer(call->server, (hostile_answer){
     .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 56\r\n\r\n" USER, .held = true});
+  assert_int_equal(pipe2(call->result, O_CLOEXEC), 0);
   call->child = fork();
   if (call->child == 0) {
     let_time_pass_until_continued();
     json_t *options = options_for(hostile_server_url(call->server));
     json_object_set_new(options, call->limit, json_integer(TIMEOUT_MS));
     argyle_client *client = argyle_client_new(options, NULL);
-    _exit(client != NULL && call->form->succeeds(client) ? 0 : 1);
+    /* Not by the exit status, in whose place a memory checker may put its own. */
+    if (client != NULL && call->form->succeeds(client)) {
+      _exit(write(call->result[1], "1", 1) == 1 ? 0 : 1);
+    }
+    _exit(1);
   }
   assert_true(call->child > 0);
   int status;
@@ -121,10 +128,13 @@ static void a_process_that_was_stopped_takes_its_answer(void **state) {
     int status;
     kill(calls[i].child, SIGCONT);
     assert_int_equal(waitpid(calls[i].child, &status, 0), calls[i].child);
-    if (status != 0 || hostile_server_requests(calls[i].server) != 1) {
-      print_error("%s, %s: %#x\n", calls[i].form->name, calls[i].limit, (unsigned)status);
+    close(calls[i].result[1]);
+    char success;
+    if (read(calls[i].result[0], &success, 1) != 1 || hostile_server_requests(calls[i].server) != 1) {
+      print_error("%s, %s\n", calls[i].form->name, calls[i].limit);
       failed++;
     }
+    close(calls[i].result[0]);
     hostile_server_stop(calls[i].server);
   }
   assert_int_equal(failed, 0);
