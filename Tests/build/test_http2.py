@@ -108,7 +108,13 @@ class Nginx:
         return int(children.read_text().split()[0])
 
     def lines(self) -> list[Line]:
-        """The requests so far."""
+        """All requests: ends nginx first, which writes a line only after its answer was read."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(timeout=PATIENCE)
+        return self.lines_so_far()
+
+    def lines_so_far(self) -> list[Line]:
+        """The requests whose line was written yet."""
         lines = []
         # The last line may be half written.
         for text in (self.folder / "access.log").read_text().split("\n")[:-1]:
@@ -122,7 +128,7 @@ class Nginx:
 
     def wait_for(self, requests: int) -> None:
         """Waits until so many requests were answered."""
-        wait_until(lambda: len(self.lines()) >= requests)
+        wait_until(lambda: len(self.lines_so_far()) >= requests)
 
 
 @contextmanager
