@@ -1454,10 +1454,9 @@ static void a_host_that_is_always_late_does_not_wait_for_ever(void **state) {
   argyle_queue *queue = new_queue(5);
   argyle_call *call = submit(queue, create_call(client), NULL);
   int rounds = 0;
+  stop_clock();
   while (drive(queue) == 0) {
-    stop_clock();
     move_clock(80);
-    start_clock();
     assert_true(++rounds < 50);
   }
   assert_next_failed(queue, call, ARGYLE_ERROR_TIMEOUT);

@@ -546,8 +546,8 @@ extension CallQueue {
 
   /// Extends attempt deadlines by the time in which the host did not drive the queue.
   ///
-  /// Of the time that an attempt has left the pause takes half at the most, so that what has come meanwhile can be
-  /// read; but it takes something, or else a host that is always late would wait for ever.
+  /// Of the time that an attempt has left the pause takes half, rounded up, at the most, so that what has come meanwhile
+  /// can be read; but it takes something, or else a host that is always late would wait for ever.
   ///
   /// - Parameters:
   ///   - expected: when the queue was to be driven again.
@@ -563,7 +563,7 @@ extension CallQueue {
     for call in active {
       guard case .running(let easy, let deadline) = call.state else { continue }
       let left = max(deadline - lastRound, 0)
-      let charged = min(expected - lastRound, left / 2)
+      let charged = min(expected - lastRound, (left + 1) / 2)
       let end = min(now + left - charged, call.machine?.deadline ?? Int64.max)
       call.state = .running(easy, deadline: end)
       easy.transfer.noteAbsence(until: now, isLong: now - expected >= isLong)
