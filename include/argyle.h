@@ -858,7 +858,7 @@ int argyle_call_http_status(const argyle_call *call);
 const char *argyle_call_header(const argyle_call *call, const char *name);
 
 /**
- * Returns one header of the last answer after the other.
+ * Gives the headers of the answer to the last attempt, one after the other.
  *
  *   for (i = 0; (name = argyle_call_header_at(call, i, &value)) != NULL; i++) ...
  *

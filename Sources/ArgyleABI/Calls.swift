@@ -92,7 +92,7 @@ public func argyle_call_header(
   return object(call)?.header(String(cString: name))?.pointer
 }
 
-/// Returns one header of the last answer after the other.
+/// Gives the headers of the answer to the last attempt, one after the other.
 @_cdecl("argyle_call_header_at") @implementation
 public func argyle_call_header_at(
   _ call: OpaquePointer?,

@@ -57,7 +57,7 @@ extension CallObject {
     return lent
   }
 
-  /// A header of the last answer by its place.
+  /// A header of the answer to the last attempt, by its place.
   func header(at index: Int) -> (name: CText, value: CText)? {
     if allHeaders == nil {
       allHeaders = call.head?.headers.all.map { (CText($0.name), CText($0.value)) }
