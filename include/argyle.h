@@ -432,9 +432,9 @@ enum {
  * Takes a record of the log.
  *
  * It is called on the thread that waits for the call, or that drives the queue. It may call any function of this
- * library, but for those on the call that it is told of, and on its queue or cursor. It is called the last time before the last
- * call, cursor and queue with calls of the client is freed, never by freeing one. It has to return: see "Callbacks" at
- * the top.
+ * library, but for those on the call that it is told of, and on its queue or cursor. It is called the last time before
+ * the last call, cursor and queue with calls of the client is freed, never by freeing one. It has to return: see
+ * "Callbacks" at the top.
  *
  * @param level    One of the ARGYLE_LOG_ numbers.
  * @param message  One line of UTF-8 for people, borrowed during the call; its wording may change between versions.
@@ -628,8 +628,8 @@ int argyle_user_delete(argyle_client *client, const char *user_id, argyle_error 
  * @return a new reference to an object with at least the string "access", which is what Argyle Link is given, or
  *         NULL. Its tokens are credentials: keep them secret.
  *
- * Errors: ARGYLE_ERROR_INVALID_REQUEST where there is no such user; ARGYLE_ERROR_PROTOCOL where the token can be decoded
- * and its "user_id" is another one, regardless of case; ARGYLE_ERROR_ARGUMENT.
+ * Errors: ARGYLE_ERROR_INVALID_REQUEST where there is no such user; ARGYLE_ERROR_PROTOCOL where the token can be
+ * decoded and its "user_id" is another one, regardless of case; ARGYLE_ERROR_ARGUMENT.
  */
 json_t *argyle_user_token_create(argyle_client *client, const char *user_id, argyle_error **error);
 
