@@ -5,10 +5,10 @@
  *
  * The server is a sandbox in a process of its own, for which the limit does not hold.
  */
+#include "descriptors.h"
 #include "hostile_server.h"
 #include "tls_server.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -104,17 +104,6 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
 }
 
 /* ---------------------------------------------------------------- Descriptors */
-
-static int count_descriptors(void) {
-  DIR *folder = opendir("/proc/self/fd");
-  assert_non_null(folder);
-  int count = 0;
-  while (readdir(folder) != NULL) {
-    count++;
-  }
-  closedir(folder);
-  return count;
-}
 
 static rlim_t usual_limit;
 

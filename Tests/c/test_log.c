@@ -1,5 +1,5 @@
 /* The log of a client: what is told, and what never is. */
-#include "hostile_server.h"
+#include "queue.h"
 
 #include <stdio.h>
 
@@ -143,8 +143,7 @@ static void a_cancelled_attempt_has_a_time(void **state) {
   argyle_client *client = client_with_journal(fixture->client, &journal);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
   argyle_queue *queue = argyle_queue_new(NULL, &error);
-  argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error);
-  assert_int_equal(argyle_queue_submit(queue, call, NULL, &error), 0);
+  argyle_call *call = submit(queue, argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error), NULL);
   assert_int_equal(argyle_queue_wait(queue, 100, &error), 0);
   assert_int_equal(argyle_queue_cancel(queue, call, &error), 0);
   assert_int_equal(json_array_size(journal.records), 2);
@@ -165,8 +164,7 @@ static void a_call_that_never_began_has_no_attempt(void **state) {
   journal journal;
   argyle_client *client = client_with_journal(fixture->client, &journal);
   argyle_queue *queue = argyle_queue_new(NULL, &error);
-  argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error);
-  assert_int_equal(argyle_queue_submit(queue, call, NULL, &error), 0);
+  argyle_call *call = submit(queue, argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error), NULL);
   assert_int_equal(argyle_queue_cancel(queue, call, &error), 0);
   assert_int_equal(argyle_call_attempts(call), 0);
   assert_int_equal(json_array_size(journal.records), 1);
@@ -188,8 +186,7 @@ static void a_wait_that_is_ended_is_no_attempt(void **state) {
   argyle_client *client = client_with_journal(repeating, &journal);
   hostile_server_answer_http(fixture->server, 503, "Retry-After: 50\r\nX-Trace-Id: trace-1\r\n", "{}", 2);
   argyle_queue *queue = argyle_queue_new(NULL, &error);
-  argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error);
-  assert_int_equal(argyle_queue_submit(queue, call, NULL, &error), 0);
+  argyle_call *call = submit(queue, argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error), NULL);
   for (int i = 0; i < 300 && json_array_size(journal.records) < 2; i++) {
     assert_int_equal(argyle_queue_wait(queue, 100, &error), 0);
   }
@@ -218,8 +215,7 @@ static void the_calls_of_a_queue_are_told_of(void **state) {
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = argyle_queue_new(NULL, &error);
   for (int i = 0; i < 20; i++) {
-    argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error);
-    assert_int_equal(argyle_queue_submit(queue, call, NULL, &error), 0);
+    submit(queue, argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error), NULL);
   }
   while (argyle_queue_wait(queue, -1, &error) > 0) {
     argyle_call_free(argyle_queue_next(queue, NULL, &error));

@@ -2,12 +2,12 @@
  * What is the host's alone: no function of either library changes errno, and use of a client changes no signal's
  * action or mask, no file mode mask and no working directory. A thread that is cancelled within a function ends after it.
  */
+#include "descriptors.h"
 #include "hostile_server.h"
 #include "queued.h"
 #include "tls_server.h"
 
 #include <argyle-sandbox.h>
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -226,17 +226,6 @@ static void freeing_within_a_call_leaves_errno_alone(void **state) {
 }
 
 /* ---------------------------------------------------------------- Cancelled threads */
-
-static int count_descriptors(void) {
-  DIR *folder = opendir("/proc/self/fd");
-  assert_non_null(folder);
-  int count = 0;
-  while (readdir(folder) != NULL) {
-    count++;
-  }
-  closedir(folder);
-  return count;
-}
 
 /* What a thread does that will be cancelled, and whether it has come back from the library. */
 typedef struct {
