@@ -131,6 +131,18 @@ def test_host_that_exports_them_with_the_archive(
     check([host], sandbox.environment())
 
 
+def run_python(program: str, prefix: Prefix, preloaded: Path, environment: dict[str, str]) -> str:
+    """What a Python program prints that has strangers in its process."""
+    variables = {
+        "LD_PRELOAD": str(preloaded),
+        "ARGYLE_LIBRARY": str(prefix.file(CLIENT)),
+        "ARGYLE_SANDBOX_LIBRARY": str(prefix.file(SANDBOX)),
+        "PYTHONPATH": str(ROOT / "bindings" / "python" / "src"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return succeed([sys.executable, "-c", program], environment | variables)
+
+
 def test_python_with_a_library_that_is_preloaded(
     prefix: Prefix, sandbox: Sandbox, library_of_strangers: Path
 ) -> None:
@@ -142,13 +154,7 @@ def test_python_with_a_library_that_is_preloaded(
         "    token = client.user_tokens.create(next(iter(client.users)).id)\n"
         "    print(token.claims['user_id'] == client.users.list().results[0].id)\n"
     )
-    variables = {
-        "LD_PRELOAD": str(library_of_strangers),
-        "ARGYLE_LIBRARY": str(prefix.file(CLIENT)),
-        "PYTHONPATH": str(ROOT / "bindings" / "python" / "src"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    assert succeed([sys.executable, "-c", program], sandbox.environment() | variables) == "True\n"
+    assert run_python(program, prefix, library_of_strangers, sandbox.environment()) == "True\n"
 
 
 def test_sandbox_with_a_library_that_is_preloaded(prefix: Prefix, library_of_strangers: Path) -> None:
@@ -159,46 +165,4 @@ def test_sandbox_with_a_library_that_is_preloaded(prefix: Prefix, library_of_str
         "with argyle.Sandbox(faults=[fault]) as sandbox, sandbox.client() as client:\n"
         "    print(client.users.list().results)\n"
     )
-    variables = {
-        "LD_PRELOAD": str(library_of_strangers),
-        "ARGYLE_LIBRARY": str(prefix.file(CLIENT)),
-        "ARGYLE_SANDBOX_LIBRARY": str(prefix.file(SANDBOX)),
-        "PYTHONPATH": str(ROOT / "bindings" / "python" / "src"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    assert succeed([sys.executable, "-c", program], variables) == "[]\n"
-
-
-def test_swift_calls_jansson_by_no_other_way() -> None:
-    calls = re.compile(rf"\b({'|'.join([*functions_of_jansson(), 'json_decref', 'json_incref'])})\(")
-    sources = sorted((ROOT / "Sources").rglob("*.swift"))
-    assert sources
-    for source in sources:
-        assert calls.search(source.read_text()) is None, source
-
-
-def test_jansson_in_the_program(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
-    archive = jansson("libjansson.a")
-    static = [flag for flag in prefix.flags(*STATIC) if flag != "-ljansson"]
-    host = build_host(tmp_path / "host", "-DLINKED", *static, archive)
-    check([host], sandbox.environment())
-    # The program has jansson's functions, and exports those that the library refers to.
-    shared = [flag for flag in prefix.flags(*SHARED) if flag != "-ljansson"]
-    host = build_host(tmp_path / "host", "-DLINKED", *shared, *whole(archive))
-    check([host], sandbox.environment(), prefix.environment())
-
-
-def test_jansson_that_cannot_be_found(prefix: Prefix, library_of_strangers: Path, tmp_path: Path) -> None:
-    # Whoever has this function is taken for jansson.
-    source = tmp_path / "version.c"
-    source.write_text(
-        'const char *jansson_version_str(void);\nconst char *jansson_version_str(void) { return "2.14"; }\n'
-    )
-    for kind in SHARED, STATIC:
-        host = build_host(tmp_path / "host", "-DLINKED", source, library_of_strangers, *prefix.flags(*kind))
-        result = run([host], {"ARGYLE_KEY_ID": "a", "ARGYLE_KEY_SECRET": "b", **prefix.environment()})
-        assert result.returncode == 1, result
-        assert re.fullmatch(
-            r"strangers: making a client: json_\w+ in this process is not jansson's, which cannot be found\n",
-            result.stderr,
-        ), result
+    assert run_python(program, prefix, library_of_strangers, {}) == "[]\n"
