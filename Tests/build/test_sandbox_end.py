@@ -5,7 +5,6 @@ Only so do valgrind and the sanitizers have a say, who speak when the process en
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import CLIENT, CONSUMERS, ROOT, SANDBOX, STRICT, Prefix, Sandbox, compilers, run, succeed
+from conftest import CLIENT, CONSUMERS, ROOT, SANDBOX, STRICT, Prefix, Sandbox, compilers, succeed
 
 HOST = CONSUMERS / "strangers.c"
 # As a program of its own would define it: nobody calls it.
