@@ -139,20 +139,25 @@ static void stalled_before_the_tunnel(void **state) {
   }
 }
 
-/* libcurl reads the body of such a refusal, and looks at no time while there is more of it. */
+/* libcurl reads the body of such a refusal byte by byte, and looks at no time while there is more of it. */
 static void flooded_before_the_tunnel(void **state) {
   (void)state;
   static const char *const bodies[] = {
     REFUSED_BY("407") "Content-Length: 9000000000000000000\r\n\r\n",
     REFUSED_BY("407") "Transfer-Encoding: chunked\r\n\r\n7fffffffffffffff\r\n",
   };
+  static const char *const limits[] = {"connect_timeout_ms", "timeout_ms", "deadline_ms"};
   for (size_t i = 0; i < COUNT(bodies); i++) {
-    run_numbered_fault((fault){.name = "CONNECT refused without an end", UNSENT, .code = ARGYLE_ERROR_TIMEOUT,
-                               .fragment = "connect_timeout_ms", .at_once = true, .requests = 1,
-                               .columns = ONLY_CREATE, /* for each takes a processor */
-                               .connect_timeout_ms = SHORT_MS,
-                               .answer = {.bytes = bodies[i], .then = HOSTILE_FLOOD}},
-                       (int)i);
+    for (size_t limit = 0; limit < (is_thinned() ? 1 : COUNT(limits)); limit++) {
+      run_numbered_fault((fault){.name = "CONNECT refused without an end", UNSENT, .code = ARGYLE_ERROR_TIMEOUT,
+                                 .fragment = limits[limit], .at_once = true, .requests = 1,
+                                 .columns = ONLY_CREATE, /* for each takes a processor */
+                                 .connect_timeout_ms = limit == 0 ? SHORT_MS : 0,
+                                 .timeout_ms = limit == 1 ? SHORT_MS : 0,
+                                 .deadline_ms = limit == 2 ? SHORT_MS : 0,
+                                 .answer = {.bytes = bodies[i], .then = HOSTILE_FLOOD}},
+                         (int)(i * COUNT(limits) + limit));
+    }
   }
 }
 
