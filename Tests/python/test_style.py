@@ -40,6 +40,6 @@ def test_clean(command: list[str | Path], tmp_path: Path) -> None:
 
 def test_nothing_is_unused_or_undefined() -> None:
     """In the other tests as well, which have a style of their own."""
-    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--isolated", "--select", "F", ROOT / "Tests"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    command: list[str | Path] = [sys.executable, "-m", "ruff", "check", "--no-cache", "--isolated", "--select", "F"]
+    result = subprocess.run([*command, ROOT / "Tests"], capture_output=True, text=True, check=False, timeout=600)
     assert result.returncode == 0, result.stdout + result.stderr
