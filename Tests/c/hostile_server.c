@@ -163,6 +163,18 @@ static void flood_until_gone(connection *connection) {
   }
 }
 
+/* As much as possible is under way, so that the client never waits for more. */
+static void repeat_until_gone(connection *connection, const hostile_answer *answer) {
+  size_t size = 65536 - 65536 % answer->repeated_length;
+  char *bytes = malloc(size);
+  for (size_t i = 0; i < size; i++) {
+    bytes[i] = answer->repeated[i % answer->repeated_length];
+  }
+  while (send_all(connection, bytes, size)) {
+  }
+  free(bytes);
+}
+
 /* Sends what nobody asked for; whoever waits for it finds it with the client's system then. */
 static bool send_stray(connection *connection, const hostile_answer *answer) {
   if (answer->stray_delay_ms > 0) {
@@ -229,6 +241,9 @@ static bool carry_out(connection *connection, const hostile_answer *answer) {
     return false;
   case HOSTILE_FLOOD:
     flood_until_gone(connection);
+    return false;
+  case HOSTILE_REPEAT:
+    repeat_until_gone(connection, answer);
     return false;
   case HOSTILE_RESET:
     /* To linger for no time is not to say goodbye. */

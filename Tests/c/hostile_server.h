@@ -17,7 +17,8 @@ typedef enum {
   HOSTILE_RESET, /* end the connection with a reset */
   HOSTILE_STALL, /* say nothing more until the client goes away or the server is stopped */
   HOSTILE_DRIP,  /* send a byte every 10 ms until then */
-  HOSTILE_FLOOD  /* send as many bytes as the client takes until then */
+  HOSTILE_FLOOD, /* send as many bytes as the client takes until then, and let the stopped clock go on meanwhile */
+  HOSTILE_REPEAT /* send the same bytes again and again until then */
 } hostile_then;
 
 typedef struct {
@@ -32,6 +33,8 @@ typedef struct {
   int pause_ms;      /* and so long after each of them, so that they arrive one by one */
   const char *stray; /* copied; sent after the bytes, though nobody asked for it; NULL: nothing */
   int stray_delay_ms; /* wait so long before that */
+  const char *repeated; /* not copied; the bytes of HOSTILE_REPEAT */
+  size_t repeated_length;
   int passes_ms;     /* move the stopped clock on by so much after them, or once the answer is held: PASSING_MS of clock.h */
 } hostile_answer;
 

@@ -2,11 +2,15 @@
 #include "brotli.h"
 #include "clock.h"
 #include "gzip.h"
-#include "hostile_server.h"
+#include "queue.h"
 #include "user.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define USER "{\"id\": \"u1\", \"token\": \"t\"}"
 #define HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -466,6 +470,103 @@ static void decoding_can_be_interrupted(void **state) {
   free(bomb);
 }
 
+/* How long the library takes to decode what it reads at a time, by the stopped clock; 0: no time. */
+static int decoding_takes_ms;
+static pthread_t decoder;
+
+/* In the place of the C library's. */
+ssize_t recv(int socket, void *bytes, size_t size, int flags) {
+  ssize_t count = syscall(SYS_recvfrom, socket, bytes, size, flags, NULL, NULL);
+  if (decoding_takes_ms > 0 && count > 0 && pthread_equal(pthread_self(), decoder)) {
+    move_clock(decoding_takes_ms);
+  }
+  return count;
+}
+
+/* gzip that goes on for ever and decodes to nothing: two empty blocks, each with a code of its own, again and again. */
+#define EMPTY_BLOCKS                                                 \
+  "\4\300\201\10\0\0\0\0 \177\353C\0\34\210\0\0\0\0\0\362\267>"
+#define GZIP_BEGIN HEAD "Content-Encoding: gzip\r\n\r\n\37\213\10\0\0\0\0\0\0\3"
+static const hostile_answer decoded_to_nothing = {
+  .bytes = GZIP_BEGIN,
+  .length = sizeof GZIP_BEGIN - 1,
+  .then = HOSTILE_REPEAT,
+  .repeated = EMPTY_BLOCKS,
+  .repeated_length = sizeof EMPTY_BLOCKS - 1,
+};
+
+/* libcurl reads 100 times before it comes back. */
+#define MOST_MS (4 * 100 * decoding_takes_ms)
+
+static void decode_slowly(hostile_fixture *fixture) {
+  hostile_server_answer(fixture->server, decoded_to_nothing);
+  stop_clock();
+  decoder = pthread_self();
+  decoding_takes_ms = 10;
+}
+
+/* Time that the library takes itself is not taken for the host's: each limit ends the call. */
+static void an_answer_that_decodes_to_nothing_meets_every_limit(void **state) {
+  hostile_fixture *fixture = *state;
+  static const char *const limits[] = {"timeout_ms", "deadline_ms", "stall_timeout_ms"};
+  hostile_server *silent = hostile_server_start();
+  hostile_server_answer(silent, (hostile_answer){.then = HOSTILE_STALL});
+  decode_slowly(fixture);
+  for (size_t i = 0; i < COUNT(limits); i++) {
+    argyle_error *error = RUBBISH;
+    argyle_client *client = client_with_integer(hostile_server_url(fixture->server), limits[i], 1500);
+    int64_t began = now_ms();
+    assert_null(argyle_user_get(client, "u1", &error));
+    assert_failed(error, ARGYLE_ERROR_TIMEOUT, limits[i]);
+    assert_in_range(now_ms() - began, 1500, 1500 + MOST_MS);
+    /* In a queue, where another call waits for somebody who says nothing; waited for and driven. */
+    argyle_client *other = client_with_integer(hostile_server_url(silent), limits[i], 1500);
+    for (int drives = 0; drives < 2; drives++) {
+      argyle_queue *queue = new_queue(2);
+      began = now_ms();
+      submit(queue, argyle_call_new(client, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL), NULL);
+      submit(queue, argyle_call_new(other, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL), NULL);
+      for (int over = 0; over < 2; over++) {
+        if (drives) {
+          drive_until_over(queue, 1);
+        }
+        argyle_call *call = wait_for_next(queue, NULL);
+        assert_int_equal(argyle_error_code(argyle_call_error(call)), ARGYLE_ERROR_TIMEOUT);
+        argyle_call_free(call);
+      }
+      assert_in_range(now_ms() - began, 1500, 1500 + MOST_MS);
+      argyle_queue_free(queue);
+    }
+    argyle_client_free(other);
+    argyle_client_free(client);
+  }
+  decoding_takes_ms = 0;
+  hostile_server_stop(silent);
+}
+
+/* Ends a call when two seconds have passed since it was asked for the first time. */
+static int end_after_two_seconds(void *context) {
+  int64_t *began = context;
+  if (*began == 0) {
+    *began = now_ms();
+  }
+  return now_ms() - *began >= 2000;
+}
+
+static void an_answer_that_decodes_to_nothing_can_be_interrupted(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  decode_slowly(fixture);
+  int64_t began = 0;
+  argyle_client *client = argyle_client_with_interrupt(fixture->client, end_after_two_seconds, &began, &error);
+  assert_null(error);
+  assert_null(argyle_user_get(client, "u1", &error));
+  assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
+  assert_in_range(now_ms() - began, 2000, 2000 + MOST_MS);
+  decoding_takes_ms = 0;
+  argyle_client_free(client);
+}
+
 static void an_answer_over_16_mib_is_too_large_by_default(void **state) {
   hostile_fixture *fixture = *state;
   answer_of_size(fixture->server, 16 * MIB + 1, "");
@@ -711,6 +812,8 @@ int main(void) {
     hostile_test(a_compressed_answer_is_measured_decoded),
     hostile_test(a_gzip_bomb_is_too_large_by_default),
     hostile_test(decoding_can_be_interrupted),
+    hostile_test(an_answer_that_decodes_to_nothing_meets_every_limit),
+    hostile_test(an_answer_that_decodes_to_nothing_can_be_interrupted),
     hostile_test(an_answer_over_16_mib_is_too_large_by_default),
     hostile_test(an_answer_of_16_mib_is_read_by_default),
     hostile_test(an_announced_size_beyond_reason_is_an_error),

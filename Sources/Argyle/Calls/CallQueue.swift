@@ -13,8 +13,9 @@ package final class CallQueue {
   private static let slack: Int64 = 50_000
   /// How long reading what has already come may take once a time has passed, in microseconds.
   private static let readingTime: Int64 = 500_000
-  /// How often a round goes on at once before others get their turn.
+  /// How often, and how long in microseconds, a round goes on at once before others get their turn.
   private static let mostRepeats = 64
+  private static let mostRoundTime: Int64 = 100_000
   /// How long a blocking call goes on without asking whether it is to end, in microseconds.
   ///
   /// A signal may come just before a wait, or to another thread of the program.
@@ -39,8 +40,11 @@ package final class CallQueue {
 
   /// No active call has anything to do by the clock before this time, which may be too early.
   private var earliestDue = Int64.max
-  /// When the last round was made.
+  /// When the last round was made, and when it was over.
   private var lastRound: Int64 = 0
+  private var lastRoundEnd: Int64 = 0
+  /// How long the host's functions took since that was last given back to the attempts, in microseconds.
+  private var hostTime: Int64 = 0
   /// Whether the last round stopped with work at hand.
   private var isUnfinished = false
   /// Whether an attempt lacked descriptors: a handle of libcurl's that could not open an IPv6 socket asks for IPv4
@@ -273,7 +277,7 @@ extension CallQueue {
     let now = MonotonicClock.now
     if isInterrupted || now >= nextQuestion {
       nextQuestion = now + CallQueue.timeBetweenQuestions
-      if ends.interruption?.endsCall() == true { isToEndAll = true }
+      if callingHost({ ends.interruption?.endsCall() }) == true { isToEndAll = true }
     }
     return isToEndAll
   }
@@ -322,7 +326,7 @@ extension CallQueue {
 
   /// When the next round is made at the latest by who drives the queue in time.
   private var expectedRound: Int64 {
-    active.isEmpty ? nextDue : max(min(nextDue, lastRound + CallQueue.tick), lastRound)
+    active.isEmpty ? nextDue : max(min(nextDue, lastRound + CallQueue.tick), lastRoundEnd)
   }
 
   /// Keeps what others wait for true: the descriptor's being readable.
@@ -376,12 +380,15 @@ extension CallQueue {
   /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked`` where the host has forked in a callback, here or before.
   private func round() throws(ArgyleError) {
     hasNew = false
+    let start = MonotonicClock.now
+    lastRound = start
     var repeats = 0
     var isAtWork = true
-    while isAtWork, repeats < CallQueue.mostRepeats {
-      // A log function may have taken its time.
-      if repeats > 0 { _ = noteAbsence(since: lastRound, isLong: Int64.max) }
-      lastRound = MonotonicClock.now
+    while isAtWork, repeats < CallQueue.mostRepeats, lastRound - start < CallQueue.mostRoundTime,
+      repeats == 0 || !asksToEnd(isInterrupted: false)
+    {
+      if repeats > 0 { lastRound = MonotonicClock.now }
+      noteHostTime()
       isAtWork = collect()
       startWaiting()
       if earliestDue <= lastRound || multi.isLate(lastRound), readWhatHasCome() { isAtWork = true }
@@ -393,6 +400,7 @@ extension CallQueue {
     isUnfinished = isAtWork
     endUnwatched(multi.poller.apply())
     updateWakeUp()
+    lastRoundEnd = MonotonicClock.now
     try checkProcess()
   }
 
@@ -406,7 +414,8 @@ extension CallQueue {
     endUnwatched(multi.poller.apply())
     while read(0) == .ready {
       if collect() { hasAny = true }
-      guard MonotonicClock.now - start < CallQueue.readingTime else { break }
+      guard MonotonicClock.now - start < CallQueue.readingTime, !asksToEnd(isInterrupted: false)
+      else { break }
       endUnwatched(multi.poller.apply())
     }
     return hasAny
@@ -560,17 +569,36 @@ extension CallQueue {
     isLong: Int64
   ) -> Bool {
     guard !active.isEmpty, now - expected > CallQueue.slack else { return false }
+    extendAttempts(at: now, isLong: now - expected >= isLong) { deadline in
+      let left = max(deadline - lastRound, 0)
+      return now + left - min(expected - lastRound, (left + 1) / 2)
+    }
+    return true
+  }
+
+  /// Runs a function of the host's, whose time is not the server's.
+  private func callingHost<Result>(_ body: () -> Result) -> Result {
+    let start = MonotonicClock.now
+    defer { hostTime += MonotonicClock.now - start }
+    return body()
+  }
+
+  /// Extends attempt deadlines by the time that the host's functions took, and by no time of the library's own.
+  private func noteHostTime() {
+    guard hostTime > CallQueue.slack else { return }
+    extendAttempts(at: lastRound, isLong: false) { $0 + hostTime }
+    hostTime = 0
+  }
+
+  private func extendAttempts(at now: Int64, isLong: Bool, _ end: (_ deadline: Int64) -> Int64) {
     for call in active {
       guard case .running(let easy, let deadline) = call.state else { continue }
-      let left = max(deadline - lastRound, 0)
-      let charged = min(expected - lastRound, (left + 1) / 2)
-      let end = min(now + left - charged, call.machine?.deadline ?? Int64.max)
-      call.state = .running(easy, deadline: end)
-      easy.transfer.noteAbsence(until: now, isLong: now - expected >= isLong)
+      let last = call.machine?.deadline ?? Int64.max
+      call.state = .running(easy, deadline: min(end(deadline), last))
+      easy.transfer.noteAbsence(until: now, isLong: isLong)
     }
     // To be found anew.
     earliestDue = now
-    return true
   }
 }
 
@@ -607,13 +635,16 @@ extension CallQueue {
       call.body = nil
     case .failed, .started, .waited, .givenUp, .ended: break
     }
-    if let log = log(of: call), let machine = call.machine { note(call, event, machine, log) }
+    tell(of: call) { log in
+      if let machine = call.machine { note(call, event, machine, log) }
+    }
     guard isOfThisProcess else { return }
     let random = { Double.random(in: 0...1) }
     switch call.machine?.handle(event, at: lastRound, random: random) {
     case .send(let end): send(call, until: end)
     case .wait(let time):
-      if let log = log(of: call), let machine = call.machine {
+      tell(of: call) { log in
+        guard let machine = call.machine else { return }
         log.noteWait(machine.context, attempt: machine.attempts, microseconds: time - lastRound)
       }
       delay(call, until: time)
@@ -622,8 +653,10 @@ extension CallQueue {
     }
   }
 
-  private func log(of call: Call) -> CallLog? {
-    call.isLetGo ? nil : call.client.log
+  /// Tells the host's log function, if there is one that is to be told of the call.
+  private func tell(of call: Call, _ body: (CallLog) -> Void) {
+    guard !call.isLetGo, let log = call.client.log else { return }
+    callingHost { body(log) }
   }
 
   private func note(
@@ -711,8 +744,10 @@ extension CallQueue {
     finishedCount += 1
     // Last, for whoever is told may let go of the call.
     if let error = call.error {
-      let context = call.client.context(for: call.request)
-      log(of: call)?.noteError(context, error, microseconds: call.times.total)
+      tell(of: call) { log in
+        let context = call.client.context(for: call.request)
+        log.noteError(context, error, microseconds: call.times.total)
+      }
     }
   }
 }
