@@ -52,20 +52,27 @@ static const char *stranger;
 const char *argyle_jansson_stranger(void) { return stranger; }
 
 // Looks for jansson's functions where jansson is, which a name tells that is its own. The text is asked for and not the
-// function's address, because a program may have a stub in the function's place.
-__attribute__((constructor)) static void bind_functions(void) {
+// function's address, because a program may have a stub in the function's place. It runs before the constructors of a
+// program that links the archive.
+__attribute__((constructor(101))) static void bind_functions(void) {
   struct home home = {.address = (uintptr_t)jansson_version_str()};
   void **functions = (void **)&argyle_jansson, *handle = NULL;
+  const size_t count = sizeof(names) / sizeof(names[0]);
+  size_t elsewhere = 0;
   dl_iterate_phdr(find, &home);
-  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+  for (size_t i = 0; i < count; i++) {
     if (is_in(&home, functions[i])) continue;
     if (handle == NULL && home.file != NULL)
       handle = dlopen(home.file[0] == '\0' ? NULL : home.file, RTLD_LAZY | RTLD_NOLOAD);
     void *function = handle != NULL ? dlsym(handle, names[i]) : NULL;
     if (is_in(&home, function))
       functions[i] = function;
-    else
+    else {
       stranger = names[i];
+      elsewhere++;
+    }
   }
+  // Where most are elsewhere, the text that was asked for is the stranger's.
+  if (elsewhere > count / 2) stranger = "jansson_version_str";
   if (handle != NULL) dlclose(handle);
 }

@@ -131,6 +131,48 @@ def test_host_that_exports_them_with_the_archive(
     check([host], sandbox.environment())
 
 
+# Makes a client before main() is called.
+EARLY_HOST = r"""
+#include <argyle.h>
+#include <stdio.h>
+
+static argyle_client *client;
+static argyle_error *error;
+
+__attribute__((constructor)) static void make_client(void) {
+  static const char options[] = "{\"key_id\": \"id\", \"key_secret\": \"secret\"}";
+  client = argyle_client_new_text(options, sizeof options - 1, &error);
+}
+
+int main(void) {
+  puts(client != NULL ? "ok" : argyle_error_message(error));
+  argyle_error_free(error);
+  argyle_client_free(client);
+  return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("flags", [STATIC, SHARED], ids=["archive", "shared"])
+def test_host_that_begins_in_a_constructor(
+    flags: tuple[str, ...], prefix: Prefix, strangers: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "host.c"
+    source.write_text(EARLY_HOST)
+    host = tmp_path / "host"
+    succeed(["cc", "-std=c99", *STRICT, "-rdynamic", source, strangers, *prefix.flags(*flags), "-o", host])
+    check([host], prefix.environment())
+
+
+def test_the_function_that_names_jansson_may_be_a_stranger(prefix: Prefix, tmp_path: Path) -> None:
+    source = tmp_path / "host.c"
+    source.write_text(EARLY_HOST + 'const char *jansson_version_str(void) { return "2.14"; }\n')
+    host = tmp_path / "host"
+    succeed(["cc", "-std=c99", "-rdynamic", source, *prefix.flags(*SHARED), "-o", host])
+    told = succeed([host], prefix.environment())
+    assert told == "jansson_version_str in this process is not jansson's, which cannot be found\n"
+
+
 def run_python(program: str, prefix: Prefix, preloaded: Path, environment: dict[str, str]) -> str:
     """What a Python program prints that has strangers in its process."""
     variables = {
