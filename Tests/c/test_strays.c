@@ -334,6 +334,32 @@ static void a_token_that_cannot_be_read_is_taken(void **state) {
   }
 }
 
+/* ---------------------------------------------------------------- Answers of another version of HTTP */
+
+/* libcurl would take the connection for one that has streams, and let calls share it. */
+static void an_answer_of_another_version_is_refused(void **state) {
+  static const char *const versions[] = {"HTTP/2", "HTTP/2.0", "HTTP/3"};
+  fixture *fixture = *state;
+  int calls = 0;
+  for (size_t i = 0; i < COUNT(versions); i++) {
+    char bytes[256];
+    snprintf(bytes, sizeof bytes, "%s 200\r\nContent-Length: 98\r\n\r\n" STRAY_BODY, versions[i]);
+    for (int operation = 1; operation <= OPERATIONS; operation++) {
+      argyle_error *error = RUBBISH;
+      hostile_server_answer(fixture->server, (hostile_answer){.bytes = bytes});
+      argyle_call *call = new_call(fixture->client, operation);
+      assert_int_equal(argyle_call_run(call, &error), -1);
+      assert_int_equal(argyle_error_outcome_is_unknown(error),
+                       operation != ARGYLE_OPERATION_USER_GET && operation != ARGYLE_OPERATION_USER_LIST);
+      assert_failed(error, ARGYLE_ERROR_PROTOCOL, NULL);
+      argyle_call_free(call);
+      calls++;
+    }
+  }
+  /* None is used again. */
+  assert_int_equal(hostile_server_connections(fixture->server), calls);
+}
+
 /* ---------------------------------------------------------------- Kept all the same */
 
 static void a_connection_that_is_silent_is_kept(void **state) {
@@ -375,6 +401,7 @@ int main(void) {
     both(an_answer_about_another_user_is_refused),
     both(the_case_of_an_id_does_not_matter),
     both(a_token_that_cannot_be_read_is_taken),
+    both(an_answer_of_another_version_is_refused),
     both(a_connection_that_is_silent_is_kept),
   };
   return cmocka_run_group_tests_name("strays", tests, start_identity, stop_identity);

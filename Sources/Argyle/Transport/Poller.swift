@@ -27,6 +27,8 @@ final class Poller {
     var localPort: Int32 = 0
     /// Whether the connection has brought an answer of HTTP/1.
     var hasAnsweredHTTP1 = false
+    /// Whether bytes that it has brought may be where nobody can look.
+    var hidesInput = false
     /// What the attempt that opened the connection is to know of it.
     var opening: ConnectionOpening?
     /// The handle of libcurl's for which it was asked last.
@@ -223,11 +225,19 @@ extension Poller {
 
 extension Poller {
   /// Notes that a connection has brought an answer of HTTP/1.
-  func noteHTTP1Answer(from localPort: Int32) {
-    forEachConnection(from: localPort) { $0.hasAnsweredHTTP1 = true }
+  ///
+  /// - Parameters:
+  ///   - localPort: the connection's port on this side.
+  ///   - hidesInput: whether bytes may be where nobody can look. So it is with TLS within the TLS of a proxy: libcurl
+  ///     tells of one of the two sessions alone.
+  func noteHTTP1Answer(from localPort: Int32, hidesInput: Bool) {
+    forEachConnection(from: localPort) { connection in
+      connection.hasAnsweredHTTP1 = true
+      if hidesInput { connection.hidesInput = true }
+    }
   }
 
-  /// Whether a kept connection of HTTP/1 has brought bytes that nobody asked for, or its end.
+  /// Whether a kept connection of HTTP/1 has, or may have, brought bytes that nobody asked for, or its end.
   ///
   /// libcurl would take them for the answer to the next request. Before its first answer a connection rightly brings
   /// TLS session tickets, and one of HTTP/2 brings frames at any time.
@@ -240,7 +250,9 @@ extension Poller {
     var isSpoiled = false
     forEachConnection(from: localPort) { connection in
       guard connection.hasAnsweredHTTP1 else { return }
-      if argyle_has_input(connection.socket) != 0 || hasPending() { isSpoiled = true }
+      if connection.hidesInput || argyle_has_input(connection.socket) != 0 || hasPending() {
+        isSpoiled = true
+      }
     }
     return isSpoiled
   }

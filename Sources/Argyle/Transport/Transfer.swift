@@ -48,6 +48,13 @@ final class Transfer {
   private var isProgressWatched = false
   /// The bytes of the body that were seen to go.
   private var sentBytes: Int64 = 0
+  /// Whether the request was sent as HTTP/2, which was negotiated then; nil until it is, and where that is not traced.
+  private var isHTTP2: Bool?
+  /// Whether the headers that come are of another version of HTTP than was negotiated.
+  private var hasOtherVersion = false
+  /// Whether TLS was spoken on a connection that the attempt has opened, and whether with a proxy.
+  private var hasSpokenTLS = false
+  private var hasSecureProxy = false
   /// The request's HTTP/2 stream, where the connection is traced.
   private var stream = StreamTrace()
   private var isTraced = false
@@ -100,6 +107,10 @@ final class Transfer {
     localPort = 0
     connectionWasSpoiled = false
     readyConnections = 0
+    isHTTP2 = settings.baseURL.isSecure ? nil : false
+    hasOtherVersion = false
+    hasSpokenTLS = false
+    hasSecureProxy = false
     stream = StreamTrace()
     hostWasAway = false
     opening = nil
@@ -159,17 +170,32 @@ extension Transfer {
     options.set(CURLOPT_PREREQDATA, pointer: context)
   }
 
-  /// Lets libcurl tell what happens to HTTP/2 streams, which it tells in no other way.
+  /// Lets libcurl tell what was negotiated, and what happens to HTTP/2 streams, which it tells in no other way.
   func attachTrace(to options: inout OptionList) {
     isTraced = true
     options.set(CURLOPT_DEBUGDATA, pointer: Unmanaged.passUnretained(self).toOpaque())
     options.set(debug: { _, type, text, size, context in
-      guard type == CURLINFO_TEXT, let transfer = Transfer.from(context) else { return 0 }
+      guard let transfer = Transfer.from(context) else { return 0 }
       let text = UnsafeRawBufferPointer(start: text, count: size)
-      transfer.stream.note(text, transfer.endedConnections)
+      switch type {
+      case CURLINFO_TEXT: transfer.stream.note(text, transfer.endedConnections)
+      case CURLINFO_HEADER_OUT: transfer.noteRequest(text)
+      case CURLINFO_SSL_DATA_OUT: transfer.hasSpokenTLS = true
+      default: break
+      }
       return 0
     })
     options.set(CURLOPT_VERBOSE, 1)
+  }
+
+  /// Notes the headers of a request, the attempt's or one to a proxy.
+  private func noteRequest(_ head: UnsafeRawBufferPointer) {
+    let line = head.prefix { $0 != UInt8(ascii: "\r") }
+    if line.starts(with: "CONNECT ".utf8) {
+      hasSecureProxy = hasSpokenTLS
+    } else {
+      isHTTP2 = line.suffix(7).elementsEqual(" HTTP/2".utf8)
+    }
   }
 
   /// Ends a transfer whose connection takes too long.
@@ -239,8 +265,13 @@ extension Transfer {
     // The final answer may follow an interim one.
     if line.first == UInt8(ascii: "H"), line.starts(with: "HTTP/".utf8) {
       hasWholeHead = false
-      if line.starts(with: "HTTP/1".utf8), localPort != 0 {
-        poller.noteHTTP1Answer(from: localPort)
+      let isOfHTTP1 = line.starts(with: "HTTP/1.".utf8)
+      if let isHTTP2, isHTTP2 == isOfHTTP1 {
+        hasOtherVersion = true
+        return 0
+      }
+      if isOfHTTP1, localPort != 0 {
+        poller.noteHTTP1Answer(from: localPort, hidesInput: hasSecureProxy)
       }
       isInterim = line.drop { $0 != UInt8(ascii: " ") }.dropFirst().first == UInt8(ascii: "1")
       headers = ResponseHeaders()
@@ -370,6 +401,10 @@ extension Transfer {
         mayHaveBeenReceived: mayHaveBeenReceived,
         head: head
       )
+    }
+    if hasOtherVersion {
+      let reason = "the answer is of another version of HTTP than the connection"
+      return TransferFailure(.protocolViolation, reason, mayHaveBeenReceived: true)
     }
     if let fault = codings.fault {
       return TransferFailure(.protocolViolation, fault, mayHaveBeenReceived: mayHaveBeenReceived)
