@@ -9,8 +9,8 @@
  *              are NUL-terminated UTF-8. NULL is an argument error where the comment does not allow it.
  * Numbers      In a `json_t`, a number with a fraction or an exponent is the nearest double: of
  *              0.1234567890123456789012 some 17 digits are left, and of 1e-400 nothing. An integer beyond 64 bits or
- *              a double out of range makes an answer unreadable (ARGYLE_ERROR_PROTOCOL). Functions that take or
- *              give JSON as text keep every digit.
+ *              a double out of range makes an answer unreadable (ARGYLE_ERROR_PROTOCOL). Documents and answers
+ *              that are taken and given as text keep every digit.
  * Errors       `error` may be NULL. Otherwise `*error` is set to NULL on success and to a new error on
  *              failure, which the caller releases with argyle_error_free(). What `*error` held before is
  *              overwritten, not released.
@@ -26,12 +26,14 @@
  *              a callback has none.
  * Callbacks    A function that was given to this library has to return. What it throws in C++ ends the process, for
  *              the library cannot be unwound. With longjmp() or pthread_exit() it leaves behind whatever the call
- *              holds: memory, descriptors, and locks, so that a queue refuses every further use. Catch everything in
- *              it, keep std::current_exception() in its context, and rethrow that when the function of this library
- *              has returned; an interrupt function ends the call for it.
+ *              holds: memory, descriptors, and locks, so that a queue refuses every further use; and after longjmp()
+ *              the thread cannot be cancelled any more. Catch everything in it, keep std::current_exception() in its
+ *              context, and rethrow that when the function of this library has returned; an interrupt function ends
+ *              the call for it.
  * Processes    A handle made before fork() answers with ARGYLE_ERROR_FORKED in the child. It may be freed
  *              there, which makes no call on the connections that the parent uses.
- *              Where a callback forks, so does in the child the function that has called it, and the parent's goes on.
+ *              Where a callback forks, the function that called it answers the same in the child, and goes on in the
+ *              parent.
  * Stack        A thread that passes or receives deeply nested JSON needs up to 1 MiB of stack, for jansson's
  *              encoder and parser call themselves for each level.
  * errno        Every function leaves it as it was.
@@ -326,7 +328,7 @@ typedef struct argyle_client argyle_client;
  *                                 the client or one made from it. Where the service answers 429 all the same,
  *                                 the pace is lowered by half, and recovers within ten seconds
  *   ca_file              string   a PEM file of the certificate authorities to trust instead of the system's; like the
- *                                 other files a regular one, for to open a FIFO could block for ever
+ *                                 other files a regular one: opening a FIFO could block for ever
  *   proxy                string   "" for none, or a URL with http, https, socks4, socks4a, socks5 or socks5h, which may
  *                                 hold a user name and a password; absent: libcurl's environment rule, but none
  *                                 for a loopback host
@@ -348,7 +350,8 @@ argyle_client *argyle_client_new(const json_t *options, argyle_error **error);
 /**
  * Creates a client from options given as JSON text. Otherwise it is like argyle_client_new().
  *
- * Of the text, too, the library's copies of the key and of client_key_password are overwritten.
+ * Of the text, too, the library's copies of the key and of client_key_password are overwritten: of members with the
+ * same name, those of the last.
  *
  * @param options  The text of one JSON object in UTF-8, read during the call; of two members with the same name the
  *                 last one counts. Not NULL.
@@ -365,7 +368,7 @@ argyle_client *argyle_client_new_text(const char *options, size_t size, argyle_e
  * Makes a client like another, with some options changed, that shares its connections.
  *
  * It is cheap: make one for the time-outs of a single call. Both may be freed in any order. It shares the rate
- * limit too, unless max_requests_per_second is among the overrides, were it the same number; and what is left for
+ * limit too, unless max_requests_per_second is among the overrides, even if it is the same number; and what is left for
  * repetitions in an outage.
  *
  * @param client     The client to start from. Not NULL.

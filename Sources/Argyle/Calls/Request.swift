@@ -7,7 +7,7 @@ package struct Request: Sendable {
     case patch
     case delete
 
-    /// Whether a body is sent, were it an empty one.
+    /// Whether a body is sent, even an empty one.
     var hasBody: Bool {
       switch self {
       case .post, .patch: true

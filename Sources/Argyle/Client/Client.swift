@@ -110,7 +110,7 @@ public final class Client: Sendable {
   /// Makes a client like this one, with some options changed, that shares its connections.
   ///
   /// It is cheap: make one for the time-outs of a single call. It also shares the rate limit, unless
-  /// ``ClientOptions/maxRequestsPerSecond`` is set, were it to the same number.
+  /// ``ClientOptions/maxRequestsPerSecond`` is set, even if it is to the same number.
   ///
   /// - Parameter change: changes a copy of this client's options.
   /// - Returns: the other client.

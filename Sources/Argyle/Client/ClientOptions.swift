@@ -53,7 +53,7 @@ public struct ClientOptions: Sendable {
     didSet { paceIsSet = true }
   }
 
-  /// Whether ``maxRequestsPerSecond`` was set, were it to what it was before.
+  /// Whether ``maxRequestsPerSecond`` was set, even if to what it was before.
   var paceIsSet = false
 
   /// A PEM file of the certificate authorities to trust instead of the system's (`ca_file`).

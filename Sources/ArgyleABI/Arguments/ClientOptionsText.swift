@@ -69,8 +69,9 @@ extension ClientOptionsText {
     guard let member, member.kind == .string else { return (nil, 0..<0) }
     var characters = member.characters
     defer { characters.withUnsafeMutableBytes { argyle_wipe($0.baseAddress, $0.count) } }
-    // U+FFFD begins so, which may stand for a surrogate without its pair: jansson refuses that.
-    guard !characters.contains(0xEF) else { return (nil, 0..<0) }
+    // U+FFFD may stand for a surrogate without its pair: jansson refuses that.
+    guard !characters.indices.contains(where: { characters[$0...].starts(with: "\u{FFFD}".utf8) })
+    else { return (nil, 0..<0) }
     return (Secret(characters), member.escapedContent.indices)
   }
 }
