@@ -425,12 +425,17 @@ class _Owner:
     may still use it: the pointer is NULL for them, which the library refuses.
     """
 
-    __slots__ = ("__weakref__", "library", "pointer")
+    __slots__ = ("__weakref__", "_finalizer", "library", "pointer")
 
     def __init__(self, library: Library, pointer: int, free: "Callable[[Optional[int]], None]") -> None:
         self.library = library
         self.pointer = c_void_p(pointer)
-        weakref.finalize(self, _release, free, self.pointer).atexit = False
+        self._finalizer = weakref.finalize(self, _release, free, self.pointer)
+        self._finalizer.atexit = False
+
+    def release(self) -> None:
+        """Release it before that; nothing happens where it was released."""
+        self._finalizer()
 
 
 def _release(free: "Callable[[Optional[int]], None]", pointer: c_void_p) -> None:

@@ -11,7 +11,7 @@ import sys
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from typing import Any, Awaitable, Callable, Optional
+from typing import Any, AsyncGenerator, Awaitable, Callable, Optional
 
 from . import errors
 from ._abi import ClientOwner, QueuedCall, QueueOwner
@@ -23,8 +23,10 @@ class LoopQueue(ABC):
 
     def __init__(self, queue: QueueOwner, deliver: "Optional[Callable[[QueuedCall], None]]" = None) -> None:
         self._queue = queue
-        self._deliver = self._wake_whoever_waits if deliver is None else deliver
+        self._given_deliver = deliver
         self._is_watched = False
+        #: Whether it was closed, and takes no calls any more.
+        self.is_closed = False
 
     # What the kinds of loop do each in their way.
 
@@ -46,7 +48,7 @@ class LoopQueue(ABC):
 
     @abstractmethod
     def _unwatch(self) -> None:
-        """End that."""
+        """End that; the descriptor may be closed afterwards."""
 
     # Calls
 
@@ -59,8 +61,16 @@ class LoopQueue(ABC):
         """Begin a call, which is delivered when it is over."""
         call = self._queue.submit(client, operation.number, operation.user_id, operation.document, context)
         if not self._is_watched:
+            try:
+                self._watch()
+            except BaseException as failure:
+                # Nothing would drive it. There is no other, or it would be watched.
+                self.cancel(call)
+                self._queue.next()
+                if isinstance(failure, OSError):
+                    raise _cannot_watch(failure) from failure
+                raise
             self._is_watched = True
-            self._watch()
         return call
 
     def start(self, client: ClientOwner, operation: Operation) -> QueuedCall:
@@ -92,10 +102,12 @@ class LoopQueue(ABC):
         self._take_all()
 
     def close(self) -> None:
-        """End all calls, and deliver them."""
+        """End all calls, deliver them, and close the connections."""
+        self.is_closed = True
         for call in self._queue.calls():
             self.cancel(call)
         self._take_all()
+        self._queue.release()
 
     def _drive(self) -> None:
         try:
@@ -105,7 +117,13 @@ class LoopQueue(ABC):
         else:
             self._take_all()
 
-    def _take_all(self) -> None:
+    def _fail_all(self, failure: errors.Error) -> None:
+        """End all calls with a failure of the event loop."""
+        for call in self._queue.calls():
+            self.cancel(call)
+        self._take_all(failure)
+
+    def _take_all(self, why_cancelled: Optional[errors.Error] = None) -> None:
         queue, deliver = self._queue, self._deliver
         while True:
             try:
@@ -115,6 +133,8 @@ class LoopQueue(ABC):
                 return
             if call is None:
                 break
+            if why_cancelled is not None and isinstance(call.error, errors.CancelledError):
+                call.error = why_cancelled
             deliver(call)
         if self._is_watched and queue.count == 0:
             self._is_watched = False
@@ -131,8 +151,15 @@ class LoopQueue(ABC):
         for call in self._queue.abandon(failure):
             self._deliver(call)
 
-    def _wake_whoever_waits(self, call: QueuedCall) -> None:
-        self.wake(call.context[0])
+    def _deliver(self, call: QueuedCall) -> None:
+        if self._given_deliver is None:
+            self.wake(call.context[0])
+        else:
+            self._given_deliver(call)
+
+
+def _cannot_watch(failure: OSError) -> errors.InternalError:
+    return errors.InternalError(f"the event loop cannot watch the queue: {failure}")
 
 
 class AsyncioQueue(LoopQueue):
@@ -177,19 +204,27 @@ class TrioQueue(LoopQueue):
 
     def _watch(self) -> None:
         trio = _trio()
+        descriptor = self._queue.descriptor()
         self._scope = trio.CancelScope()
-        trio.lowlevel.spawn_system_task(self._watch_until_cancelled, self._scope)
+        trio.lowlevel.spawn_system_task(self._watch_until_cancelled, self._scope, descriptor)
 
     def _unwatch(self) -> None:
         self._scope.cancel()
+        # Whoever waits for it does so no more, from now on.
+        _trio().lowlevel.notify_closing(self._queue.descriptor())
 
-    async def _watch_until_cancelled(self, scope: Any) -> None:
-        # While this task lives it holds the queue, whose descriptor must not be closed while it is watched.
-        wait_readable, descriptor = _trio().lowlevel.wait_readable, self._queue.descriptor()
+    async def _watch_until_cancelled(self, scope: Any, descriptor: int) -> None:
+        trio = _trio()
+        # An error here would end the whole run.
         with scope:
-            while True:
-                await wait_readable(descriptor)
-                self._drive()
+            try:
+                while not scope.cancel_called:
+                    await trio.lowlevel.wait_readable(descriptor)
+                    self._drive()
+            except trio.ClosedResourceError:
+                pass
+            except OSError as failure:
+                self._fail_all(_cannot_watch(failure))
 
 
 def _trio() -> Any:
@@ -211,6 +246,35 @@ def _current() -> "tuple[Any, type[LoopQueue]]":
         raise RuntimeError("argyle.AsyncClient works within an event loop only: of asyncio, or of trio") from None
 
 
+async def _until_the_end(queue: "weakref.ref[LoopQueue]") -> "AsyncGenerator[None, None]":
+    """Close a queue when its event loop ends.
+
+    asyncio.run, uvloop and trio all end the asynchronous generators that were begun in them.
+    """
+    try:
+        yield
+    finally:
+        living = queue()
+        if living is not None:
+            living.close()
+
+
+def _go_on(step: Awaitable[Any]) -> None:
+    """Let an asynchronous generator go on that awaits nothing, without a task."""
+    try:
+        step.__await__().send(None)
+    except (StopIteration, StopAsyncIteration):
+        pass
+
+
+def _close_with_the_loop(queue: LoopQueue) -> None:
+    """Close a queue at the end of the event loop that is running."""
+    ending = _until_the_end(weakref.ref(queue))
+    _go_on(ending.__anext__())
+    # An end by itself, before that: the loop would be bothered with an unfinished generator.
+    weakref.finalize(queue, lambda: _go_on(ending.aclose())).atexit = False
+
+
 def new_queue(in_flight: int, deliver: "Callable[[QueuedCall], None]") -> LoopQueue:
     """Make a queue of its own in the event loop that is running."""
     return _current()[1](QueueOwner.new(in_flight), deliver)
@@ -224,18 +288,36 @@ class LoopQueues:
         # Made at once, so that the C library checks its options at once.
         self._first: Optional[QueueOwner] = QueueOwner.new(in_flight)
         self._queues: "weakref.WeakKeyDictionary[Any, LoopQueue]" = weakref.WeakKeyDictionary()
+        #: The clients that have not been closed.
+        self._clients: "weakref.WeakSet[Any]" = weakref.WeakSet()
         self._lock = threading.Lock()
+
+    def join(self, client: object) -> None:
+        """Note that a client uses the queues."""
+        self._clients.add(client)
+
+    def leave(self, client: object, owner: ClientOwner) -> None:
+        """End the calls of a client in the event loop that is running; the last client takes the queue with it."""
+        self._clients.discard(client)
+        queue = self._queues.get(_current()[0])
+        if queue is None:
+            return
+        if self._clients:
+            queue.cancel_of(owner)
+        else:
+            queue.close()
 
     def current(self) -> LoopQueue:
         """Give the queue of the event loop that is running."""
         loop, kind = _current()
         queue = self._queues.get(loop)
-        return self._new(loop, kind) if queue is None else queue
+        return self._new(loop, kind) if queue is None or queue.is_closed else queue
 
     def _new(self, loop: Any, kind: "type[LoopQueue]") -> LoopQueue:
         with self._lock:
             first, self._first = self._first, None
             queue = self._queues[loop] = kind(QueueOwner.new(self._in_flight) if first is None else first)
+            _close_with_the_loop(queue)
             # Calls that were under way when a loop ended keep it.
             for other in list(self._queues):
                 if isinstance(other, asyncio.AbstractEventLoop) and other.is_closed():

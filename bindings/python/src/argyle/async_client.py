@@ -41,7 +41,8 @@ class AsyncClient:
         given["key_id"] = key_id
         given["key_secret"] = key_secret
         self._owner: Optional[_abi.ClientOwner] = _abi.ClientOwner.new(given)
-        self._queues = LoopQueues(max_in_flight)
+        self._queues: Optional[LoopQueues] = LoopQueues(max_in_flight)
+        self._queues.join(self)
 
     def with_options(self, **overrides: Unpack[Changes]) -> AsyncClient:
         """Make a client like this one, with some options changed, that shares its connections.
@@ -52,6 +53,8 @@ class AsyncClient:
         client = object.__new__(type(self))
         client._owner = self._open().changed(client_options(overrides))
         client._queues = self._queues
+        if client._queues is not None:
+            client._queues.join(client)
         return client
 
     @property
@@ -86,11 +89,12 @@ class AsyncClient:
     async def aclose(self) -> None:
         """End the calls that are under way in this event loop with CancelledError, and release the client.
 
-        Closing again does nothing.
+        Its connections are closed, unless clients that share them are still open. Closing again does nothing.
         """
         owner, self._owner = self._owner, None
-        if owner is not None:
-            self._queues.current().cancel_of(owner)
+        queues, self._queues = self._queues, None
+        if owner is not None and queues is not None:
+            queues.leave(self, owner)
 
     async def __aenter__(self) -> AsyncClient:
         """Give the client, which the end of the block closes."""
@@ -115,9 +119,20 @@ class AsyncClient:
             raise errors.ArgumentError("the client is closed")
         return self._owner
 
+    def _queue(self) -> LoopQueue:
+        """Give the queue of the event loop that is running."""
+        if self._queues is None:
+            raise errors.ArgumentError("the client is closed")
+        return self._queues.current()
+
+    def _start(self, operation: Operation) -> "tuple[LoopQueue, _abi.QueuedCall]":
+        """Begin a call in the event loop that is running."""
+        queue = self._queue()
+        return queue, queue.start(self._open(), operation)
+
     async def _run(self, operation: Operation) -> Any:
-        queue = self._queues.current()
-        return operation.result(await queue.finish(queue.start(self._open(), operation)))
+        queue, call = self._start(operation)
+        return operation.result(await queue.finish(call))
 
 
 class AsyncUsers:
@@ -204,8 +219,7 @@ class AsyncUserPages(AsyncIterator[UserPage]):
             self._paging.take(page)
         if self._paging.query is not None:
             try:
-                queue = self._client._queues.current()
-                self._ahead = queue, queue.start(self._client._open(), self._operation())
+                self._ahead = self._client._start(self._operation())
             except errors.Error:
                 # The next step tells, as that page has nothing to do with it.
                 pass

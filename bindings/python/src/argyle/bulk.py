@@ -174,7 +174,7 @@ async def _results_async(
 
     queue = new_queue(in_flight, deliver)
     is_slow = isinstance(calls, AsyncIterable)
-    remaining = calls.__aiter__() if isinstance(calls, AsyncIterable) else _in_a_loop(calls)
+    remaining = calls.__aiter__() if isinstance(calls, AsyncIterable) else _Iteration(calls)
     is_exhausted = False
     try:
         while True:
@@ -201,6 +201,13 @@ async def _results_async(
         queue.close()
 
 
-async def _in_a_loop(calls: Iterable[Call[Value]]) -> AsyncIterator[Call[Value]]:
-    for call in calls:
-        yield call
+class _Iteration(AsyncIterator[Call[Value]]):
+    """What a loop goes through, for ``async for``; a generator would have to be closed where it is left early."""
+
+    def __init__(self, calls: Iterable[Call[Value]]) -> None:
+        self._calls = iter(calls)
+
+    async def __anext__(self) -> Call[Value]:
+        for call in self._calls:
+            return call
+        raise StopAsyncIteration

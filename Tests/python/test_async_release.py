@@ -1,0 +1,215 @@
+"""What the asynchronous client releases, and when: descriptors are counted with the cycle collector switched off."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import gc
+import os
+from collections.abc import Awaitable, Iterator
+from typing import Any, Callable
+
+import pytest
+
+import argyle
+from argyle import _abi
+from conftest import FOREVER_MS, KEY_ID, KEY_SECRET
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+Main = Callable[[], Awaitable[Any]]
+Run = Callable[[Main], Any]
+
+
+def descriptors() -> int:
+    """Count the descriptors of this process."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def awaited(main: Main) -> Any:
+    """Make a coroutine of a function."""
+    return await main()
+
+
+@pytest.fixture(params=["asyncio", "uvloop", "trio"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Run a function in an event loop of each kind."""
+    if request.param == "trio":
+        return pytest.importorskip("trio").run  # type: ignore[no-any-return]
+    if request.param == "uvloop":
+        uvloop = pytest.importorskip("uvloop")
+        return lambda main: uvloop.run(awaited(main))
+    return lambda main: asyncio.run(awaited(main))
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """Nothing is released by the cycle collector."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def new_client(url: str) -> argyle.AsyncClient:
+    """Make a client that repeats nothing."""
+    return argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=url, max_retries=0, timeout_ms=FOREVER_MS)
+
+
+async def use(client: argyle.AsyncClient) -> None:
+    """Make calls of every kind."""
+    await client.users.list()
+    await client.with_options(max_retries=1).users.list()
+    with contextlib.suppress(argyle.NotFoundError):
+        await client.users.get("none")
+    calls = [argyle.calls.list_users() for _ in range(5)]
+    assert len([result async for result in client.bulk(calls)]) == 5
+    partial = client.bulk(calls, in_flight=2)
+    await partial.__anext__()
+    await partial.aclose()
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_closing_releases_connections(sandbox_url: str, run: Run) -> None:
+    """To close a client closes its connections, also while something refers to the client."""
+
+    async def main() -> None:
+        await new_client(sandbox_url).aclose()
+        kept = []
+        before = descriptors()
+        for _ in range(5):
+            client = new_client(sandbox_url)
+            await use(client)
+            await client.users.pages(limit=1).__anext__()
+            assert descriptors() > before
+            await client.aclose()
+            assert descriptors() == before
+            async with new_client(sandbox_url) as other:
+                await use(other)
+                pages = other.users.pages()
+                kept += [client, other, pages, await pages.__anext__()]
+            assert descriptors() == before
+
+    run(main)
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_closing_the_last_client_releases_connections(sandbox_url: str, run: Run) -> None:
+    """Clients that share connections keep them until the last is closed, or gone."""
+
+    async def main() -> None:
+        await new_client(sandbox_url).aclose()
+        before = descriptors()
+        first = new_client(sandbox_url)
+        second = first.with_options(max_retries=1)
+        third = second.with_options(max_retries=2)
+        await first.users.list()
+        await first.aclose()
+        await second.users.list()
+        await second.aclose()
+        assert descriptors() > before
+        del third
+        assert descriptors() == before
+
+    run(main)
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_dropping_a_client_releases_connections(sandbox_url: str, run: Run) -> None:
+    """A client that nothing refers to any more is released at once."""
+
+    async def main() -> None:
+        await new_client(sandbox_url).aclose()
+        before = descriptors()
+        for _ in range(5):
+            client = new_client(sandbox_url)
+            await use(client)
+            del client
+            # Where a task was to be woken, it holds what it used until then.
+            await new_client(sandbox_url).aclose()
+            assert descriptors() == before
+
+    run(main)
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_the_end_of_a_loop_releases_connections(sandbox_url: str, run: Run) -> None:
+    """A client that outlives its loops keeps nothing of them."""
+    client = new_client(sandbox_url)
+
+    async def main() -> None:
+        await use(client)
+        await client.users.pages(limit=1).__anext__()
+
+    async def nothing() -> None:
+        pass
+
+    run(nothing)
+    before = descriptors()
+    for _ in range(20):
+        run(main)
+        assert descriptors() <= before
+
+
+# ---------------------------------------------------------------- Loops that cannot watch
+
+
+def test_a_queue_without_descriptors_works_later(sandbox_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that cannot be watched fails as an error of the package's, and the next one works."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+            descriptor = _abi.QueueOwner.descriptor
+
+            def none_left(queue: _abi.QueueOwner) -> int:
+                raise argyle.InternalError("no descriptors")
+
+            monkeypatch.setattr(_abi.QueueOwner, "descriptor", none_left)
+            with pytest.raises(argyle.InternalError, match="no descriptors"):
+                await client.users.list()
+            bulk = client.bulk([argyle.calls.list_users()])
+            with pytest.raises(argyle.InternalError, match="no descriptors"):
+                await bulk.__anext__()
+            monkeypatch.setattr(_abi.QueueOwner, "descriptor", descriptor)
+            await client.users.list()
+
+    run(main)
+
+
+def test_a_loop_that_cannot_watch(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where asyncio itself fails."""
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+            loop = asyncio.get_running_loop()
+
+            def refuse(*_: object) -> None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+            monkeypatch.setattr(loop, "add_reader", refuse)
+            with pytest.raises(argyle.InternalError, match=r"the event loop cannot watch the queue: .*No space left"):
+                await client.users.list()
+            monkeypatch.undo()
+            await client.users.list()
+
+    asyncio.run(main())
+
+
+def test_a_trio_that_cannot_watch(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where trio fails, which would end the whole run."""
+    trio = pytest.importorskip("trio")
+
+    async def main() -> None:
+        async with new_client(sandbox_url) as client:
+
+            async def refuse(_: object) -> None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+            monkeypatch.setattr(trio.lowlevel, "wait_readable", refuse)
+            with pytest.raises(argyle.InternalError, match=r"the event loop cannot watch the queue: .*No space left"):
+                await client.users.list()
+            monkeypatch.undo()
+            await client.users.list()
+
+    trio.run(main)
