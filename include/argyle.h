@@ -701,7 +701,8 @@ argyle_user_cursor *argyle_user_cursor_new_text(argyle_client *client, const cha
  * A page that was asked for ahead and failed, or cannot be read, is asked for again before that becomes an error, but
  * not before the service's Retry-After has passed; time in which the cursor was not used does not count as the
  * server's. After an error the next call asks for the page again, so that a passing failure loses nothing. Where the
- * link to the next page is at fault, the users of the page that has it are given first.
+ * link to the next page is at fault, the users of the page that has it are given first. Where a page is larger than
+ * max_response_bytes, this one and those after it are asked for with half as many users, down to one.
  *
  * @param cursor  The cursor. Not NULL.
  * @param error   Where to put the error; NULL leaves the end and a failure undistinguished.

@@ -68,6 +68,22 @@ struct ConcurrencyTests {
     for try await user in client.users.stream() { Issue.record("there is \(user)") }
   }
 
+  @Test func theStreamAsksForFewerWhereAPageIsTooLarge() async throws {
+    let metadata = JSON.string(String(repeating: "x", count: 3000))
+    for _ in 0..<23 { _ = try await client.users.create(externalMetadata: metadata) }
+    let ids = try client.users.all().map { try $0.get().id }
+    let small = try client.with { $0.maxResponseBytes = 10_000 }
+    var seen: [String] = []
+    for try await user in small.users.stream() { seen.append(user.id) }
+    #expect(seen == ids)
+    #expect(try small.users.all().map { try $0.get().id } == ids)
+    let tiny = try client.with { $0.maxResponseBytes = 1000 }
+    let error = await #expect(throws: ArgyleError.self) {
+      for try await _ in tiny.users.stream() {}
+    }
+    #expect(error?.code == .tooLarge)
+  }
+
   @Test func theStreamEndsWithItsFailure() async throws {
     let wrong = try Client(keyID: "id", keySecret: "wrong", baseURL: sandbox.url)
     var iterator = wrong.users.stream().makeAsyncIterator()

@@ -55,6 +55,38 @@ struct UserPagingTests {
     #expect(try next(after: [page]) == expected)
   }
 
+  /// Smaller and smaller pages, down to one user; all else that the link asks for stays.
+  @Test(arguments: [
+    ("", ["100", "50", "25", "12", "6", "3", "1"], ""),
+    (#"{"results": [], "next": "?a=1&limit=7&offset=3"}"#, ["3", "1"], "&a=1&offset=3"),
+    (#"{"results": [], "next": "?offset=3"}"#, ["5", "2", "1"], "&offset=3"),
+    (
+      #"{"results": [], "next": "?limit=2147483647"}"#,
+      ["100", "50", "25", "12", "6", "3", "1"], ""
+    ),
+    (#"{"results": [], "next": "?limit=99&limit=4"}"#, ["2", "1"], ""),
+    (#"{"results": [], "next": "?limit=-4"}"#, [], ""),
+    (#"{"results": [], "next": "?limit=all"}"#, [], ""),
+    (#"{"results": [], "next": null}"#, [], ""),
+    (#"[{"id": "a"}]"#, ["100", "50", "25", "12", "6", "3", "1"], "&offset=1"),
+  ])
+  func fewerUsersAreAskedFor(page: String, limits: [String], others: String) throws {
+    var paging = UserPaging(UserQuery())
+    if !page.isEmpty { try paging.take(textOf: answer(page)) }
+    var asked: [String] = []
+    while paging.askForFewer(), case .page(let query) = paging.following { asked.append(query) }
+    #expect(asked == limits.map { "limit=\($0)\(others)" })
+  }
+
+  @Test func pagesStaySmall() throws {
+    var paging = UserPaging(UserQuery(limit: 4))
+    let asks = paging.askForFewer()
+    #expect(asks)
+    try paging.take(textOf: answer(#"[{"id": "a"}, {"id": "b"}]"#))
+    guard case .page(let query) = paging.following else { throw CancellationError() }
+    #expect(query == "limit=2&offset=2")
+  }
+
   @Test(arguments: [
     #"{"results": [], "next": "https://host/no-query"}"#, #"{"results": [], "next": "?"}"#,
     #"{"results": [], "next": "?a b"}"#, #"{"results": [], "next": "?\u0000"}"#,

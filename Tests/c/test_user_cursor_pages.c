@@ -414,6 +414,97 @@ static void nobody_is_missed_while_users_are_created(void **state) {
   json_decref(seen);
 }
 
+/* ---------------------------------------------------------------- Pages that are too large */
+
+#define LARGE_USERS 23
+
+/* Creates users with so many bytes of metadata, and gives a cursor for them of a client that takes 10,000. */
+static argyle_user_cursor *cursor_over_large_users(sandbox *sandbox, size_t size, const char *query) {
+  argyle_error *error = RUBBISH;
+  char *text = malloc(size);
+  memset(text, 'x', size);
+  json_t *metadata = json_stringn(text, size);
+  for (int i = 0; i < LARGE_USERS; i++) {
+    json_decref(argyle_user_create(sandbox->client, metadata, &error));
+    assert_null(error);
+  }
+  json_decref(metadata);
+  free(text);
+  argyle_client *client = client_with_integer(sandbox->url, "max_response_bytes", 10000);
+  argyle_user_cursor *cursor = cursor_for(client, query);
+  argyle_client_free(client);
+  return cursor;
+}
+
+static void clear(const sandbox *sandbox) {
+  argyle_error *error = RUBBISH;
+  argyle_user_cursor *cursor = argyle_user_cursor_new(sandbox->client, NULL, &error);
+  json_t *user;
+  while ((user = argyle_user_cursor_next(cursor, &error)) != NULL) {
+    assert_int_equal(argyle_user_delete(sandbox->client, string_at(user, "id"), NULL), 0);
+    json_decref(user);
+  }
+  argyle_user_cursor_free(cursor);
+}
+
+/* Users of whom a page is too large come on smaller pages, each once and in their order. */
+static void pages_become_smaller_where_they_are_too_large(void **state) {
+  sandbox *sandbox = *state;
+  argyle_error *error = RUBBISH;
+  /* By themselves, by links that have the limit, and with one that is beyond what the service gives. */
+  static const char *const queries[] = {
+    NULL, "{\"ordering\": \"created_at\"}", "{\"limit\": 7, \"offset\": 0}", "{\"limit\": 2147483647}"};
+  static const size_t sizes[] = {3000, 6000};
+  for (size_t i = 0; i < COUNT(queries); i++) {
+    for (size_t j = 0; j < COUNT(sizes); j++) {
+      clear(sandbox);
+      argyle_user_cursor *cursor = cursor_over_large_users(sandbox, sizes[j], queries[i]);
+      json_t *seen = json_object(), *user;
+      size_t given = 0;
+      while ((user = argyle_user_cursor_next(cursor, &error)) != NULL) {
+        given++;
+        json_object_set_new(seen, string_at(user, "id"), json_true());
+        json_decref(user);
+      }
+      assert_null(error);
+      assert_int_equal(given, LARGE_USERS);
+      assert_int_equal(json_object_size(seen), LARGE_USERS);
+      json_decref(seen);
+      argyle_user_cursor_free(cursor);
+    }
+  }
+}
+
+static void texts_of_pages_become_smaller_as_well(void **state) {
+  sandbox *sandbox = *state;
+  argyle_error *error = RUBBISH;
+  clear(sandbox);
+  argyle_user_cursor *cursor = cursor_over_large_users(sandbox, 3000, NULL);
+  size_t given = 0, size;
+  const char *text;
+  while ((text = argyle_user_cursor_next_page_text(cursor, &size, &error)) != NULL) {
+    json_t *page = json_loadb(text, size, 0, NULL);
+    given += json_array_size(json_object_get(page, "results"));
+    json_decref(page);
+  }
+  assert_null(error);
+  assert_int_equal(given, LARGE_USERS);
+  argyle_user_cursor_free(cursor);
+}
+
+/* One that is too large by itself is told, again and again. */
+static void a_user_who_is_too_large_is_told(void **state) {
+  sandbox *sandbox = *state;
+  argyle_error *error = RUBBISH;
+  clear(sandbox);
+  argyle_user_cursor *cursor = cursor_over_large_users(sandbox, 20000, NULL);
+  for (int i = 0; i < 3; i++) {
+    assert_null(argyle_user_cursor_next(cursor, &error));
+    assert_failed(error, ARGYLE_ERROR_TOO_LARGE, "max_response_bytes (10000)");
+  }
+  argyle_user_cursor_free(cursor);
+}
+
 /* ---------------------------------------------------------------- Retry-After */
 
 /* A service that asks for a wait is not asked again before, not even for a page that was asked for ahead. */
@@ -458,6 +549,9 @@ int main(void) {
   };
   const struct CMUnitTest coming_and_going[] = {
     cmocka_unit_test(nobody_is_missed_while_users_are_created),
+    cmocka_unit_test(pages_become_smaller_where_they_are_too_large),
+    cmocka_unit_test(texts_of_pages_become_smaller_as_well),
+    cmocka_unit_test(a_user_who_is_too_large_is_told),
   };
   int failures = cmocka_run_group_tests_name("ahead", ahead, NULL, NULL);
   failures += cmocka_run_group_tests_name("pages", pages, NULL, NULL);

@@ -62,18 +62,24 @@
         isolation actor: isolated (any Actor)?
       ) async throws(ArgyleError) -> Bool {
         try query.validate()
-        let text: String
-        switch paging.following {
-        case .end: return false
-        case .failure(let error): throw error
-        case .page(let query): text = query
-        }
         // A page that was asked for ahead and did not come, or cannot be read, is asked for again.
         if let answer = try await ahead.take(isolation: actor), (try? read(answer)) != nil {
           return true
         }
-        try read(await client.perform(.listUsers(query: text)))
-        return true
+        while true {
+          let text: String
+          switch paging.following {
+          case .end: return false
+          case .failure(let error): throw error
+          case .page(let query): text = query
+          }
+          do throws(ArgyleError) {
+            try read(await client.perform(.listUsers(query: text)))
+            return true
+          } catch {
+            guard error.code == .tooLarge, paging.askForFewer() else { throw error }
+          }
+        }
       }
 
       private mutating func read(_ answer: Answer) throws(ArgyleError) {

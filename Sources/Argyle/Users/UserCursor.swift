@@ -4,7 +4,8 @@ import Interop
 ///
 /// The service counts pages by offset: a user deleted during the walk can make it pass over another, and a user
 /// created during it can make it give another twice, unless the ordering is
-/// ``UserQuery/Ordering/oldestFirst``. A cursor is used by one thread at a time.
+/// ``UserQuery/Ordering/oldestFirst``. Where a page is larger than ``ClientOptions/maxResponseBytes``, the walk goes on
+/// with smaller ones. A cursor is used by one thread at a time.
 public final class UserCursor {
   private let walk: UserWalk
 

@@ -8,6 +8,8 @@ import Interop
 struct UserPaging {
   /// Users on a page unless the caller said otherwise: the most that the service gives.
   private static let defaultLimit = 200
+  /// Users on a page that a query without a limit asks for.
+  private static let serviceLimit = 10
   /// How many pages in a row may have no user and yet a link to the next: more than a service has reason for.
   private static let mostEmptyPages = 100
 
@@ -34,6 +36,26 @@ struct UserPaging {
     self.query = query
     if query.limit == nil { self.query.limit = UserPaging.defaultLimit }
     following = .page(query: self.query.text)
+  }
+}
+
+// MARK: - Pages that are too large
+
+extension UserPaging {
+  /// Asks for half as many users where a page was too large; false where it was to have one user alone.
+  mutating func askForFewer() -> Bool {
+    guard case .page(let asked) = following else { return false }
+    let name = "limit=".utf8
+    let parameters = asked.utf8.split(separator: UInt8(ascii: "&"))
+    let last = parameters.last { $0.starts(with: name) }
+    let limit = last.map { Int(String(decoding: $0.dropFirst(name.count), as: UTF8.self)) ?? 1 }
+    let fewer = min(limit ?? UserPaging.serviceLimit, UserPaging.defaultLimit) / 2
+    guard fewer > 0 else { return false }
+    query.limit = fewer
+    let others = parameters.filter { !$0.starts(with: name) }
+    let text = others.reduce("limit=\(fewer)") { "\($0)&\(String(decoding: $1, as: UTF8.self))" }
+    following = .page(query: text)
+    return true
   }
 }
 

@@ -100,25 +100,29 @@ extension UserWalk {
 extension UserWalk {
   /// Fetches the next page and reads it; nil at the end.
   ///
-  /// A page that was asked for ahead and did not come, or cannot be read, is asked for again.
+  /// A page that was asked for ahead and did not come, or cannot be read, is asked for again; one that is too large,
+  /// with fewer users.
   private func fetch<Page>(
     _ read: (inout UserPaging, Answer) throws(ArgyleError) -> Page
   ) throws(ArgyleError) -> Page? {
-    let query: String
-    switch paging.following {
-    case .end: return nil
-    case .failure(let error): throw error
-    case .page(let text): query = text
-    }
-    if let answer = try takeAhead(), let page = try? read(&paging, answer) {
+    while true {
+      if let answer = try takeAhead(), let page = try? read(&paging, answer) {
+        try lookAhead()
+        return page
+      }
+      let query: String
+      switch paging.following {
+      case .end: return nil
+      case .failure(let error): throw error
+      case .page(let text): query = text
+      }
+      let call = try Call(client, .listUsers(query: query))
+      try client.run(call)
+      if call.error?.code == .tooLarge, paging.askForFewer() { continue }
+      let page = try read(&paging, try call.answer())
       try lookAhead()
       return page
     }
-    let call = try Call(client, .listUsers(query: query))
-    try client.run(call)
-    let page = try read(&paging, try call.answer())
-    try lookAhead()
-    return page
   }
 
   /// The answer that was asked for ahead; nil where none was, or where none came.
@@ -135,6 +139,7 @@ extension UserWalk {
         wasEndedByCaller: error.code == .cancelled && !queue.isBroken
       )
       try failure.checkAskingAgain(at: MonotonicClock.now)
+      if error.code == .tooLarge { _ = paging.askForFewer() }
     }
     return try? call.answer()
   }

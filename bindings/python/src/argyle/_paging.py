@@ -14,6 +14,8 @@ from .models import UserPage
 
 #: The most that the service gives.
 _DEFAULT_LIMIT = 200
+#: What the service gives where a query has no limit.
+_SERVICE_LIMIT = 10
 #: How many pages in a row may have no user and yet a link to the next: more than a service has reason for.
 _MOST_EMPTY_PAGES = 100
 
@@ -30,6 +32,15 @@ class Paging:
         self._asked = {_key(self.query)}
         self._empty_pages = 0
         self._last_first_id: Optional[str] = None
+
+    def ask_for_fewer(self) -> bool:
+        """Ask for half as many users where a page was too large; False where it was to have one user alone."""
+        query = self.query or {}
+        limit = min(query.get("limit", _SERVICE_LIMIT), _DEFAULT_LIMIT) // 2
+        if limit < 1:
+            return False
+        self.query = {**query, "limit": limit}
+        return True
 
     def take(self, page: UserPage) -> None:
         """Take in a page; one that is refused may be asked for again."""

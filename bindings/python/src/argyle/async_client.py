@@ -174,7 +174,7 @@ class AsyncUsers:
     def pages(
         self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[str] = None
     ) -> AsyncUserPages:
-        """Go through all users, page after page, 200 at a time unless ``limit`` says less.
+        """Go through all users, page after page, 200 at a time unless ``limit`` says less, or they are too large.
 
         While one page is read the next is already on its way. After an error the next step asks for the page again.
         """
@@ -214,9 +214,14 @@ class AsyncUserPages(AsyncIterator[UserPage]):
         if self._paging.query is None:
             raise StopAsyncIteration
         page = await self._page_ahead()
-        if page is None:
-            page = await self._client._run(self._operation())
-            self._paging.take(page)
+        while page is None:
+            try:
+                page = await self._client._run(self._operation())
+            except errors.ResponseTooLargeError:
+                if not self._paging.ask_for_fewer():
+                    raise
+            else:
+                self._paging.take(page)
         if self._paging.query is not None:
             try:
                 self._ahead = self._client._start(self._operation())
@@ -246,6 +251,8 @@ class AsyncUserPages(AsyncIterator[UserPage]):
         except errors.Error as failure:
             if not may_ask_again(failure, monotonic() - call.failed_at):
                 raise
+            if isinstance(failure, errors.ResponseTooLargeError):
+                self._paging.ask_for_fewer()
             return None
         return page
 

@@ -152,7 +152,7 @@ class Users:
     def pages(
         self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[str] = None
     ) -> Iterator[UserPage]:
-        """Go through all users, page after page, 200 at a time unless ``limit`` says less.
+        """Go through all users, page after page, 200 at a time unless ``limit`` says less, or they are too large.
 
         While one page is read the next is already on its way. After an error the next step
         asks for the page again; one that cannot be read is an error each time.
