@@ -7,193 +7,34 @@ import contextlib
 import csv
 import json
 import os
-import pty
 import re
-import select
 import shlex
 import signal
-import struct
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from fcntl import ioctl
 from pathlib import Path
-from termios import TIOCSCTTY, TIOCSWINSZ
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 import pytest
 
-from conftest import FOREVER_MS, PATIENCE, ROOT, Sandbox, wait_until
+from conftest import (
+    CLI_KEY_SECRET,
+    COMMAND,
+    FOREVER_MS,
+    PATIENCE,
+    SANDBOX,
+    Runner,
+    Server,
+    environment,
+    metadata_lines,
+    numbers,
+    wait_until,
+)
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
 
-KEY_ID = "cli-key"
-KEY_SECRET = "canary-secret-9b41"
-COMMAND = [sys.executable, "-m", "argyle"]
-SANDBOX = os.environ.get("ARGYLE_SANDBOX", str(ROOT / ".build-prefix/bin/argyle-sandbox"))
 UNKNOWN_ID = "01234567-0123-0123-0123-0123456789ab"
-
-
-class Server(Sandbox):
-    """A sandbox, and what it is told to do."""
-
-    def __init__(self, url: str, log: Path) -> None:
-        super().__init__(url)
-        self._log = log
-
-    @property
-    def requests(self) -> int:
-        """How many requests for users there were."""
-        return self._log.read_text().count('"/v1/users')
-
-    @property
-    def count(self) -> int:
-        count = self.control("GET", "")["users"]
-        assert isinstance(count, int)
-        return count
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    log = tmp_path_factory.mktemp("sandbox") / "log"
-    command = [*COMMAND, "sandbox", "--port", "0", "--key-id", KEY_ID, "--key-secret", KEY_SECRET, "--log", str(log)]
-    environment = {**os.environ, "ARGYLE_SANDBOX": SANDBOX}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if line.startswith("argyle-sandbox listening on "):
-                    yield Server(line.split()[-1], log)
-                    break
-        finally:
-            process.kill()
-
-
-@pytest.fixture
-def server(running: Server) -> Iterator[Server]:
-    """The sandbox, with no users and no faults."""
-    running.control("DELETE", "")
-    yield running
-    running.control("DELETE", "")
-
-
-def environment(server: Optional[Server], **changes: Optional[str]) -> "dict[str, str]":
-    """The environment of a command; None takes a variable away."""
-    result: "dict[str, Optional[str]]" = {**os.environ}
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "ARGYLE_ENVIRONMENT"):
-        result[name] = None
-    result.update(ARGYLE_KEY_ID=KEY_ID, ARGYLE_KEY_SECRET=KEY_SECRET, TERM="xterm-256color")
-    if server is not None:
-        result["ARGYLE_BASE_URL"] = server.url
-    result.update(changes)
-    return {name: value for name, value in result.items() if value is not None}
-
-
-class Run:
-    """A command that is over."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    def lines(self) -> "list[Any]":
-        return [json.loads(line) for line in self.out.split("\n")[:-1]]
-
-
-Runner = Callable[..., Run]
-
-
-@pytest.fixture
-def run(server: Server) -> Runner:
-    """Runs a command with pipes, and looks at all that it says."""
-
-    def run(*arguments: str, stdin: str = "", **changes: Optional[str]) -> Run:
-        process = subprocess.run(
-            [*COMMAND, *arguments],
-            input=stdin.encode(),
-            capture_output=True,
-            env=environment(server, **changes),
-            timeout=PATIENCE,
-            check=False,
-        )
-        result = Run(process.returncode, process.stdout.decode(), process.stderr.decode())
-        for text in (result.out, result.err):
-            assert KEY_SECRET not in text
-            assert "\x1b" not in text
-        assert "Traceback" not in result.err
-        assert all(line.startswith("argyle: ") for line in result.err.splitlines())
-        return result
-
-    return run
-
-
-@pytest.fixture
-def terminal(server: Server) -> Runner:
-    """Runs a command on a terminal, where it writes to ``out`` what it writes to either."""
-
-    def terminal(
-        *arguments: str,
-        prompt: str = "",
-        answer: str = "",
-        once_shown: Callable[[], object] = lambda: None,
-        columns: int = 120,
-        **changes: Optional[str],
-    ) -> Run:
-        ours, theirs = pty.openpty()
-        ioctl(theirs, TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        with subprocess.Popen(
-            [*COMMAND, *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=environment(server, **changes),
-            start_new_session=True,
-            preexec_fn=lambda: ioctl(0, TIOCSCTTY, 0),
-        ) as process:
-            os.close(theirs)
-            text = b""
-            typed = False
-            deadline = time.monotonic() + PATIENCE
-            while time.monotonic() < deadline and process.poll() is None:
-                if prompt and not typed and prompt.encode() in text:
-                    once_shown()
-                    os.write(ours, answer.encode())
-                    typed = True
-                if not select.select([ours], [], [], 1)[0]:
-                    # Python may miss a Ctrl-C that comes right before it waits for input: people press it once more.
-                    typed = typed and answer != "\x03"
-                    continue
-                try:
-                    part = os.read(ours, 65536)
-                except OSError:
-                    break
-                if not part:
-                    break
-                text += part
-            code = process.wait(PATIENCE)
-            # What is left.
-            with contextlib.suppress(OSError):
-                while select.select([ours], [], [], 0)[0]:
-                    text += os.read(ours, 65536)
-            os.close(ours)
-        out = text.decode().replace("\r\n", "\n")
-        assert KEY_SECRET not in out
-        assert "Traceback" not in out
-        return Run(code, out, "")
-
-    return terminal
-
-
-def metadata_lines(count: int) -> str:
-    return "".join(json.dumps({"external_metadata": {"n": number}}) + "\n" for number in range(count))
-
-
-def numbers(run: Runner) -> "list[int]":
-    return sorted(user["external_metadata"]["n"] for user in run("users", "list").lines())
 
 
 # ---------------------------------------------------------------- One user
@@ -410,7 +251,7 @@ def test_the_secret_is_not_in_the_list_of_processes(server: Server) -> None:
             wait_until(lambda: not server.faults())
             arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
             assert b"users" in arguments
-            assert KEY_SECRET.encode() not in arguments
+            assert CLI_KEY_SECRET.encode() not in arguments
         finally:
             process.kill()
 
