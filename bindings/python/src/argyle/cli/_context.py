@@ -17,6 +17,8 @@ from ..client import Client
 #: Of an option's help, where ``document`` reads it.
 DOCUMENT = "JSON|@FILE|-"
 
+_servers = {"production": "https://api.argyle.com", "sandbox": "https://api-sandbox.argyle.com"}
+
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on a terminal too.")
 
 
@@ -37,6 +39,20 @@ def client() -> Client:
         application=f"argyle-cli/{__version__}",
         **options,
     )
+
+
+def account() -> "dict[str, str]":
+    """Give what says whose users the client creates: the server in one spelling, the API's version, the key's id."""
+    from urllib.parse import urlsplit
+
+    url = os.environ.get("ARGYLE_BASE_URL") or _servers[os.environ.get("ARGYLE_ENVIRONMENT") or "production"]
+    parts = urlsplit(url)
+    # In lower case, and without the port that the scheme has anyway.
+    host = parts.netloc.lower()
+    default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    host = host[: -len(default)] if default and host.endswith(default) else host
+    server = f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+    return {"server": server, "api": "v1", "key_id": os.environ["ARGYLE_KEY_ID"]}
 
 
 def document(context: click.Context, parameter: click.Parameter, value: Optional[str]) -> Any:

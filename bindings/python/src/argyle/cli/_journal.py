@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
+import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Optional
+from typing import Any, Iterable, NoReturn, Optional
 
 import click
 
 from .._json import loads
+from ._records import Record
 
 #: Handed over, with no answer yet: after a crash, nobody knows whether the service has created the user.
 BEGUN = "begun"
@@ -18,42 +21,128 @@ CREATED = "created"
 FAILED = "failed"
 UNKNOWN = "unknown"
 
+_ENDING = ".done"
+# What the entries begin with, whose end a crash may have torn.
+_HEADER, _INODE, _LINE = b'{"server":', b'{"inode":', b'{"line":'
+
 
 class Journal:
-    """A file of JSON Lines: one when a line's user is about to be created, one when that is over."""
+    """A file of JSON Lines: where the import goes, then for each line that it is about to be created, and what came.
 
-    def __init__(self, path: Path) -> None:
+    ``account`` is what the users are created in: a journal of another one would skip lines that do not exist there.
+    """
+
+    def __init__(self, path: Path, account: "dict[str, str]", inode: Optional[int]) -> None:
         self._path = path
+        self._account = account
+        self._inode: Optional[int] = None
         #: What was told last of each line, with its checksum.
         self.known: "dict[int, tuple[str, int]]" = {}
-        self._file = path.open("a+b", buffering=0)
+        try:
+            self._file = path.open("a+b", buffering=0)
+        except OSError as failure:
+            raise click.ClickException(f"{path}: {failure.strerror}: name another journal with --journal") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.close()
             raise click.ClickException(f"{path}: another import is using this journal") from None
-        self._read()
+        header = self._read()
+        if header != account:
+            if any(state != FAILED for state, _ in self.known.values()):
+                self._refuse(header)
+            # No user depends on it: it is empty, or nothing could be created where it went.
+            self._file.truncate(0)
+            self.known, self._inode = {}, None
+            self._write(account)
+        if inode is not None and inode != self._inode:
+            # Editors replace a file by another of its name.
+            self._write({"inode": inode})
 
-    def _read(self) -> None:
-        begin = b'{"line":'
+    def _read(self) -> "Optional[dict[str, str]]":
+        """Read what there is, and give the account that it is of."""
         size = 0
+        header = None
         with self._path.open("rb") as file:
             for number, text in enumerate(file, 1):
                 # The end of a process may have torn the last entry.
-                if not text.endswith(b"\n") and begin.startswith(text[: len(begin)]):
+                if not text.endswith(b"\n") and any(
+                    begin.startswith(text[: len(begin)]) for begin in (_HEADER, _INODE, _LINE)
+                ):
                     self._file.truncate(size)
                     break
                 try:
                     entry = loads(text)
-                    self.known[int(entry["line"])] = (str(entry["state"]), int(entry["checksum"]))
+                    if number == 1 and "server" in entry:
+                        header = {name: str(entry[name]) for name in self._account}
+                    elif "inode" in entry:
+                        self._inode = int(entry["inode"])
+                    else:
+                        self.known[int(entry["line"])] = (str(entry["state"]), int(entry["checksum"]))
                 except (ValueError, TypeError, KeyError):
                     raise click.ClickException(f"{self._path}: line {number} is not of an import's journal") from None
                 size += len(text)
+        return header
 
-    def note(self, line: int, checksum: int, state: str, **more: Any) -> None:
+    def _refuse(self, header: "Optional[dict[str, str]]") -> NoReturn:
+        """Refuse a journal of another account, or one of an older release, which does not know its account."""
+        here = _described(self._account)
+        if header is None:
+            raise click.ClickException(
+                f"{self._path}: this journal does not say where it imported: name another with --journal, or if it was"
+                f" {here}, put this line before its first: {_text(self._account)}"
+            )
+        hint = ""
+        if {**header, "key_id": ""} == {**self._account, "key_id": ""}:
+            hint = "; if both keys are of one account, write this one into the journal's first line"
+        raise click.ClickException(
+            f"{self._path}: this is the journal of an import to {_described(header)}, and not to {here}: set"
+            f" the environment to that, or name another journal with --journal{hint}"
+        )
+
+    def check(self, records: Iterable[Record]) -> None:
+        """Refuse a file in which a line that may have been created is no longer what and where it was.
+
+        A failed line may have changed. But one that was removed has moved the lines after it: they would be created
+        again under other numbers.
+        """
+        settled = {line for line, (state, _) in self.known.items() if state != FAILED}
+        if settled:
+            for record in records:
+                self.state(record)
+                settled.discard(record.line)
+        if settled:
+            self._refuse_change(min(settled))
+
+    def state(self, record: Record) -> Optional[str]:
+        """Give what is known of a line in its present form."""
+        state, checksum = self.known.get(record.line, (None, 0))
+        if state is None or checksum == record.checksum:
+            return state
+        if state != FAILED:
+            self._refuse_change(record.line)
+        return None
+
+    def _refuse_change(self, line: int) -> NoReturn:
+        raise click.ClickException(
+            f"line {line} is not what it was when {self._path} was written, and its user may exist: put the line back"
+            " in its place, and add new ones at the end; for another file, name another journal with --journal"
+        )
+
+    def note(self, record: Record, state: str, **more: Any) -> None:
         """Write what became of a line, at once."""
-        entry = {"line": line, "checksum": checksum, "state": state, **more}
-        self._file.write(json.dumps(entry, separators=(",", ":")).encode() + b"\n")
+        self._write({"line": record.line, "checksum": record.checksum, "state": state, **more})
+
+    def _write(self, entry: "dict[str, Any]") -> None:
+        data = _text(entry).encode() + b"\n"
+        try:
+            written = self._file.write(data)
+            if written != len(data):
+                # What is written next is to begin on a line of its own.
+                self._file.truncate(os.fstat(self._file.fileno()).st_size - written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as failure:
+            raise OSError(failure.errno, failure.strerror, str(self._path)) from None
 
     def __enter__(self) -> Journal:
         """Give the journal, which the end of the block closes."""
@@ -67,3 +156,78 @@ class Journal:
     ) -> None:
         """Close the file, which lets another import use it."""
         self._file.close()
+
+
+def _text(entry: "dict[str, Any]") -> str:
+    return json.dumps(entry, separators=(",", ":"))
+
+
+def _described(account: "dict[str, str]") -> str:
+    return f"{account['server']} (API {account['api']}) with the key {account['key_id']}"
+
+
+def journal_of(path: Path, records: Iterable[Record]) -> Path:
+    """Find the journal of a regular file, whatever name the file was opened by.
+
+    It lies beside the file that links lead to. Where it is missing, the file may have had another name: a journal
+    knows the file's inode, which alone proves little, as a new file gets that of one that was removed.
+    """
+    file = Path(os.path.realpath(path))
+    journal = file.with_name(file.name + _ENDING)
+    beside_link = path.with_name(path.name + _ENDING)
+    if beside_link.exists() and not (journal.exists() and beside_link.samefile(journal)):
+        raise click.ClickException(
+            f"{path} is a link to {file}, whose journal is {journal}: if {beside_link} is its journal, name it with"
+            " --journal, or else remove it"
+        )
+    if journal.exists():
+        return journal
+    status = file.stat()
+    for other in sorted(file.parent.glob("*" + _ENDING)):
+        if _inode(other) != status.st_ino:
+            continue
+        former = other.with_name(other.name[: -len(_ENDING)])
+        if former.exists() and former.samefile(file):
+            return other
+        if _have_lines_in_common(other, records):
+            raise click.ClickException(
+                f"{other} seems to be the journal of {path} under its former name: rename it to {journal.name}, or"
+                " name the right journal with --journal"
+            )
+    if status.st_nlink > 1:
+        raise click.ClickException(
+            f"{path} has other names (hard links), and its journal may lie beside one of them: name it with --journal"
+        )
+    return journal
+
+
+def _inode(journal: Path) -> Optional[int]:
+    """Give the inode of the file that a journal is of, or None."""
+    found = None
+    for entry in _entries(journal, _INODE):
+        found = entry.get("inode")
+    return found if isinstance(found, int) else None
+
+
+def _have_lines_in_common(journal: Path, records: Iterable[Record]) -> bool:
+    checksums = {entry.get("checksum") for entry in _entries(journal, _LINE) if entry.get("state") != FAILED}
+    return any(record.checksum in checksums for record in records)
+
+
+def _entries(journal: Path, begin: bytes) -> "Iterable[dict[str, Any]]":
+    """Give the entries of a kind of what may be a journal."""
+    try:
+        if not journal.is_file():
+            return
+        with journal.open("rb") as file:
+            if file.read(len(_HEADER)) != _HEADER:
+                return
+            for text in file:
+                if text.startswith(begin):
+                    try:
+                        yield loads(text)
+                    except ValueError:
+                        # A torn entry.
+                        return
+    except OSError:
+        return

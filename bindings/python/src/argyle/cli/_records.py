@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import zlib
 from typing import Any, BinaryIO, Iterator, NamedTuple, Optional
@@ -34,20 +35,30 @@ class Records:
 
     def __init__(self, file: BinaryIO, kind: str) -> None:
         self._file = file
+        self._kind = kind
+        self._start = file.tell() if file.seekable() else 0
         self.total: Optional[int] = None
-        if kind == "parquet":
-            self._iterator = self._parquet()
-            return
-        try:
-            size = os.fstat(file.fileno()).st_size
-        except (OSError, ValueError):
-            size = 0
-        self.total = size or None
-        self._iterator = self._csv() if kind == "csv" else self._json_lines()
+        if kind != "parquet":
+            try:
+                size = os.fstat(file.fileno()).st_size
+            except (OSError, ValueError):
+                size = 0
+            self.total = size or None
+        elif not file.seekable():
+            # Parquet begins at its end.
+            self.keep()
+
+    def keep(self) -> None:
+        """Let what comes through a pipe be read again."""
+        if not self._file.seekable():
+            self._file = io.BytesIO(self._file.read())
 
     def __iter__(self) -> Iterator[Record]:
-        """Read record by record."""
-        return self._iterator
+        """Read record by record, from the start on."""
+        if self._file.seekable():
+            self._file.seek(self._start)
+        readers = {"jsonl": self._json_lines, "csv": self._csv, "parquet": self._parquet}
+        return readers[self._kind]()
 
     def _json_lines(self) -> Iterator[Record]:
         for line, text in enumerate(self._file, 1):

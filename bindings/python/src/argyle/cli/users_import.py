@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Optional, Union
 
@@ -11,18 +13,19 @@ import click
 
 from .. import errors
 from ..models import NewUser
-from ._context import client, json_option, standard_input
+from ._context import account, client, json_option, standard_input
 from ._create import create_all
 from ._formats import FORMATS, format_of
-from ._journal import BEGUN, CREATED, FAILED, UNKNOWN, Journal
+from ._journal import BEGUN, CREATED, FAILED, UNKNOWN, Journal, journal_of
 from ._output import discard, flush, is_for_people, json_text, note, progress, write_json
 from ._records import Record, Records
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-# How many kinds of failures are told on standard error; --failures takes all.
-_TOLD = 100
+# What is told of failures on standard error: how many kinds, and of each how many ranges of lines and trace ids.
+# --failures takes all.
+_TOLD, _RANGES, _TRACE_IDS = 100, 20, 3
 
 _path = click.Path(path_type=Path)
 _standard_input = Path("-")
@@ -36,7 +39,7 @@ _standard_input = Path("-")
 @click.option(
     "--in-flight", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many creations at a time."
 )
-@click.option("--journal", metavar="FILE", type=_path, help="Default: FILE.done; none for what is no regular file.")
+@click.option("--journal", metavar="FILE", type=_path, help="Default: FILE.done, where links lead; none for a pipe.")
 @click.option("--failures", metavar="FILE", type=_path, help="Write each failure as a line of JSON.")
 @click.option("--retry-unknown", is_flag=True, help="Create again what may have been created already.")
 @json_option
@@ -57,9 +60,12 @@ def import_users(
     So whatever `argyle users export` writes can be imported: CSV and Parquet, too, have a column external_metadata with
     JSON, or nothing.
 
-    What became of each line goes to the journal at once. Another run skips the lines that are created, tries again
-    those that failed, and reports those of which nobody knows whether the service created a user: after a lost
-    connection or an end in the middle. These are tried again with --retry-unknown only.
+    What became of each line goes to the journal at once. Another run skips the lines that are created, retries those
+    that failed, and reports those of which nobody knows whether the service created a user: after a lost connection or
+    an end in the middle. These are retried with --retry-unknown only. Lines that failed may be corrected, and new ones
+    added at the end.
+
+    The first Ctrl-C takes no more lines and finishes what is in flight; the second breaks off.
 
     In a pipe, or with --json, the line and the id of each created user are written as JSON.
     """
@@ -68,10 +74,18 @@ def import_users(
         records = Records(source, format_of(chosen, path))
         service = stack.enter_context(client())
         # A pipe has no name that would stand for the same lines another time.
-        if journal is None and path.is_file():
-            journal = path.with_name(path.name + ".done")
+        is_regular = path != _standard_input and path.is_file()
+        if journal is not None and journal.exists() and not journal.is_file():
+            raise click.UsageError(f"--journal needs a regular file, and {journal} is none")
+        if journal is None and is_regular:
+            journal = journal_of(path, records)
         _check_distinct(path, journal, failures)
-        kept = stack.enter_context(Journal(journal)) if journal is not None else None
+        kept = None
+        if journal is not None:
+            kept = stack.enter_context(Journal(journal, account(), path.stat().st_ino if is_regular else None))
+            if kept.known:
+                records.keep()
+                kept.check(records)
         failed = stack.enter_context(failures.open("wb")) if failures is not None else None
         run = _Import(records, kept, failed, retry_unknown, not is_for_people(as_json))
         run.patience = max(in_flight, 20)
@@ -79,12 +93,14 @@ def import_users(
             with progress("created") as bar:
                 run.bar = bar
                 run.task = bar.add_task("importing", total=records.total, count=0)
-                with contextlib.closing(create_all(service, run.wanted(), in_flight)) as results:
+                with contextlib.closing(create_all(service, run.wanted(), in_flight)) as results, run.interrupts():
                     for record, result in results:
                         run.take(record, result)
         finally:
             run.abandon()
             run.report()
+    if run.is_interrupted:
+        raise click.Abort
     context.exit(run.exit_code)
 
 
@@ -100,6 +116,52 @@ def _open(stack: contextlib.ExitStack, path: Path) -> BinaryIO:
     if path != _standard_input:
         return stack.enter_context(path.open("rb"))
     return standard_input()
+
+
+class _ReadingInterruptedError(Exception):
+    """The reading of lines was interrupted."""
+
+
+class _Like:
+    """Failures with the same message."""
+
+    def __init__(self) -> None:
+        self.lines: "list[int]" = []
+        self._trace_ids: "list[str]" = []
+        self._count = 0
+
+    def add(self, line: int, trace_id: Optional[str]) -> None:
+        """Add a failure."""
+        self.lines.append(line)
+        if trace_id is not None:
+            self._count += 1
+            if len(self._trace_ids) < _TRACE_IDS:
+                self._trace_ids.append(trace_id)
+
+    @property
+    def traces(self) -> str:
+        """The ids by which Argyle's support finds the requests."""
+        if not self._trace_ids:
+            return ""
+        more = self._count - len(self._trace_ids)
+        return (
+            f" (trace id{'s' if self._count > 1 else ''} {', '.join(self._trace_ids)}"
+            + (f" and {more:,} more" if more else "")
+            + ")"
+        )
+
+
+def _named(lines: "list[int]", most: Optional[int] = None) -> str:
+    """Name lines, as ranges where they follow one another."""
+    ranges: "list[list[int]]" = []
+    for line in sorted(lines):
+        if ranges and ranges[-1][1] == line - 1:
+            ranges[-1][1] = line
+        else:
+            ranges.append([line, line])
+    named = ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in ranges[:most])
+    more = sum(last - first + 1 for first, last in ranges[len(ranges[:most]) :])
+    return f"line{'s' if len(lines) > 1 else ''} {named}" + (f" and {more:,} more" if more else "")
 
 
 class _Import:
@@ -124,27 +186,67 @@ class _Import:
         self._created = 0
         self._skipped = 0
         self._failed = 0
-        self._unknown = 0
-        #: First line, last line and message.
-        self._told: "list[tuple[int, int, str]]" = []
+        self._unknown: "list[int]" = []
+        #: What failed in which way, by the message.
+        self._told: "dict[str, _Like]" = {}
         #: After how many failures in a row, that are not the lines' own, the rest is not tried.
         self.patience = 20
         self._in_a_row = 0
         self._fatal: Optional[errors.Error] = None
         self._stopped = False
+        self.is_interrupted = False
+        self._is_reading = False
+
+    @contextlib.contextmanager
+    def interrupts(self) -> Iterator[None]:
+        """Let the first Ctrl-C end the reading of lines, and the second everything."""
+        before = signal.getsignal(signal.SIGINT)
+        # A shell lets what it runs in the background ignore it.
+        if before is not signal.default_int_handler:
+            yield
+            return
+        signal.signal(signal.SIGINT, self._interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        if self.is_interrupted:
+            raise KeyboardInterrupt
+        self.is_interrupted = True
+        count = len(self._under_way)
+        if count:
+            what = "1 creation" if count == 1 else f"{count:,} creations"
+            message = f"interrupted: {what} in flight will be finished first; Ctrl-C again breaks off"
+            # A signal may come amid a write to the same stream, which another thread waits for.
+            threading.Thread(target=note, args=[message]).start()
+        if self._is_reading:
+            # A pipe may have nothing to read for long.
+            raise _ReadingInterruptedError
+
+    def _lines(self) -> Iterator[Record]:
+        """Read records until the import is interrupted."""
+        records = iter(self._records)
+        while True:
+            try:
+                self._is_reading = True
+                record = None if self.is_interrupted else next(records, None)
+                self._is_reading = False
+            except _ReadingInterruptedError:
+                record = None
+            if record is None:
+                self._stopped = self.is_interrupted
+                return
+            yield record
 
     def wanted(self) -> Iterator[Record]:
         """Give the records whose users are to be created now."""
-        for record in self._records:
+        for record in self._lines():
             if self._fatal is not None or self._in_a_row >= self.patience:
                 self._stopped = True
                 return
-            state, checksum = self._known(record.line)
-            if state is not None and checksum != record.checksum:
-                raise click.ClickException(
-                    f"line {record.line} is not what it was when the journal was written:"
-                    " name another with --journal, or remove it"
-                )
+            state = None if self._journal is None else self._journal.state(record)
             if state == CREATED:
                 self._skipped += 1
                 self._advance(record)
@@ -159,11 +261,15 @@ class _Import:
 
     def take(self, record: Record, result: "Union[NewUser, errors.Error]") -> None:
         """Keep what became of a record."""
+        # First: where the journal cannot be written, the record stays under way.
+        if isinstance(result, NewUser):
+            self._note(record, CREATED, id=result.id)
+        else:
+            self._note(record, UNKNOWN if result.outcome_unknown else FAILED)
         del self._under_way[record.line]
         if isinstance(result, NewUser):
             self._created += 1
             self._in_a_row = 0
-            self._note(record, CREATED, id=result.id)
             if self._writes_json:
                 self._write({"line": record.line, "id": result.id})
             self._advance(record)
@@ -175,22 +281,20 @@ class _Import:
             self._in_a_row = 0
         else:
             self._in_a_row += 1
-        self._note(record, UNKNOWN if result.outcome_unknown else FAILED)
         self._fail(record, str(result), result.outcome_unknown, result)
 
     def abandon(self) -> None:
-        """Count what was under way when the run ended."""
+        """Count what was under way when the run ended: in the journal it has begun."""
         for record in self._under_way.values():
-            self._note(record, UNKNOWN)
             self._fail(record, "the import ended before it knew whether the user was created", is_unknown=True)
         self._under_way = {}
 
     def report(self) -> None:
         """Tell what became of all."""
-        more = self._failed + self._unknown
-        for first, last, message in self._told:
-            note(f"line {first}: {message}" if first == last else f"lines {first} to {last}: {message}")
-            more -= last - first + 1
+        more = self._failed + len(self._unknown)
+        for message, like in self._told.items():
+            note(f"{_named(like.lines, _RANGES)}: {message}{like.traces}")
+            more -= len(like.lines)
         if more:
             note(f"and {more:,} more" + ("" if self._failures else ": --failures FILE takes all"))
         parts = [f"{self._created:,} created"]
@@ -199,7 +303,11 @@ class _Import:
         if self._failed:
             parts.append(f"{self._failed:,} failed")
         if self._unknown:
-            parts.append(f"{self._unknown:,} unknown: look whether they exist, or use --retry-unknown")
+            # All of them, as somebody has to look for them.
+            parts.append(
+                f"{len(self._unknown):,} unknown ({_named(self._unknown)}): look whether they exist, or use"
+                " --retry-unknown"
+            )
         if self._stopped:
             parts.append("the rest was not tried")
         note(", ".join(parts))
@@ -211,22 +319,20 @@ class _Import:
             return 5
         return 3 if self._failed or self._unknown else 0
 
-    def _known(self, line: int) -> "tuple[Optional[str], int]":
-        return (None, 0) if self._journal is None else self._journal.known.get(line, (None, 0))
-
     def _note(self, record: Record, state: str, **more: str) -> None:
         if self._journal is not None:
-            self._journal.note(record.line, record.checksum, state, **more)
+            self._journal.note(record, state, **more)
 
     def _fail(
         self, record: Record, message: str, is_unknown: bool = False, error: Optional[errors.Error] = None
     ) -> None:
         if is_unknown:
-            self._unknown += 1
+            self._unknown.append(record.line)
         else:
             self._failed += 1
         trace_id = None if error is None else error.trace_id
-        self._tell(record.line, message + (f" (trace id {trace_id})" if trace_id and trace_id not in message else ""))
+        if message in self._told or len(self._told) < _TOLD:
+            self._told.setdefault(message, _Like()).add(record.line, trace_id)
         if self._failures is not None:
             failure = {
                 "line": record.line,
@@ -238,13 +344,6 @@ class _Import:
             self._failures.write(json_text(failure).encode() + b"\n")
             self._failures.flush()
         self._advance(record)
-
-    def _tell(self, line: int, message: str) -> None:
-        """Keep a message for the report, together with its like."""
-        if self._told and self._told[-1][1:] == (line - 1, message):
-            self._told[-1] = (self._told[-1][0], line, message)
-        elif len(self._told) < _TOLD:
-            self._told.append((line, line, message))
 
     def _write(self, value: "dict[str, Any]") -> None:
         try:

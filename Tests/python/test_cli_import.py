@@ -1,0 +1,476 @@
+"""An import doubles nothing and loses nothing, whatever is killed, corrected, renamed or pointed elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import (
+    CLI_KEY_ID,
+    CLI_KEY_SECRET,
+    COMMAND,
+    FOREVER_MS,
+    PATIENCE,
+    Runner,
+    Server,
+    environment,
+    metadata_lines,
+    numbers,
+    wait_until,
+)
+
+pytest.importorskip("click")
+pytest.importorskip("rich")
+
+
+def line(value: Any) -> str:
+    return json.dumps({"external_metadata": value}) + "\n"
+
+
+def entries(journal: Path) -> "list[Any]":
+    return [json.loads(text) for text in journal.read_text().splitlines()]
+
+
+def states(journal: Path) -> "dict[int, str]":
+    """The last state of each line, as far as the journal is written."""
+    found = {}
+    for text in journal.read_text().splitlines() if journal.exists() else []:
+        with contextlib.suppress(ValueError):
+            entry = json.loads(text)
+            if "line" in entry:
+                found[entry["line"]] = entry["state"]
+    return found
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "users.jsonl"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "users.jsonl.done"
+
+
+# ---------------------------------------------------------------- Pointed elsewhere
+
+
+def test_the_journal_knows_where_it_imported(run: Runner, server: Server, file: Path, journal: Path) -> None:
+    file.write_text(metadata_lines(3))
+    assert run("users", "import", str(file)).code == 0
+    header = entries(journal)[0]
+    assert (header["server"], header["api"], header["key_id"]) == (server.url, "v1", CLI_KEY_ID)
+    assert CLI_KEY_SECRET not in journal.read_text()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"ARGYLE_KEY_ID": "another-key"}, {"ARGYLE_BASE_URL": "http://127.0.0.1:9"}, {"ARGYLE_BASE_URL": None}],
+)
+def test_a_journal_of_another_server_or_key_is_refused(
+    run: Runner, server: Server, file: Path, journal: Path, changes: "dict[str, Any]"
+) -> None:
+    file.write_text(metadata_lines(3))
+    assert run("users", "import", str(file)).code == 0
+    before, requests = journal.read_bytes(), server.requests
+    result = run("users", "import", str(file), **changes)
+    assert (result.code, result.out) == (1, "")
+    assert str(journal) in result.err
+    assert server.url in result.err if "ARGYLE_BASE_URL" in changes else CLI_KEY_ID in result.err
+    assert "--journal" in result.err
+    assert (journal.read_bytes(), server.requests) == (before, requests)
+
+
+def test_a_server_has_one_name_however_it_is_written(run: Runner, server: Server, file: Path) -> None:
+    file.write_text(metadata_lines(3))
+    assert run("users", "import", str(file)).code == 0
+    again = run("users", "import", str(file), ARGYLE_BASE_URL=server.url.replace("http", "HTTP") + "/")
+    assert (again.code, again.out) == (0, "")
+
+
+def test_a_journal_without_a_server_is_refused_with_the_line_that_it_lacks(
+    run: Runner, server: Server, file: Path, journal: Path
+) -> None:
+    """Releases before this one wrote such journals."""
+    file.write_text(metadata_lines(3))
+    assert run("users", "import", str(file)).code == 0
+    old = "".join(json.dumps(entry) + "\n" for entry in entries(journal) if "line" in entry)
+    journal.write_text(old)
+    file.write_text(metadata_lines(4))
+    refused = run("users", "import", str(file))
+    assert (refused.code, refused.out, server.count) == (1, "", 3)
+    assert journal.read_text() == old
+    told = re.search(r"\{.*\}", refused.err)
+    assert told
+    journal.write_text(told[0] + "\n" + old)
+    assert [user["line"] for user in run("users", "import", str(file)).lines()] == [4]
+    assert numbers(run) == [0, 1, 2, 3]
+
+
+# ---------------------------------------------------------------- Corrected
+
+
+def refuse_lines(server: Server, run: Runner, file: Path, *refused: int) -> None:
+    """Import a file, while the server refuses some lines."""
+    lines = file.read_text()
+    broken = lines.splitlines(keepends=True)
+    for number in refused:
+        broken[number - 1] = "not JSON\n"
+    file.write_text("".join(broken))
+    assert run("users", "import", str(file)).code == 3
+    file.write_text(lines)
+
+
+def test_a_failed_line_that_was_corrected_is_tried_in_its_new_form(
+    run: Runner, server: Server, file: Path, journal: Path
+) -> None:
+    file.write_text(line("bad") + metadata_lines(3))
+    server.fault(kind="error", status=422, method="POST", count=1)
+    assert run("users", "import", str(file), "--in-flight", "1").code == 3
+    assert states(journal)[1] == "failed"
+    file.write_text(line({"n": 9}) + metadata_lines(3))
+    again = run("users", "import", str(file))
+    assert (again.code, [user["line"] for user in again.lines()]) == (0, [1])
+    assert numbers(run) == [0, 1, 2, 9]
+    assert run("users", "import", str(file)).lines() == []
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        # A failed line that is removed moves those after it to its place.
+        ([0, None, 2, 3], [0, 2, 3]),
+        ([0, None, 2], [0, 2]),
+        ([0, None, 2], [0, 2, 3]),
+        ([None, 1], [1]),
+        ([0, None, 2, 3], [0, 8, 9, 2, 3]),
+        # What is created is not to be changed, moved or removed.
+        ([0, 1, 2], [0, 9, 2]),
+        ([0, 1, 2], [0, 1]),
+        ([0, 1, 2], []),
+        ([0, 1, 2], [1, 0, 2]),
+    ],
+)
+def test_a_file_in_which_created_lines_have_moved_is_refused_before_the_first_request(
+    run: Runner, server: Server, file: Path, journal: Path, old: "list[Any]", new: "list[Any]", kind: str
+) -> None:
+    """What is None fails."""
+    for index, value in enumerate(old):
+        # One after the other, so that the right ones fail.
+        with file.open("a") as text:
+            text.write(line({"n": -1 if value is None else value}))
+        if value is None:
+            server.fault(kind="error", status=422, method="POST", count=1)
+        run("users", "import", str(file))
+        assert states(journal)[index + 1] == ("failed" if value is None else "created")
+    before, requests = numbers(run), server.requests
+    lines = "".join(line({"n": value}) for value in new)
+    if kind == "file":
+        file.write_text(lines)
+        result = run("users", "import", str(file))
+    else:
+        result = run("users", "import", "-", "--journal", str(journal), stdin=lines)
+    assert (result.code, result.out) == (1, "")
+    assert re.search(r"line \d is not what it was", result.err)
+    assert server.requests == requests
+    assert numbers(run) == before
+
+
+@pytest.mark.parametrize("retry", [[], ["--retry-unknown"]])
+def test_a_changed_line_of_which_nobody_knows_is_refused(
+    run: Runner, server: Server, file: Path, journal: Path, retry: "list[str]"
+) -> None:
+    file.write_text(metadata_lines(3))
+    server.fault(kind="close", when="after", method="POST", count=1)
+    assert run("users", "import", str(file), "--in-flight", "1").code == 3
+    assert states(journal)[1] == "unknown"
+    file.write_text(line({"n": 9}) + metadata_lines(3).split("\n", 1)[1])
+    assert run("users", "import", str(file), *retry).code == 1
+    assert numbers(run) == [0, 1, 2]
+
+
+def test_a_line_that_was_begun_by_a_process_that_was_killed_and_then_changed_is_refused(
+    run: Runner, server: Server, file: Path, journal: Path
+) -> None:
+    file.write_text(metadata_lines(1))
+    server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST")
+    with subprocess.Popen(
+        [*COMMAND, "users", "import", str(file)], stdout=subprocess.DEVNULL, env=environment(server)
+    ) as process:
+        wait_until(lambda: server.count == 1)
+        process.kill()
+    server.clear_faults()
+    assert states(journal) == {1: "begun"}
+    file.write_text(line({"n": 9}))
+    assert run("users", "import", str(file)).code == 1
+    assert numbers(run) == [0]
+
+
+def test_a_file_that_is_edited_in_the_way_of_editors_is_the_same_file(run: Runner, server: Server, file: Path) -> None:
+    """They write another file and rename it."""
+    file.write_text(metadata_lines(2))
+    assert run("users", "import", str(file)).code == 0
+    other = file.with_name("temporary")
+    other.write_text(metadata_lines(3))
+    other.replace(file)
+    assert [user["line"] for user in run("users", "import", str(file)).lines()] == [3]
+    # Under a new name it is known by what it is now.
+    file.rename(file.with_name("renamed.jsonl"))
+    assert run("users", "import", str(file.with_name("renamed.jsonl"))).code == 1
+    assert server.count == 3
+
+
+# ---------------------------------------------------------------- Renamed
+
+
+def test_a_link_has_the_journal_of_its_file(run: Runner, server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "users.jsonl"
+    file.write_text(metadata_lines(3))
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.jsonl"
+    link.symlink_to(file)
+    for name in (link, file, link):
+        assert run("users", "import", str(name)).code == 0
+    assert server.count == 3
+    assert [path.name for path in link.parent.iterdir()] == [link.name]
+
+
+def test_a_journal_beside_a_link_is_not_passed_over(run: Runner, server: Server, tmp_path: Path, file: Path) -> None:
+    """Releases before this one wrote it there."""
+    file.write_text(metadata_lines(3))
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(file)
+    assert run("users", "import", str(file), "--journal", f"{link}.done").code == 0
+    result = run("users", "import", str(link))
+    assert result.code == 1
+    assert f"{link}.done" in result.err
+    assert "--journal" in result.err
+    assert run("users", "import", str(link), "--journal", f"{link}.done").code == 0
+    assert server.count == 3
+
+
+def test_hard_links_have_one_journal(run: Runner, server: Server, tmp_path: Path, file: Path) -> None:
+    file.write_text(metadata_lines(3))
+    assert run("users", "import", str(file)).code == 0
+    other = tmp_path / "other.jsonl"
+    other.hardlink_to(file) if hasattr(other, "hardlink_to") else os.link(file, other)
+    assert run("users", "import", str(other)).code == 0
+    assert not (tmp_path / "other.jsonl.done").exists()
+    assert server.count == 3
+    # The journal may be beside a name in a folder that nobody can know.
+    (tmp_path / "elsewhere").mkdir()
+    third = tmp_path / "elsewhere" / "users.jsonl"
+    os.link(file, third)
+    result = run("users", "import", str(third))
+    assert result.code == 1
+    assert "--journal" in result.err
+    assert run("users", "import", str(third), "--journal", str(tmp_path / "users.jsonl.done")).code == 0
+    assert server.count == 3
+
+
+def test_a_renamed_file_is_not_imported_anew(
+    run: Runner, server: Server, tmp_path: Path, file: Path, journal: Path
+) -> None:
+    file.write_text(metadata_lines(3))
+    assert run("users", "import", str(file)).code == 0
+    renamed = file.rename(tmp_path / "renamed.jsonl")
+    result = run("users", "import", str(renamed))
+    assert (result.code, server.count) == (1, 3)
+    assert str(journal) in result.err
+    # The way out that is told.
+    assert run("users", "import", str(renamed), "--journal", str(journal)).code == 0
+    journal.rename(tmp_path / "renamed.jsonl.done")
+    assert run("users", "import", str(renamed)).code == 0
+    assert server.count == 3
+
+
+def test_other_files_named_as_journals_do_not_matter(run: Runner, server: Server, tmp_path: Path, file: Path) -> None:
+    (tmp_path / "a.done").write_bytes(b"\xff\x00 no journal")
+    (tmp_path / "b.done").mkdir()
+    os.mkfifo(tmp_path / "c.done")
+    other = tmp_path / "other.jsonl"
+    other.write_text(metadata_lines(2))
+    assert run("users", "import", str(other)).code == 0
+    file.write_text(metadata_lines(2))
+    assert run("users", "import", str(file)).code == 0
+    assert server.count == 4
+
+
+# ---------------------------------------------------------------- Interrupted
+
+
+class Importing:
+    """An import whose requests wait for the server."""
+
+    def __init__(self, server: Server, file: Path, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [*COMMAND, "users", "import", str(file), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(server),
+        )
+        self.err = ""
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for text in self.process.stderr:
+            self.err += text
+
+    def __enter__(self) -> "Importing":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    def end(self) -> int:
+        code = self.process.wait(PATIENCE)
+        self._reader.join()
+        assert "Traceback" not in self.err
+        return code
+
+
+def test_the_first_interrupt_lets_what_is_in_flight_finish(run: Runner, server: Server, file: Path) -> None:
+    file.write_text(metadata_lines(10))
+    server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST")
+    with Importing(server, file, "--in-flight", "4") as importing:
+        wait_until(lambda: server.count == 4)
+        importing.interrupt()
+        wait_until(lambda: "4 creations" in importing.err)
+        assert "Ctrl-C" in importing.err
+        server.clear_faults()
+        assert importing.end() == 130
+        assert "4 created, the rest was not tried" in importing.err
+        assert "unknown" not in importing.err
+    assert server.count == 4
+    assert [user["line"] for user in sorted(run("users", "import", str(file)).lines(), key=lambda u: u["line"])] == [
+        *range(5, 11)
+    ]
+    assert numbers(run) == list(range(10))
+
+
+def test_the_second_interrupt_breaks_off_and_names_the_unknown_lines(run: Runner, server: Server, file: Path) -> None:
+    file.write_text(metadata_lines(10))
+    server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST")
+    with Importing(server, file, "--in-flight", "4") as importing:
+        wait_until(lambda: server.count == 4)
+        importing.interrupt()
+        wait_until(lambda: "4 creations" in importing.err)
+        importing.interrupt()
+        # Long before the delay is over.
+        assert importing.end() == 130
+        assert "4 unknown (lines 1 to 4)" in importing.err
+    server.clear_faults()
+    assert len(run("users", "import", str(file)).lines()) == 6
+    assert server.count == 10
+
+
+def test_an_interrupt_ends_the_wait_for_lines_that_have_not_come(server: Server, tmp_path: Path, journal: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with Importing(server, pipe, "--journal", str(journal), "--in-flight", "1") as importing, pipe.open("w") as writer:
+        writer.write(metadata_lines(2))
+        writer.flush()
+        wait_until(lambda: server.count == 2)
+        importing.interrupt()
+        assert importing.end() == 130
+        assert "2 created" in importing.err
+        assert "unknown" not in importing.err
+    assert states(journal) == {1: "created", 2: "created"}
+
+
+# ---------------------------------------------------------------- Reports
+
+
+def test_like_failures_are_told_together(run: Runner, file: Path) -> None:
+    good, bad, other = metadata_lines(1), "not JSON\n", "[]\n"
+    file.write_text(bad + good + bad + bad + other + good + bad + other)
+    result = run("users", "import", str(file))
+    assert result.code == 3
+    told = result.err.splitlines()
+    assert len(told) == 3
+    assert told[0].startswith("argyle: lines 1, 3 to 4, 7: this is not JSON")
+    assert told[1] == "argyle: lines 5, 8: this is no JSON object"
+
+
+def test_failures_that_differ_in_their_trace_ids_are_told_together(run: Runner, server: Server, file: Path) -> None:
+    file.write_text(metadata_lines(30))
+    server.fault(kind="error", status=422, method="POST")
+    failures = file.with_name("failures")
+    result = run("users", "import", str(file), "--failures", str(failures))
+    assert result.code == 3
+    told, _ = result.err.splitlines()
+    assert told.startswith("argyle: lines 1 to 30: ")
+    ids = [json.loads(text)["trace_id"] for text in failures.read_text().splitlines()]
+    assert len(set(ids)) == 30
+    shown = [trace_id for trace_id in ids if trace_id in told]
+    assert 0 < len(shown) < 30
+    assert f"and {30 - len(shown)} more" in told
+
+
+def test_all_unknown_lines_are_named(run: Runner, server: Server, file: Path, journal: Path) -> None:
+    file.write_text(metadata_lines(9))
+    assert run("users", "import", str(file)).code == 0
+    kept = entries(journal)
+    for entry in kept:
+        if entry.get("line") in (2, 3, 7):
+            entry["state"] = "begun"
+    journal.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
+    result = run("users", "import", str(file))
+    assert "3 unknown (lines 2 to 3, 7)" in result.err
+
+
+# ---------------------------------------------------------------- The journal's own file
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device"])
+def test_a_journal_is_a_regular_file(run: Runner, server: Server, tmp_path: Path, file: Path, kind: str) -> None:
+    file.write_text(metadata_lines(2))
+    other = Path("/dev/null")
+    if kind == "fifo":
+        other = tmp_path / "pipe"
+        os.mkfifo(other)
+    result = run("users", "import", str(file), "--journal", str(other))
+    assert result.code == 2
+    assert "--journal" in result.err
+    assert server.count == 0
+
+
+def test_a_journal_that_cannot_be_made_is_told_with_a_way_out(run: Runner, server: Server, file: Path) -> None:
+    file.write_text(metadata_lines(2))
+    file.with_name("users.jsonl.done").mkdir()
+    result = run("users", "import", str(file))
+    assert (result.code, server.count) == (1, 0)
+    assert "--journal" in result.err
+    assert run("users", "import", str(file), "--journal", str(file.with_name("journal"))).code == 0
+
+
+def test_a_header_that_a_crash_tore_is_written_again(run: Runner, server: Server, file: Path, journal: Path) -> None:
+    file.write_text(metadata_lines(2))
+    assert run("users", "import", str(file)).code == 0
+    header = journal.read_bytes().split(b"\n")[0]
+    server.control("DELETE", "/users")
+    journal.write_bytes(header[:30])
+    assert run("users", "import", str(file)).code == 0
+    assert journal.read_bytes().split(b"\n")[0] == header
+    assert numbers(run) == [0, 1]
