@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Optional
 
@@ -10,10 +11,17 @@ import click
 FORMATS = ("jsonl", "csv", "parquet")
 COLUMNS = ("id", "created_at", "employers_connected", "data_providers_connected", "external_metadata")
 
+# Endings of names that promise another format.
+_others = re.compile("7z|avro|bz2|feather|gz|html|json|ods|orc|pdf|sqlite|tar|tgz|tsv|xls[bmx]?|xml|xz|yaml|zip|zst")
 
-def format_of(chosen: Optional[str], path: Path) -> str:
+
+def format_of(chosen: Optional[str], path: Optional[Path]) -> str:
     """Give the format that was asked for, or else the one that a file's name tells."""
-    suffix = path.suffix[1:].lower()
+    suffix = "" if path is None else path.suffix[1:].lower()
+    if chosen is None and _others.fullmatch(suffix):
+        raise click.UsageError(
+            f"{path}: .{suffix} is none of the formats {', '.join(FORMATS)}: end the name with one, or use --format"
+        )
     return chosen or (suffix if suffix in FORMATS else "jsonl")
 
 

@@ -62,7 +62,8 @@ class Root(click.Group):
                 note(described(error))
             except OSError as failure:
                 code = 1
-                note(f"{failure.filename}: {failure.strerror}" if failure.filename else str(failure.strerror))
+                reason = failure.strerror or str(failure)
+                note(f"{failure.filename}: {reason}" if failure.filename else reason)
                 discard()
         sys.exit(code if isinstance(code, int) else 0)
 

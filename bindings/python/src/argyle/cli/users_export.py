@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-import os
-import secrets
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, Optional, Protocol
+from typing import Any, BinaryIO, Optional, Protocol
 
 import click
 
 from ..models import User
 from ._context import client
+from ._files import destination
 from ._formats import COLUMNS, FORMATS, format_of, pyarrow
-from ._output import flush, json_text, note, progress, standard_output
+from ._output import json_text, note, progress
 
 
 class Writer(Protocol):
@@ -39,18 +37,18 @@ def export_users(chosen: Optional[str], output: Optional[Path]) -> None:
 
     jsonl has the users as the service sends them. csv and parquet have the columns id, created_at, employers_connected,
     data_providers_connected and external_metadata; in both the metadata is JSON, in csv the lists too. All can be
-    imported again. FILE appears under its name when it is whole. Users who are deleted meanwhile can make the walk miss
-    others.
+    imported again. FILE appears, or changes, when all is written; devices and pipes are written at once. Users who are
+    deleted meanwhile can make the walk miss others.
     """
     if output == Path("-"):
         output = None
-    kind = format_of(chosen, output or Path())
+    kind = format_of(chosen, output)
     if kind == "parquet":
         pyarrow()
         if output is None and sys.stdout.isatty():
             raise click.UsageError("Parquet is not for a terminal: name a file with --output")
     count = 0
-    with client() as service, _destination(output) as file:
+    with client() as service, destination(output) as file:
         writer = _writers[kind](file)
         with progress() as bar:
             task = bar.add_task("exporting", total=None, count=0)
@@ -61,34 +59,6 @@ def export_users(chosen: Optional[str], output: Optional[Path]) -> None:
         writer.finish()
         file.flush()
     note(f"{count:,} users written" + ("" if output is None else f" to {output}"))
-
-
-@contextlib.contextmanager
-def _destination(output: Optional[Path]) -> Iterator[BinaryIO]:
-    """Open a file beside the one that is wanted, and rename it at the end; or standard output."""
-    if output is None:
-        yield standard_output()
-        flush()
-        return
-    # The file that a link is for, not the link, is replaced.
-    path = output.resolve()
-    if path.exists() and not path.is_file():
-        # A device or a pipe.
-        with path.open("wb") as file:
-            yield file
-        return
-    temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("xb") as file:
-            if path.exists():
-                temporary.chmod(path.stat().st_mode & 0o7777)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 class _JSONLines:

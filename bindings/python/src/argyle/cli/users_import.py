@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import signal
 import threading
 from pathlib import Path
@@ -15,6 +16,7 @@ from .. import errors
 from ..models import NewUser
 from ._context import account, client, json_option, standard_input
 from ._create import create_all
+from ._files import opened
 from ._formats import FORMATS, format_of
 from ._journal import BEGUN, CREATED, FAILED, UNKNOWN, Journal, journal_of
 from ._output import discard, flush, is_for_people, json_text, note, progress, write_json
@@ -86,7 +88,7 @@ def import_users(
             if kept.known:
                 records.keep()
                 kept.check(records)
-        failed = stack.enter_context(failures.open("wb")) if failures is not None else None
+        failed = stack.enter_context(opened(failures)) if failures is not None else None
         run = _Import(records, kept, failed, retry_unknown, not is_for_people(as_json))
         run.patience = max(in_flight, 20)
         try:
@@ -106,7 +108,7 @@ def import_users(
 
 def _check_distinct(*paths: Optional[Path]) -> None:
     """Refuse to write into the file that is read, or twice into one."""
-    files = [path.resolve() for path in paths if path is not None and path != _standard_input]
+    files = [Path(os.path.realpath(path)) for path in paths if path is not None and path != _standard_input]
     same = len(set(files)) < len(files)
     if same or any(a.exists() and b.exists() and a.samefile(b) for a, b in itertools.combinations(files, 2)):
         raise click.UsageError("FILE, the journal and the file of failures must be different files.")
