@@ -405,6 +405,7 @@ def terminal(server: Server) -> Runner:
         answer: str = "",
         once_shown: Callable[[], object] = lambda: None,
         columns: int = 120,
+        decoding: str = "utf-8",
         **changes: Optional[str],
     ) -> Run:
         ours, theirs = pty.openpty()
@@ -444,7 +445,7 @@ def terminal(server: Server) -> Runner:
                 while select.select([ours], [], [], 0)[0]:
                     text += os.read(ours, 65536)
             os.close(ours)
-        out = text.decode().replace("\r\n", "\n")
+        out = text.decode(decoding).replace("\r\n", "\n")
         assert CLI_KEY_SECRET not in out
         assert "Traceback" not in out
         return Run(code, out, "")

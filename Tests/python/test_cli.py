@@ -627,7 +627,7 @@ def test_an_import_goes_on_when_nobody_reads(server: Server, tmp_path: Path) -> 
 
 def test_a_file_without_metadata_is_wrong_usage(run: Runner, server: Server, tmp_path: Path) -> None:
     file = tmp_path / "users.csv"
-    file.write_text("id;external_metadata\n1;2\n")
+    file.write_text("id;metadata\n1;2\n")
     result = run("users", "import", str(file))
     assert result.code == 2
     assert "external_metadata" in result.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib.util import find_spec
@@ -13,6 +14,9 @@ def main() -> None:
     """Run the tool with the arguments of this process, and end the process with its exit code."""
     try:
         _fill_standard_descriptors()
+        # A terminal may lack characters of the users' metadata.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         # rich is imported late, as only tables and progress bars need it.
         missing = [name for name in ("click", "rich") if find_spec(name) is None]
         if missing:

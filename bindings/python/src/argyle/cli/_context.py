@@ -13,6 +13,7 @@ from .. import __version__
 from .._json import loads
 from .._operations import UNSET
 from ..client import Client
+from ._texts import decoded
 
 #: Of an option's help, where ``document`` reads it.
 DOCUMENT = "JSON|@FILE|-"
@@ -65,12 +66,22 @@ def document(context: click.Context, parameter: click.Parameter, value: Optional
         elif value.startswith("@"):
             text = Path(value[1:]).read_bytes()
         else:
-            text = value.encode("utf-8", "surrogateescape")
-        return loads(text)
+            text = _argument(value)
+        return loads(decoded(text))
     except OSError as failure:
         raise click.BadParameter(f"{value[1:]}: {failure.strerror}", context, parameter) from None
     except ValueError as failure:
         raise click.BadParameter(f"this is not JSON: {failure}", context, parameter) from None
+
+
+def _argument(value: str) -> bytes:
+    """Give an argument as UTF-8, which it mostly is, whatever a wrong locale says."""
+    raw = os.fsencode(value)
+    try:
+        raw.decode()
+    except ValueError:
+        return value.encode("utf-8", "surrogateescape")
+    return raw
 
 
 def standard_input() -> BinaryIO:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import os
@@ -51,13 +52,19 @@ def is_for_people(as_json: bool) -> bool:
 
 
 def write_json(value: Any) -> None:
-    """Write a value as a line of JSON."""
-    standard_output().write(json_text(value).encode() + b"\n")
+    """Write a value as a line of JSON: in UTF-8, but on a terminal in what it can show."""
+    is_utf8 = not sys.stdout.isatty() or _is_utf8(sys.stdout.encoding)
+    text = json_text(value) if is_utf8 else json.dumps(value, allow_nan=False, separators=(",", ":"))
+    standard_output().write(text.encode() + b"\n")
+
+
+def _is_utf8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == "utf-8"
 
 
 def write_text(text: str) -> None:
     """Write a line of text."""
-    standard_output().write(safe(text).encode() + b"\n")
+    sys.stdout.write(safe(text) + "\n")
 
 
 def note(message: str) -> None:

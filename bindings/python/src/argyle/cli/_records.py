@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import itertools
 import os
+import re
 import zlib
 from typing import Any, BinaryIO, Iterator, NamedTuple, Optional
 
@@ -13,6 +16,7 @@ import click
 from .._json import loads
 from .._operations import UNSET
 from ._formats import pyarrow
+from ._texts import HEAD, encoding_of, lines
 
 
 class Record(NamedTuple):
@@ -33,12 +37,18 @@ class Record(NamedTuple):
 class Records:
     """The records of a file, and how much that is in all, where that is known."""
 
-    def __init__(self, file: BinaryIO, kind: str) -> None:
+    def __init__(self, file: BinaryIO, kind: str, name: str) -> None:
         self._file = file
+        self._name = name
         self._kind = kind
         self._start = file.tell() if file.seekable() else 0
         self.total: Optional[int] = None
+        #: What tells a text's encoding, before anything is done.
+        self._head = b""
         if kind != "parquet":
+            self._head = file.read(HEAD)
+            with self._reading():
+                encoding_of(self._head)
             try:
                 size = os.fstat(file.fileno()).st_size
             except (OSError, ValueError):
@@ -51,17 +61,17 @@ class Records:
     def keep(self) -> None:
         """Let what comes through a pipe be read again."""
         if not self._file.seekable():
-            self._file = io.BytesIO(self._file.read())
+            self._file, self._start = io.BytesIO(self._head + self._file.read()), 0
 
     def __iter__(self) -> Iterator[Record]:
         """Read record by record, from the start on."""
         if self._file.seekable():
-            self._file.seek(self._start)
+            self._file.seek(self._start + len(self._head))
         readers = {"jsonl": self._json_lines, "csv": self._csv, "parquet": self._parquet}
         return readers[self._kind]()
 
     def _json_lines(self) -> Iterator[Record]:
-        for line, text in enumerate(self._file, 1):
+        for line, text in enumerate(self._lines(), 1):
             stripped = text.strip()
             if not stripped:
                 continue
@@ -74,37 +84,59 @@ class Records:
                 else:
                     metadata = user.get("external_metadata", UNSET)
             except ValueError as failure:
-                problem = f"this is not JSON: {failure}"
+                problem = _problem("this", failure)
             yield Record(line, zlib.crc32(stripped), metadata, problem, len(text))
+
+    def _lines(self) -> Iterator[bytes]:
+        with self._reading():
+            yield from lines(self._head, self._file)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as failure:
+            raise click.ClickException(f"{self._name}: {failure}") from None
 
     def _csv(self) -> Iterator[Record]:
         read = 0
 
-        def texts() -> Iterator[str]:
+        def texts(first: bytes, rest: Iterator[bytes]) -> Iterator[str]:
             nonlocal read
-            for text in self._file:
+            for text in itertools.chain([first], rest):
                 read += len(text)
-                yield text.decode("utf-8-sig", "surrogateescape")
+                yield text.decode("utf-8", "surrogateescape")
 
         # The metadata of a user may be larger than the csv module expects of a cell.
         csv.field_size_limit(2**31 - 1)
-        rows = csv.reader(texts())
-        header = next(rows, None)
-        if header is None:
-            return
-        if "external_metadata" not in header:
-            raise click.UsageError("the CSV has no column external_metadata")
-        index = header.index("external_metadata")
-        line = rows.line_num + 1
+        source = self._lines()
+        first = next(source, b"")
+        # Excel's own first line.
+        told = re.match(rb'"?sep=([^"\r\n])"?[\r\n]*$', first)
+        skipped = 0 if told is None else 1
+        if told is not None:
+            first = next(source, b"")
+        # A spreadsheet writes semicolons or tabs where commas are for decimals.
+        beside = told or re.search(rb'([,;\t])"?external_metadata\b|\bexternal_metadata"?([,;\t])', first)
+        delimiter = b"," if beside is None else beside[1] or beside[2]
+        rows = csv.reader(texts(first, source), delimiter=delimiter.decode("latin-1"))
+        line = 1
         try:
+            header = next(rows, None)
+            if header is None or not any(header):
+                return
+            if "external_metadata" not in header:
+                raise click.UsageError("the CSV has no column external_metadata")
+            index = header.index("external_metadata")
+            line = rows.line_num + skipped + 1
             for row in rows:
                 if row:
                     cell = row[index] if index < len(row) else ""
                     size, read = read, 0
                     yield _of_text(line, cell, size)
-                line = rows.line_num + 1
+                line = rows.line_num + skipped + 1
         except csv.Error as failure:
-            raise click.ClickException(f"line {line} is not CSV: {failure}") from None
+            raise click.ClickException(f"{self._name}: line {line} is not CSV: {failure}") from None
 
     def _parquet(self) -> Iterator[Record]:
         arrow = pyarrow()
@@ -112,18 +144,18 @@ class Records:
 
         try:
             file = parquet.ParquetFile(self._file)
+            if "external_metadata" not in file.schema_arrow.names:
+                raise click.UsageError("the Parquet file has no column external_metadata")
+            self.total = file.metadata.num_rows
+            row = 0
+            for batch in file.iter_batches(1000, columns=["external_metadata"]):
+                for cell in batch.column(0).to_pylist():
+                    row += 1
+                    if cell is not None and not isinstance(cell, str):
+                        raise click.UsageError("the Parquet file's column external_metadata is not text with JSON")
+                    yield _of_text(row, cell or "", 1)
         except (arrow.ArrowException, OSError) as failure:
-            raise click.ClickException(f"this is not Parquet: {failure}") from None
-        if "external_metadata" not in file.schema_arrow.names:
-            raise click.UsageError("the Parquet file has no column external_metadata")
-        self.total = file.metadata.num_rows
-        row = 0
-        for batch in file.iter_batches(1000, columns=["external_metadata"]):
-            for cell in batch.column(0).to_pylist():
-                row += 1
-                if cell is not None and not isinstance(cell, str):
-                    raise click.UsageError("the Parquet file's column external_metadata is not text with JSON")
-                yield _of_text(row, cell or "", 1)
+            raise click.ClickException(f"{self._name}: this is not Parquet, or damaged: {failure}") from None
 
 
 def _of_text(line: int, text: str, size: int) -> Record:
@@ -135,4 +167,10 @@ def _of_text(line: int, text: str, size: int) -> Record:
     try:
         return Record(line, checksum, loads(encoded), None, size)
     except ValueError as failure:
-        return Record(line, checksum, UNSET, f"external_metadata is not JSON: {failure}", size)
+        return Record(line, checksum, UNSET, _problem("external_metadata", failure), size)
+
+
+def _problem(what: str, failure: ValueError) -> str:
+    if isinstance(failure, UnicodeDecodeError):
+        return f"{what} is not UTF-8"
+    return f"{what} is not JSON: {failure}"

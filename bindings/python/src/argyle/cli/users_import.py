@@ -73,7 +73,7 @@ def import_users(
     """
     with contextlib.ExitStack() as stack:
         source = _open(stack, path)
-        records = Records(source, format_of(chosen, path))
+        records = Records(source, format_of(chosen, path), "standard input" if path == _standard_input else str(path))
         service = stack.enter_context(client())
         # A pipe has no name that would stand for the same lines another time.
         is_regular = path != _standard_input and path.is_file()
