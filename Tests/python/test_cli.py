@@ -17,11 +17,14 @@ from typing import Any, Optional
 
 import pytest
 
+import argyle
 from conftest import (
+    CLI_KEY_ID,
     CLI_KEY_SECRET,
     COMMAND,
     FOREVER_MS,
     PATIENCE,
+    ROOT,
     SANDBOX,
     Runner,
     Server,
@@ -310,6 +313,66 @@ def test_what_is_no_token_is_wrong_usage_and_not_repeated(run: Runner) -> None:
         assert (result.code, result.out) == (2, "")
         assert "canary" not in result.err
     assert run("tokens", "inspect", "eyJhbGciOiJIUzI1NiJ9.e30.x").code == 2
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", "\ufeff{}\r\n", "Bearer {}", "\ufeffbearer  {}\n", "Authorization: Bearer {}", '"{}"']
+)
+def test_a_token_is_inspected_in_the_forms_that_it_comes_in(run: Runner, form: str) -> None:
+    text = form.format(jwt({"sub": "someone"}))
+    for data in (text.encode(), b"\xff\xfe" + text.lstrip("\ufeff").encode("utf-16-le")):
+        assert run("tokens", "inspect", stdin=data).json()["claims"] == {"sub": "someone"}
+
+
+@pytest.mark.parametrize("path", ["/v1/users", "/v1/user-tokens"])
+def test_the_api_s_own_answers_are_inspected(run: Runner, server: Server, path: str) -> None:
+    user_id = run("users", "create").json()["id"]
+    with argyle.Client(CLI_KEY_ID, CLI_KEY_SECRET, base_url=server.url) as client:
+        raw: Any
+        if path == "/v1/users":
+            raw = client.users.create().raw
+            user_id = raw["id"]
+        else:
+            raw = client.user_tokens.create(user_id).raw
+    for indent in (None, 2):
+        inspected = run("tokens", "inspect", stdin="\ufeff" + json.dumps(raw, indent=indent))
+        assert inspected.json()["claims"]["user_id"] == user_id
+
+
+def test_a_token_of_an_absent_user_is_exit_code_4(run: Runner, server: Server) -> None:
+    for user_id in (UNKNOWN_ID, "someone"):
+        result = run("tokens", "create", user_id)
+        assert (result.code, result.out) == (4, "")
+        assert re.fullmatch(r"argyle: .*does not exist.*\(trace id [0-9a-f-]{36}\)\n", result.err)
+    # Other refusals say nothing of the user.
+    for fault in (
+        {"kind": "error", "status": 400},
+        {"kind": "error", "status": 422},
+        {"kind": "body", "body": "empty"},
+    ):
+        server.fault(**fault, method="POST", path="/v1/user-tokens", count=1)
+        assert run("tokens", "create", UNKNOWN_ID).code == 1
+
+
+def test_the_readme_s_commands_run_as_they_stand(server: Server, tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text()
+    (block,) = (
+        block for block in re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S) if "argyle users create" in block
+    )
+    # The server is there already, and has another key.
+    lines = [line for line in block.splitlines() if not line.startswith(("argyle sandbox", "export "))]
+    result = subprocess.run(
+        ["bash", "-c", f'set -eu -o pipefail; argyle() {{ {shlex.join(COMMAND)} "$@"; }}\n' + "\n".join(lines)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=environment(server),
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    claims = json.loads(result.stdout.splitlines()[-1])["claims"]
+    assert claims["user_id"] in {json.loads(line)["id"] for line in (tmp_path / "users.jsonl").read_text().splitlines()}
 
 
 # ---------------------------------------------------------------- Export

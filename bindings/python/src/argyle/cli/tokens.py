@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import datetime, timedelta, timezone
 from typing import Any, Optional
 
 import click
 
+from .. import errors
 from .._json import loads
 from ..models import UserToken
 from ._context import client, json_option, standard_input
+from ._failures import described, exit_code
 from ._output import console, is_for_people, json_text, note, safe, write_json, write_text
+from ._texts import decoded
+
+# As it stands in a request.
+_prefix = re.compile(r"(authorization:\s*)?bearer\s+", re.IGNORECASE)
 
 
 @click.group()
@@ -23,13 +30,21 @@ def tokens() -> None:
 @click.argument("user_id", metavar="ID")
 @click.option("--plain", is_flag=True, help="The access token alone, in a pipe too.")
 @json_option
-def create(user_id: str, plain: bool, as_json: bool) -> None:
+@click.pass_context
+def create(context: click.Context, user_id: str, plain: bool, as_json: bool) -> None:
     """Create a token for a user and print it.
 
     It is a credential: with it, Argyle Link acts for the user.
     """
     with client() as service:
-        token = service.user_tokens.create(user_id)
+        try:
+            token = service.user_tokens.create(user_id)
+        except errors.InvalidRequestError as error:
+            # Nothing but the user was sent: an answer about it alone says that there is none.
+            if error.status != 400 or not isinstance(error.body, dict) or list(error.body) != ["user"]:
+                raise
+            note(described(error))
+            context.exit(exit_code(errors.NotFoundError()))
     if plain or is_for_people(as_json):
         write_text(token.access)
     else:
@@ -41,8 +56,8 @@ def create(user_id: str, plain: bool, as_json: bool) -> None:
 def inspect(as_json: bool) -> None:
     """Show the claims of a token that is read from standard input.
 
-    Takes the token alone, or the JSON that `tokens create` writes. Nothing is sent, and the signature is not verified:
-    only Argyle can.
+    Takes the token alone or after "Bearer", or the JSON of `tokens create` or of the API's own answers. Nothing is
+    sent, and the signature is not verified: only Argyle can.
     """
     token = UserToken({"access": _read()})
     claims = token.claims
@@ -75,21 +90,33 @@ def inspect(as_json: bool) -> None:
 def _read() -> str:
     """Read a token, without showing what is typed."""
     if sys.stdin.isatty():
-        text: str = click.prompt("Token", hide_input=True, err=True)
+        data = click.prompt("Token", hide_input=True, err=True).encode("utf-8", "surrogateescape")
     else:
-        text = standard_input().read().decode("utf-8", "replace")
-    text = text.strip()
-    if text.startswith("{"):
-        try:
-            document: Any = loads(text)
-        except ValueError:
-            document = None
-        text = document.get("access") if isinstance(document, dict) else None  # type: ignore[assignment]
-        if not isinstance(text, str):
-            raise click.UsageError('the JSON on standard input has no text "access"')
+        data = standard_input().read()
+    try:
+        text = decoded(data).decode("utf-8", "replace").strip()
+    except ValueError:
+        raise click.UsageError("what is on standard input is no text") from None
+    if text.startswith(("{", '"')):
+        text = _of_json(text)
+    text = _prefix.sub("", text)
     if not text:
         raise click.UsageError("there is no token on standard input")
     return text
+
+
+def _of_json(text: str) -> str:
+    """Take a token from JSON: itself, or the answer to the creation of a token or a user."""
+    found: Any
+    try:
+        found = loads(text)
+    except ValueError:
+        found = None
+    if isinstance(found, dict):
+        found = found.get("access", found.get("token"))
+    if not isinstance(found, str):
+        raise click.UsageError('the JSON on standard input has no text "access" or "token"')
+    return found.strip()
 
 
 def _expiry(token: UserToken) -> Optional[datetime]:
