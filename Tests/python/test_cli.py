@@ -378,6 +378,20 @@ def test_the_readme_s_commands_run_as_they_stand(server: Server, tmp_path: Path)
 # ---------------------------------------------------------------- Export
 
 
+def test_the_size_of_pages_can_be_chosen(run: Runner, server: Server, tmp_path: Path) -> None:
+    server.seed(45)
+    for size, requests in ((1, 45), (20, 3), (200, 1)):
+        before = server.requests
+        assert len(run("users", "list", "--page-size", str(size)).lines()) == 45
+        assert len(run("users", "export", "--page-size", str(size)).lines()) == 45
+        # Where the last page is full, the walk may ask for one more.
+        assert 2 * requests <= server.requests - before <= 2 * (requests + 1)
+    assert len(run("users", "list", "--page-size", "2", "--limit", "5").lines()) == 5
+    for wrong in ("0", "201", "x"):
+        for command in ("list", "export"):
+            assert run("users", command, "--page-size", wrong).code == 2
+
+
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
 def test_what_is_exported_can_be_imported(run: Runner, server: Server, tmp_path: Path, kind: str) -> None:
     if kind == "parquet":

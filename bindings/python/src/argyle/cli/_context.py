@@ -18,6 +18,16 @@ from ._texts import decoded
 #: Of an option's help, where ``document`` reads it.
 DOCUMENT = "JSON|@FILE|-"
 
+#: The most users that the service gives at once.
+LARGEST_PAGE = 200
+
+page_size_option = click.option(
+    "--page-size",
+    type=click.IntRange(1, LARGEST_PAGE),
+    metavar="N",
+    help=f"How many users a request asks for, {LARGEST_PAGE} unless given: fewer where users are large.",
+)
+
 _servers = {"production": "https://api.argyle.com", "sandbox": "https://api-sandbox.argyle.com"}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on a terminal too.")

@@ -10,7 +10,7 @@ import click
 
 from .. import errors
 from ..models import User, UserPage
-from ._context import DOCUMENT, client, document, json_option
+from ._context import DOCUMENT, LARGEST_PAGE, client, document, json_option, page_size_option
 from ._failures import described, exit_code
 from ._output import console, flush, is_for_people, json_text, note, safe, write_json, write_text
 from .users_export import export_users
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..client import Client
-
-# The most that the service gives at once.
-_PAGE = 200
 
 
 @click.group()
@@ -39,15 +36,16 @@ users.add_command(import_users)
 @click.option(
     "--ordering", type=click.Choice(["created_at", "-created_at"]), help="The oldest or (default) the newest first."
 )
+@page_size_option
 @json_option
-def list_users(limit: Optional[int], ordering: Optional[str], as_json: bool) -> None:
+def list_users(limit: Optional[int], ordering: Optional[str], page_size: Optional[int], as_json: bool) -> None:
     """List users, page after page as they come."""
     for_people = is_for_people(as_json)
     screen = console() if for_people else None
     shown = 0
     count = None
     with client() as service:
-        for page in _pages(service, limit, ordering):
+        for page in _pages(service, limit, ordering, page_size):
             count = page.count
             if screen is not None:
                 _print_table(screen, page.results, with_header=shown == 0)
@@ -60,10 +58,13 @@ def list_users(limit: Optional[int], ordering: Optional[str], as_json: bool) -> 
         note(f"{shown:,} of {count:,} users" if count is not None else f"{shown:,} users")
 
 
-def _pages(service: Client, limit: Optional[int], ordering: Optional[str]) -> Iterator[UserPage]:
+def _pages(
+    service: Client, limit: Optional[int], ordering: Optional[str], page_size: Optional[int]
+) -> Iterator[UserPage]:
     """Walk over pages until there are so many users."""
     left = limit
-    for page in service.users.pages(limit=None if limit is None else min(limit, _PAGE), ordering=ordering):
+    size = page_size if limit is None else min(limit, page_size or LARGEST_PAGE)
+    for page in service.users.pages(limit=size, ordering=ordering):
         if left is not None:
             page = UserPage(page.results[:left], page.count)
             left -= len(page)

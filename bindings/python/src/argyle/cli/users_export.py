@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Optional, Protocol
 import click
 
 from ..models import User
-from ._context import client
+from ._context import client, page_size_option
 from ._files import destination
 from ._formats import COLUMNS, FORMATS, format_of, pyarrow
 from ._output import json_text, note, progress
@@ -32,7 +32,8 @@ class Writer(Protocol):
     "--format", "chosen", type=click.Choice(FORMATS), help="By default what FILE's name ends with says, or else jsonl."
 )
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: standard output.")
-def export_users(chosen: Optional[str], output: Optional[Path]) -> None:
+@page_size_option
+def export_users(chosen: Optional[str], output: Optional[Path], page_size: Optional[int]) -> None:
     """Write all users as JSON Lines, CSV or Parquet, the oldest first.
 
     jsonl has the users as the service sends them. csv and parquet have the columns id, created_at, employers_connected,
@@ -52,7 +53,7 @@ def export_users(chosen: Optional[str], output: Optional[Path]) -> None:
         writer = _writers[kind](file)
         with progress() as bar:
             task = bar.add_task("exporting", total=None, count=0)
-            for page in service.users.pages(ordering="created_at"):
+            for page in service.users.pages(limit=page_size, ordering="created_at"):
                 writer.write(page.results)
                 count += len(page)
                 bar.update(task, total=page.count, completed=count, count=count)
