@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import threading
@@ -263,7 +264,7 @@ def test_hard_links_have_one_journal(run: Runner, server: Server, tmp_path: Path
     file.write_text(metadata_lines(3))
     assert run("users", "import", str(file)).code == 0
     other = tmp_path / "other.jsonl"
-    other.hardlink_to(file) if hasattr(other, "hardlink_to") else os.link(file, other)
+    os.link(file, other)
     assert run("users", "import", str(other)).code == 0
     assert not (tmp_path / "other.jsonl.done").exists()
     assert server.count == 3
@@ -474,3 +475,29 @@ def test_a_header_that_a_crash_tore_is_written_again(run: Runner, server: Server
     assert run("users", "import", str(file)).code == 0
     assert journal.read_bytes().split(b"\n")[0] == header
     assert numbers(run) == [0, 1]
+
+
+def test_a_full_disk_ends_an_import_and_loses_nothing(run: Runner, server: Server, file: Path, journal: Path) -> None:
+    file.write_text(metadata_lines(30))
+    # The journal may have a kilobyte, within which an entry ends by chance only.
+    command = f'ulimit -f 1; exec {shlex.join(COMMAND)} users import "$0" --in-flight 4'
+    result = subprocess.run(
+        ["bash", "-c", command, str(file)],
+        capture_output=True,
+        text=True,
+        env=environment(server),
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert f"argyle: {journal}: " in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+    assert journal.read_bytes().endswith(b"\n")
+    unknown = {number for number, state in states(journal).items() if state == "begun"}
+    assert unknown
+    assert f"{len(unknown)} unknown" in result.stderr
+    created = {user["line"] for user in map(json.loads, result.stdout.splitlines())}
+    assert created == {number for number, state in states(journal).items() if state == "created"}
+    again = run("users", "import", str(file))
+    assert {user["line"] for user in again.lines()} == set(range(1, 31)) - created - unknown
+    assert len(numbers(run)) == len(set(numbers(run)))
