@@ -739,6 +739,16 @@ json_t *argyle_user_cursor_next_page(argyle_user_cursor *cursor, argyle_error **
 const char *argyle_user_cursor_next_page_text(argyle_user_cursor *cursor, size_t *size, argyle_error **error);
 
 /**
+ * Makes the error of a page that the caller, who reads the text himself, cannot read.
+ *
+ * @param cursor  The cursor. Not NULL.
+ * @param reason  What is wrong with the text that argyle_user_cursor_next_page_text() gave last, which the message
+ *                ends with. Not NULL.
+ * @return a new error like that of argyle_call_unreadable(), to be freed with argyle_error_free(); never NULL.
+ */
+argyle_error *argyle_user_cursor_unreadable(argyle_user_cursor *cursor, const char *reason);
+
+/**
  * Frees a cursor.
  *
  * @param cursor  The cursor, or NULL, which does nothing.
@@ -905,6 +915,17 @@ size_t argyle_call_body_size(const argyle_call *call);
  * Errors: those of the call; ARGYLE_ERROR_PROTOCOL; ARGYLE_ERROR_ARGUMENT where the call is not over.
  */
 json_t *argyle_call_json(argyle_call *call, argyle_error **error);
+
+/**
+ * Makes the error of an answer that the caller, who reads the text himself, cannot read: as argyle_call_json() does.
+ *
+ * @param call    The call, which has succeeded. Not NULL.
+ * @param reason  What is wrong with the answer, which the message ends with. Not NULL.
+ * @return a new error, to be freed with argyle_error_free(): ARGYLE_ERROR_PROTOCOL with the status, the trace id, the
+ *         body and the attempts of the call. That of the call where it has failed; ARGYLE_ERROR_ARGUMENT where it is
+ *         not over, or an argument breaks a rule. Never NULL.
+ */
+argyle_error *argyle_call_unreadable(argyle_call *call, const char *reason);
 
 /**
  * Counts the attempts that were made, each of one connection and one request.

@@ -127,6 +127,17 @@ public func argyle_call_json(
   }
 }
 
+/// Makes the error of an answer that the caller cannot read.
+@_cdecl("argyle_call_unreadable") @implementation
+public func argyle_call_unreadable(
+  _ call: OpaquePointer?,
+  _ reason: UnsafePointer<CChar>?
+) -> OpaquePointer? {
+  makingError { () throws(ArgyleError) in
+    try Arguments.call(call).call.unreadable(Arguments.text(reason, "reason"))
+  }
+}
+
 /// Counts the attempts that were made.
 @_cdecl("argyle_call_attempts") @implementation
 public func argyle_call_attempts(_ call: OpaquePointer?) -> Int32 {

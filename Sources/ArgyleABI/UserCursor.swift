@@ -73,6 +73,17 @@ public func argyle_user_cursor_next_page_text(
   }
 }
 
+/// Makes the error of a page that the caller cannot read.
+@_cdecl("argyle_user_cursor_unreadable") @implementation
+public func argyle_user_cursor_unreadable(
+  _ cursor: OpaquePointer?,
+  _ reason: UnsafePointer<CChar>?
+) -> OpaquePointer? {
+  makingError { () throws(ArgyleError) in
+    try Arguments.cursor(cursor).walk.unreadable(Arguments.text(reason, "reason"))
+  }
+}
+
 /// Frees a cursor.
 @_cdecl("argyle_user_cursor_free") @implementation
 public func argyle_user_cursor_free(_ cursor: OpaquePointer?) {

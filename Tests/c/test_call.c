@@ -534,6 +534,11 @@ static void a_query_of_text_that_is_an_empty_object_asks_for_nothing(void **stat
 
 /* ---------------------------------------------------------------- Before it is over */
 
+/* The same of an error that a function returns, which is released. */
+static void assert_error_made(argyle_error *error, int code, const char *fragment) {
+  assert_failed(error, code, fragment);
+}
+
 static void assert_not_over(argyle_call *call) {
   argyle_error *error = RUBBISH;
   assert_null(argyle_call_error(call));
@@ -549,6 +554,7 @@ static void assert_not_over(argyle_call *call) {
   assert_null(argyle_call_json(call, &error));
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, "over");
   assert_null(argyle_call_json(call, NULL));
+  assert_error_made(argyle_call_unreadable(call, "it is none"), ARGYLE_ERROR_ARGUMENT, "over");
 }
 
 static void a_call_that_is_not_over_tells_nothing(void **state) {
@@ -1211,6 +1217,39 @@ static void a_success_that_cannot_be_read_leaves_the_outcome_unknown(void **stat
   assert_failed(error, ARGYLE_ERROR_PROTOCOL, NULL);
 }
 
+/* Who reads the text himself is given the error that the library would give. */
+static void the_caller_may_find_an_answer_unreadable(void **state) {
+  hostile_fixture *fixture = *state;
+  for (int operation = 0; operation < 2; operation++) {
+    hostile_server_answer_http(fixture->server, 201, "X-Trace-Id: trace-1\r\n", "{\"detail\": 1}", 13);
+    argyle_call *call = operation == 0
+                          ? create_call(fixture->client)
+                          : argyle_call_new(fixture->client, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL);
+    assert_runs(call);
+    argyle_error *error = argyle_call_unreadable(call, "not\nthe " KEY_SECRET " answer");
+    const char *message = argyle_error_message(error);
+    const char *what = operation == 0 ? "POST /v1/users at 127.0.0.1:" : "GET /v1/users/u1 at 127.0.0.1:";
+    assert_ptr_equal(strstr(message, what), message);
+    assert_null(strstr(message, KEY_SECRET));
+    assert_null(strchr(message, '\n'));
+    assert_int_equal(argyle_error_http_status(error), 201);
+    assert_string_equal(argyle_error_trace_id(error), "trace-1");
+    assert_string_equal(argyle_error_body_text(error), "{\"detail\": 1}");
+    assert_int_equal(argyle_error_attempts(error), 1);
+    assert_int_equal(argyle_error_is_retryable(error), 0);
+    assert_int_equal(argyle_error_outcome_is_unknown(error), operation == 0);
+    assert_failed(error, ARGYLE_ERROR_PROTOCOL, "answer");
+    assert_error_made(argyle_call_unreadable(call, NULL), ARGYLE_ERROR_ARGUMENT, "reason");
+    argyle_call_free(call);
+  }
+  hostile_server_answer_json(fixture->server, 404, "{}");
+  argyle_call *call = argyle_call_new(fixture->client, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL);
+  assert_int_equal(argyle_call_run(call, NULL), -1);
+  assert_error_made(argyle_call_unreadable(call, "it is none"), ARGYLE_ERROR_NOT_FOUND, NULL);
+  argyle_call_free(call);
+  assert_error_made(argyle_call_unreadable(NULL, "it is none"), ARGYLE_ERROR_ARGUMENT, "call");
+}
+
 static void a_success_that_is_too_large_leaves_the_outcome_unknown(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "max_response_bytes", 10);
@@ -1677,6 +1716,7 @@ int main(void) {
     hostile_test(without_an_answer_the_outcome_is_unknown_once_the_request_was_sent),
     cmocka_unit_test(the_outcome_of_what_was_never_sent_is_known),
     hostile_test(a_success_that_cannot_be_read_leaves_the_outcome_unknown),
+    hostile_test(the_caller_may_find_an_answer_unreadable),
     hostile_test(a_success_that_is_too_large_leaves_the_outcome_unknown),
     hostile_test(an_attempt_that_was_refused_does_not_tell_what_the_one_before_it_did),
     hostile_test(a_signal_ends_a_call_where_the_function_says_so),

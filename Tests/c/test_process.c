@@ -150,6 +150,7 @@ static void cursors_leave_errno_alone(void **state) {
   KEEPS_ERRNO(result = argyle_user_cursor_next_page(cursor, NULL));
   json_decref(result);
   KEEPS_ERRNO(argyle_user_cursor_next_page_text(cursor, &size, NULL));
+  KEEPS_ERRNO(argyle_error_free(argyle_user_cursor_unreadable(cursor, "it is none")));
   KEEPS_ERRNO(argyle_user_cursor_free(cursor));
 }
 
@@ -171,6 +172,7 @@ static void calls_and_queues_leave_errno_alone(void **state) {
   KEEPS_ERRNO(argyle_call_body_size(call));
   KEEPS_ERRNO(result = argyle_call_json(call, NULL));
   json_decref(result);
+  KEEPS_ERRNO(argyle_error_free(argyle_call_unreadable(call, "it is none")));
   KEEPS_ERRNO(argyle_call_attempts(call));
   KEEPS_ERRNO(argyle_call_time_us(call, ARGYLE_TIME_TOTAL));
   KEEPS_ERRNO(argyle_call_free(call));

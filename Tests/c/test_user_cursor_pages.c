@@ -261,6 +261,31 @@ static void text_is_given_as_it_came(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
+/* The same of an error that a function returns, which is released. */
+static void assert_error_made(argyle_error *error, int code, const char *fragment) {
+  assert_failed(error, code, fragment);
+}
+
+static void the_caller_may_find_a_text_unreadable(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  static const char text[] = "{\"results\": [{}], \"next\": null}";
+  hostile_server_answer_http(fixture->server, 200, "X-Trace-Id: trace-1\r\n", text, sizeof text - 1);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
+  assert_error_made(argyle_user_cursor_unreadable(cursor, "it is none"), ARGYLE_ERROR_ARGUMENT, "text");
+  assert_non_null(argyle_user_cursor_next_page_text(cursor, NULL, &error));
+  error = argyle_user_cursor_unreadable(cursor, "a user has no id");
+  assert_int_equal(argyle_error_http_status(error), 200);
+  assert_string_equal(argyle_error_trace_id(error), "trace-1");
+  assert_string_equal(argyle_error_body_text(error), text);
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "a user has no id");
+  assert_error_made(argyle_user_cursor_unreadable(cursor, NULL), ARGYLE_ERROR_ARGUMENT, "reason");
+  assert_null(argyle_user_cursor_next_page_text(cursor, NULL, &error));
+  assert_error_made(argyle_user_cursor_unreadable(cursor, "it is none"), ARGYLE_ERROR_ARGUMENT, "text");
+  argyle_user_cursor_free(cursor);
+  assert_error_made(argyle_user_cursor_unreadable(NULL, "it is none"), ARGYLE_ERROR_ARGUMENT, "cursor");
+}
+
 /* The last counts, as jansson has it, however its name is spelled, and in each form of the walk. */
 static void of_two_links_the_last_is_followed(void **state) {
   static const char *const pages[] = {
@@ -540,6 +565,7 @@ int main(void) {
   const struct CMUnitTest pages[] = {
     hostile_test(pages_have_the_normal_form),
     hostile_test(text_is_given_as_it_came),
+    hostile_test(the_caller_may_find_a_text_unreadable),
     hostile_test(of_two_links_the_last_is_followed),
     hostile_test(text_and_values_may_be_mixed),
     hostile_test(users_and_pages_are_not_mixed),

@@ -178,6 +178,8 @@ class Alive:
         "queue_new_text": "queue",
         "token_claims": "json",
         "json_loadb": "json",
+        "call_unreadable": "error",
+        "cursor_unreadable": "error",
     }
     freers = {
         "client_free": "client",

@@ -504,7 +504,7 @@ def test_pages_are_asked_for_ahead(sandbox_url: str, created: list[str], faults:
             pages = client.users.pages(limit=10)
             assert len(await pages.__anext__()) == 10
             assert client._queue().count == 1
-            await until(lambda: pages._ahead is not None and pages._ahead[1].body is not None)
+            await until(lambda: pages._ahead is not None and pages._ahead[1].value is not None)
             faults.add("error", status=500, count=2)
             assert [user.id for user in await pages.__anext__()] == created[10:20]
             await until(lambda: faults.left() == 1)

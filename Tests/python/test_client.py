@@ -294,8 +294,10 @@ def test_page_that_cannot_be_read_is_not_passed_over() -> None:
                 pages = client.users.pages(limit=1)
                 assert next(pages).results[0].id == "user-0"
                 for _ in range(3):
-                    with pytest.raises(argyle.ProtocolError, match='"id"'):
+                    with pytest.raises(argyle.ProtocolError, match=r'GET /v1/users at .*"id"') as caught:
                         next(pages)
+                    assert (caught.value.status, caught.value.attempts) == (200, 1)
+                    assert caught.value.body == {"results": [{}], "next": "?offset=2"}
                 del pages
         finally:
             server.shutdown()
@@ -335,6 +337,8 @@ def test_answer_about_another_user() -> None:
                 with pytest.raises(argyle.ProtocolError, match="another user") as get:
                     client.users.get("a")
                 assert not get.value.outcome_unknown
+                assert (get.value.status, get.value.attempts, get.value.body["id"]) == (200, 1, "B")
+                assert str(get.value).startswith("GET /v1/users/a at 127.0.0.1:")
                 with pytest.raises(argyle.ProtocolError, match="another user") as update:
                     client.users.update("a", external_metadata=1)
                 assert update.value.outcome_unknown

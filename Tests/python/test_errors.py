@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import contextlib
 import copy
 import pickle
+import re
 import socket
 import threading
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -97,6 +99,68 @@ def test_bare_array(sandbox: Sandbox, client: argyle.Client) -> None:
     page = client.users.list()
     assert len(page) == 3 and page.count is None
     assert len(list(client.users)) == 3
+
+
+def check_unreadable(error: Exception, what: str, may_have_acted: bool) -> None:
+    """All that is known of an answer which cannot be read is told."""
+    assert type(error) is argyle.ProtocolError
+    assert re.match(rf"{what} at 127\.0\.0\.1:\d+: the answer is not JSON that can be read: ", str(error))
+    assert (error.code, error.attempts, error.is_retryable) == ("protocol", 1, False)
+    assert error.status == (201 if "POST" in what else 200)
+    assert error.trace_id is not None and re.match(r"[0-9a-f-]{32,36}$", error.trace_id)
+    assert error.body_bytes and error.body is None
+    assert error.outcome_unknown == may_have_acted
+
+
+def test_answers_that_cannot_be_read(sandbox: Sandbox, client: argyle.Client) -> None:
+    """Single calls, calls among many and walks tell the same of them."""
+    user = client.users.create().id
+    sandbox.fault(kind="body", body="not_json")
+    expected: list[tuple[Callable[[], object], argyle.Call[Any], str, bool]] = [
+        (client.users.create, argyle.calls.create_user(), "POST /v1/users", True),
+        (lambda: client.users.get(user), argyle.calls.get_user(user), f"GET /v1/users/{user}", False),
+        (
+            lambda: client.users.update(user, external_metadata=1),
+            argyle.calls.update_user(user, external_metadata=1),
+            f"PATCH /v1/users/{user}",
+            True,
+        ),
+        (client.users.list, argyle.calls.list_users(), "GET /v1/users", False),
+        (
+            lambda: client.user_tokens.create(user),
+            argyle.calls.create_user_token(user),
+            "POST /v1/user-tokens",
+            True,
+        ),
+    ]
+    for method, call, what, may_have_acted in expected:
+        check_unreadable(failure(method), what, may_have_acted)
+        (result,) = client.bulk([call])
+        assert result.error is not None
+        check_unreadable(result.error, what, may_have_acted)
+
+
+def test_pages_that_cannot_be_read(sandbox: Sandbox, client: argyle.Client) -> None:
+    """A walk tells of a page what a single call does, also where the text has a link to the next one."""
+    client.users.create()
+    sandbox.fault(kind="body", body="not_json")
+    check_unreadable(failure(lambda: next(client.users.pages())), "GET /v1/users", False)
+
+
+def test_asynchronous_answers_that_cannot_be_read(sandbox: Sandbox) -> None:
+    """The same in an event loop."""
+    sandbox.fault(kind="body", body="not_json")
+
+    async def main() -> None:
+        async with argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=sandbox.url, max_retries=0) as client:
+            with pytest.raises(argyle.ProtocolError) as created:
+                await client.users.create()
+            check_unreadable(created.value, "POST /v1/users", True)
+            with pytest.raises(argyle.ProtocolError) as page:
+                await client.users.pages().__anext__()
+            check_unreadable(page.value, "GET /v1/users", False)
+
+    asyncio.run(main())
 
 
 def test_unknown_outcome(sandbox: Sandbox, client: argyle.Client) -> None:

@@ -108,4 +108,9 @@ extension Call {
     let answer = try answer()
     return operation.kind == .deleteUser ? nil : try answer.document(of: operation)
   }
+
+  /// The error of an answer that cannot be read; that of the call where there is no answer.
+  package func unreadable(_ reason: String) throws(ArgyleError) -> ArgyleError {
+    try answer().protocolError(reason)
+  }
 }

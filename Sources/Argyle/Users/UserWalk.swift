@@ -19,6 +19,8 @@ package final class UserWalk {
   /// The users of the page at hand.
   private var users: JSONReference?
   private var index = 0
+  /// The answer whose text was given last.
+  private var textAnswer: Answer?
   /// The call for the next page, and the queue that makes it.
   private var ahead: (call: Call, queue: CallQueue)?
 
@@ -80,10 +82,20 @@ extension UserWalk {
   /// The text of the next page as it was received, or nil at the end.
   package func nextPageText() throws(ArgyleError) -> [UInt8]? {
     try choose(.pages)
-    return try fetch { (paging, answer) throws(ArgyleError) in
+    textAnswer = nil
+    textAnswer = try fetch { (paging, answer) throws(ArgyleError) in
       try paging.take(textOf: answer)
-      return answer.response.body
+      return answer
     }
+    return textAnswer?.response.body
+  }
+
+  /// The error of a page whose text, which was given last, cannot be read.
+  package func unreadable(_ reason: String) throws(ArgyleError) -> ArgyleError {
+    guard let textAnswer else {
+      throw ArgyleError(.argument, "cursor must have given the text of a page")
+    }
+    return textAnswer.protocolError(reason)
   }
 
   private func nextDocument() throws(ArgyleError) -> UserPageDocument? {

@@ -27,6 +27,13 @@ func reporting<Result>(
   }
 }
 
+/// Runs the body of an exported function whose result is an error.
+func makingError(_ body: () throws(ArgyleError) -> ArgyleError) -> OpaquePointer? {
+  var slot: OpaquePointer?
+  reporting(to: &slot, onFailure: ()) { () throws(ArgyleError) in throw try body() }
+  return slot
+}
+
 private func checkJansson() throws(ArgyleError) {
   guard let name = argyle_jansson_stranger() else { return }
   throw ArgyleError(

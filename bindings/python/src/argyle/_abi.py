@@ -16,11 +16,14 @@ from functools import partial
 from pathlib import Path
 from threading import get_ident
 from time import monotonic
-from typing import Any, Callable, Generator, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Generator, Optional, Union
 
 from . import errors
 from ._json import dumps, loads
 from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._operations import Operation
 
 # The operations, as argyle.h numbers them.
 USER_CREATE = 1
@@ -153,6 +156,7 @@ class Library:
         self.call_error = function(quick, "argyle_call_error", c_void_p, c_void_p)
         self.call_body_text = function(quick, "argyle_call_body_text", c_void_p, c_void_p)
         self.call_body_size = function(quick, "argyle_call_body_size", c_size_t, c_void_p)
+        self.call_unreadable = function(quick, "argyle_call_unreadable", c_void_p, c_void_p, c_char_p)
         self.call_free = function(waiting, "argyle_call_free", None, c_void_p)
 
         self.cursor_new_text = function(
@@ -161,6 +165,7 @@ class Library:
         self.cursor_next_page_text = function(
             waiting, "argyle_user_cursor_next_page_text", c_void_p, c_void_p, POINTER(c_size_t), _Error
         )
+        self.cursor_unreadable = function(quick, "argyle_user_cursor_unreadable", c_void_p, c_void_p, c_char_p)
         self.cursor_free = function(waiting, "argyle_user_cursor_free", None, c_void_p)
 
         self.queue_new_text = function(quick, "argyle_queue_new_text", c_void_p, c_char_p, c_size_t, _Error)
@@ -521,26 +526,35 @@ def _is_logging() -> bool:
     return _is_heard()
 
 
-def _new_call(client: _Owner, operation: int, user_id: Optional[bytes], document: Optional[bytes]) -> int:
+def _new_call(client: _Owner, operation: "Operation") -> int:
+    number, user_id, document, _ = operation
     error = c_void_p()
     size = 0 if document is None else len(document)
-    call = client.library.call_new_text(client.pointer, operation, user_id, document, size, byref(error))
+    call = client.library.call_new_text(client.pointer, number, user_id, document, size, byref(error))
     if not call:
         raise _taken(client.library, error)
     return call  # type: ignore[no-any-return]
 
 
-def _body(library: Library, call: int) -> bytes:
-    return _bytes_at(library.call_body_text(call), library.call_body_size(call))  # type: ignore[no-any-return]
+def _value(library: Library, call: int, read: "Callable[[bytes], Any]") -> Any:
+    """Read the answer to a call that has succeeded."""
+    try:
+        return read(_bytes_at(library.call_body_text(call), library.call_body_size(call)))
+    except errors.ProtocolError as failure:
+        reason = _reason(failure)
+    # The C library knows all that is known about the call.
+    raise _taken(library, c_void_p(library.call_unreadable(call, reason)))
 
 
-def run(
-    client: ClientOwner, operation: int, user_id: Optional[bytes] = None, document: Optional[bytes] = None
-) -> bytes:
-    """Make a call and wait for the body of its answer."""
+def _reason(failure: errors.ProtocolError) -> bytes:
+    return str(failure).encode("utf-8", "replace")
+
+
+def run(client: ClientOwner, operation: "Operation") -> Any:
+    """Make a call, wait for its answer and read it."""
     library = client.library
     interrupt = _own_interrupt()
-    call = _new_call(client.variant(interrupt, _is_logging()), operation, user_id, document)
+    call = _new_call(client.variant(interrupt, _is_logging()), operation)
     try:
         error = c_void_p()
         failed = library.call_run(call, byref(error))
@@ -549,7 +563,7 @@ def run(
             interrupt.check()
         if failed:
             raise _taken(library, error)
-        return _body(library, call)
+        return _value(library, call, operation.read)
     finally:
         library.call_free(call)
 
@@ -592,22 +606,28 @@ class CursorOwner(_Owner):
             raise _taken(self.library, error)
         return None
 
+    def unreadable(self, failure: errors.ProtocolError) -> errors.Error:
+        """Give the error of the page that came last, which cannot be read."""
+        return _taken(self.library, c_void_p(self.library.cursor_unreadable(self.pointer, _reason(failure))))
+
 
 class QueuedCall:
     """A call in a queue, and what became of it."""
 
-    __slots__ = ("_pointer", "body", "context", "error", "failed_at")
+    __slots__ = ("_pointer", "_read", "context", "error", "failed_at", "value")
 
-    def __init__(self, pointer: int, context: Any) -> None:
+    def __init__(self, pointer: int, read: "Callable[[bytes], Any]", context: Any) -> None:
         self._pointer: Optional[int] = pointer
+        self._read = read
         self.context = context
-        self.body: Optional[bytes] = None
+        #: What the answer is read as.
+        self.value: Any = None
         self.error: Optional[errors.Error] = None
         #: When the error came, by :func:`time.monotonic`.
         self.failed_at = 0.0
 
-    def take_result(self) -> bytes:
-        """Give the body of the answer, or raise the error, of which nothing is kept."""
+    def take_result(self) -> Any:
+        """Give the value, or raise the error, of which nothing is kept."""
         error, self.error = self.error, None
         if error is not None:
             try:
@@ -615,7 +635,7 @@ class QueuedCall:
             finally:
                 # It has this frame in its traceback, and would keep itself alive.
                 del error
-        return self.body or b""
+        return self.value
 
 
 class QueueOwner(_Owner):
@@ -639,26 +659,19 @@ class QueueOwner(_Owner):
             raise _taken(functions, error)
         return cls(functions, pointer)
 
-    def submit(
-        self,
-        client: ClientOwner,
-        operation: int,
-        user_id: Optional[bytes],
-        document: Optional[bytes],
-        context: Any = None,
-    ) -> QueuedCall:
+    def submit(self, client: ClientOwner, operation: "Operation", context: Any = None) -> QueuedCall:
         """Hand over a call, which begins when the queue is driven."""
         functions = self.library
         # So that what a signal handler raises amid a record of the log is not lost.
         interrupt = _own_interrupt()
         if interrupt is not _interrupt:
             interrupt = None
-        pointer = _new_call(client.variant(interrupt, _is_logging()), operation, user_id, document)
+        pointer = _new_call(client.variant(interrupt, _is_logging()), operation)
         error = c_void_p()
         if functions.queue_submit(self.pointer, pointer, None, error) != 0:
             functions.call_free(pointer)
             raise _taken(functions, error)
-        call = QueuedCall(pointer, context)
+        call = QueuedCall(pointer, operation.read, context)
         self._calls[pointer] = call
         return call
 
@@ -695,11 +708,15 @@ class QueueOwner(_Owner):
             failure = functions.call_error(pointer)
             if failure:
                 call.error = _exception(functions, failure)
-                call.failed_at = monotonic()
             else:
-                call.body = _body(functions, pointer)
+                call.value = _value(functions, pointer, call._read)
+        except errors.Error as unreadable:
+            # Without the frames that it has gone through, which would keep it alive.
+            call.error = unreadable.with_traceback(None)
         finally:
             functions.call_free(pointer)
+        if call.error is not None:
+            call.failed_at = monotonic()
         return call
 
     def calls(self) -> "list[QueuedCall]":

@@ -59,7 +59,7 @@ class LoopQueue(ABC):
 
     def submit(self, client: ClientOwner, operation: Operation, context: Any) -> QueuedCall:
         """Begin a call, which is delivered when it is over."""
-        call = self._queue.submit(client, operation.number, operation.user_id, operation.document, context)
+        call = self._queue.submit(client, operation, context)
         if not self._is_watched:
             try:
                 self._watch()
@@ -77,8 +77,8 @@ class LoopQueue(ABC):
         """Begin a call that one task will finish."""
         return self.submit(client, operation, (self.new_waiter(), client))
 
-    async def finish(self, call: QueuedCall) -> bytes:
-        """Wait for the body of a call's answer; a task that is cancelled here cancels the call."""
+    async def finish(self, call: QueuedCall) -> Any:
+        """Wait for the answer to a call; a task that is cancelled here cancels the call."""
         try:
             await self.wait(call.context[0])
         except BaseException:

@@ -27,16 +27,8 @@ class Operation(NamedTuple):
     number: int
     user_id: Optional[bytes]
     document: Optional[bytes]
+    #: Reads the body of a success; a ProtocolError says what is wrong with it.
     read: Callable[[bytes], Any]
-
-    def result(self, body: bytes) -> Any:
-        """Read the body of a success."""
-        try:
-            return self.read(body)
-        except errors.ProtocolError as failure:
-            # The service says that it has done it, but not what came of it.
-            failure.outcome_unknown = self.number not in (_abi.USER_GET, _abi.USER_LIST)
-            raise
 
 
 def _metadata(value: Any) -> bytes:

@@ -132,7 +132,7 @@ class AsyncClient:
 
     async def _run(self, operation: Operation) -> Any:
         queue, call = self._start(operation)
-        return operation.result(await queue.finish(call))
+        return await queue.finish(call)
 
 
 class AsyncUsers:
@@ -246,7 +246,7 @@ class AsyncUserPages(AsyncIterator[UserPage]):
             return None
         (queue, call), self._ahead = self._ahead, None
         try:
-            page = _operations.read_page(await queue.finish(call))
+            page: UserPage = await queue.finish(call)
             self._paging.take(page)
         except errors.Error as failure:
             if not may_ask_again(failure, monotonic() - call.failed_at):

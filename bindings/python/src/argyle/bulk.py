@@ -71,7 +71,7 @@ class _Run(Generic[Value]):
         """Keep what became of a call."""
         call: Call[Value] = queued.context
         try:
-            self.over.append(BulkResult(call, _operation(call).result(queued.take_result()), None))
+            self.over.append(BulkResult(call, queued.take_result(), None))
         except errors.Error as error:
             self.over.append(BulkResult(call, None, _bare(error)))
 
@@ -126,8 +126,7 @@ def _results(
                     is_exhausted = True
                     break
                 try:
-                    operation = _operation(call)
-                    queue.submit(client, operation.number, operation.user_id, operation.document, call)
+                    queue.submit(client, _operation(call), call)
                 except errors.ArgumentError as error:
                     run.refuse(call, error)
             if not run.over:

@@ -109,8 +109,7 @@ class Client:
         return self._owner
 
     def _run(self, operation: Operation) -> Any:
-        body = _abi.run(self._open(), operation.number, operation.user_id, operation.document)
-        return operation.result(body)
+        return _abi.run(self._open(), operation)
 
 
 class Users:
@@ -185,7 +184,10 @@ class UserPages(Iterator[UserPage]):
             text = self._unread = self._cursor.next_page()
         if text is None:
             raise StopIteration
-        page = _operations.read_page(text)
+        try:
+            page = _operations.read_page(text)
+        except errors.ProtocolError as failure:
+            raise self._cursor.unreadable(failure) from None
         self._unread = None
         return page
 

@@ -32,8 +32,5 @@ def create_all(
         for result in results:
             yield from refused
             refused.clear()
-            if isinstance(result.error, errors.ProtocolError) and result.error.status is None:
-                # The service has created a user whose id is not known.
-                result.error.outcome_unknown = True
             yield result.call.context, result.value or result.error or errors.InternalError("there is no result")
         yield from refused
