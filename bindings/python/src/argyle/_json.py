@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn, Union
+from typing import Any, Iterable, NoReturn, Union
 
 try:
     import orjson
@@ -24,11 +24,13 @@ def _real(text: str) -> float:
 
 # Made once: the functions of json make new ones each time.
 _decoder = json.JSONDecoder(parse_constant=_refuse, parse_float=_real)
-_encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+_encoder = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 # All digits as zeros; a run of 19 may be an integer beyond 64 bits.
 _DIGITS = bytes(ord("0") if chr(byte).isdecimal() else byte for byte in range(256))
 _MANY = b"0" * 19
+
+_SCALARS = {str, int, float, bool, type(None)}
 
 
 def loads(text: Union[bytes, str]) -> Any:
@@ -53,7 +55,32 @@ def dumps(value: Any) -> bytes:
 
     The standard library does it alone: orjson would take more types, and write NaN as null.
     """
+    _check_keys(value)
     try:
-        return _encoder.encode(value).encode("ascii")
+        # Lone surrogates, which UTF-8 does not have, become the escapes that JSON has for them.
+        return _encoder.encode(value).encode("utf-8", "backslashreplace")
     except RecursionError:
         raise ValueError("the value is nested too deeply for Python") from None
+
+
+def _check_keys(value: Any) -> None:
+    """Refuse what the standard library would write as a text, which may be the text of another key."""
+    pending = [value]
+    seen = set()
+    while pending:
+        container = pending.pop()
+        if type(container) in _SCALARS:
+            continue
+        if isinstance(container, dict):
+            for key in container:
+                if not isinstance(key, str):
+                    raise TypeError(f"keys must be str, not {type(key).__name__}")
+            items: Iterable[Any] = container.values()
+        elif isinstance(container, (list, tuple)):
+            items = container
+        else:
+            continue
+        # One that contains itself is the encoder's to refuse.
+        if id(container) not in seen:
+            seen.add(id(container))
+            pending.extend(items)
