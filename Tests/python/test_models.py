@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+import sys
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 import argyle
 
@@ -51,6 +52,52 @@ def test_fractions_of_a_second(digits: int) -> None:
         ("2026-11-24T06:00:00", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
         ("2026-11-24T06:00:00.123456789Z", datetime(2026, 11, 24, 6, 0, 0, 123456, timezone.utc)),
         ("2026-11-24T08:00:00+02:00", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        ("2026-11-24 06:00:00Z", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        ("2026-11-24t06:00:00z", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        # The basic format.
+        ("20261124T060000Z", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        ("20261124T060000.25Z", datetime(2026, 11, 24, 6, 0, 0, 250000, timezone.utc)),
+        ("20261124T0330-0230", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        ("2026-11-24T060000+00:00", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        # Less than seconds, and less than minutes.
+        ("2026-11-24T06:00Z", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        ("2026-11-24T06", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        ("2026-11-24", datetime(2026, 11, 24, tzinfo=timezone.utc)),
+        ("20261124", datetime(2026, 11, 24, tzinfo=timezone.utc)),
+        # Weeks.
+        ("2026-W48-2T06:00:00Z", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        ("2026W482T060000Z", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        ("2026-W48", datetime(2026, 11, 23, tzinfo=timezone.utc)),
+        ("2026-W54-1", None),
+        ("2026-W48-8", None),
+        ("2026-W482", None),
+        # Offsets.
+        ("2026-11-24T08+02:00:00", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        ("2026-11-24T08:00:00+02", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        ("2026-11-24T08:00:00.5+02", datetime(2026, 11, 24, 6, 0, 0, 500000, timezone.utc)),
+        ("2026-11-24T08:00:00+0200", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        ("2026-11-24T08:00:30+02:00:30", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        ("2026-11-24T06:00:00+24:00", None),
+        ("2026-11-24T06:00:00+02:60", datetime(2026, 11, 24, 3, tzinfo=timezone.utc)),
+        ("0001-01-01T00:00:00+01:00", None),
+        # Fractions.
+        ("2026-11-24T06:00:00,5Z", datetime(2026, 11, 24, 6, 0, 0, 500000, timezone.utc)),
+        ("2026-11-24T06:00:00,123456789+00", datetime(2026, 11, 24, 6, 0, 0, 123456, timezone.utc)),
+        # Of an hour, which Python takes for those of a second.
+        ("2026-11-24T06.5", None),
+        # The end of a day.
+        ("2026-11-23T24:00:00Z", datetime(2026, 11, 24, tzinfo=timezone.utc)),
+        ("2026-12-31T24:00:00.0Z", datetime(2027, 1, 1, tzinfo=timezone.utc)),
+        ("20261123T24", datetime(2026, 11, 24, tzinfo=timezone.utc)),
+        ("2026-11-23T24:00:01Z", None),
+        ("9999-12-31T24:00:00Z", None),
+        ("2026-11-24T06:00:60Z", None),
+        ("2026-02-29T06:00:00Z", None),
+        ("2026-1124T06:00:00Z", None),
+        ("2026-11-24T06:0000Z", None),
+        ("2026-11-24T", None),
+        ("2026-11", None),
+        ("\uff12026-11-24", None),
         ("yesterday", None),
         ("", None),
         ("Z", None),
@@ -65,6 +112,34 @@ def test_times(text: Any, expected: "datetime | None") -> None:
     moment = argyle.User({"id": "1", "created_at": text}).created_at
     assert moment == expected
     assert moment is None or moment.utcoffset() == timedelta(0)
+
+
+# Nearly all forms of ISO 8601, and a little more.
+_CLOCK = r"\d\d((:\d\d(:\d\d([.,]\d{1,8})?)?)|(\d\d(\d\d([.,]\d{1,8})?)?))?"
+_FORMS = (
+    rf"\A[12]\d\d\d(-[01]\d-[0-3]\d|[01]\d[0-3]\d|-W[0-5]\d(-[1-7])?|W[0-5]\d[1-7]?)([T ]{_CLOCK}(Z|[+-]{_CLOCK})?)?\Z"
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.from_regex(_FORMS, alphabet="0123456789-:.,+TWZ "))
+def test_times_are_read_as_by_later_pythons(text: str) -> None:
+    """What the standard library reads since Python 3.11, and how, is what is read with every Python."""
+    if sys.version_info < (3, 11):
+        # There is nothing to compare with: that it does not fail is all.
+        argyle.User({"id": "1", "created_at": text}).created_at  # noqa: B018
+        return
+    try:
+        expected = datetime.fromisoformat(text)
+        if expected.tzinfo is None:
+            expected = expected.replace(tzinfo=timezone.utc)
+        expected = expected.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        # The end of a day it takes since Python 3.14.
+        assume("24" not in text)
+        assert argyle.User({"id": "1", "created_at": text}).created_at is None
+    else:
+        assert argyle.User({"id": "1", "created_at": text}).created_at == expected
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -121,7 +196,9 @@ def test_page() -> None:
     bare = argyle.UserPage.from_document([USER])
     assert bare.results == page.results and (bare.count, bare.next, bare.previous) == (None, None, None)
     assert argyle.UserPage.from_document([]).results == []
-    assert pickle.loads(pickle.dumps(page)) == page
+    for other in (pickle.loads(pickle.dumps(page)), copy.copy(page), copy.deepcopy(page)):
+        assert other == page and hash(other) == hash(page) and other.raw == page.raw
+    assert {page, bare} == {bare, page}
     assert repr(page) == "UserPage(1 users)"
     assert argyle.UserPage.from_document({"results": [], "count": True}).count is None
     wrongs: "list[Any]" = [None, 1, {}, {"results": None}, {"results": {}}]

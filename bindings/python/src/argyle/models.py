@@ -5,9 +5,10 @@ In JSON such as metadata, integers are exact, of any size; a number with a fract
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from itertools import repeat
 from operator import itemgetter
 from typing import Any, Iterator, Optional, Union
@@ -44,22 +45,62 @@ def _moment(value: Any) -> Optional[datetime]:
     """Read a time in ISO 8601, which is in UTC unless it says otherwise; None where it is none."""
     if not isinstance(value, str):
         return None
-    text = value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value
-    head, dot, rest = text.partition(".")
-    if dot:
-        # Older Pythons want three or six digits of a fraction.
-        digits = len(rest) - len(rest.lstrip("0123456789"))
-        text = f"{head}.{rest[:digits][:6]:0<6}{rest[digits:]}"
     try:
-        moment = datetime.fromisoformat(text)
+        moment = _usual_moment(value) or _other_moment(value)
+        if moment is None or moment.tzinfo is None:
+            return moment and moment.replace(tzinfo=timezone.utc)
+        return moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _usual_moment(text: str) -> Optional[datetime]:
+    """Read ``2026-11-24T06:00:00.123Z`` and the like as the standard library does, which is the fastest."""
+    if text[10:11] not in ("T", "t", " ") or not text[13:14] == text[16:17] == ":":
+        return None
+    if text.endswith(("Z", "z")):
+        text = text[:-1] + "+00:00"
+    if text[19:20] == ".":
+        # Older Pythons want three or six digits of a fraction.
+        rest = text[20:]
+        digits = len(rest) - len(rest.lstrip("0123456789"))
+        text = f"{text[:20]}{rest[:digits][:6]:0<6}{rest[digits:]}"
+    try:
+        return datetime.fromisoformat(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=timezone.utc)
-    try:
-        return moment.astimezone(timezone.utc)
-    except OverflowError:
+
+
+_CLOCK = r"(\d\d)(?:(:?)(\d\d)(?:\{separator}(\d\d)(?:[.,](\d*))?)?)?"
+_ISO_8601 = (
+    r"(\d{4})(?:(-?)(\d\d)\2(\d\d)|(-?)W(\d\d)(?:\5([1-7]))?)"
+    f"(?:[Tt ]{_CLOCK.format(separator=9)}(?:[Zz]|([+-]){_CLOCK.format(separator=15)})?)?"
+)
+
+
+def _other_moment(text: str) -> Optional[datetime]:
+    """Read the other forms, which Pythons before 3.11 do not, and the end of a day, 24:00, which those before 3.14."""
+    match = re.fullmatch(_ISO_8601, text, re.ASCII)
+    if match is None:
         return None
+    year, _, month, day, _, week, weekday, hour, _, minute, second, fraction, sign, *offset = match.groups("")
+    if month:
+        moment = datetime(int(year), int(month), int(day))
+    else:
+        start = date.fromisocalendar(int(year), int(week), int(weekday or 1))
+        moment = datetime(start.year, start.month, start.day)
+    since = _duration(hour, minute, second, fraction)
+    if int(minute or 0) > 59 or int(second or 0) > 59 or since > timedelta(days=1):
+        return None
+    if sign:
+        behind = _duration(offset[0], *offset[2:])
+        moment = moment.replace(tzinfo=timezone(-behind if sign == "-" else behind))
+    return moment + since
+
+
+def _duration(hours: str, minutes: str, seconds: str, fraction: str) -> timedelta:
+    microseconds = int(f"{fraction:0<6.6}")
+    return timedelta(0, int(seconds or 0), microseconds, 0, int(minutes or 0), int(hours or 0))
 
 
 @dataclass(frozen=True, repr=False)
@@ -251,6 +292,10 @@ class UserPage:
     def __len__(self) -> int:
         """Count the users of this page."""
         return len(self.results)
+
+    def __hash__(self) -> int:
+        """Hash by the users."""
+        return hash(tuple(self.results))
 
     def __repr__(self) -> str:
         """Show how many users there are."""
