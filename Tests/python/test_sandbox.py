@@ -11,6 +11,7 @@ import urllib.request
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_client_options() -> None:
 
 def test_async_client(argyle_sandbox: argyle.Sandbox) -> None:
     async def create() -> str:
-        async with argyle_sandbox.async_client(max_retries=0) as client:
+        async with argyle_sandbox.async_client(max_retries=0, max_in_flight=3) as client:
             return (await client.users.create()).id
 
     created = asyncio.run(create())
@@ -213,6 +214,19 @@ def test_connected(argyle_sandbox: argyle.Sandbox) -> None:
     argyle_sandbox.set_connected(user, data_providers=("one", "two"))
     shown = client.users.get(user)
     assert (shown.employers_connected, shown.data_providers_connected) == (["employer"], ["one", "two"])
+
+
+@pytest.mark.parametrize("name", ["employers", "data_providers"])
+def test_one_text_is_no_list_of_texts(argyle_sandbox: argyle.Sandbox, name: str) -> None:
+    client = argyle_sandbox.client()
+    user = client.users.create().id
+    values: list[Any] = ["acme", b"acme", 1, [1], [None]]
+    for value in values:
+        with pytest.raises(argyle.ArgumentError, match=f"^{name} must be an iterable of str, "):
+            argyle_sandbox.set_connected(user, **{name: value})
+    assert client.users.get(user).employers_connected == client.users.get(user).data_providers_connected == []
+    argyle_sandbox.set_connected(user, **{name: (text for text in ("Жду", "b"))})
+    assert getattr(client.users.get(user), f"{name}_connected") == ["Жду", "b"]
 
 
 def test_control_refuses(argyle_sandbox: argyle.Sandbox) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Iterable, Optional, TypedDict
 from urllib.parse import quote
 
 from . import _abi, errors
+from ._json import dumps, loads
 from ._options import Path, options as plain_options
 from .client import Client
 
@@ -107,12 +107,12 @@ class Sandbox:
         options.setdefault("base_url", self.url)
         return Client(self.key_id, self.key_secret, **options)
 
-    def async_client(self, **options: Unpack[Options]) -> AsyncClient:
+    def async_client(self, *, max_in_flight: int = 50, **options: Unpack[Options]) -> AsyncClient:
         """Make an asynchronous client for it."""
         from .async_client import AsyncClient
 
         options.setdefault("base_url", self.url)
-        return AsyncClient(self.key_id, self.key_secret, **options)
+        return AsyncClient(self.key_id, self.key_secret, max_in_flight=max_in_flight, **options)
 
     def stop(self) -> None:
         """Stop it: requests in flight have some five seconds to end. Stopping again does nothing."""
@@ -173,15 +173,15 @@ class Sandbox:
         data_providers: Optional[Iterable[str]] = None,
     ) -> None:
         """Set what a user has connected; None leaves it as it is."""
-        given = {"employers_connected": employers, "data_providers_connected": data_providers}
-        values = {name: list(value) for name, value in given.items() if value is not None}
+        given = {"employers": employers, "data_providers": data_providers}
+        values = {f"{name}_connected": _texts(name, value) for name, value in given.items() if value is not None}
         self._control("PATCH", f"/users/{quote(user_id, safe='')}", values)
 
     def _control(self, method: str, path: str, value: Any = None) -> Any:
         """Make a request of the control interface, which wants no key."""
         from http.client import HTTPException
 
-        body = None if value is None else json.dumps(value).encode()
+        body = None if value is None else dumps(value)
         connection = _connection(self.url)
         try:
             connection.request(method, f"/_sandbox{path}", body, {"Content-Type": "application/json"})
@@ -193,7 +193,15 @@ class Sandbox:
             connection.close()
         if answer.status >= 400:
             raise errors.SandboxError(f"{method} /_sandbox{path} was answered {answer.status}: {text}")
-        return json.loads(text) if text else None
+        return loads(text) if text else None
+
+
+def _texts(name: str, value: object) -> "list[str]":
+    """Give several texts as a list: one text would pass for those of its characters."""
+    texts = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else None
+    if texts is None or not all(isinstance(text, str) for text in texts):
+        raise errors.ArgumentError(f"{name} must be an iterable of str, and not a str itself")
+    return texts
 
 
 def _connection(url: str) -> HTTPConnection:
