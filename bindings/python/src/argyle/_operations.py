@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Callable, Mapping, NamedTuple, Optional, TypeVar
 
 from . import _abi, errors
@@ -27,7 +28,7 @@ class Operation(NamedTuple):
     number: int
     user_id: Optional[bytes]
     document: Optional[bytes]
-    #: Reads the body of a success; a ProtocolError says what is wrong with it.
+    #: Reads the body of a success; a ProtocolError says what is wrong with it. It can be pickled, as a call can.
     read: Callable[[bytes], Any]
 
 
@@ -53,17 +54,17 @@ def _query_document(query: Mapping[str, Any]) -> Optional[bytes]:
 
 def create_user(external_metadata: Any) -> Operation:
     metadata = None if external_metadata is UNSET else _metadata(external_metadata)
-    return Operation(_abi.USER_CREATE, None, metadata, lambda body: NewUser(document(body)))
+    return Operation(_abi.USER_CREATE, None, metadata, _read_new_user)
 
 
 def get_user(user_id: str) -> Operation:
     user = _abi.text_argument("user_id", user_id)
-    return Operation(_abi.USER_GET, user, None, lambda body: _read_user_of(user_id, body))
+    return Operation(_abi.USER_GET, user, None, partial(_read_user_of, user_id))
 
 
 def update_user(user_id: str, external_metadata: Any) -> Operation:
     user = _abi.text_argument("user_id", user_id)
-    return Operation(_abi.USER_UPDATE, user, _metadata(external_metadata), lambda body: _read_user_of(user_id, body))
+    return Operation(_abi.USER_UPDATE, user, _metadata(external_metadata), partial(_read_user_of, user_id))
 
 
 def list_users(limit: Optional[int], offset: Optional[int], ordering: Optional[str]) -> Operation:
@@ -76,20 +77,24 @@ def list_users_of(query: Mapping[str, Any]) -> Operation:
 
 def delete_user(user_id: str) -> Operation:
     user = _abi.text_argument("user_id", user_id)
-    return Operation(_abi.USER_DELETE, user, None, lambda body: None)
+    return Operation(_abi.USER_DELETE, user, None, _read_nothing)
 
 
 def create_user_token(user_id: str) -> Operation:
     user = _abi.text_argument("user_id", user_id)
-    return Operation(_abi.USER_TOKEN_CREATE, user, None, lambda body: _read_token_of(user_id, body))
+    return Operation(_abi.USER_TOKEN_CREATE, user, None, partial(_read_token_of, user_id))
 
 
-def read_user(body: bytes) -> User:
-    return User(document(body))
+def _read_new_user(body: bytes) -> NewUser:
+    return NewUser(document(body))
+
+
+def _read_nothing(body: bytes) -> None:
+    return None
 
 
 def _read_user_of(user_id: str, body: bytes) -> User:
-    user = read_user(body)
+    user = User(document(body))
     _check_user("id", user.id, user_id)
     return user
 

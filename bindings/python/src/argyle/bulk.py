@@ -5,64 +5,36 @@ from __future__ import annotations
 import select
 from collections import deque
 from collections.abc import Sized
-from dataclasses import dataclass
 from typing import (
     Any,
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
-    Callable,
     Deque,
     Generator,
     Generic,
     Iterable,
     Optional,
     Union,
-    cast,
 )
 
 from . import errors
 from ._abi import ClientOwner, QueuedCall, QueueOwner
 from ._loops import new_queue
 from ._operations import Operation
-from .calls import Call, Value
+from .calls import BulkResult, Call, Progress, Value
 
 __all__ = ["BulkResult", "Progress"]
 
-#: Is told how many calls are over, and of how many where that is known.
-Progress = Callable[[int, Optional[int]], object]
-
 #: How long a wait lasts at the most: a signal that came just before it began would otherwise wait with it.
 _WAIT_MS = 500
-
-
-@dataclass(frozen=True)
-class BulkResult(Generic[Value]):
-    """What became of one call."""
-
-    #: The call, with its :attr:`argyle.Call.context`.
-    call: Call[Value]
-    #: What the client's own method returns; None where the call failed.
-    value: Optional[Value]
-    #: Why the call failed, or None where it succeeded.
-    error: Optional[errors.Error]
-
-    def result(self) -> Value:
-        """Give the value, or raise the error, as the client's own method does."""
-        if self.error is not None:
-            try:
-                raise self.error
-            finally:
-                # The error has this frame in its traceback, and would keep itself alive.
-                del self
-        return cast("Value", self.value)
 
 
 class _Run(Generic[Value]):
     """What both kinds of bulk have in common: what is over, and how far it all is."""
 
     def __init__(self, calls: object, progress: Optional[Progress]) -> None:
-        self.over: "Deque[BulkResult[Value]]" = deque()
+        self.over: Deque[BulkResult[Value]] = deque()
         self._progress = progress
         self._total = len(calls) if isinstance(calls, Sized) else None
         self._done = 0
@@ -104,7 +76,7 @@ def _operation(call: Any) -> Operation:
 
 def make(
     client: ClientOwner, calls: Iterable[Call[Value]], in_flight: int, progress: Optional[Progress]
-) -> "Generator[BulkResult[Value], None, None]":
+) -> Generator[BulkResult[Value], None, None]:
     """Make calls, and wait for them."""
     # Not within the generator, which begins with the first step only.
     return _results(QueueOwner.new(in_flight), client, calls, in_flight, _Run(calls, progress))
@@ -112,7 +84,7 @@ def make(
 
 def _results(
     queue: QueueOwner, client: ClientOwner, calls: Iterable[Call[Value]], in_flight: int, run: _Run[Value]
-) -> "Generator[BulkResult[Value], None, None]":
+) -> Generator[BulkResult[Value], None, None]:
     remaining = iter(calls)
     is_exhausted = False
     poll = select.poll()
@@ -150,20 +122,20 @@ def _results(
 
 def make_async(
     client: ClientOwner,
-    calls: "Union[Iterable[Call[Value]], AsyncIterable[Call[Value]]]",
+    calls: Union[Iterable[Call[Value]], AsyncIterable[Call[Value]]],
     in_flight: int,
     progress: Optional[Progress],
-) -> "AsyncGenerator[BulkResult[Value], None]":
+) -> AsyncGenerator[BulkResult[Value], None]:
     """Make calls in an event loop."""
     return _results_async(client, calls, in_flight, _Run(calls, progress))
 
 
 async def _results_async(
     client: ClientOwner,
-    calls: "Union[Iterable[Call[Value]], AsyncIterable[Call[Value]]]",
+    calls: Union[Iterable[Call[Value]], AsyncIterable[Call[Value]]],
     in_flight: int,
     run: _Run[Value],
-) -> "AsyncGenerator[BulkResult[Value], None]":
+) -> AsyncGenerator[BulkResult[Value], None]:
     waiter: Any = None
 
     def deliver(queued: QueuedCall) -> None:

@@ -9,14 +9,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generic, Optional, TypeVar, Union
+from dataclasses import dataclass
+from typing import Any, Callable, Generic, Optional, TypeVar, Union, cast
 
 from . import _operations, errors
 from ._operations import UNSET, Operation
+from ._options import Ordering
 from .models import NewUser, User, UserPage, UserToken
 
 __all__ = [
+    "BulkResult",
     "Call",
+    "Progress",
     "create_user",
     "create_user_token",
     "delete_user",
@@ -26,6 +30,9 @@ __all__ = [
 ]
 
 Value = TypeVar("Value", covariant=True)
+
+#: Is told how many calls are over, and of how many where that is known.
+Progress = Callable[[int, Optional[int]], object]
 
 
 class Call(Generic[Value]):
@@ -53,6 +60,28 @@ class Call(Generic[Value]):
         return f"<argyle.Call {self.name}>" if self.user_id is None else f"<argyle.Call {self.name} {self.user_id!r}>"
 
 
+@dataclass(frozen=True)
+class BulkResult(Generic[Value]):
+    """What became of one call."""
+
+    #: The call, with its :attr:`argyle.Call.context`.
+    call: Call[Value]
+    #: What the client's own method returns; None where the call failed.
+    value: Optional[Value]
+    #: Why the call failed, or None where it succeeded.
+    error: Optional[errors.Error]
+
+    def result(self) -> Value:
+        """Give the value, or raise the error, as the client's own method does."""
+        if self.error is not None:
+            try:
+                raise self.error
+            finally:
+                # The error has this frame in its traceback, and would keep itself alive.
+                del self
+        return cast("Value", self.value)
+
+
 def create_user(*, external_metadata: Any = UNSET, context: Any = None) -> Call[NewUser]:
     """Describe ``client.users.create``."""
     return Call("create_user", None, lambda: _operations.create_user(external_metadata), context)
@@ -72,7 +101,7 @@ def list_users(
     *,
     limit: Optional[int] = None,
     offset: Optional[int] = None,
-    ordering: Optional[str] = None,
+    ordering: Optional[Ordering] = None,
     context: Any = None,
 ) -> Call[UserPage]:
     """Describe ``client.users.list``."""
