@@ -149,7 +149,7 @@ def test_in_flight_is_shared(sandbox_url: str, faults: Faults) -> None:
             stalled = asyncio.ensure_future(client.users.list())
             await struck(faults)
             other = asyncio.ensure_future(client.with_options(max_retries=1).users.list())
-            await until(lambda: client._queue().count == 2)
+            await until(lambda: client._core.queue().count == 2)
             # What has its turn is over before these are.
             async with new_client(sandbox_url) as another:
                 for _ in range(3):
@@ -174,7 +174,7 @@ def test_cancelling_a_task_cancels_the_call(sandbox_url: str, faults: Faults) ->
             faults.add("delay", milliseconds=FOREVER_MS, count=3)
             stalled = [asyncio.ensure_future(client.users.list()) for _ in range(3)]
             await struck(faults)
-            queue = client._queue()
+            queue = client._core.queue()
             assert queue.count == 3
             await client.users.list()
             stalled[0].cancel()
@@ -331,7 +331,7 @@ def test_what_is_not_awaited(sandbox_url: str) -> None:
             client.users.pages()
             client.users.iterate()
             client.bulk([argyle.calls.list_users()])
-            assert client._queue().count == 0
+            assert client._core.queue().count == 0
 
     asyncio.run(main())
 
@@ -496,6 +496,16 @@ def test_iteration(sandbox_url: str, run: Run, created: list[str], faults: Fault
     run(main)
 
 
+@pytest.mark.parametrize("query", [{"limit": 0}, {"offset": -1}, {"ordering": "id"}, {"offset": object()}])
+def test_walks_check_their_arguments_early(query: Any) -> None:
+    """Before the first step, and before there is an event loop."""
+    client = argyle.AsyncClient(KEY_ID, KEY_SECRET)
+    walks: list[Any] = [client.users.pages] if "limit" in query else [client.users.pages, client.users.iterate]
+    for walk in walks:
+        with pytest.raises(argyle.ArgumentError):
+            walk(**query)
+
+
 def test_pages_are_asked_for_ahead(sandbox_url: str, created: list[str], faults: Faults) -> None:
     """A page that failed ahead is asked for again, and after an error the walk goes on where it was."""
 
@@ -503,7 +513,7 @@ def test_pages_are_asked_for_ahead(sandbox_url: str, created: list[str], faults:
         async with new_client(sandbox_url) as client:
             pages = client.users.pages(limit=10)
             assert len(await pages.__anext__()) == 10
-            assert client._queue().count == 1
+            assert client._core.queue().count == 1
             await until(lambda: pages._ahead is not None and pages._ahead[1].value is not None)
             faults.add("error", status=500, count=2)
             assert [user.id for user in await pages.__anext__()] == created[10:20]
@@ -584,7 +594,7 @@ def test_abandoning_a_walk(sandbox_url: str, created: list[str], faults: Faults)
             walk = client.users.iterate()
             faults.add("delay", milliseconds=FOREVER_MS, **faults.only_the_second())
             await walk.__anext__()
-            queue = client._queue()
+            queue = client._core.queue()
             assert queue.count == 1
             del walk
             # What would be under way for ever is gone.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import threading
@@ -80,9 +81,12 @@ def test_list(sandbox: Sandbox, client: argyle.Client) -> None:
     + [{"ordering": "id"}, {"ordering": 1}, {"limit": object()}, {"limit": float("nan")}],
 )
 def test_list_arguments(client: argyle.Client, query: Any) -> None:
-    """The core's rules for a query are told as argument errors, of a page as of a walk."""
+    """The core's rules for a query are told as argument errors, of a page as of a walk, which has not begun."""
     (name,) = query
-    for ask in (client.users.list, client.users.pages):
+    asks: "list[Any]" = [client.users.list, client.users.pages]
+    if name != "limit":
+        asks.append(client.users.iterate)
+    for ask in asks:
         with pytest.raises(argyle.ArgumentError, match=f"{name}|query") as caught:
             ask(**query)
         assert isinstance(caught.value, ValueError)
@@ -230,6 +234,31 @@ def test_with_options_shares_connections(sandbox: Sandbox, client: argyle.Client
     assert sockets() == before
     argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox.url).users.list()
     assert type(changed) is argyle.Client
+
+
+def test_dropping_a_client_releases_connections(sandbox: Sandbox) -> None:
+    """A client that nothing refers to any more is released at once, whatever of it was used."""
+
+    def use() -> None:
+        client = argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox.url)
+        changed = client.with_options(max_retries=0)
+        for one in (client, changed):
+            one.user_tokens.create(one.users.create().id)
+            assert len(list(one.users)) == 1
+            next(one.users.pages(limit=1))
+            next(one.bulk([argyle.calls.list_users()] * 3, in_flight=2))
+            one.users.delete(one.users.list().results[0].id)
+
+    use()
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            use()
+            assert len(os.listdir("/proc/self/fd")) == before
+    finally:
+        gc.enable()
 
 
 def test_with_options_shares_the_pace(sandbox: Sandbox) -> None:

@@ -231,7 +231,7 @@ def test_one_text_is_no_list_of_texts(argyle_sandbox: argyle.Sandbox, name: str)
 
 def test_control_refuses(argyle_sandbox: argyle.Sandbox) -> None:
     with pytest.raises(argyle.SandboxError, match=r"400.*'kind' must be one of"):
-        argyle_sandbox.add_fault({"kind": "wrong"})
+        argyle_sandbox.add_fault({"kind": "wrong"})  # type: ignore[typeddict-item]  # pyright: ignore[reportArgumentType]
     with pytest.raises(argyle.SandboxError, match="404"):
         argyle_sandbox.set_connected("../faults", employers=[])
     argyle_sandbox.stop()

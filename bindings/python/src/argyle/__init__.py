@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from ._version import __version__
 
-# That of typing, whose import takes longer than all else here.
-TYPE_CHECKING = False
+# That of typing, whose import takes longer than all else here. jedi passes over what is under a plain False.
+TYPE_CHECKING = bool()  # noqa: UP018
 if TYPE_CHECKING:
     from . import calls
     from ._options import Options
     from .async_client import AsyncClient, AsyncUserPages, AsyncUsers, AsyncUserTokens
-    from .bulk import BulkResult
-    from .calls import Call
+    from .calls import BulkResult, Call
     from .client import Client, Users, UserTokens
     from .errors import (
         ArgumentError,
@@ -52,8 +51,7 @@ if TYPE_CHECKING:
 _modules = {
     "_options": ["Options"],
     "async_client": ["AsyncClient", "AsyncUserPages", "AsyncUserTokens", "AsyncUsers"],
-    "bulk": ["BulkResult"],
-    "calls": ["Call", "calls"],
+    "calls": ["BulkResult", "Call", "calls"],
     "client": ["Client", "UserTokens", "Users"],
     "errors": [
         "ArgumentError",

@@ -536,6 +536,11 @@ def _new_call(client: _Owner, operation: "Operation") -> int:
     return call  # type: ignore[no-any-return]
 
 
+def check(client: ClientOwner, operation: "Operation") -> None:
+    """Refuse what no call can be made of."""
+    client.library.call_free(_new_call(client, operation))
+
+
 def _value(library: Library, call: int, read: "Callable[[bytes], Any]") -> Any:
     """Read the answer to a call that has succeeded."""
     try:

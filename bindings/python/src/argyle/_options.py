@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping, Optional, TypedDict, Union
+import sys
+from typing import TYPE_CHECKING, Any, Literal, Mapping, Optional, TypedDict, Union
 
-Path = Union[str, "os.PathLike[str]"]
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+elif TYPE_CHECKING:
+    from typing_extensions import Unpack
+else:
+
+    class Unpack:
+        """Stands for its argument: annotations can be read at run time without typing_extensions too."""
+
+        def __class_getitem__(cls, options):
+            """Give the options themselves."""
+            return options
+
+
+__all__ = ["Changes", "Options", "Ordering", "Path", "Unpack", "options"]
+
+Path = Union[str, os.PathLike[str]]
+
+#: The oldest or the newest first.
+Ordering = Literal["created_at", "-created_at"]
 
 
 class Options(TypedDict, total=False):
     """The options of a client; the C library has the defaults, and documents each in argyle.h."""
 
     #: ``"production"`` (default) or ``"sandbox"``: Argyle's hosts.
-    environment: str
+    environment: Literal["production", "sandbox"]
     #: The server, in place of an environment: ``http`` for loopback hosts only, unless ``allow_insecure_http``.
     base_url: str
     #: The time of one attempt, connecting included, in milliseconds; default 30000.
@@ -55,7 +75,7 @@ class Changes(Options, total=False):
     key_secret: str
 
 
-def options(given: Mapping[str, Any]) -> "dict[str, Any]":
+def options(given: Mapping[str, Any]) -> dict[str, Any]:
     """Give options as the C library takes them: None stands for one that is not given."""
     return {name: _plain(value) for name, value in given.items() if value is not None}
 

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, NoReturn, Optional
+from types import TracebackType
+from typing import Any, Generator, Iterable, Iterator, NoReturn, Optional, TypeVar
 
 from . import _abi, _operations, errors
 from ._operations import UNSET, Operation
-from ._options import options as client_options
+from ._options import Changes, Options, Ordering, Unpack, options as client_options
+from .calls import BulkResult, Call, Progress, Value
 from .models import NewUser, User, UserPage, UserToken
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Unpack
-
-    from ._options import Changes, Options
-    from .bulk import BulkResult, Progress
-    from .calls import Call, Value
+#: A client's own class, which may be a subclass.
+Kind = TypeVar("Kind", bound="Client")
 
 __all__ = ["Client", "UserTokens", "Users"]
+
+
+class _Core:
+    """What a client and its operations share: they refer to this and not to the client, which refers to them."""
+
+    def __init__(self, owner: Optional[_abi.ClientOwner]) -> None:
+        #: None once the client is closed, and before it is made.
+        self.owner = owner
+
+    def open(self) -> _abi.ClientOwner:
+        """Give what is to be used, unless it is closed."""
+        if self.owner is None:
+            raise errors.ArgumentError("the client is closed")
+        return self.owner
+
+    def run(self, operation: Operation) -> Any:
+        """Make a call and read its answer."""
+        return _abi.run(self.open(), operation)
 
 
 class Client:
@@ -27,8 +41,7 @@ class Client:
     It is a context manager; :meth:`close` and the end of a ``with`` block release its connections.
     """
 
-    #: None once it is closed, and before it is made.
-    _owner: Optional[_abi.ClientOwner] = None
+    _core = _Core(None)
 
     def __init__(self, key_id: str, key_secret: str, **options: Unpack[Options]) -> None:
         """Make a client, which opens no connection yet.
@@ -38,35 +51,43 @@ class Client:
         given = client_options(options)
         given["key_id"] = key_id
         given["key_secret"] = key_secret
-        self._owner = _abi.ClientOwner.new(given)
+        self._use(_abi.ClientOwner.new(given))
 
-    def with_options(self, **overrides: Unpack[Changes]) -> Client:
+    def _use(self, owner: _abi.ClientOwner) -> None:
+        self._core = _Core(owner)
+        self._users = Users(self)
+        self._user_tokens = UserTokens(self)
+
+    def with_options(self: Kind, **overrides: Unpack[Changes]) -> Kind:
         """Make a client like this one, with some options changed, that shares its connections.
 
         It is cheap: make one for the time-outs of a single call. It shares the pace too, unless
         ``max_requests_per_second`` is among the overrides.
         """
+        owner = self._core.open().changed(client_options(overrides))
         client = object.__new__(type(self))
-        client._owner = self._open().changed(client_options(overrides))
+        # What a subclass has beside that.
+        vars(client).update(vars(self))
+        client._use(owner)
         return client
 
     @property
     def users(self) -> Users:
         """The operations on users; to iterate over it is to go through all users."""
-        return Users(self)
+        return self._users
 
     @property
     def user_tokens(self) -> UserTokens:
         """The operations on user tokens."""
-        return UserTokens(self)
+        return self._user_tokens
 
     def bulk(
         self,
-        calls: "Iterable[Call[Value]]",
+        calls: Iterable[Call[Value]],
         *,
         in_flight: int = 50,
-        progress: "Optional[Progress]" = None,
-    ) -> "Generator[BulkResult[Value], None, None]":
+        progress: Optional[Progress] = None,
+    ) -> Generator[BulkResult[Value], None, None]:
         """Make many calls, ``in_flight`` of them at once, and give their results in the order in which they end.
 
         The calls are those of :mod:`argyle.calls`, read as places become free; 1 to 1000 may be under way. A call
@@ -75,15 +96,15 @@ class Client:
         """
         from .bulk import make
 
-        return make(self._open(), calls, in_flight, progress)
+        return make(self._core.open(), calls, in_flight, progress)
 
     def close(self) -> None:
         """Release the client once calls that other threads are making are over. Closing again does nothing."""
-        self._owner = None
+        self._core.owner = None
 
-    def __enter__(self) -> Client:
+    def __enter__(self: Kind) -> Kind:
         """Give the client, which the end of the block closes."""
-        self._open()
+        self._core.open()
         return self
 
     def __exit__(
@@ -101,15 +122,7 @@ class Client:
 
     def __repr__(self) -> str:
         """Show nothing of the key."""
-        return "<argyle.Client closed>" if self._owner is None else "<argyle.Client>"
-
-    def _open(self) -> _abi.ClientOwner:
-        if self._owner is None:
-            raise errors.ArgumentError("the client is closed")
-        return self._owner
-
-    def _run(self, operation: Operation) -> Any:
-        return _abi.run(self._open(), operation)
+        return "<argyle.Client closed>" if self._core.owner is None else "<argyle.Client>"
 
 
 class Users:
@@ -117,63 +130,67 @@ class Users:
 
     def __init__(self, client: Client) -> None:
         """Make the operations of a client; use :attr:`Client.users`."""
-        self._client = client
+        self._core = client._core
 
     def create(self, *, external_metadata: Any = UNSET) -> NewUser:
         """Create a user, with any JSON for metadata ("Create a user").
 
         It is repeated only where the service cannot have acted: see :attr:`argyle.Error.outcome_unknown`.
         """
-        return self._client._run(_operations.create_user(external_metadata))  # type: ignore[no-any-return]
+        return self._core.run(_operations.create_user(external_metadata))  # type: ignore[no-any-return]
 
     def get(self, user_id: str) -> User:
         """Retrieve a user; NotFoundError where there is none ("Retrieve a user and their metadata")."""
-        return self._client._run(_operations.get_user(user_id))  # type: ignore[no-any-return]
+        return self._core.run(_operations.get_user(user_id))  # type: ignore[no-any-return]
 
     def update(self, user_id: str, *, external_metadata: Any) -> User:
         """Replace a user's metadata by any JSON ("Update a user's metadata")."""
-        return self._client._run(_operations.update_user(user_id, external_metadata))  # type: ignore[no-any-return]
+        return self._core.run(_operations.update_user(user_id, external_metadata))  # type: ignore[no-any-return]
 
     def list(
-        self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[str] = None
+        self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[Ordering] = None
     ) -> UserPage:
         """List one page of users ("List users").
 
         ``limit`` is 10 unless given, and the service gives 200 at the most; ``ordering`` is ``"created_at"`` or
         ``"-created_at"``, the newest first, which is the default.
         """
-        return self._client._run(_operations.list_users(limit, offset, ordering))  # type: ignore[no-any-return]
+        return self._core.run(_operations.list_users(limit, offset, ordering))  # type: ignore[no-any-return]
 
     def delete(self, user_id: str) -> None:
         """Delete a user; NotFoundError where there is none ("Delete a user")."""
-        self._client._run(_operations.delete_user(user_id))
+        self._core.run(_operations.delete_user(user_id))
 
     def pages(
-        self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[str] = None
+        self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[Ordering] = None
     ) -> Iterator[UserPage]:
         """Go through all users, page after page, 200 at a time unless ``limit`` says less, or they are too large.
 
         While one page is read the next is already on its way. After an error the next step
         asks for the page again; one that cannot be read is an error each time.
         """
-        return UserPages(self._client, _operations.query(limit, offset, ordering))
+        return UserPages(self._core.open(), _operations.query(limit, offset, ordering))
 
-    def iterate(self, *, offset: Optional[int] = None, ordering: Optional[str] = None) -> Iterator[User]:
+    def iterate(self, *, offset: Optional[int] = None, ordering: Optional[Ordering] = None) -> Iterator[User]:
         """Go through all users. A user created or deleted meanwhile may move others: see argyle.h on cursors."""
-        for page in self.pages(offset=offset, ordering=ordering):
-            yield from page.results
+        return _users_of(self.pages(offset=offset, ordering=ordering))
 
     def __iter__(self) -> Iterator[User]:
         """Go through all users, the newest first."""
         return self.iterate()
 
 
+def _users_of(pages: Iterator[UserPage]) -> Iterator[User]:
+    for page in pages:
+        yield from page.results
+
+
 class UserPages(Iterator[UserPage]):
     """A walk over the pages of the list of users. One thread at a time may use it."""
 
-    def __init__(self, client: Client, query: "dict[str, Any]") -> None:
+    def __init__(self, owner: _abi.ClientOwner, query: dict[str, Any]) -> None:
         """Start a walk; use :meth:`Users.pages`."""
-        self._cursor = _abi.CursorOwner.new(client._open(), query)
+        self._cursor = _abi.CursorOwner.new(owner, query)
         #: The page that came and could not be read: it is not passed over.
         self._unread: Optional[bytes] = None
 
@@ -197,8 +214,8 @@ class UserTokens:
 
     def __init__(self, client: Client) -> None:
         """Make the operations of a client; use :attr:`Client.user_tokens`."""
-        self._client = client
+        self._core = client._core
 
     def create(self, user_id: str) -> UserToken:
         """Create a token for a user, to start Argyle Link with ("Create a user token")."""
-        return self._client._run(_operations.create_user_token(user_id))  # type: ignore[no-any-return]
+        return self._core.run(_operations.create_user_token(user_id))  # type: ignore[no-any-return]

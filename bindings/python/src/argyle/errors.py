@@ -54,6 +54,10 @@ class Error(Exception):
     #: Whether the service may have carried out what was asked, though no success was told.
     outcome_unknown: bool = False
 
+    def __init__(self, *args: object) -> None:
+        """Make an error of its message."""
+        super().__init__(*args)
+
     @property
     def body(self) -> Any:
         """The body of the answer as JSON, or None where none came or it is no JSON."""
@@ -166,7 +170,7 @@ class RedirectError(StatusError):
 
 
 #: The exception of each of the C library's codes; an unknown one is an :class:`Error` itself.
-by_code: "dict[int, type[Error]]" = {
+by_code: dict[int, type[Error]] = {
     1: ArgumentError,
     2: ConnectionError,
     3: TLSError,

@@ -35,7 +35,7 @@ def _text(raw: Any, key: str) -> str:
     return text
 
 
-def _texts(value: Any) -> "Optional[list[str]]":
+def _texts(value: Any) -> Optional[list[str]]:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return value
     return None
@@ -114,7 +114,7 @@ class User:
     __slots__ = ("raw",)
 
     #: The whole object as it was received, with the fields that this library does not know.
-    raw: "dict[str, Any]"
+    raw: dict[str, Any]
 
     def __post_init__(self) -> None:
         """Check what is relied on."""
@@ -131,12 +131,12 @@ class User:
         return _moment(self.raw.get("created_at"))
 
     @property
-    def employers_connected(self) -> "Optional[list[str]]":
+    def employers_connected(self) -> Optional[list[str]]:
         """The employers that the user has connected."""
         return _texts(self.raw.get("employers_connected"))
 
     @property
-    def data_providers_connected(self) -> "Optional[list[str]]":
+    def data_providers_connected(self) -> Optional[list[str]]:
         """The data providers that the user has connected."""
         return _texts(self.raw.get("data_providers_connected"))
 
@@ -145,7 +145,7 @@ class User:
         """The metadata that was attached to the user; an empty dict where none was, None where none came."""
         return self.raw.get("external_metadata")
 
-    def __reduce__(self) -> "tuple[Any, ...]":
+    def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle by what was received."""
         return User, (self.raw,)
 
@@ -165,7 +165,7 @@ class UserToken:
     __slots__ = ("raw",)
 
     #: The whole object as it was received.
-    raw: "dict[str, Any]"
+    raw: dict[str, Any]
 
     def __post_init__(self) -> None:
         """Check what is relied on."""
@@ -183,7 +183,7 @@ class UserToken:
         return refresh if isinstance(refresh, str) else None
 
     @property
-    def claims(self) -> "dict[str, Any]":
+    def claims(self) -> dict[str, Any]:
         """The claims of ``access``, which nobody has verified; ArgumentError where it is no JSON Web Token."""
         return _claims(self.access)
 
@@ -192,7 +192,7 @@ class UserToken:
         """When ``access`` expires, or None where it does not tell."""
         return _expiry(self)
 
-    def __reduce__(self) -> "tuple[Any, ...]":
+    def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle by what was received."""
         return UserToken, (self.raw,)
 
@@ -212,7 +212,7 @@ class NewUser:
     __slots__ = ("raw",)
 
     #: The whole object as it was received.
-    raw: "dict[str, Any]"
+    raw: dict[str, Any]
 
     def __post_init__(self) -> None:
         """Check what is relied on."""
@@ -230,7 +230,7 @@ class NewUser:
         return self.raw["token"]  # type: ignore[no-any-return]
 
     @property
-    def claims(self) -> "dict[str, Any]":
+    def claims(self) -> dict[str, Any]:
         """The claims of ``token``, which nobody has verified; ArgumentError where it is no JSON Web Token."""
         return _claims(self.token)
 
@@ -239,7 +239,7 @@ class NewUser:
         """When ``token`` expires, or None where it does not tell."""
         return _expiry(self)
 
-    def __reduce__(self) -> "tuple[Any, ...]":
+    def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle by what was received."""
         return NewUser, (self.raw,)
 
@@ -257,7 +257,7 @@ class UserPage:
     """One page of users ("List users")."""
 
     #: The users of this page.
-    results: "list[User]"
+    results: list[User]
     #: How many users there are, or None where the service does not say.
     count: Optional[int] = None
     #: The link to the next page, or None where there is none.
@@ -305,7 +305,7 @@ class UserPage:
 _set_raw = User.__dict__["raw"].__set__
 
 
-def _users(raw: "list[Any]") -> "list[User]":
+def _users(raw: list[Any]) -> list[User]:
     """Make the users of a page; it is User's constructor for many at once, in loops that run in C."""
     try:
         ids = [*map(itemgetter("id"), raw)]
@@ -318,13 +318,13 @@ def _users(raw: "list[Any]") -> "list[User]":
     return users
 
 
-def _claims(token: str) -> "dict[str, Any]":
+def _claims(token: str) -> dict[str, Any]:
     from ._abi import token_claims
 
     return token_claims(token)
 
 
-def _expiry(token: "Union[NewUser, UserToken]") -> Optional[datetime]:
+def _expiry(token: Union[NewUser, UserToken]) -> Optional[datetime]:
     try:
         seconds = token.claims.get("exp")
     except errors.ArgumentError:

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterable, Optional, TypedDict
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Iterable, Literal, Optional, TypedDict, TypeVar
 from urllib.parse import quote
 
 from . import _abi, errors
 from ._json import dumps, loads
-from ._options import Path, options as plain_options
+from ._options import Options, Path, Unpack, options as plain_options
+from .async_client import AsyncClient
 from .client import Client
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection
-    from types import TracebackType
 
-    from typing_extensions import Unpack
-
-    from ._options import Options
-    from .async_client import AsyncClient
+#: A sandbox's own class, which may be a subclass.
+Kind = TypeVar("Kind", bound="Sandbox")
 
 __all__ = ["Fault", "Sandbox", "SandboxOptions"]
 
 
 class _Kind(TypedDict):
-    #: ``rate_limit``, ``error``, ``body``, ``delay`` or ``close``.
-    kind: str
+    kind: Literal["rate_limit", "error", "body", "delay", "close"]
 
 
 class Fault(_Kind, total=False):
     """What the sandbox is to do wrong; the README says what each kind takes."""
 
-    #: What it strikes: a method, and a path such as ``/v1/users/{id}``.
-    method: str
-    path: str
+    #: What it strikes.
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    path: Literal["/v1/users", "/v1/users/{id}", "/v1/user-tokens"]
     #: How many requests it strikes; default: all.
     count: int
     #: The chance that it strikes, which the seed makes the same every time.
@@ -40,15 +38,15 @@ class Fault(_Kind, total=False):
     seed: int
     #: Of the kind ``error``: 400 to 599, default 500.
     status: int
-    #: ``json``, ``not_json``, ``html``, ``empty``, ``cut`` or ``array``.
-    body: str
+    #: What is answered in place of the usual body.
+    body: Literal["json", "not_json", "html", "empty", "cut", "array"]
     #: Of the kind ``rate_limit``: the seconds to wait, and whether they are told as a date.
     retry_after: int
     retry_after_date: bool
     #: Of the kind ``delay``.
     milliseconds: int
-    #: Of the kind ``close``: ``before`` or ``after`` the request is carried out.
-    when: str
+    #: Of the kind ``close``: before or after the request is carried out.
+    when: Literal["before", "after"]
 
 
 class SandboxOptions(TypedDict, total=False):
@@ -62,7 +60,7 @@ class SandboxOptions(TypedDict, total=False):
     other_key_id: str
     other_key_secret: str
     #: Faults from the start.
-    faults: "list[Fault]"
+    faults: list[Fault]
     #: The seconds that a client has to begin a request, to send it, and to take its answer, each; default 30.
     timeout: int
     #: A file to which a line of JSON is added for each request.
@@ -109,8 +107,6 @@ class Sandbox:
 
     def async_client(self, *, max_in_flight: int = 50, **options: Unpack[Options]) -> AsyncClient:
         """Make an asynchronous client for it."""
-        from .async_client import AsyncClient
-
         options.setdefault("base_url", self.url)
         return AsyncClient(self.key_id, self.key_secret, max_in_flight=max_in_flight, **options)
 
@@ -118,7 +114,7 @@ class Sandbox:
         """Stop it: requests in flight have some five seconds to end. Stopping again does nothing."""
         self._owner.stop()
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self: Kind) -> Kind:
         """Give the sandbox, which the end of the block stops."""
         return self
 
@@ -137,7 +133,7 @@ class Sandbox:
 
     # ---------------------------------------------------------------- Control
 
-    def state(self) -> "dict[str, Any]":
+    def state(self) -> dict[str, Any]:
         """Tell the version, the number of users, the clock and the faults."""
         return self._control("GET", "")  # type: ignore[no-any-return]
 
@@ -196,7 +192,7 @@ class Sandbox:
         return loads(text) if text else None
 
 
-def _texts(name: str, value: object) -> "list[str]":
+def _texts(name: str, value: object) -> list[str]:
     """Give several texts as a list: one text would pass for those of its characters."""
     texts = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else None
     if texts is None or not all(isinstance(text, str) for text in texts):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Iterator, Optional
 import click
 
 from .. import errors
+from .._options import Ordering
 from ..models import User, UserPage
 from ._context import DOCUMENT, LARGEST_PAGE, client, document, json_option, page_size_option
 from ._failures import described, exit_code
@@ -38,7 +39,7 @@ users.add_command(import_users)
 )
 @page_size_option
 @json_option
-def list_users(limit: Optional[int], ordering: Optional[str], page_size: Optional[int], as_json: bool) -> None:
+def list_users(limit: Optional[int], ordering: Optional[Ordering], page_size: Optional[int], as_json: bool) -> None:
     """List users, page after page as they come."""
     for_people = is_for_people(as_json)
     screen = console() if for_people else None
@@ -59,7 +60,7 @@ def list_users(limit: Optional[int], ordering: Optional[str], page_size: Optiona
 
 
 def _pages(
-    service: Client, limit: Optional[int], ordering: Optional[str], page_size: Optional[int]
+    service: Client, limit: Optional[int], ordering: Optional[Ordering], page_size: Optional[int]
 ) -> Iterator[UserPage]:
     """Walk over pages until there are so many users."""
     left = limit

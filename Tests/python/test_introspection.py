@@ -1,0 +1,317 @@
+"""What tools see that look at the package: types at run time, completion, and tests that replace methods."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+import pickle
+import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from types import FunctionType
+from typing import Any, Literal
+from unittest import mock
+
+import pytest
+
+import argyle
+from argyle import calls, errors
+from conftest import KEY_ID, KEY_SECRET
+
+# ---------------------------------------------------------------- Types at run time
+
+
+def members(kind: type) -> Iterator[tuple[str, Any]]:
+    """Give the functions of a class, of properties and class methods too, that are not private."""
+    for base in kind.__mro__:
+        if not base.__module__.startswith("argyle"):
+            continue
+        for name, value in vars(base).items():
+            function = getattr(value, "fget", getattr(value, "__func__", value))
+            if isinstance(function, FunctionType) and (not name.startswith("_") or name.endswith("__")):
+                yield f"{kind.__name__}.{name}", function
+
+
+def public() -> Iterator[tuple[str, Any]]:
+    """Give all classes and functions that the package has."""
+    for name in argyle.__all__:
+        value = getattr(argyle, name)
+        if isinstance(value, type):
+            yield name, value
+            yield from members(value)
+    for name, function in vars(calls).items():
+        if isinstance(function, FunctionType) and name in calls.__all__:
+            yield f"calls.{name}", function
+
+
+PUBLIC = dict(public())
+
+
+def is_resolved(annotation: Any) -> bool:
+    """Whether nothing in an annotation is a name that stands for something else."""
+    if isinstance(annotation, (str, typing.ForwardRef)):
+        return False
+    if typing.get_origin(annotation) is Literal:
+        return True
+    arguments = annotation if isinstance(annotation, list) else typing.get_args(annotation)
+    return all(map(is_resolved, arguments))
+
+
+def test_all_are_seen() -> None:
+    assert {"Client", "Client.__init__", "AsyncClient.bulk", "User.created_at", "calls.get_user"} < set(PUBLIC)
+    assert {"UserPage.from_document", "Error.body", "Sandbox.set_faults", "Options"} < set(PUBLIC)
+    assert len(PUBLIC) > 120
+
+
+def test_type_hints() -> None:
+    """The types of everything can be had at run time, and nothing is without them."""
+    for name, value in PUBLIC.items():
+        hints = typing.get_type_hints(value, include_extras=True)
+        assert all(map(is_resolved, hints.values())), (name, hints)
+        if not isinstance(value, type) and not is_generated(value):
+            assert hints.keys() - {"self"} == inspect.signature(value).parameters.keys() - {"self", "cls"} | {
+                "return"
+            }, name
+
+
+def is_generated(function: FunctionType) -> bool:
+    """Whether it is one of those that a dataclass has without writing them."""
+    return not Path(function.__code__.co_filename).is_relative_to(Path(argyle.__file__).parent)
+
+
+if sys.version_info >= (3, 10):
+
+    def test_signatures() -> None:
+        """So can signatures with their types."""
+        for name, value in PUBLIC.items():
+            # A TypedDict is made as a dict is.
+            if isinstance(value, type) and issubclass(value, dict):
+                continue
+            signature = inspect.signature(value, eval_str=True)
+            annotations = [signature.return_annotation, *(each.annotation for each in signature.parameters.values())]
+            assert all(map(is_resolved, annotations)), (name, signature)
+
+
+def test_closed_sets() -> None:
+    """An option with a closed set of values has the type of that."""
+    options = typing.get_type_hints(argyle.Options)
+    assert options["environment"] == Literal["production", "sandbox"]
+    fault = typing.get_type_hints(argyle.Fault)
+    assert fault["kind"] == Literal["rate_limit", "error", "body", "delay", "close"]
+    assert fault["body"] == Literal["json", "not_json", "html", "empty", "cut", "array"]
+    assert fault["when"] == Literal["before", "after"]
+    assert fault["method"] == Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    assert fault["path"] == Literal["/v1/users", "/v1/users/{id}", "/v1/user-tokens"]
+    ordering = Literal["created_at", "-created_at"]
+    for kind in (argyle.Users, argyle.AsyncUsers):
+        for function in (kind.list, kind.pages, kind.iterate):
+            assert typing.get_type_hints(function)["ordering"] == typing.Optional[ordering]
+    assert typing.get_type_hints(calls.list_users)["ordering"] == typing.Optional[ordering]
+
+
+def test_closed_sets_are_checked(argyle_sandbox: argyle.Sandbox) -> None:
+    """By type checkers, which would complain of a needless comment here, and at run time."""
+    with pytest.raises(argyle.ArgumentError):
+        argyle.Client("id", "secret", environment="moon")  # type: ignore[arg-type]  # pyright: ignore
+    with pytest.raises(argyle.ArgumentError):
+        argyle_sandbox.client().users.list(ordering="id")  # type: ignore[arg-type]  # pyright: ignore
+    with pytest.raises(argyle.SandboxError):
+        argyle_sandbox.add_fault({"kind": "wrong"})  # type: ignore[typeddict-item]  # pyright: ignore
+
+
+# ---------------------------------------------------------------- Completion
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("argyle.", {"Client", "AsyncClient", "NotFoundError", "calls"}),
+        ("argyle.Client('id', 'secret').", {"bulk", "close", "user_tokens", "users", "with_options"}),
+        ("argyle.Client('id', 'secret').users.", {"create", "get", "iterate", "list", "pages"}),
+        ("argyle.Client('id', 'secret').users.create().", {"id", "token", "expires_at"}),
+        ("argyle.Client('id', 'secret').with_options(timeout_ms=1).users.", {"create"}),
+        ("with argyle.Client('id', 'secret') as client:\n    client.", {"users", "with_options"}),
+        ("for user in argyle.Client('id', 'secret').users:\n    user.", {"created_at", "external_metadata"}),
+        ("for result in argyle.Client('id', 'secret').bulk([]):\n    result.", {"call", "error", "value"}),
+        ("async def main():\n    async with argyle.AsyncClient('id', 'secret') as client:\n        client.", {"users"}),
+        ("argyle.Sandbox().client().users.", {"create"}),
+        ("argyle.calls.", {"create_user", "list_users"}),
+        (
+            "class Mine(argyle.Client):\n    def mine(self): ...\nwith Mine('id', 'secret') as client:\n    client.",
+            {"users"},
+        ),
+    ],
+)
+def test_completion(code: str, expected: set[str]) -> None:
+    """An editor knows what there is without running anything."""
+    jedi = pytest.importorskip("jedi")
+    # Apart from this process, where pytest takes part in imports.
+    environment = jedi.create_environment(sys.prefix, safe=False)
+    script = jedi.Script(f"import argyle\n{code}", environment=environment)
+    assert expected <= {completion.name for completion in script.complete()}
+
+
+# ---------------------------------------------------------------- Values
+
+
+def failure(name: str) -> argyle.Error:
+    """Make an error that has everything."""
+    error: argyle.Error = getattr(errors, name)(f"a message of {name}")
+    error.status, error.trace_id, error.body_bytes, error.attempts = 400, "trace", b'{"a": 1}', 3
+    error.retry_after, error.is_retryable, error.outcome_unknown = 1.5, True, True
+    return error
+
+
+def copies(value: Any) -> list[Any]:
+    """Give copies of each kind."""
+    protocols = range(2, pickle.HIGHEST_PROTOCOL + 1)
+    return [copy.copy(value), copy.deepcopy(value), *(pickle.loads(pickle.dumps(value, one)) for one in protocols)]
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_errors_are_copied(name: str) -> None:
+    """Each keeps all that it tells."""
+    error = failure(name)
+    assert {error: 1}[error] == 1
+    for other in copies(error):
+        assert type(other) is type(error) and str(other) == str(error) and other.args == error.args
+        assert vars(other) == vars(error) and other.body == {"a": 1}
+
+
+CALLS: list[argyle.Call[Any]] = [
+    calls.create_user(external_metadata={"group": "A"}, context=("row", 1)),
+    calls.create_user(),
+    calls.get_user("id"),
+    calls.update_user("id", external_metadata=[1]),
+    calls.list_users(limit=1, offset=2, ordering="created_at"),
+    calls.delete_user("id"),
+    calls.create_user_token("id"),
+]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_calls_are_copied(client: argyle.Client, call: argyle.Call[Any]) -> None:
+    """A call may be described in one process and made in another; each call is one of its own."""
+    assert {call: 1}[call] == 1
+    user = client.users.create()
+    for other in copies(call):
+        assert (other.name, other.user_id, other.context) == (call.name, call.user_id, call.context)
+        (mine,), (copied,) = client.bulk([call]), client.bulk([other])
+        assert type(mine.value) is type(copied.value) and type(mine.error) is type(copied.error)
+    assert client.users.get(user.id).id == user.id
+
+
+def test_a_refused_call_is_copied(client: argyle.Client) -> None:
+    """It stays refused."""
+    for other in copies(calls.create_user(external_metadata=object())):
+        (result,) = client.bulk([other])
+        assert isinstance(result.error, argyle.ArgumentError)
+
+
+def test_results_are_copied(client: argyle.Client) -> None:
+    """With what came of the call."""
+    user = client.users.create()
+    made = [calls.get_user(user.id), calls.get_user("none"), calls.list_users(), calls.create_user_token(user.id)]
+    for result in client.bulk(made):
+        assert len({result, result}) == 1
+        for other in copies(result):
+            assert isinstance(other, argyle.BulkResult) and other.call.name == result.call.name
+            assert other.value == result.value and str(other.error) == str(result.error)
+            assert hash(other.value) == hash(result.value)
+
+
+def test_what_holds_connections_is_not_copied(client: argyle.Client) -> None:
+    """A copy would close the other's."""
+    asynchronous = argyle.AsyncClient(KEY_ID, KEY_SECRET)
+    for one in (client, asynchronous):
+        for make in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match="cannot be copied or pickled"):
+                make(one)
+
+
+# ---------------------------------------------------------------- Subclasses and stand-ins
+
+
+class Mine(argyle.Client):
+    """A client with something of its own."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(KEY_ID, KEY_SECRET, base_url=url, max_retries=0)
+        self.tenant = "acme"
+
+    def count(self) -> int:
+        return self.users.list(limit=1).count or 0
+
+
+class MyUsers(argyle.AsyncUsers):
+    """Operations with one more."""
+
+    async def count(self) -> int:
+        return (await self.list(limit=1)).count or 0
+
+
+class MyAsync(argyle.AsyncClient):
+    """The same for an event loop."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(KEY_ID, KEY_SECRET, base_url=url, max_retries=0)
+        self.tenant = "acme"
+
+    @property
+    def users(self) -> MyUsers:
+        return MyUsers(self)
+
+
+def test_subclasses(sandbox_url: str, client: argyle.Client) -> None:
+    """What is made from a client of a subclass is of that, with what it has of its own."""
+    client.users.create()
+    with Mine(sandbox_url) as mine:
+        mine.tenant = "other"
+        changed: Mine = mine.with_options(timeout_ms=10_000)
+        assert type(changed) is Mine and changed.tenant == "other" and changed.count() == mine.count() == 1
+        with changed.with_options(timeout_ms=1000) as entered:
+            assert entered.count() == 1 and entered.users is not changed.users
+        assert changed.count() == 1
+
+
+def test_asynchronous_subclasses(sandbox_url: str, client: argyle.Client) -> None:
+    """The same in an event loop."""
+
+    async def main() -> None:
+        async with MyAsync(sandbox_url) as mine:
+            changed: MyAsync = mine.with_options(timeout_ms=10_000)
+            assert type(changed) is MyAsync and changed.tenant == "acme"
+            async with changed as entered:
+                assert await entered.users.count() == await mine.users.count() == 1
+
+    client.users.create()
+    asyncio.run(main())
+
+
+def test_sandboxes_of_a_subclass() -> None:
+    """The block gives what it was made of."""
+
+    class MySandbox(argyle.Sandbox):
+        def count(self) -> int:
+            return self.client().users.list().count or 0
+
+    with MySandbox() as sandbox:
+        assert sandbox.count() == 0
+
+
+def test_methods_can_be_replaced(sandbox_url: str) -> None:
+    """The operations of a client are one object for as long as it lives."""
+    with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url) as client:
+        with mock.patch.object(client.users, "create", return_value="made"):
+            assert client.users.create() == "made"  # type: ignore[comparison-overlap]
+        with mock.patch.object(client.user_tokens, "create", return_value="made"):
+            assert client.user_tokens.create("id") == "made"  # type: ignore[comparison-overlap]
+        assert isinstance(client.users.create(), argyle.NewUser)
+        assert client.users is client.users and client.user_tokens is client.user_tokens
+    assert client.users is client.users
+    asynchronous = argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=sandbox_url)
+    assert asynchronous.users is asynchronous.users and asynchronous.user_tokens is asynchronous.user_tokens
+    for kind in (argyle.Client, argyle.AsyncClient):
+        assert "users" in dir(mock.create_autospec(kind))
