@@ -61,7 +61,8 @@ class _Run(Generic[Value]):
 
 
 def _bare(error: errors.Error) -> errors.Error:
-    """Let go of the frames that an error has gone through, which would keep it alive."""
+    """Let go of the frames that an error has gone through, which would keep it alive, and of what it came amid."""
+    error.__context__ = None
     return error.with_traceback(None)
 
 
