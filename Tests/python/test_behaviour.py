@@ -259,6 +259,142 @@ client.users.list()
 """)
 
 
+BELL = """
+import asyncio, ctypes, gc, weakref
+class Alarm(BaseException): pass
+rung = caught = 0
+def ring(*_):
+    global rung
+    rung += 1
+    raise Alarm
+signal.signal(signal.SIGUSR1, ring)
+class Bell(weakref.ref):
+    "Sends a signal when an object ends, in C, and before all else that happens then."
+    _as_parameter_ = int(signal.SIGUSR1)
+strike = getattr(ctypes.CDLL(None), "raise")
+strike.argtypes = [ctypes.c_int]
+def drop(make):
+    global caught
+    one = make()
+    bell = Bell(one, strike)
+    try:
+        del one
+        # Here, at the latest, the handler runs.
+        for _ in range(3):
+            pass
+    except Alarm:
+        caught += 1
+    assert bell() is None
+def drop_cycle(make):
+    global caught
+    cycle = [make()]
+    cycle.append(cycle)
+    bell = Bell(cycle[0], strike)
+    try:
+        del cycle
+        gc.collect()
+        for _ in range(3):
+            pass
+    except Alarm:
+        caught += 1
+    assert bell() is None
+def drop_each(*makes):
+    gc.collect()
+    gc.disable()
+    for make in makes:
+        for way in (drop, drop_cycle):
+            for _ in range(3):
+                before = caught
+                way(make)
+                assert caught == rung == before + 1, (make, way, caught, rung)
+    gc.enable()
+"""
+
+
+@pytest.mark.parametrize("logged", ["", "import logging; logging.basicConfig(filename='/dev/null', level=0)\n"])
+def test_no_interrupt_is_lost_in_a_finalizer(sandbox: Sandbox, run: Run, logged: str) -> None:
+    """A signal that comes while something is released is raised where the program goes on."""
+    sandbox.seed(300)
+    run(f"""
+{logged}
+{BELL}
+def new():
+    return argyle.Client("test-key", "canary-secret-5f2c", base_url=url)
+def used():
+    one = new()
+    one.with_options(max_retries=0).users.list()
+    one.users.list()
+    return one
+def begun(iterator):
+    next(iterator)
+    return iterator
+users = client.users
+lists = [argyle.calls.list_users()] * 5
+drop_each(
+    new,
+    used,
+    lambda: used().with_options(timeout_ms=1000),
+    lambda: used().users,
+    users.pages,
+    lambda: begun(users.pages()),
+    users.iterate,
+    lambda: begun(users.iterate()),
+    lambda: client.bulk(lists),
+    lambda: begun(client.bulk(lists, in_flight=2)),
+    lambda: begun(used().bulk(lists)),
+    argyle.Sandbox,
+)
+client.users.list()
+""")
+
+
+def test_no_interrupt_is_lost_in_a_finalizer_of_an_event_loop(run: Run) -> None:
+    """The same of an asynchronous client: its loop is not bothered with anything."""
+    run(f"""
+{BELL}
+def new():
+    return argyle.AsyncClient("test-key", "canary-secret-5f2c", base_url=url)
+async def main():
+    used = [new() for _ in range(24)]
+    changed = [one.with_options(max_retries=0) for one in used[12:]]
+    for one in used:
+        await one.users.list()
+    for one in changed:
+        await one.users.list()
+    await asyncio.sleep(0)
+    del one
+    drop_each(new, used.pop, changed.pop, lambda: new().users)
+asyncio.run(main())
+""")
+
+
+def test_no_interrupt_is_lost_while_objects_end(sandbox: Sandbox, run: Run) -> None:
+    """Nor of those that come at any moment, while clients, walks and runs begin and end."""
+    sandbox.seed(3)
+    run(f"""
+{BELL}
+import random
+signal.signal(signal.SIGALRM, ring)
+chance = random.Random(7)
+lists = [argyle.calls.list_users()] * 3
+def use():
+    argyle.Client("test-key", "canary-secret-5f2c", base_url=url)
+    next(client.users.pages())
+    next(client.users.iterate())
+    next(client.bulk(lists))
+use()
+for _ in range(300):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0001, 0.003))
+        for _ in range(5000):
+            use()
+    except Alarm:
+        caught += 1
+assert caught == rung == 300, (caught, rung)
+client.users.list()
+""")
+
+
 @pytest.mark.parametrize("logged", ["", "import logging; logging.basicConfig(filename='/dev/null', level=0)\n"])
 def test_exit_with_calls_under_way(sandbox: Sandbox, run: Run, logged: str) -> None:
     """The interpreter ends while daemon threads wait, or are in the midst of calls."""

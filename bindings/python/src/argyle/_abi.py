@@ -6,6 +6,7 @@ release it once nothing refers to them.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import sys
@@ -13,10 +14,11 @@ import threading
 import weakref
 from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from functools import partial
+from itertools import compress, repeat
 from pathlib import Path
 from threading import get_ident
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Callable, Generator, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Generator, Iterator, Optional, Union
 
 from . import errors
 from ._json import dumps, loads
@@ -121,6 +123,8 @@ class Library:
 
     def __init__(self) -> None:
         _check_interpreter()
+        # Nothing is released from then on.
+        atexit.register(_references.clear)
         waiting, quick = _load("argyle", "ARGYLE_LIBRARY")
         function = _function
 
@@ -197,6 +201,8 @@ class SandboxLibrary:
         self.url = function(quick, "argyle_sandbox_url", c_char_p, c_void_p)
         self.stop = function(waiting, "argyle_sandbox_stop", None, c_void_p)
         self.free = function(waiting, "argyle_sandbox_free", None, c_void_p)
+        # Before what the other library registers.
+        atexit.register(_release_sandboxes)
 
 
 _library: Optional[Library] = None
@@ -339,6 +345,22 @@ class _Interrupt:
         self.function = _InterruptFunction(self._generator.__next__)
         # Of what is written in C, ``max`` gives each of several arguments to a function of one argument.
         self.log_function = _LogFunction(partial(max, key=self._generator.send))
+        _interrupts.append(self)
+
+    @classmethod
+    def take(cls) -> _Interrupt:
+        """Give one that nothing else uses until it is given back."""
+        try:
+            interrupt, _ = _idle_interrupts.popitem()
+        except KeyError:
+            return cls()
+        interrupt._exception = interrupt._message = None
+        return interrupt
+
+    def give_back(self) -> None:
+        """Let it be used for something else, unless it is the one that is shared."""
+        if self is not _interrupt:
+            _idle_interrupts[self] = None
 
     def _answers(self) -> "Generator[bool, Any, None]":
         # A loop's jump back is where signal handlers run, too: each is within a ``try`` but for the outermost, which
@@ -390,6 +412,12 @@ class _Interrupt:
                 del exception
 
 
+#: All that were made. None ever ends: the end of its generator would run Python code.
+_interrupts: "list[_Interrupt]" = []
+
+#: Those that nothing uses; a dict for what C can do with it alone.
+_idle_interrupts: "dict[_Interrupt, None]" = {}
+
 #: Python runs its signal handlers in the main thread only, so that one for all clients will do.
 _interrupt = _Interrupt()
 
@@ -399,7 +427,12 @@ def _own_interrupt() -> Optional[_Interrupt]:
     if get_ident() != threading.main_thread().ident:
         return None
     # A signal handler that itself waits can be interrupted by another one.
-    return _Interrupt() if _interrupt.is_busy else _interrupt
+    return _Interrupt.take() if _interrupt.is_busy else _interrupt
+
+
+def _shared_interrupt() -> Optional[_Interrupt]:
+    """Give the one that is shared, where this thread may use it."""
+    return None if get_ident() != threading.main_thread().ident or _interrupt.is_busy else _interrupt
 
 
 def _note(level: int, message: bytes, fields: int, _: object) -> None:
@@ -421,6 +454,10 @@ _note_function = _LogFunction(_note)
 # ---------------------------------------------------------------- Owners
 
 
+#: What notices the end of each owner, for as long as that is to be released.
+_references: "dict[object, weakref.ref[_Owner]]" = {}
+
+
 class _Owner:
     """Something of the library's that is released once nothing refers to it.
 
@@ -428,24 +465,40 @@ class _Owner:
 
     Where it is part of a cycle, Python releases it before it ends generators and coroutines of the same cycle, which
     may still use it: the pointer is NULL for them, which the library refuses.
+
+    A signal handler may run between any two steps of Python code, and what it raises amid a release is lost. So there
+    is none: all that a release does are iterators and functions that are written in C.
     """
 
-    __slots__ = ("__weakref__", "_finalizer", "library", "pointer")
+    __slots__ = ("__weakref__", "_address", "_release", "library")
 
-    def __init__(self, library: Library, pointer: int, free: "Callable[[Optional[int]], None]") -> None:
+    def __init__(
+        self,
+        library: Library,
+        pointer: int,
+        free: "Callable[[int], None]",
+        interrupt: "Optional[_Interrupt]" = None,
+    ) -> None:
         self.library = library
-        self.pointer = c_void_p(pointer)
-        self._finalizer = weakref.finalize(self, _release, free, self.pointer)
-        self._finalizer.atexit = False
+        self._address = {0: pointer}
+        key = object()
+        # Each gives what is to be released once.
+        taken = iter(partial(self._address.pop, 0, None), None)
+        known = iter(partial(_references.pop, key, None), None)
+        released: "Iterator[Any]" = map(free, compress(taken, known))
+        if interrupt is not None:
+            released = map(_idle_interrupts.setdefault, repeat(interrupt), released)
+        self._release = partial(next, released, None)
+        _references[key] = weakref.ref(self, partial(next, released))
+
+    @property
+    def pointer(self) -> Optional[int]:
+        """Its address, or None once it is released."""
+        return self._address.get(0)
 
     def release(self) -> None:
         """Release it before that; nothing happens where it was released."""
-        self._finalizer()
-
-
-def _release(free: "Callable[[Optional[int]], None]", pointer: c_void_p) -> None:
-    address, pointer.value = pointer.value, None
-    free(address)
+        self._release()
 
 
 class ClientOwner(_Owner):
@@ -571,6 +624,8 @@ def run(client: ClientOwner, operation: "Operation") -> Any:
         return _value(library, call, operation.read)
     finally:
         library.call_free(call)
+        if interrupt is not None:
+            interrupt.give_back()
 
 
 class CursorOwner(_Owner):
@@ -578,7 +633,9 @@ class CursorOwner(_Owner):
 
     __slots__ = ("_interrupt",)
 
-    _interrupt: _Interrupt
+    def __init__(self, library: Library, pointer: int, interrupt: _Interrupt) -> None:
+        super().__init__(library, pointer, library.cursor_free, interrupt)
+        self._interrupt = interrupt
 
     @classmethod
     def new(cls, client: ClientOwner, query: "dict[str, Any]") -> "CursorOwner":
@@ -586,16 +643,15 @@ class CursorOwner(_Owner):
         functions = client.library
         error = c_void_p()
         # Of its own, for the thread that goes on with it may be another than the one that starts it.
-        interrupt = _Interrupt()
+        interrupt = _Interrupt.take()
         # Held until the cursor is made.
         variant = client.variant(interrupt, _is_logging())
         text = _text("the query", query)
         pointer = functions.cursor_new_text(variant.pointer, text, len(text), byref(error))
         if not pointer:
+            interrupt.give_back()
             raise _taken(functions, error)
-        cursor = cls(functions, pointer, functions.cursor_free)
-        cursor._interrupt = interrupt
-        return cursor
+        return cls(functions, pointer, interrupt)
 
     def next_page(self) -> Optional[bytes]:
         """Wait for the next page's text; None at the end."""
@@ -668,9 +724,7 @@ class QueueOwner(_Owner):
         """Hand over a call, which begins when the queue is driven."""
         functions = self.library
         # So that what a signal handler raises amid a record of the log is not lost.
-        interrupt = _own_interrupt()
-        if interrupt is not _interrupt:
-            interrupt = None
+        interrupt = _shared_interrupt()
         pointer = _new_call(client.variant(interrupt, _is_logging()), operation)
         error = c_void_p()
         if functions.queue_submit(self.pointer, pointer, None, error) != 0:
@@ -692,7 +746,7 @@ class QueueOwner(_Owner):
         """Do all that can be done without waiting, and tell how many calls are over."""
         error = c_void_p()
         over = self.library.queue_drive(self.pointer, error)
-        if _interrupt.is_set and _own_interrupt() is _interrupt:
+        if _interrupt.is_set and _shared_interrupt() is not None:
             _interrupt.check()
         if over < 0:
             raise _taken(self.library, error)
@@ -756,8 +810,10 @@ class QueueOwner(_Owner):
             raise _taken(self.library, error)
 
 
-class SandboxOwner:
-    """A server in this process."""
+class SandboxOwner(_Owner):
+    """A server in this process, which ends with the interpreter too, so that its database is closed."""
+
+    __slots__ = ("_sandbox",)
 
     def __init__(self, options: "dict[str, Any]") -> None:
         """Start it, with options as the C library has them."""
@@ -772,15 +828,20 @@ class SandboxOwner:
                 raise errors.SandboxError(self._sandbox.error_message(error).decode())
             finally:
                 self._sandbox.error_free(error)
-        self._pointer = c_void_p(pointer)
-        # At the end of the interpreter too, so that its database is closed.
-        weakref.finalize(self, _release, self._sandbox.free, self._pointer)
+        super().__init__(functions, pointer, self._sandbox.free)
 
     @property
     def url(self) -> str:
         """Where it is reached, also after it was stopped."""
-        return self._sandbox.url(self._pointer).decode()  # type: ignore[no-any-return]
+        return self._sandbox.url(self.pointer).decode()  # type: ignore[no-any-return]
 
     def stop(self) -> None:
         """Stop it; nothing happens where it was stopped before."""
-        self._sandbox.stop(self._pointer)
+        self._sandbox.stop(self.pointer)
+
+
+def _release_sandboxes() -> None:
+    for reference in list(_references.values()):
+        owner = reference()
+        if isinstance(owner, SandboxOwner):
+            owner.release()

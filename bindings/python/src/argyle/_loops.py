@@ -254,9 +254,14 @@ async def _until_the_end(queue: "weakref.ref[LoopQueue]") -> "AsyncGenerator[Non
     try:
         yield
     finally:
+        _endings.pop(queue, None)
         living = queue()
         if living is not None:
             living.close()
+
+
+#: What closes each queue at the end of its event loop, by what refers to the queue weakly.
+_endings: "dict[weakref.ref[LoopQueue], AsyncGenerator[None, None]]" = {}
 
 
 def _go_on(step: Awaitable[Any]) -> None:
@@ -269,10 +274,21 @@ def _go_on(step: Awaitable[Any]) -> None:
 
 def _close_with_the_loop(queue: LoopQueue) -> None:
     """Close a queue at the end of the event loop that is running."""
-    ending = _until_the_end(weakref.ref(queue))
-    _go_on(ending.__anext__())
-    # An end by itself, before that: the loop would be bothered with an unfinished generator.
-    weakref.finalize(queue, lambda: _go_on(ending.aclose())).atexit = False
+    # Those of queues that have ended, at which no Python code may run: see _abi._Owner.
+    for reference in list(_endings):
+        if reference() is None:
+            ending = _endings.pop(reference, None)
+            if ending is not None:
+                _go_on(ending.aclose())
+    reference = weakref.ref(queue)
+    ending = _endings[reference] = _until_the_end(reference)
+    hooks = sys.get_asyncgen_hooks()
+    try:
+        # With it, it would keep its loop.
+        sys.set_asyncgen_hooks(finalizer=None)
+        _go_on(ending.__anext__())
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
 
 
 def new_queue(in_flight: int, deliver: "Callable[[QueuedCall], None]") -> LoopQueue:
@@ -287,19 +303,25 @@ class LoopQueues:
         self._in_flight = in_flight
         # Made at once, so that the C library checks its options at once.
         self._first: Optional[QueueOwner] = QueueOwner.new(in_flight)
-        self._queues: "weakref.WeakKeyDictionary[Any, LoopQueue]" = weakref.WeakKeyDictionary()
+        # Not in the collections of weakref, whose Python code would run at the end of what they hold.
+        self._queues: "dict[int, tuple[weakref.ref[Any], LoopQueue]]" = {}
         #: The clients that have not been closed.
-        self._clients: "weakref.WeakSet[Any]" = weakref.WeakSet()
+        self._clients: "list[weakref.ref[Any]]" = []
         self._lock = threading.Lock()
 
     def join(self, client: object) -> None:
         """Note that a client uses the queues."""
-        self._clients.add(client)
+        self._keep_clients_but(None, weakref.ref(client))
+
+    def _keep_clients_but(self, leaving: object, *joining: "weakref.ref[Any]") -> None:
+        with self._lock:
+            living = [reference for reference in self._clients if reference() not in (None, leaving)]
+            self._clients = [*living, *joining]
 
     def leave(self, client: object, owner: ClientOwner) -> None:
         """End the calls of a client in the event loop that is running; the last client takes the queue with it."""
-        self._clients.discard(client)
-        queue = self._queues.get(_current()[0])
+        self._keep_clients_but(client)
+        queue = self._of(_current()[0])
         if queue is None:
             return
         if self._clients:
@@ -310,16 +332,22 @@ class LoopQueues:
     def current(self) -> LoopQueue:
         """Give the queue of the event loop that is running."""
         loop, kind = _current()
-        queue = self._queues.get(loop)
+        queue = self._of(loop)
         return self._new(loop, kind) if queue is None or queue.is_closed else queue
+
+    def _of(self, loop: Any) -> Optional[LoopQueue]:
+        of, queue = self._queues.get(id(loop), (None, None))
+        return queue if of is not None and of() is loop else None
 
     def _new(self, loop: Any, kind: "type[LoopQueue]") -> LoopQueue:
         with self._lock:
             first, self._first = self._first, None
-            queue = self._queues[loop] = kind(QueueOwner.new(self._in_flight) if first is None else first)
+            queue = kind(QueueOwner.new(self._in_flight) if first is None else first)
             _close_with_the_loop(queue)
             # Calls that were under way when a loop ended keep it.
-            for other in list(self._queues):
-                if isinstance(other, asyncio.AbstractEventLoop) and other.is_closed():
-                    del self._queues[other]
+            for key, (of, _) in list(self._queues.items()):
+                other = of()
+                if other is None or (isinstance(other, asyncio.AbstractEventLoop) and other.is_closed()):
+                    del self._queues[key]
+            self._queues[id(loop)] = weakref.ref(loop), queue
             return queue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 from collections import deque
 from collections.abc import Sized
+from functools import partial
 from typing import (
     Any,
     AsyncGenerator,
@@ -14,6 +15,7 @@ from typing import (
     Generator,
     Generic,
     Iterable,
+    Iterator,
     Optional,
     Union,
 )
@@ -38,6 +40,8 @@ class _Run(Generic[Value]):
         self._progress = progress
         self._total = len(calls) if isinstance(calls, Sized) else None
         self._done = 0
+        #: Whether all calls were read.
+        self.is_exhausted = False
 
     def note(self, queued: QueuedCall) -> None:
         """Keep what became of a call."""
@@ -86,39 +90,51 @@ def make(
 def _results(
     queue: QueueOwner, client: ClientOwner, calls: Iterable[Call[Value]], in_flight: int, run: _Run[Value]
 ) -> Generator[BulkResult[Value], None, None]:
-    remaining = iter(calls)
-    is_exhausted = False
     poll = select.poll()
     poll.register(queue.descriptor(), select.POLLIN)
+    # With no ``try`` around it: to end the generator runs no Python code, see _abi._Owner. The queue ends its calls.
+    yield from iter(partial(_next_result, queue, client, iter(calls), in_flight, run, poll), None)
+
+
+def _next_result(
+    queue: QueueOwner,
+    client: ClientOwner,
+    remaining: Iterator[Call[Value]],
+    in_flight: int,
+    run: _Run[Value],
+    poll: select.poll,
+) -> Optional[BulkResult[Value]]:
+    """Wait for a result; None at the end."""
     try:
         while True:
-            while not is_exhausted and queue.count + len(run.over) < in_flight:
+            while not run.is_exhausted and queue.count + len(run.over) < in_flight:
                 try:
                     call = next(remaining)
                 except StopIteration:
-                    is_exhausted = True
+                    run.is_exhausted = True
                     break
                 try:
                     queue.submit(client, _operation(call), call)
                 except errors.ArgumentError as error:
                     run.refuse(call, error)
-            if not run.over:
-                if not queue.count:
-                    return
-                if not queue.drive():
-                    # Here, and not in C, where Python's signal handlers do not run.
-                    poll.poll(_WAIT_MS)
-                    continue
-                # All at once: to drive for one at a time takes twice as long.
-                for queued in iter(queue.next, None):
-                    run.note(queued)
-            yield run.give()
-    finally:
+            if run.over:
+                return run.give()
+            if not queue.count:
+                return None
+            if not queue.drive():
+                # Here, and not in C, where Python's signal handlers do not run.
+                poll.poll(_WAIT_MS)
+                continue
+            # All at once: to drive for one at a time takes twice as long.
+            for queued in iter(queue.next, None):
+                run.note(queued)
+    except BaseException:
         try:
             queue.cancel_all()
         except errors.Error:
             # As in a forked child, where there is nothing to be ended, and something else on its way to be raised.
             pass
+        raise
 
 
 def make_async(
