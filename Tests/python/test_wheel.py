@@ -142,6 +142,25 @@ def test_is_found_by_pip_and_by_the_shell(python: Path) -> None:
     assert (python.parent / "argyle").exists()
 
 
+def test_is_found_by_pyinstaller(python: Path) -> None:
+    """What PyInstaller's hook names is all there, with the libraries at the place where the package looks for them."""
+    program = """
+import importlib, importlib.metadata, pathlib, runpy
+points = importlib.metadata.distribution("argyle").entry_points
+[point] = [point for point in points if point.group == "pyinstaller40" and point.name == "hook-dirs"]
+[folder] = point.load()()
+hook = runpy.run_path(f"{folder}/hook-argyle.py")
+print(*sorted(f"{target}/{pathlib.Path(file).name}" for file, target in hook["binaries"]))
+print(all(pathlib.Path(file).is_file() for file, _ in hook["binaries"]))
+for name in hook["hiddenimports"]:
+    importlib.import_module(name)
+print("argyle.async_client" in hook["hiddenimports"])
+"""
+    output = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    names = "argyle/lib/argyle-sandbox argyle/lib/libargyle-sandbox.so.0 argyle/lib/libargyle.so.0"
+    assert output.stdout.splitlines() == [names, "True", "True"]
+
+
 # ---------------------------------------------------------------- Where it cannot be built
 
 
