@@ -177,6 +177,22 @@ except argyle.LibraryError as error:
     )
 
 
+def test_other_pythons_are_refused() -> None:
+    """PyPy's ctypes, among others, has not what this needs."""
+    program = """
+import ctypes, sys
+del ctypes.pythonapi
+sys.implementation.name = "pypy"
+import argyle
+for name in ("Client", "AsyncClient", "Sandbox"):
+    try:
+        getattr(argyle, name)
+    except argyle.LibraryError as error:
+        print(error)
+"""
+    assert run_python(program) == "argyle works with CPython alone, and this is pypy\n" * 3
+
+
 def test_version_is_the_header_s() -> None:
     header = (ROOT / "include" / "argyle.h").read_text()
     assert f'#define ARGYLE_VERSION "{argyle.__version__}"\n' in header

@@ -46,3 +46,23 @@ def test_without_the_fixtures_nothing_is_loaded(tmp_path: Path) -> None:
         timeout=300,
     )
     assert result.returncode == 0, result.stdout
+
+
+def test_sandbox_where_sockets_are_disabled(tmp_path: Path) -> None:
+    """By pytest-socket, which has to allow 127.0.0.1: the client's connections it does not see."""
+    pytest.importorskip("pytest_socket")
+    (tmp_path / "test_program.py").write_text(
+        "def test_control(argyle_sandbox, argyle_client):\n"
+        "    argyle_sandbox.seed(3)\n"
+        "    assert len(list(argyle_client.users)) == 3\n"
+    )
+    options = ["-p", "no:cacheprovider", "--disable-socket", "--allow-hosts=127.0.0.1"]
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "--rootdir", tmp_path, tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stdout

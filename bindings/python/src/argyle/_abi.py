@@ -27,6 +27,9 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._operations import Operation
 
+if not hasattr(ctypes, "pythonapi"):
+    raise errors.LibraryError(f"argyle works with CPython alone, and this is {sys.implementation.name}")
+
 # The operations, as argyle.h numbers them.
 USER_CREATE = 1
 USER_GET = 2
