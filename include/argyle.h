@@ -746,7 +746,7 @@ const char *argyle_user_cursor_next_page_text(argyle_user_cursor *cursor, size_t
  *                ends with. Not NULL.
  * @return a new error like that of argyle_call_unreadable(), to be freed with argyle_error_free(); never NULL.
  */
-argyle_error *argyle_user_cursor_unreadable(argyle_user_cursor *cursor, const char *reason);
+argyle_error *argyle_user_cursor_unreadable(const argyle_user_cursor *cursor, const char *reason);
 
 /**
  * Frees a cursor.
@@ -925,7 +925,7 @@ json_t *argyle_call_json(argyle_call *call, argyle_error **error);
  *         body and the attempts of the call. That of the call where it has failed; ARGYLE_ERROR_ARGUMENT where it is
  *         not over, or an argument breaks a rule. Never NULL.
  */
-argyle_error *argyle_call_unreadable(argyle_call *call, const char *reason);
+argyle_error *argyle_call_unreadable(const argyle_call *call, const char *reason);
 
 /**
  * Counts the attempts that were made, each of one connection and one request.

@@ -55,6 +55,22 @@ struct UserPagingTests {
     #expect(try next(after: [page]) == expected)
   }
 
+  private let tooLarge = ArgyleError(
+    .tooLarge,
+    "too large",
+    head: ResponseHead(status: 200)
+  )
+
+  @Test func headersThatAreTooLargeAreNoReason() {
+    var paging = UserPaging(UserQuery())
+    let asks = paging.askForFewer(after: ArgyleError(.tooLarge, "the headers are too large"))
+    #expect(!asks)
+    let asksAfterAnother = paging.askForFewer(
+      after: ArgyleError(.server, "500", head: ResponseHead(status: 500))
+    )
+    #expect(!asksAfterAnother)
+  }
+
   /// Smaller and smaller pages, down to one user; all else that the link asks for stays.
   @Test(arguments: [
     ("", ["100", "50", "25", "12", "6", "3", "1"], ""),
@@ -74,13 +90,15 @@ struct UserPagingTests {
     var paging = UserPaging(UserQuery())
     if !page.isEmpty { try paging.take(textOf: answer(page)) }
     var asked: [String] = []
-    while paging.askForFewer(), case .page(let query) = paging.following { asked.append(query) }
+    while paging.askForFewer(after: tooLarge), case .page(let query) = paging.following {
+      asked.append(query)
+    }
     #expect(asked == limits.map { "limit=\($0)\(others)" })
   }
 
   @Test func pagesStaySmall() throws {
     var paging = UserPaging(UserQuery(limit: 4))
-    let asks = paging.askForFewer()
+    let asks = paging.askForFewer(after: tooLarge)
     #expect(asks)
     try paging.take(textOf: answer(#"[{"id": "a"}, {"id": "b"}]"#))
     guard case .page(let query) = paging.following else { throw CancellationError() }

@@ -77,7 +77,7 @@
             try read(await client.perform(.listUsers(query: text)))
             return true
           } catch {
-            guard error.code == .tooLarge, paging.askForFewer() else { throw error }
+            guard paging.askForFewer(after: error) else { throw error }
           }
         }
       }

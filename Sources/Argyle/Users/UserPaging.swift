@@ -42,9 +42,12 @@ struct UserPaging {
 // MARK: - Pages that are too large
 
 extension UserPaging {
-  /// Asks for half as many users where a page was too large; false where it was to have one user alone.
-  mutating func askForFewer() -> Bool {
-    guard case .page(let asked) = following else { return false }
+  /// Asks for half as many users where a page failed because it was too large; false where it was to have one user alone.
+  ///
+  /// Headers that are too large have nothing to do with the users.
+  mutating func askForFewer(after error: ArgyleError) -> Bool {
+    guard error.code == .tooLarge, error.httpStatus != nil, case .page(let asked) = following
+    else { return false }
     let name = "limit=".utf8
     let parameters = asked.utf8.split(separator: UInt8(ascii: "&"))
     let last = parameters.last { $0.starts(with: name) }

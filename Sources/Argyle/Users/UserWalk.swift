@@ -130,7 +130,7 @@ extension UserWalk {
       }
       let call = try Call(client, .listUsers(query: query))
       try client.run(call)
-      if call.error?.code == .tooLarge, paging.askForFewer() { continue }
+      if let error = call.error, paging.askForFewer(after: error) { continue }
       let page = try read(&paging, try call.answer())
       try lookAhead()
       return page
@@ -151,7 +151,7 @@ extension UserWalk {
         wasEndedByCaller: error.code == .cancelled && !queue.isBroken
       )
       try failure.checkAskingAgain(at: MonotonicClock.now)
-      if error.code == .tooLarge { _ = paging.askForFewer() }
+      _ = paging.askForFewer(after: error)
     }
     return try? call.answer()
   }

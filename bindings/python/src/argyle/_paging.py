@@ -33,8 +33,13 @@ class Paging:
         self._empty_pages = 0
         self._last_first_id: Optional[str] = None
 
-    def ask_for_fewer(self) -> bool:
-        """Ask for half as many users where a page was too large; False where it was to have one user alone."""
+    def ask_for_fewer(self, failure: errors.Error) -> bool:
+        """Ask for half as many users where a page failed because it was too large; False where it was to have one.
+
+        Headers that are too large have nothing to do with the users.
+        """
+        if not isinstance(failure, errors.ResponseTooLargeError) or failure.status is None:
+            return False
         query = self.query or {}
         limit = min(query.get("limit", _SERVICE_LIMIT), _DEFAULT_LIMIT) // 2
         if limit < 1:

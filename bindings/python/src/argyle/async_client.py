@@ -259,8 +259,8 @@ class AsyncUserPages(AsyncIterator[UserPage]):
         while page is None:
             try:
                 page = await self._core.run(self._operation())
-            except errors.ResponseTooLargeError:
-                if not self._paging.ask_for_fewer():
+            except errors.ResponseTooLargeError as failure:
+                if not self._paging.ask_for_fewer(failure):
                     raise
             else:
                 self._paging.take(page)
@@ -293,8 +293,7 @@ class AsyncUserPages(AsyncIterator[UserPage]):
         except errors.Error as failure:
             if not may_ask_again(failure, monotonic() - call.failed_at):
                 raise
-            if isinstance(failure, errors.ResponseTooLargeError):
-                self._paging.ask_for_fewer()
+            self._paging.ask_for_fewer(failure)
             return None
         return page
 
