@@ -88,10 +88,10 @@ def test_csv_as_spreadsheets_write_it(run: Runner, tmp_path: Path, delimiter: st
 def test_line_ends_are_found_wherever_reads_end(run: Runner, server: Server, tmp_path: Path) -> None:
     file = tmp_path / "users.jsonl"
     lines = [json.dumps({"external_metadata": {"n": number, "text": "ä" * (number % 7)}}) for number in range(3000)]
-    file.write_text("\r\n".join(lines), newline="")
+    file.write_bytes("\r\n".join(lines).encode())
     result = run("users", "import", str(file), "--in-flight", "100")
     assert sorted(user["line"] for user in result.lines()) == list(range(1, 3001))
-    file.write_text("\r".join(lines), newline="")
+    file.write_bytes("\r".join(lines).encode())
     assert run("users", "import", str(file)).lines() == []
 
 
