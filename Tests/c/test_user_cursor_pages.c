@@ -402,6 +402,20 @@ static void *create_users(void *argument) {
   return NULL;
 }
 
+/* Walks to the end, notes each user's id, and tells how many were given. */
+static size_t walk_to_end(argyle_user_cursor *cursor, json_t *seen) {
+  argyle_error *error = RUBBISH;
+  json_t *user;
+  size_t given = 0;
+  while ((user = argyle_user_cursor_next(cursor, &error)) != NULL) {
+    given++;
+    json_object_set_new(seen, string_at(user, "id"), json_true());
+    json_decref(user);
+  }
+  assert_null(error);
+  return given;
+}
+
 static void nobody_is_missed_while_users_are_created(void **state) {
   sandbox *sandbox = *state;
   argyle_error *error = RUBBISH;
@@ -417,14 +431,7 @@ static void nobody_is_missed_while_users_are_created(void **state) {
   creator creator = {.client = sandbox->client};
   pthread_t thread;
   assert_int_equal(pthread_create(&thread, NULL, create_users, &creator), 0);
-  json_t *user;
-  size_t given = 0;
-  while ((user = argyle_user_cursor_next(cursor, &error)) != NULL) {
-    given++;
-    json_object_set_new(seen, string_at(user, "id"), json_true());
-    json_decref(user);
-  }
-  assert_null(error);
+  size_t given = walk_to_end(cursor, seen);
   assert_int_equal(pthread_join(thread, NULL), 0);
   assert_int_equal(creator.created, 100);
   assert_int_equal(json_object_size(seen), given);
@@ -479,7 +486,6 @@ static void clear(const sandbox *sandbox) {
 /* Users of whom a page is too large come on smaller pages, each once and in their order. */
 static void pages_become_smaller_where_they_are_too_large(void **state) {
   sandbox *sandbox = *state;
-  argyle_error *error = RUBBISH;
   /* By themselves, by links that have the limit, and with one that is beyond what the service gives. */
   static const char *const queries[] = {
     NULL, "{\"ordering\": \"created_at\"}", "{\"limit\": 7, \"offset\": 0}", "{\"limit\": 2147483647}"};
@@ -488,15 +494,8 @@ static void pages_become_smaller_where_they_are_too_large(void **state) {
     for (size_t j = 0; j < COUNT(sizes); j++) {
       clear(sandbox);
       argyle_user_cursor *cursor = cursor_over_large_users(sandbox, sizes[j], queries[i]);
-      json_t *seen = json_object(), *user;
-      size_t given = 0;
-      while ((user = argyle_user_cursor_next(cursor, &error)) != NULL) {
-        given++;
-        json_object_set_new(seen, string_at(user, "id"), json_true());
-        json_decref(user);
-      }
-      assert_null(error);
-      assert_int_equal(given, LARGE_USERS);
+      json_t *seen = json_object();
+      assert_int_equal(walk_to_end(cursor, seen), LARGE_USERS);
       assert_int_equal(json_object_size(seen), LARGE_USERS);
       json_decref(seen);
       argyle_user_cursor_free(cursor);

@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -351,13 +352,20 @@ class Importing:
         return code
 
 
-def test_the_first_interrupt_lets_what_is_in_flight_finish(run: Runner, server: Server, file: Path) -> None:
+@contextlib.contextmanager
+def interrupted(server: Server, file: Path) -> "Iterator[Importing]":
+    """An import of ten lines that was interrupted once, with four creations in flight, which the server delays."""
     file.write_text(metadata_lines(10))
     server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST")
     with Importing(server, file, "--in-flight", "4") as importing:
         wait_until(lambda: server.count == 4)
         importing.interrupt()
         wait_until(lambda: "4 creations" in importing.err)
+        yield importing
+
+
+def test_the_first_interrupt_lets_what_is_in_flight_finish(run: Runner, server: Server, file: Path) -> None:
+    with interrupted(server, file) as importing:
         assert "Ctrl-C" in importing.err
         server.clear_faults()
         assert importing.end() == 130
@@ -371,12 +379,7 @@ def test_the_first_interrupt_lets_what_is_in_flight_finish(run: Runner, server: 
 
 
 def test_the_second_interrupt_breaks_off_and_names_the_unknown_lines(run: Runner, server: Server, file: Path) -> None:
-    file.write_text(metadata_lines(10))
-    server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST")
-    with Importing(server, file, "--in-flight", "4") as importing:
-        wait_until(lambda: server.count == 4)
-        importing.interrupt()
-        wait_until(lambda: "4 creations" in importing.err)
+    with interrupted(server, file) as importing:
         importing.interrupt()
         # Long before the delay is over.
         assert importing.end() == 130

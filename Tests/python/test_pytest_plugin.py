@@ -11,6 +11,18 @@ import pytest
 import argyle
 
 
+def run_pytest(folder: Path, *arguments: "str | Path") -> "subprocess.CompletedProcess[str]":
+    """Run pytest as somebody else's tests do, in a folder of their own."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", folder, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
 @pytest.mark.parametrize("_", [1, 2])
 def test_each_test_has_a_sandbox_without_users(
     _: int, argyle_sandbox: argyle.Sandbox, argyle_client: argyle.Client
@@ -20,14 +32,7 @@ def test_each_test_has_a_sandbox_without_users(
 
 
 def test_fixtures_are_told(tmp_path: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", "--fixtures", "-p", "no:cacheprovider", "--rootdir", tmp_path],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    result = run_pytest(tmp_path, "--fixtures")
     assert "Give a sandbox without users, in this process." in result.stdout
     assert "Give a client for the sandbox that the test has." in result.stdout
 
@@ -37,14 +42,7 @@ def test_without_the_fixtures_nothing_is_loaded(tmp_path: Path) -> None:
         'import sys\n\n\ndef test_other():\n    assert "argyle.pytest_plugin" in sys.modules\n'
         '    assert "argyle._abi" not in sys.modules\n'
     )
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    result = run_pytest(tmp_path, tmp_path)
     assert result.returncode == 0, result.stdout
 
 
@@ -56,13 +54,5 @@ def test_sandbox_where_sockets_are_disabled(tmp_path: Path) -> None:
         "    argyle_sandbox.seed(3)\n"
         "    assert len(list(argyle_client.users)) == 3\n"
     )
-    options = ["-p", "no:cacheprovider", "--disable-socket", "--allow-hosts=127.0.0.1"]
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "--rootdir", tmp_path, tmp_path],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    result = run_pytest(tmp_path, "--disable-socket", "--allow-hosts=127.0.0.1", tmp_path)
     assert result.returncode == 0, result.stdout

@@ -104,9 +104,7 @@ class LoopQueue(ABC):
     def close(self) -> None:
         """End all calls, deliver them, and close the connections."""
         self.is_closed = True
-        for call in self._queue.calls():
-            self.cancel(call)
-        self._take_all()
+        self._end_all()
         self._queue.release()
 
     def _drive(self) -> None:
@@ -117,8 +115,8 @@ class LoopQueue(ABC):
         else:
             self._take_all()
 
-    def _fail_all(self, failure: errors.Error) -> None:
-        """End all calls with a failure of the event loop."""
+    def _end_all(self, failure: Optional[errors.Error] = None) -> None:
+        """End all calls, with a failure of the event loop if there is one, and deliver them."""
         for call in self._queue.calls():
             self.cancel(call)
         self._take_all(failure)
@@ -224,7 +222,7 @@ class TrioQueue(LoopQueue):
             except trio.ClosedResourceError:
                 pass
             except OSError as failure:
-                self._fail_all(_cannot_watch(failure))
+                self._end_all(_cannot_watch(failure))
 
 
 def _trio() -> Any:

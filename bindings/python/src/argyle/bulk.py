@@ -65,7 +65,7 @@ class _Run(Generic[Value]):
 
 
 def _bare(error: errors.Error) -> errors.Error:
-    """Let go of the frames that an error has gone through, which would keep it alive, and of what it came amid."""
+    """Drop an error's frames, which would keep it alive, and the exception that was handled when it was raised."""
     error.__context__ = None
     return error.with_traceback(None)
 
