@@ -44,7 +44,7 @@ struct UserPaging {
 extension UserPaging {
   /// Asks for half as many users where a page failed because it was too large; false where it was to have one user alone.
   ///
-  /// Headers that are too large have nothing to do with the users.
+  /// Headers that are too large have nothing to do with the users: then no status is told.
   mutating func askForFewer(after error: ArgyleError) -> Bool {
     guard error.code == .tooLarge, error.httpStatus != nil, case .page(let asked) = following
     else { return false }

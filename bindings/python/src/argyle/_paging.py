@@ -36,7 +36,7 @@ class Paging:
     def ask_for_fewer(self, failure: errors.Error) -> bool:
         """Ask for half as many users where a page failed because it was too large; False where it was to have one.
 
-        Headers that are too large have nothing to do with the users.
+        Headers that are too large have nothing to do with the users: then no status is told.
         """
         if not isinstance(failure, errors.ResponseTooLargeError) or failure.status is None:
             return False
