@@ -132,6 +132,18 @@ struct CallMachineTests {
     #expect(echo.message.hasSuffix("status 400: Basic [redacted], [redacted]; d"))
   }
 
+  @Test func aShortSecretLeavesOurOwnWordsAlone() throws {
+    let context = CallContext(
+      Request(.get, "/v1/users/1"),
+      authority: "host:1",
+      secrets: [Secret("1".utf8)]
+    )
+    let said = context.message("status 401", detail: "the key 1 is wrong")
+    #expect(said == "GET /v1/users/1 at host:1: status 401: the key [redacted] is wrong")
+    #expect(context.message("", detail: "by 1") == "GET /v1/users/1 at host:1: by [redacted]")
+    #expect(context.message("within 1 ms") == "GET /v1/users/1 at host:1: within 1 ms")
+  }
+
   @Test func theServersHeadersCannotShowTheSecretOrBreakALine() throws {
     let head = ResponseHead(
       status: 200,
@@ -152,8 +164,8 @@ struct CallMachineTests {
       return
     }
     let answer = try result.get()
-    let error = answer.protocolError("why canary")
-    #expect(error.message == "GET /v1/users/u at host:1: why [redacted]")
+    let error = answer.protocolError("why", detail: "canary")
+    #expect(error.message == "GET /v1/users/u at host:1: why: [redacted]")
     #expect(error.traceID == "[redacted] [31m")
   }
 

@@ -393,6 +393,50 @@ static void no_link_brings_a_secret_to_light(void **state) {
   argyle_client_free(client);
 }
 
+/* A secret of one digit stands in numbers of our own too, which stay as they are. */
+static void a_short_secret_leaves_our_own_words_alone(void **state) {
+  hostile_fixture *fixture = *state;
+  static const struct {
+    int status;
+    const char *headers, *body, *message;
+  } answers[] = {
+      {401, "", "{\"detail\": \"1 is no key\"}", "status 401: [redacted] is no key"},
+      {200, "Content-Type: text/1\r\n", "?1", "the answer is not JSON that can be read (text/[redacted])"},
+      {200, "", "{\"id\": \"1\"}", "the \"id\" in the answer is another user's"},
+      {200, "", "[11111111111]", "the answer is larger than max_response_bytes (11)"},
+  };
+  argyle_error *error = RUBBISH;
+  json_t *options = options_for(hostile_server_url(fixture->server));
+  json_object_set_new(options, "key_secret", json_string("1"));
+  json_object_set_new(options, "timeout_ms", json_integer(111111));
+  argyle_client *plain = client_with_options(options);
+  journal journal = {0};
+  argyle_client *client = argyle_client_with_log(plain, note, &journal, &error);
+  assert_non_null(client);
+  for (size_t i = 0; i < COUNT(answers); i++) {
+    hostile_server_answer_http(fixture->server, answers[i].status, answers[i].headers, answers[i].body,
+                               strlen(answers[i].body));
+    json_t *changes = i + 1 == COUNT(answers) ? json_pack("{s:i}", "max_response_bytes", 11) : json_object();
+    argyle_client *changed = argyle_client_with(client, changes, &error);
+    assert_non_null(changed);
+    json_decref(changes);
+    assert_null(argyle_user_get(changed, "u11", &error));
+    const char *told = strstr(argyle_error_message(error), ": ");
+    assert_non_null(told);
+    assert_memory_equal(argyle_error_message(error), "GET /v1/users/u11 at 127.0.0.1:", 31);
+    if (strncmp(told + 2, answers[i].message, strlen(answers[i].message)) != 0) {
+      fail_msg("\"%s\" where \"%s\" was expected", told + 2, answers[i].message);
+    }
+    argyle_error_free(error);
+    error = NULL;
+    argyle_client_free(changed);
+  }
+  assert_non_null(strstr(journal.texts[0], "status 401 after "));
+  assert_journal_is_clean(&journal, "a short secret");
+  argyle_client_free(client);
+  argyle_client_free(plain);
+}
+
 /* Of a success, with tokens and personal data in both directions, the log tells neither. */
 static void no_success_is_told_with_its_bodies(void **state) {
   hostile_fixture *fixture = *state;
@@ -474,6 +518,7 @@ int main(void) {
       cmocka_unit_test(the_key_is_wiped_after_requests),
       cmocka_unit_test(no_answer_brings_a_secret_to_light),
       hostile_test(no_link_brings_a_secret_to_light),
+      hostile_test(a_short_secret_leaves_our_own_words_alone),
       hostile_test(no_success_is_told_with_its_bodies),
       hostile_test(no_argument_is_shown),
   };

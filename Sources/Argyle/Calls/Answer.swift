@@ -20,8 +20,9 @@ package struct Answer: Sendable {
     } catch {
       if error.isOutOfMemory { throw .outOfMemory }
       if response.body.isEmpty { throw protocolError("the answer is empty where JSON is expected") }
-      let type = response.head.contentType ?? "no content type"
-      throw protocolError("the answer is not JSON that can be read (\(type)): \(error.reason)")
+      let type = response.head.contentType.map { context.quotable($0) } ?? "no content type"
+      let reason = "the answer is not JSON that can be read (\(type))"
+      throw protocolError(reason, detail: error.reason)
     }
   }
 
@@ -73,28 +74,28 @@ package struct Answer: Sendable {
 
 extension Answer {
   /// The error for an answer that breaks the protocol.
-  func protocolError(_ reason: String) -> ArgyleError {
-    error(.protocolViolation, reason, isRetryable: false)
+  func protocolError(_ reason: String, detail: String? = nil) -> ArgyleError {
+    error(.protocolViolation, reason, detail, isRetryable: false)
   }
 
   /// The error that the answer's status stands for.
   func statusError() -> ArgyleError {
     var reason = "status \(response.head.status)"
     if (300..<400).contains(response.head.status) { reason += ": redirects are refused" }
-    if let detail = detail { reason += ": \(detail)" }
-    return error(.status(response.head.status), reason, isRetryable: isRetryable)
+    return error(.status(response.head.status), reason, detail, isRetryable: isRetryable)
   }
 
   private func error(
     _ code: ArgyleError.Code,
     _ reason: String,
+    _ detail: String?,
     isRetryable: Bool
   ) -> ArgyleError {
     let changes = context.request.method != .get
     let earlierMayHaveActed = changes && mayHaveActedBefore && !mayHaveActed
     return ArgyleError(
       code,
-      context.message(reason, earlierMayHaveActed: earlierMayHaveActed),
+      context.message(reason, detail: detail, earlierMayHaveActed: earlierMayHaveActed),
       isRetryable: isRetryable,
       outcomeIsUnknown: changes && (mayHaveActed || mayHaveActedBefore),
       attempts: attempts,

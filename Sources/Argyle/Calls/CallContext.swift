@@ -13,16 +13,25 @@ package struct CallContext: Sendable {
     self.secrets = secrets
   }
 
-  /// The one line for people about a failure; the reason may quote the server.
+  /// The one line for people about a failure: the reason in the library's own words, and what others said of it.
+  ///
+  /// Only others' words are searched for secrets: a short one may stand in a number of the library's own.
   ///
   /// Where the outcome is unknown because of an earlier attempt alone, the line says so: the reason, which is that of
   /// the last attempt, would seem to contradict it.
-  func message(_ reason: String, earlierMayHaveActed: Bool = false) -> String {
+  func message(
+    _ reason: String,
+    detail: String? = nil,
+    earlierMayHaveActed: Bool = false
+  ) -> String {
+    let quote = detail.map(quotable) ?? ""
+    let colon = reason.isEmpty || quote.isEmpty ? "" : ": "
     let addition = earlierMayHaveActed ? "; an earlier attempt may have been carried out" : ""
-    return "\(request.method.name) \(request.path) at \(authority): \(quotable(reason))\(addition)"
+    let what = "\(request.method.name) \(request.path) at \(authority)"
+    return "\(what): \(reason)\(colon)\(quote)\(addition)"
   }
 
-  /// A text from the server, fit for one line of a log and without secrets.
+  /// A text from outside, fit for one line of a log and without secrets.
   func quotable(_ text: String) -> String {
     secrets.reduce(text) { $0.redacting($1) }.redactingTokens.printable
   }

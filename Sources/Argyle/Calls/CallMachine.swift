@@ -211,7 +211,11 @@ package struct CallMachine {
     let earlierMayHaveActed = changes && mayHaveActed && !failure.mayHaveBeenReceived
     return ArgyleError(
       failure.code,
-      context.message(failure.reason, earlierMayHaveActed: earlierMayHaveActed),
+      context.message(
+        failure.reason,
+        detail: failure.detail,
+        earlierMayHaveActed: earlierMayHaveActed
+      ),
       isRetryable: failure.isTransient
         && (context.request.isIdempotent || !failure.mayHaveBeenReceived),
       outcomeIsUnknown: changes && (failure.mayHaveBeenReceived || mayHaveActed),

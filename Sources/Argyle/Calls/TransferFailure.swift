@@ -3,8 +3,11 @@ package struct TransferFailure: Sendable {
   /// One of `connection`, `tls`, `timeout`, `protocolViolation`, `tooLarge`, `cancelled` and `internal`.
   let code: ArgyleError.Code
 
-  /// What was wrong, for people.
+  /// What was wrong, for people; empty where the detail says it.
   let reason: String
+
+  /// What libcurl says of it, which may quote the server.
+  let detail: String?
 
   /// How long the attempt took, in milliseconds.
   ///
@@ -33,6 +36,7 @@ package struct TransferFailure: Sendable {
   init(
     _ code: ArgyleError.Code,
     _ reason: String,
+    detail: String? = nil,
     mayHaveBeenReceived: Bool,
     wasRefused: Bool = false,
     keptConnectionWasDead: Bool = false,
@@ -43,6 +47,7 @@ package struct TransferFailure: Sendable {
   ) {
     self.code = code
     self.reason = reason
+    self.detail = detail
     self.mayHaveBeenReceived = mayHaveBeenReceived
     self.wasRefused = wasRefused
     self.keptConnectionWasDead = keptConnectionWasDead

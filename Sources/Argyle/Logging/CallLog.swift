@@ -30,10 +30,9 @@ struct CallLog: Sendable {
     var fields = CallLog.fields(context, attempt: attempt)
     fields.append(("error", .string(failure.code.name)))
     fields.append(("milliseconds", .integer(milliseconds)))
-    let text = "\(failure.reason), attempt \(attempt), after \(milliseconds) ms"
-    receive(
-      LogRecord(level: .debug, message: context.message(text), fields: CallLog.object(fields))
-    )
+    let reason = context.message(failure.reason, detail: failure.detail)
+    let text = "\(reason), attempt \(attempt), after \(milliseconds) ms"
+    receive(LogRecord(level: .debug, message: text, fields: CallLog.object(fields)))
   }
 
   /// The call waits for another attempt.

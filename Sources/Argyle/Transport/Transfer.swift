@@ -421,7 +421,7 @@ extension Transfer {
     if connectTookTooLong {
       return TransferFailure(
         .timeout,
-        "no connection within connect_timeout_ms (\(connectTimeoutMilliseconds))",
+        connectTimeOutReason,
         mayHaveBeenReceived: false,
         hostWasAway: hostWasAway
       )
@@ -446,8 +446,8 @@ extension Transfer {
         milliseconds: Int(times.ended / 1000)
       )
     }
-    var reason = easy.errorMessage
-    if result == CURLE_SSL_CONNECT_ERROR, Transfer.tellsLoss(reason) {
+    let said = easy.errorMessage
+    if result == CURLE_SSL_CONNECT_ERROR, Transfer.tellsLoss(said) {
       return TransferFailure(
         .connection,
         "the connection was lost in the TLS handshake",
@@ -464,16 +464,20 @@ extension Transfer {
         mayHaveBeenReceived: mayHaveBeenReceived
       )
     }
-    if reason.isEmpty { reason = String(cString: curl_easy_strerror(result)) }
     // The proxy's, which the environment may have given.
-    reason = reason.redactingUserInfo
-    if reason.utf8.starts(with: "Unsupported proxy".utf8) {
-      reason = "the proxy's URL is one that libcurl does not understand"
-    }
-    if !mayHaveBeenReceived { reason = Transfer.proxyReason(reason, result, easy) }
-    // libcurl watches no other time, and says how far it came.
-    if result == CURLE_OPERATION_TIMEDOUT, !mayHaveBeenReceived {
-      reason += " (connect_timeout_ms is \(connectTimeoutMilliseconds))"
+    var detail: String? =
+      (said.isEmpty ? String(cString: curl_easy_strerror(result)) : said).redactingUserInfo
+    var reason = ""
+    if said.utf8.starts(with: "Unsupported proxy".utf8) {
+      (reason, detail) = ("the proxy's URL is one that libcurl does not understand", nil)
+    } else if !mayHaveBeenReceived, result == CURLE_OPERATION_TIMEDOUT {
+      // libcurl watches no other time, and says how far it came.
+      reason = connectTimeOutReason
+    } else if !mayHaveBeenReceived, let refusal = Transfer.proxyRefusal(easy) {
+      (reason, detail) = (refusal, nil)
+    } else if !mayHaveBeenReceived, result == CURLE_RECV_ERROR {
+      // Nobody else is read from in clear by then.
+      reason = "\(Transfer.proxyName(easy)) failed"
     }
     let isBroken =
       result == CURLE_RECV_ERROR && hasWholeHead && easy.errorIsOfChunks
@@ -481,6 +485,7 @@ extension Transfer {
     return TransferFailure(
       isBroken ? .protocolViolation : code,
       reason,
+      detail: detail,
       mayHaveBeenReceived: mayHaveBeenReceived,
       hostWasAway: hostWasAway
     )
@@ -488,19 +493,19 @@ extension Transfer {
 }
 
 extension Transfer {
-  /// What to say of a failure before the request could be sent, which may be one of the proxy.
-  private static func proxyReason(
-    _ reason: String,
-    _ result: CURLcode,
-    _ easy: EasyHandle
-  ) -> String {
+  private var connectTimeOutReason: String {
+    "no connection within connect_timeout_ms (\(connectTimeoutMilliseconds))"
+  }
+
+  /// What to say where the proxy does not let the request through; nil where it does, or has not said so.
+  private static func proxyRefusal(_ easy: EasyHandle) -> String? {
     let status = easy.proxyStatus
-    let proxy = easy.peer.map { "the proxy at \($0)" } ?? "the proxy"
-    if status != 0, !(200..<300).contains(status) {
-      return "\(proxy) refused the connection with status \(status)"
-    }
-    // Nobody else is read from in clear by then.
-    return result == CURLE_RECV_ERROR ? "\(proxy) failed: \(reason)" : reason
+    guard status != 0, !(200..<300).contains(status) else { return nil }
+    return "\(proxyName(easy)) refused the connection with status \(status)"
+  }
+
+  private static func proxyName(_ easy: EasyHandle) -> String {
+    easy.peer.map { "the proxy at \($0)" } ?? "the proxy"
   }
 
   /// Whether the process could not open what the attempt needed.

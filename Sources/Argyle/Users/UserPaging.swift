@@ -90,7 +90,8 @@ extension UserPaging {
     do {
       outline = try PageOutline(answer.response.body)
     } catch {
-      throw answer.protocolError("the answer is not JSON that can be read: \(error.reason)")
+      let reason = "the answer is not JSON that can be read"
+      throw answer.protocolError(reason, detail: error.reason)
     }
     switch outline {
     case .envelope(let next): follow(next, answer)
