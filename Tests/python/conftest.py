@@ -36,6 +36,18 @@ FOREVER_MS = 600_000
 PATIENCE = 120
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: "list[pytest.Item]") -> None:
+    """Keep one set of parameters of each test in the short form: a different one with each version of Python."""
+    if "ARGYLE_TEST_ONE_OF_EACH" not in os.environ:
+        return
+    sets: "dict[str, list[pytest.Item]]" = {}
+    for item in items:
+        sets.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    kept = {id(each[sys.version_info[1] % len(each)]) for each in sets.values()}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
+    items[:] = [item for item in items if id(item) in kept]
+
+
 def wait_until(condition: Callable[[], object]) -> None:
     """Wait for an event."""
     deadline = time.monotonic() + PATIENCE
