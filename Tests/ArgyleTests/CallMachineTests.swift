@@ -144,6 +144,19 @@ struct CallMachineTests {
     #expect(context.message("within 1 ms") == "GET /v1/users/1 at host:1: within 1 ms")
   }
 
+  @Test func aLongSecretStandsInNoWordsAtAll() throws {
+    let context = CallContext(
+      Request(.get, "/v1/users/canary-8"),
+      authority: "canary-8:1",
+      secrets: [Secret("canary-8".utf8)]
+    )
+    #expect(
+      context.message("no canary-8") == "GET /v1/users/[redacted] at [redacted]:1: no [redacted]"
+    )
+    #expect(context.path == "/v1/users/[redacted]")
+    #expect(context.host == "[redacted]:1")
+  }
+
   @Test func theServersHeadersCannotShowTheSecretOrBreakALine() throws {
     let head = ResponseHead(
       status: 200,

@@ -393,6 +393,23 @@ static void no_link_brings_a_secret_to_light(void **state) {
   argyle_client_free(client);
 }
 
+/* Not even where a program takes the key or a token for a user's id. */
+static void no_path_shows_the_key(void **state) {
+  hostile_fixture *fixture = *state;
+  journal journal = {0};
+  argyle_error *error = RUBBISH;
+  argyle_client *client = client_with_journal(fixture->server, &journal);
+  hostile_server_answer_json(fixture->server, 401, "{}");
+  static const char *const ids[] = {KEY_SECRET, TOKEN};
+  for (size_t i = 0; i < COUNT(ids); i++) {
+    assert_null(argyle_user_get(client, ids[i], &error));
+    assert_error_is_clean(error, "path");
+    assert_failed(error, ARGYLE_ERROR_AUTHENTICATION, "GET /v1/users/[redacted] at ");
+    assert_journal_is_clean(&journal, "path");
+  }
+  argyle_client_free(client);
+}
+
 /* A secret of one digit stands in numbers of our own too, which stay as they are. */
 static void a_short_secret_leaves_our_own_words_alone(void **state) {
   hostile_fixture *fixture = *state;
@@ -518,6 +535,7 @@ int main(void) {
       cmocka_unit_test(the_key_is_wiped_after_requests),
       cmocka_unit_test(no_answer_brings_a_secret_to_light),
       hostile_test(no_link_brings_a_secret_to_light),
+      hostile_test(no_path_shows_the_key),
       hostile_test(a_short_secret_leaves_our_own_words_alone),
       hostile_test(no_success_is_told_with_its_bodies),
       hostile_test(no_argument_is_shown),

@@ -111,6 +111,6 @@ extension Call {
 
   /// The error of an answer that cannot be read; that of the call where there is no answer.
   package func unreadable(_ reason: String) throws(ArgyleError) -> ArgyleError {
-    try answer().protocolError("", detail: reason)
+    try answer().protocolError(reason.printable)
   }
 }

@@ -62,8 +62,8 @@ struct CallLog: Sendable {
   private static func fields(_ context: CallContext, attempt: Int) -> [(String, JSON)] {
     let call: [(String, JSON)] = [
       ("method", .string(context.request.method.name)),
-      ("path", .string(context.request.path)),
-      ("host", .string(context.authority)),
+      ("path", .string(context.path)),
+      ("host", .string(context.host)),
     ]
     return attempt == 0 ? call : call + [("attempt", .integer(Int64(attempt)))]
   }

@@ -95,7 +95,7 @@ extension UserWalk {
     guard let textAnswer else {
       throw ArgyleError(.argument, "cursor must have given the text of a page")
     }
-    return textAnswer.protocolError("", detail: reason)
+    return textAnswer.protocolError(reason.printable)
   }
 
   private func nextDocument() throws(ArgyleError) -> UserPageDocument? {
