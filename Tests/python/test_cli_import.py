@@ -296,6 +296,56 @@ def test_a_renamed_file_is_not_imported_anew(
     assert server.count == 3
 
 
+@pytest.mark.parametrize("kind", ["present", "old"])
+def test_a_file_that_was_corrected_and_then_renamed_is_not_imported_anew(
+    run: Runner, server: Server, tmp_path: Path, file: Path, journal: Path, kind: str
+) -> None:
+    """Editors make another inode, and releases before this one noted none."""
+    file.write_text(metadata_lines(5))
+    refuse_lines(server, run, file, 3)
+    if kind == "old":
+        journal.write_text("".join(json.dumps(entry) + "\n" for entry in entries(journal) if "line" in entry))
+    renamed = tmp_path / "renamed.jsonl"
+    renamed.write_text(file.read_text())
+    file.unlink()
+    requests = server.requests
+    result = run("users", "import", str(renamed))
+    assert (result.code, server.requests) == (1, requests)
+    assert str(journal) in result.err
+    # The ways out that are told.
+    kept = journal.rename(tmp_path / "renamed.jsonl.done")
+    result = run("users", "import", str(renamed))
+    if kind == "old":
+        told = re.search(r"\{.*\}", result.err)
+        assert told
+        kept.write_text(told[0] + "\n" + kept.read_text())
+        result = run("users", "import", str(renamed))
+    assert (result.code, [user["line"] for user in result.lines()]) == (0, [3])
+    assert numbers(run) == list(range(5))
+
+
+def test_a_copy_and_another_file_are_imported(run: Runner, server: Server, tmp_path: Path, file: Path) -> None:
+    file.write_text(metadata_lines(2))
+    assert run("users", "import", str(file)).code == 0
+    copy = tmp_path / "copy.jsonl"
+    copy.write_text(file.read_text())
+    assert run("users", "import", str(copy)).code == 0
+    file.unlink()
+    other = tmp_path / "other.jsonl"
+    other.write_text(line({"n": 5}))
+    assert run("users", "import", str(other)).code == 0
+    # A file that has a line of one that is gone is imported with a journal that is named.
+    third = tmp_path / "third.jsonl"
+    third.write_text(line({"n": 0}))
+    refused = run("users", "import", str(third))
+    assert refused.code == 1
+    told = re.search(r"--journal (\S+)", refused.err)
+    assert told
+    for name in (["--journal", told[1]], []):
+        assert run("users", "import", str(third), *name).code == 0
+    assert numbers(run) == [0, 0, 0, 1, 1, 5]
+
+
 def test_other_files_named_as_journals_do_not_matter(run: Runner, server: Server, tmp_path: Path, file: Path) -> None:
     (tmp_path / "a.done").write_bytes(b"\xff\x00 no journal")
     (tmp_path / "b.done").mkdir()
@@ -478,6 +528,23 @@ def test_a_header_that_a_crash_tore_is_written_again(run: Runner, server: Server
     assert run("users", "import", str(file)).code == 0
     assert journal.read_bytes().split(b"\n")[0] == header
     assert numbers(run) == [0, 1]
+
+
+@pytest.mark.parametrize("state", ["begun", "created"])
+def test_a_last_entry_that_lacks_its_end_of_line_alone_is_kept(
+    run: Runner, server: Server, file: Path, journal: Path, state: str
+) -> None:
+    file.write_text(metadata_lines(1))
+    assert run("users", "import", str(file)).code == 0
+    kept = entries(journal)
+    last = max(index for index, entry in enumerate(kept) if entry.get("state") == state)
+    texts = [json.dumps(entry, separators=(",", ":")) for entry in kept[: last + 1]]
+    journal.write_text("\n".join(texts))
+    again = run("users", "import", str(file))
+    assert again.lines() == []
+    assert states(journal) == {1: state}
+    assert journal.read_text().startswith("\n".join(texts) + "\n")
+    assert ("1 unknown (line 1)" in again.err) == (state == "begun")
 
 
 def test_a_full_disk_ends_an_import_and_loses_nothing(run: Runner, server: Server, file: Path, journal: Path) -> None:

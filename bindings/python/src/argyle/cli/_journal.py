@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -63,14 +62,9 @@ class Journal:
         """Read what there is, and give the account that it is of."""
         size = 0
         header = None
+        text = b"\n"
         with self._path.open("rb") as file:
             for number, text in enumerate(file, 1):
-                # The end of a process may have torn the last entry.
-                if not text.endswith(b"\n") and any(
-                    begin.startswith(text[: len(begin)]) for begin in (_HEADER, _INODE, _LINE)
-                ):
-                    self._file.truncate(size)
-                    break
                 try:
                     entry = loads(text)
                     if number == 1 and "server" in entry:
@@ -80,8 +74,16 @@ class Journal:
                     else:
                         self.known[int(entry["line"])] = (str(entry["state"]), int(entry["checksum"]))
                 except (ValueError, TypeError, KeyError):
+                    # The end of a process may have torn the last entry.
+                    if not text.endswith(b"\n") and any(
+                        begin.startswith(text[: len(begin)]) for begin in (_HEADER, _INODE, _LINE)
+                    ):
+                        self._file.truncate(size)
+                        return header
                     raise click.ClickException(f"{self._path}: line {number} is not of an import's journal") from None
                 size += len(text)
+        if not text.endswith(b"\n"):
+            self._append(b"\n")
         return header
 
     def _refuse(self, header: "Optional[dict[str, str]]") -> NoReturn:
@@ -134,14 +136,18 @@ class Journal:
         self._write({"line": record.line, "checksum": record.checksum, "state": state, **more})
 
     def _write(self, entry: "dict[str, Any]") -> None:
-        data = _text(entry).encode() + b"\n"
+        self._append(_text(entry).encode() + b"\n")
+
+    def _append(self, data: bytes) -> None:
+        written = 0
         try:
-            written = self._file.write(data)
-            if written != len(data):
+            # What follows a part of it fails with the reason.
+            while written < len(data):
+                written += self._file.write(data[written:])
+        except OSError as failure:
+            if written:
                 # What is written next is to begin on a line of its own.
                 self._file.truncate(os.fstat(self._file.fileno()).st_size - written)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError as failure:
             raise OSError(failure.errno, failure.strerror, str(self._path)) from None
 
     def __enter__(self) -> Journal:
@@ -169,8 +175,9 @@ def _described(account: "dict[str, str]") -> str:
 def journal_of(path: Path, records: Iterable[Record]) -> Path:
     """Find the journal of a regular file, whatever name the file was opened by.
 
-    It lies beside the file that links lead to. Where it is missing, the file may have had another name: a journal
-    knows the file's inode, which alone proves little, as a new file gets that of one that was removed.
+    It lies beside the file that links lead to. Where it is missing, the file may have had another name: its journal
+    has lines of it, and knows its inode or has lost its file. The inode alone proves little, as a new file gets that of
+    one that was removed, and editors make another.
     """
     file = Path(os.path.realpath(path))
     journal = file.with_name(file.name + _ENDING)
@@ -183,16 +190,27 @@ def journal_of(path: Path, records: Iterable[Record]) -> Path:
     if journal.exists():
         return journal
     status = file.stat()
+    # The journals that may be this file's, by the checksums of the lines that they know.
+    candidates: "dict[object, Path]" = {}
     for other in sorted(file.parent.glob("*" + _ENDING)):
-        if _inode(other) != status.st_ino:
-            continue
         former = other.with_name(other.name[: -len(_ENDING)])
-        if former.exists() and former.samefile(file):
-            return other
-        if _have_lines_in_common(other, records):
+        inode = None
+        for entry in _entries(other):
+            inode = entry.get("inode", inode)
+        if inode == status.st_ino:
+            if former.exists() and former.samefile(file):
+                return other
+        elif former.exists():
+            continue
+        for entry in _entries(other):
+            if "line" in entry and entry.get("state") != FAILED:
+                candidates.setdefault(entry.get("checksum"), other)
+    for record in records if candidates else ():
+        if record.checksum in candidates:
+            other = candidates[record.checksum]
             raise click.ClickException(
-                f"{other} seems to be the journal of {path} under its former name: rename it to {journal.name}, or"
-                " name the right journal with --journal"
+                f"{other} has lines of {path} and may be its journal, from before it was renamed: then rename it to"
+                f" {journal.name}; if not, start another with --journal {journal}"
             )
     if status.st_nlink > 1:
         raise click.ClickException(
@@ -201,33 +219,19 @@ def journal_of(path: Path, records: Iterable[Record]) -> Path:
     return journal
 
 
-def _inode(journal: Path) -> Optional[int]:
-    """Give the inode of the file that a journal is of, or None."""
-    found = None
-    for entry in _entries(journal, _INODE):
-        found = entry.get("inode")
-    return found if isinstance(found, int) else None
-
-
-def _have_lines_in_common(journal: Path, records: Iterable[Record]) -> bool:
-    checksums = {entry.get("checksum") for entry in _entries(journal, _LINE) if entry.get("state") != FAILED}
-    return any(record.checksum in checksums for record in records)
-
-
-def _entries(journal: Path, begin: bytes) -> "Iterable[dict[str, Any]]":
-    """Give the entries of a kind of what may be a journal."""
+def _entries(path: Path) -> "Iterable[dict[str, Any]]":
+    """Give the entries of what may be a journal."""
     try:
-        if not journal.is_file():
+        if not path.is_file():
             return
-        with journal.open("rb") as file:
-            if file.read(len(_HEADER)) != _HEADER:
-                return
+        with path.open("rb") as file:
             for text in file:
-                if text.startswith(begin):
-                    try:
-                        yield loads(text)
-                    except ValueError:
-                        # A torn entry.
-                        return
+                if not text.startswith((_HEADER, _INODE, _LINE)):
+                    return
+                try:
+                    yield loads(text)
+                except ValueError:
+                    # A torn entry.
+                    return
     except OSError:
         return
