@@ -13,6 +13,7 @@ from .. import __version__
 from .._json import loads
 from .._operations import UNSET
 from ..client import Client
+from ._streams import is_closed
 from ._texts import decoded
 
 #: Of an option's help, where ``document`` reads it.
@@ -33,8 +34,13 @@ _servers = {"production": "https://api.argyle.com", "sandbox": "https://api-sand
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on a terminal too.")
 
 
-def client() -> Client:
-    """Make the client that the environment describes; no argument does, as every process could read it."""
+def client(writes: bool = True) -> Client:
+    """Make the client that the environment describes; no argument does, as every process could read it.
+
+    Standard output, unless nothing is to be written there, has to be open before anything is done.
+    """
+    if writes and is_closed():
+        raise click.ClickException("standard output is closed")
     missing = [name for name in ("ARGYLE_KEY_ID", "ARGYLE_KEY_SECRET") if not os.environ.get(name)]
     if missing:
         verb = "is" if len(missing) == 1 else "are"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 import shutil
@@ -14,6 +15,7 @@ from typing import BinaryIO, Iterator, Optional
 
 from .. import errors
 from ._output import flush, standard_output
+from ._streams import Descriptor
 
 
 @contextlib.contextmanager
@@ -33,13 +35,13 @@ def destination(output: Optional[Path]) -> Iterator[BinaryIO]:
                 yield file
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> io.BufferedWriter:
     """Open a file, a device or a pipe to write it at once.
 
     A descriptor's name, such as /dev/stdout, stands for the descriptor: to open a file by it would empty the file.
     """
     number = _descriptor(path)
-    return path.open("wb") if number is None else os.fdopen(os.dup(number), "wb")
+    return io.BufferedWriter(Descriptor(path if number is None else os.dup(number), "w", str(path)))
 
 
 def _descriptor(path: Path) -> Optional[int]:

@@ -49,7 +49,7 @@ def export_users(chosen: Optional[str], output: Optional[Path], page_size: Optio
         if output is None and sys.stdout.isatty():
             raise click.UsageError("Parquet is not for a terminal: name a file with --output")
     count = 0
-    with client() as service, destination(output) as file:
+    with client(writes=output is None) as service, destination(output) as file:
         writer = _writers[kind](file)
         with progress() as bar:
             task = bar.add_task("exporting", total=None, count=0)
