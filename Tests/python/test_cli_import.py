@@ -183,7 +183,8 @@ def test_a_file_in_which_created_lines_have_moved_is_refused_before_the_first_re
     else:
         result = run("users", "import", "-", "--journal", str(journal), stdin=lines)
     assert (result.code, result.out) == (1, "")
-    assert re.search(r"line \d is not what it was", result.err)
+    name = file if kind == "file" else "standard input"
+    assert re.match(rf"argyle: {name}: line \d is (missing|not what it was)", result.err)
     assert server.requests == requests
     assert numbers(run) == before
 
@@ -451,6 +452,122 @@ def test_an_interrupt_ends_the_wait_for_lines_that_have_not_come(server: Server,
         assert "2 created" in importing.err
         assert "unknown" not in importing.err
     assert states(journal) == {1: "created", 2: "created"}
+
+
+# ---------------------------------------------------------------- Ended early
+
+
+def imported(server: Server, file: Path, *options: str, **streams: Any) -> "subprocess.CompletedProcess[str]":
+    """Import a file with the streams given."""
+    result = subprocess.run(
+        [*COMMAND, "users", "import", str(file), *options],
+        **{"stdout": subprocess.PIPE, **streams},
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(server),
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert "Traceback" not in result.stderr
+    assert "unknown" not in result.stderr
+    return result
+
+
+@pytest.mark.parametrize("kind", ["full", "no reader"])
+def test_failures_that_cannot_be_written_end_an_import_after_what_is_in_flight(
+    run: Runner, server: Server, file: Path, journal: Path, kind: str
+) -> None:
+    file.write_text(metadata_lines(10) + "not JSON\n" + metadata_lines(30))
+    ours, theirs = os.pipe()
+    os.close(ours)
+    failures = "/dev/full" if kind == "full" else f"/dev/fd/{theirs}"
+    result = imported(server, file, "--failures", failures, pass_fds=[theirs])
+    os.close(theirs)
+    assert result.returncode == 1
+    told = result.stderr.splitlines()
+    assert told[0].startswith("argyle: line 11: this is not JSON")
+    assert told[1:] == [
+        "argyle: 10 created, 1 failed, the rest was not tried",
+        f"argyle: {failures}: " + ("No space left on device" if kind == "full" else "Broken pipe"),
+    ]
+    assert states(journal) == dict.fromkeys(range(1, 11), "created")
+
+
+def test_output_that_cannot_be_written_ends_an_import_after_what_is_in_flight(
+    run: Runner, server: Server, file: Path, journal: Path
+) -> None:
+    file.write_text(metadata_lines(100))
+    with Path("/dev/full").open("w") as full:
+        result = imported(server, file, "--in-flight", "20", stdout=full)
+    assert result.returncode == 1
+    told = re.fullmatch(
+        r"argyle: (\d+) created, the rest was not tried\nargyle: standard output: No space left on device\n",
+        result.stderr,
+    )
+    assert told
+    assert 1 <= int(told[1]) <= 40
+    assert list(states(journal).values()) == ["created"] * int(told[1])
+    assert server.count == int(told[1])
+
+
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-32-le"])
+def test_input_that_cannot_be_decoded_ends_the_reading_only(
+    run: Runner, server: Server, file: Path, journal: Path, name: str
+) -> None:
+    lines = "".join(line({"n": number, "text": "x" * 5000}) for number in range(20))
+    file.write_bytes(lines.encode(name) + b"\0\0\0\xd8{}"[:-1])
+    result = imported(server, file, "--in-flight", "50")
+    assert result.returncode == 1
+    told, failure = result.stderr.splitlines()
+    assert re.fullmatch(r"argyle: \d+ created, the rest was not tried", told)
+    assert re.fullmatch(rf"argyle: {file}: after line \d+ this is not {name.upper()}", failure)
+    assert server.count > 0
+    assert list(states(journal).values()) == ["created"] * server.count
+
+
+def test_a_line_that_changes_meanwhile_ends_an_import_after_what_is_in_flight(
+    run: Runner, server: Server, file: Path, journal: Path
+) -> None:
+    # More than is read at once.
+    lines = [line({"n": number, "text": "x" * 10_000}) for number in range(20)]
+    file.write_text("not JSON\n" * 19 + lines[19])
+    assert run("users", "import", str(file)).code == 3
+    file.write_text("".join(lines))
+    server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST")
+    with Importing(server, file, "--in-flight", "4") as importing:
+        wait_until(lambda: server.count == 5)
+        file.write_text("".join([*lines[:19], line({"n": 7, "text": "x" * 10_000})]))
+        server.clear_faults()
+        assert importing.end() == 1
+    told, failure = importing.err.splitlines()
+    assert told == "argyle: 19 created, the rest was not tried"
+    assert "line 20 is not what it was" in failure
+    assert str(file) in failure
+    assert set(states(journal).values()) == {"created"}
+    assert numbers(run) == list(range(20))
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["users.jsonl >> users.jsonl", "- < users.jsonl >> users.jsonl", "users.jsonl --journal out > out"],
+)
+def test_standard_output_is_another_file_than_what_is_read(
+    run: Runner, server: Server, file: Path, command: str
+) -> None:
+    file.write_text(metadata_lines(3))
+    requests = server.requests
+    result = subprocess.run(
+        ["bash", "-c", f"ulimit -f 100; {shlex.join(COMMAND)} users import {command}"],
+        cwd=file.parent,
+        capture_output=True,
+        text=True,
+        env=environment(server),
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (result.returncode, server.requests) == (2, requests)
+    assert "different files" in result.stderr
+    assert file.read_text() == metadata_lines(3)
 
 
 # ---------------------------------------------------------------- Reports

@@ -12,7 +12,7 @@ from typing import Any, Iterable, NoReturn, Optional
 import click
 
 from .._json import loads
-from ._records import Record
+from ._records import Record, Records
 
 #: Handed over, with no answer yet: after a crash, nobody knows whether the service has created the user.
 BEGUN = "begun"
@@ -102,7 +102,7 @@ class Journal:
             f" the environment to that, or name another journal with --journal{hint}"
         )
 
-    def check(self, records: Iterable[Record]) -> None:
+    def check(self, records: Records) -> None:
         """Refuse a file in which a line that may have been created is no longer what and where it was.
 
         A failed line may have changed. But one that was removed has moved the lines after it: they would be created
@@ -111,24 +111,24 @@ class Journal:
         settled = {line for line, (state, _) in self.known.items() if state != FAILED}
         if settled:
             for record in records:
-                self.state(record)
+                self.state(record, records.name)
                 settled.discard(record.line)
         if settled:
-            self._refuse_change(min(settled))
+            self._refuse_change(records.name, min(settled), "is missing")
 
-    def state(self, record: Record) -> Optional[str]:
+    def state(self, record: Record, name: str) -> Optional[str]:
         """Give what is known of a line in its present form."""
         state, checksum = self.known.get(record.line, (None, 0))
         if state is None or checksum == record.checksum:
             return state
         if state != FAILED:
-            self._refuse_change(record.line)
+            self._refuse_change(name, record.line, "is not what it was")
         return None
 
-    def _refuse_change(self, line: int) -> NoReturn:
+    def _refuse_change(self, name: str, line: int, what: str) -> NoReturn:
         raise click.ClickException(
-            f"line {line} is not what it was when {self._path} was written, and its user may exist: put the line back"
-            " in its place, and add new ones at the end; for another file, name another journal with --journal"
+            f"{name}: line {line} {what}, and by the journal {self._path} its user may exist: put the line back in its"
+            " place, and add new ones at the end; for another file, name another journal with --journal"
         )
 
     def note(self, record: Record, state: str, **more: Any) -> None:

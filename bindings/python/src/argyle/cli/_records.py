@@ -16,7 +16,7 @@ import click
 from .._json import loads
 from .._operations import UNSET
 from ._formats import pyarrow
-from ._texts import HEAD, encoding_of, lines
+from ._texts import HEAD, Lines, encoding_of
 
 
 class Record(NamedTuple):
@@ -39,7 +39,8 @@ class Records:
 
     def __init__(self, file: BinaryIO, kind: str, name: str) -> None:
         self._file = file
-        self._name = name
+        #: What messages call the file.
+        self.name = name
         self._kind = kind
         self._start = file.tell() if file.seekable() else 0
         self.total: Optional[int] = None
@@ -89,14 +90,16 @@ class Records:
 
     def _lines(self) -> Iterator[bytes]:
         with self._reading():
-            yield from lines(self._head, self._file)
+            yield from Lines(self._head, self._file)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
         try:
             yield
         except ValueError as failure:
-            raise click.ClickException(f"{self._name}: {failure}") from None
+            raise click.ClickException(f"{self.name}: {failure}") from None
+        except OSError as failure:
+            raise click.ClickException(f"{self.name}: {failure.strerror}") from None
 
     def _csv(self) -> Iterator[Record]:
         read = 0
@@ -136,7 +139,7 @@ class Records:
                     yield _of_text(line, cell, size)
                 line = rows.line_num + skipped + 1
         except csv.Error as failure:
-            raise click.ClickException(f"{self._name}: line {line} is not CSV: {failure}") from None
+            raise click.ClickException(f"{self.name}: line {line} is not CSV: {failure}") from None
 
     def _parquet(self) -> Iterator[Record]:
         arrow = pyarrow()
@@ -155,7 +158,7 @@ class Records:
                         raise click.UsageError("the Parquet file's column external_metadata is not text with JSON")
                     yield _of_text(row, cell or "", 1)
         except (arrow.ArrowException, OSError) as failure:
-            raise click.ClickException(f"{self._name}: this is not Parquet, or damaged: {failure}") from None
+            raise click.ClickException(f"{self.name}: this is not Parquet, or damaged: {failure}") from None
 
 
 def _of_text(line: int, text: str, size: int) -> Record:

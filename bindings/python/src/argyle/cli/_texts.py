@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import io
 import json
-from typing import BinaryIO, Iterator
+from collections import deque
+from typing import BinaryIO, Deque, Iterator, Optional
 
 _foreign = (
     (b"\x1f\x8b", "compressed with gzip"),
@@ -23,32 +24,68 @@ def decoded(data: bytes) -> bytes:
     encoding = encoding_of(data)
     if encoding in ("utf-8", "utf-8-sig"):
         return data[len(codecs.BOM_UTF8) :] if encoding == "utf-8-sig" else data
-    return data.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
+    try:
+        return data.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        raise ValueError(f"this is not {encoding.upper()}") from None
 
 
-def lines(head: bytes, file: BinaryIO) -> Iterator[bytes]:
-    """Read line by line, in UTF-8 and with their ends; what is no UTF-8 in a file of UTF-8 stays as it is.
+class Lines(Iterator[bytes]):
+    """The lines of a file, in UTF-8 and with their ends; what is no UTF-8 in a file of UTF-8 stays as it is.
 
     ``head`` are the first bytes, which were read already. A ValueError says why the lines cannot be read.
     """
-    data, encoding = head, encoding_of(head)
-    errors = "surrogateescape" if encoding.startswith("utf-8") else "surrogatepass"
-    # It keeps a carriage return until it knows what comes after.
-    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(errors), translate=False)
-    begun: "list[str]" = []
-    is_over = False
-    while not is_over:
-        is_over = not data
-        text = decoder.decode(data, final=is_over)
+
+    def __init__(self, head: bytes, file: BinaryIO) -> None:
+        self._file = file
+        self._encoding = encoding_of(head)
+        self._errors = "surrogateescape" if self._encoding.startswith("utf-8") else "surrogatepass"
+        # It keeps a carriage return until it knows what comes after.
+        self._decoder = io.IncrementalNewlineDecoder(
+            codecs.getincrementaldecoder(self._encoding)(self._errors), translate=False
+        )
+        self._begun: "list[str]" = []
+        self._lines: "Deque[bytes]" = deque()
+        self._count = 0
+        #: What is raised after the last line.
+        self._end: Optional[Exception] = None
+        self._take(head)
+
+    def __next__(self) -> bytes:
+        """Give a line."""
+        while not self._lines:
+            if self._end is not None:
+                raise self._end
+            self._read()
+        return self._lines.popleft()
+
+    def _read(self) -> None:
+        try:
+            self._take(self._file.read1(1 << 16))  # type: ignore[attr-defined]
+        except OSError as failure:
+            self._end = failure
+
+    def _take(self, data: bytes) -> None:
+        """Take bytes; none are the end."""
+        try:
+            text = self._decoder.decode(data, final=not data)
+        except UnicodeDecodeError:
+            where = f"after line {self._count} " if self._count else ""
+            self._end = ValueError(f"{where}this is not {self._encoding.upper()}")
+            return
         for line in io.StringIO(text, newline=""):
-            begun.append(line)
+            self._begun.append(line)
             if line[-1] in "\r\n":
-                yield "".join(begun).encode("utf-8", errors)
-                begun.clear()
-        if not is_over:
-            data = file.read1(1 << 16)  # type: ignore[attr-defined]
-    if begun:
-        yield "".join(begun).encode("utf-8", errors)
+                self._finish_line()
+        if not data:
+            if self._begun:
+                self._finish_line()
+            self._end = StopIteration()
+
+    def _finish_line(self) -> None:
+        self._lines.append("".join(self._begun).encode("utf-8", self._errors))
+        self._begun.clear()
+        self._count += 1
 
 
 def encoding_of(data: bytes) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import os
 import signal
+import stat
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Optional, Union
@@ -82,6 +84,7 @@ def import_users(
         if journal is None and is_regular:
             journal = journal_of(path, records)
         _check_distinct(path, journal, failures)
+        _check_output(source, journal, is_for_people(as_json))
         kept = None
         if journal is not None:
             kept = stack.enter_context(Journal(journal, account(), path.stat().st_ino if is_regular else None))
@@ -89,7 +92,7 @@ def import_users(
                 records.keep()
                 kept.check(records)
         failed = stack.enter_context(opened(failures)) if failures is not None else None
-        run = _Import(records, kept, failed, retry_unknown, not is_for_people(as_json))
+        run = _Import(records, kept, failed, str(failures), retry_unknown, not is_for_people(as_json))
         run.patience = max(in_flight, 20)
         try:
             with progress("created") as bar:
@@ -101,6 +104,8 @@ def import_users(
         finally:
             run.abandon()
             run.report()
+    if run.failure is not None:
+        raise run.failure
     if run.is_interrupted:
         raise click.Abort
     context.exit(run.exit_code)
@@ -112,6 +117,16 @@ def _check_distinct(*paths: Optional[Path]) -> None:
     same = len(set(files)) < len(files)
     if same or any(a.exists() and b.exists() and a.samefile(b) for a, b in itertools.combinations(files, 2)):
         raise click.UsageError("FILE, the journal and the file of failures must be different files.")
+
+
+def _check_output(source: BinaryIO, journal: Optional[Path], for_people: bool) -> None:
+    """Refuse to write the results into what is read: they would be read as lines, without end."""
+    output = os.fstat(1)
+    files = [os.fstat(source.fileno())]
+    if journal is not None and journal.exists():
+        files.append(journal.stat())
+    if stat.S_ISREG(output.st_mode) and any(os.path.samestat(output, file) for file in files):
+        raise click.UsageError("FILE, the journal and standard output must be different files.")
 
 
 def _open(stack: contextlib.ExitStack, path: Path) -> BinaryIO:
@@ -173,13 +188,15 @@ class _Import:
         self,
         records: Records,
         journal: Optional[Journal],
-        failures: Optional[BinaryIO],
+        failures: Optional[io.BufferedWriter],
+        failures_name: str,
         retry_unknown: bool,
         writes_json: bool,
     ) -> None:
         self._records = records
         self._journal = journal
         self._failures = failures
+        self._failures_name = failures_name
         self._retries_unknown = retry_unknown
         self._writes_json = writes_json
         self.bar: Optional[Progress] = None
@@ -196,6 +213,8 @@ class _Import:
         self._in_a_row = 0
         self._fatal: Optional[errors.Error] = None
         self._stopped = False
+        #: What ended the import early.
+        self.failure: Optional[click.ClickException] = None
         self.is_interrupted = False
         self._is_reading = False
 
@@ -228,27 +247,43 @@ class _Import:
             raise _ReadingInterruptedError
 
     def _lines(self) -> Iterator[Record]:
-        """Read records until the import is interrupted."""
+        """Read records until the import is interrupted, or no more can be read."""
         records = iter(self._records)
         while True:
+            record = None
             try:
                 self._is_reading = True
                 record = None if self.is_interrupted else next(records, None)
-                self._is_reading = False
             except _ReadingInterruptedError:
-                record = None
+                pass
+            except click.ClickException as failure:
+                self._stop(failure)
+            finally:
+                self._is_reading = False
             if record is None:
-                self._stopped = self.is_interrupted
+                self._stopped |= self.is_interrupted
                 return
             yield record
+
+    def _stop(self, failure: Exception, name: Optional[str] = None) -> None:
+        """Take no more lines, but finish what is in flight."""
+        self._stopped = True
+        if isinstance(failure, OSError):
+            failure = click.ClickException(f"{name or failure.filename}: {failure.strerror}")
+        if self.failure is None and isinstance(failure, click.ClickException):
+            self.failure = failure
 
     def wanted(self) -> Iterator[Record]:
         """Give the records whose users are to be created now."""
         for record in self._lines():
-            if self._fatal is not None or self._in_a_row >= self.patience:
+            if self._fatal is not None or self._in_a_row >= self.patience or self.failure is not None:
                 self._stopped = True
                 return
-            state = None if self._journal is None else self._journal.state(record)
+            try:
+                state = None if self._journal is None else self._journal.state(record, self._records.name)
+            except click.ClickException as failure:
+                self._stop(failure)
+                return
             if state == CREATED:
                 self._skipped += 1
                 self._advance(record)
@@ -257,7 +292,8 @@ class _Import:
             elif record.problem is not None:
                 self._fail(record, record.problem)
             else:
-                self._note(record, BEGUN)
+                if not self._note(record, BEGUN):
+                    return
                 self._under_way[record.line] = record
                 yield record
 
@@ -265,9 +301,11 @@ class _Import:
         """Keep what became of a record."""
         # First: where the journal cannot be written, the record stays under way.
         if isinstance(result, NewUser):
-            self._note(record, CREATED, id=result.id)
+            is_noted = self._note(record, CREATED, id=result.id)
         else:
-            self._note(record, UNKNOWN if result.outcome_unknown else FAILED)
+            is_noted = self._note(record, UNKNOWN if result.outcome_unknown else FAILED)
+        if not is_noted:
+            return
         del self._under_way[record.line]
         if isinstance(result, NewUser):
             self._created += 1
@@ -321,9 +359,15 @@ class _Import:
             return 5
         return 3 if self._failed or self._unknown else 0
 
-    def _note(self, record: Record, state: str, **more: str) -> None:
-        if self._journal is not None:
-            self._journal.note(record, state, **more)
+    def _note(self, record: Record, state: str, **more: str) -> bool:
+        """Write into the journal, and tell whether that was possible."""
+        try:
+            if self._journal is not None:
+                self._journal.note(record, state, **more)
+        except OSError as failure:
+            self._stop(failure)
+            return False
+        return True
 
     def _fail(
         self, record: Record, message: str, is_unknown: bool = False, error: Optional[errors.Error] = None
@@ -336,15 +380,21 @@ class _Import:
         if message in self._told or len(self._told) < _TOLD:
             self._told.setdefault(message, _Like()).add(record.line, trace_id)
         if self._failures is not None:
-            failure = {
+            told = {
                 "line": record.line,
                 "message": message,
                 "code": None if error is None else error.code,
                 "trace_id": trace_id,
                 "outcome_unknown": is_unknown,
             }
-            self._failures.write(json_text(failure).encode() + b"\n")
-            self._failures.flush()
+            try:
+                self._failures.write(json_text(told).encode() + b"\n")
+                self._failures.flush()
+            except OSError as failure:
+                self._stop(failure, self._failures_name)
+                # What it holds cannot be written at its end either.
+                self._failures.raw.close()
+                self._failures = None
         self._advance(record)
 
     def _write(self, value: "dict[str, Any]") -> None:
@@ -353,6 +403,10 @@ class _Import:
             flush()
         except BrokenPipeError:
             # To stop here would leave users of whom nobody knows whether they exist.
+            self._writes_json = False
+            discard()
+        except OSError as failure:
+            self._stop(failure)
             self._writes_json = False
             discard()
 
