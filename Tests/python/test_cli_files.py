@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shlex
+import signal
 import stat
 import subprocess
 import threading
@@ -14,7 +15,7 @@ from typing import Optional
 
 import pytest
 
-from conftest import COMMAND, PATIENCE, Runner, Server, environment, metadata_lines, numbers
+from conftest import COMMAND, FOREVER_MS, PATIENCE, Runner, Server, environment, metadata_lines, numbers, wait_until
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
@@ -34,6 +35,7 @@ def shell(
         check=False,
     )
     assert "Traceback" not in result.stderr
+    assert "Exception ignored" not in result.stderr
     return result
 
 
@@ -206,6 +208,62 @@ def test_failures_go_to_standard_error_by_name(server: Server, tmp_path: Path) -
     told = (tmp_path / "log").read_text().splitlines()
     assert told[0] == "what stood there"
     assert json.loads(told[1])["line"] == 1
+
+
+# ---------------------------------------------------------------- Parquet
+
+
+@pytest.mark.parametrize("output", ["-", "/dev/stdout"])
+@pytest.mark.parametrize("number", [None, signal.SIGINT, signal.SIGTERM])
+def test_parquet_that_is_not_whole_cannot_be_read(
+    server: Server, output: str, number: Optional[signal.Signals]
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    server.seed(3)
+    if number is None:
+        server.fault(kind="error", status=422, method="GET", count=1)
+    else:
+        server.fault(kind="delay", milliseconds=FOREVER_MS, method="GET", count=1)
+    command = [*COMMAND, "users", "export", "--format", "parquet", "--output", output]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(server)) as process:
+        if number is not None:
+            wait_until(lambda: not server.faults() or process.poll() is not None)
+            process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == (1 if number is None else 128 + number)
+    assert b"Exception ignored" not in err
+    assert err.count(b"\n") == (0 if number == signal.SIGTERM else 1)
+    with pytest.raises(pyarrow.ArrowInvalid):
+        parquet.ParquetFile(pyarrow.BufferReader(out))
+
+
+def test_parquet_that_cannot_be_written_is_one_sentence(server: Server, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    server.seed(2000)
+    for target in ("> out", "--output out"):
+        line = f"ulimit -f 8; argyle users export --format parquet {target}"
+        result = shell(server, line, directory=tmp_path)
+        assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+        assert "File too large" in result.stderr
+
+
+def test_row_groups_of_parquet_are_bounded_in_bytes(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    from argyle.cli.users_export import _Parquet
+    from argyle.models import User
+
+    file = tmp_path / "users.parquet"
+    with file.open("wb") as stream:
+        writer = _Parquet(stream)
+        for page in range(3):
+            writer.write([User({"id": f"{page} {n}", "external_metadata": "ä" * 1_000_000}) for n in range(40)])
+        writer.finish()
+    found = parquet.ParquetFile(file)
+    assert found.metadata.num_rows == 120
+    groups = [found.metadata.row_group(index).num_rows for index in range(found.metadata.num_row_groups)]
+    assert max(groups) * 2_000_000 < 50 << 20
+    assert found.read(["id"])["id"].to_pylist() == [f"{page} {n}" for page in range(3) for n in range(40)]
 
 
 # ---------------------------------------------------------------- Endings

@@ -26,6 +26,9 @@ class Writer(Protocol):
     def finish(self) -> None:
         """Write what the format ends with."""
 
+    def abandon(self) -> None:
+        """Write nothing more, as the file is not whole."""
+
 
 @click.command("export")
 @click.option(
@@ -51,29 +54,30 @@ def export_users(chosen: Optional[str], output: Optional[Path], page_size: Optio
     count = 0
     with client(writes=output is None) as service, destination(output) as file:
         writer = _writers[kind](file)
-        with progress() as bar:
-            task = bar.add_task("exporting", total=None, count=0)
-            for page in service.users.pages(limit=page_size, ordering="created_at"):
-                writer.write(page.results)
-                count += len(page)
-                bar.update(task, total=page.count, completed=count, count=count)
-        writer.finish()
-        file.flush()
+        try:
+            with progress() as bar:
+                task = bar.add_task("exporting", total=None, count=0)
+                for page in service.users.pages(limit=page_size, ordering="created_at"):
+                    writer.write(page.results)
+                    count += len(page)
+                    bar.update(task, total=page.count, completed=count, count=count)
+            writer.finish()
+            file.flush()
+        except BaseException:
+            writer.abandon()
+            raise
     note(f"{count:,} users written" + ("" if output is None else f" to {output}"))
 
 
-class _JSONLines:
+class _JSONLines(Writer):
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
     def write(self, users: "list[User]") -> None:
         self._file.write("".join(json_text(user.raw) + "\n" for user in users).encode())
 
-    def finish(self) -> None:
-        pass
 
-
-class _CSV:
+class _CSV(Writer):
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._text = io.StringIO()
@@ -99,9 +103,23 @@ def _cell(user: "dict[str, Any]", column: str) -> str:
     return value if column in ("id", "created_at") and isinstance(value, str) else json_text(value)
 
 
-class _Parquet:
-    # Row groups that are not tiny, and that any memory holds.
-    _group = 10_000
+class _Sink(io.RawIOBase):
+    """What Parquet is written to: its library ends a file that is given up as if it were whole."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.is_abandoned = False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return len(data) if self.is_abandoned else self._file.write(data)
+
+
+class _Parquet(Writer):
+    # Row groups that are not tiny, and that any memory holds: so many users, or characters of metadata.
+    _group, _characters = 10_000, 16 << 20
 
     def __init__(self, file: BinaryIO) -> None:
         arrow = pyarrow()
@@ -111,29 +129,35 @@ class _Parquet:
         types = [arrow.string(), arrow.timestamp("us", "UTC"), texts, texts, arrow.string()]
         self._schema = arrow.schema(list(zip(COLUMNS, types)))
         self._table = arrow.Table
-        self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
-        self._users: "list[User]" = []
+        self._sink = _Sink(file)
+        self._writer = parquet.ParquetWriter(self._sink, self._schema, compression="zstd")
+        self._begin_group()
+
+    def _begin_group(self) -> None:
+        self._columns: "list[list[Any]]" = [[] for _ in COLUMNS]
+        self._size = 0
 
     def write(self, users: "list[User]") -> None:
-        self._users += users
-        if len(self._users) >= self._group:
-            self._write_group()
+        for user in users:
+            metadata = json_text(user.external_metadata) if "external_metadata" in user.raw else None
+            cells = (user.id, user.created_at, user.employers_connected, user.data_providers_connected, metadata)
+            for column, cell in zip(self._columns, cells):
+                column.append(cell)
+            self._size += len(metadata or "")
+            if len(self._columns[0]) >= self._group or self._size >= self._characters:
+                self._write_group()
 
     def finish(self) -> None:
         self._write_group()
         self._writer.close()
 
+    def abandon(self) -> None:
+        self._sink.is_abandoned = True
+        self._writer.is_open = False
+
     def _write_group(self) -> None:
-        users = self._users
-        columns = [
-            [user.id for user in users],
-            [user.created_at for user in users],
-            [user.employers_connected for user in users],
-            [user.data_providers_connected for user in users],
-            [json_text(user.external_metadata) if "external_metadata" in user.raw else None for user in users],
-        ]
-        self._writer.write_table(self._table.from_pydict(dict(zip(COLUMNS, columns)), schema=self._schema))
-        self._users = []
+        self._writer.write_table(self._table.from_pydict(dict(zip(COLUMNS, self._columns)), schema=self._schema))
+        self._begin_group()
 
 
 _writers: "dict[str, Any]" = {"jsonl": _JSONLines, "csv": _CSV, "parquet": _Parquet}
