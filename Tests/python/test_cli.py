@@ -865,7 +865,7 @@ def test_closed_descriptors(closed: Closed, server: Server, run: Runner, tmp_pat
     assert server.count == 20
     entries = [entry for entry in map(json.loads, journal.read_text().splitlines()) if "line" in entry]
     assert sorted(entry["line"] for entry in entries if entry["state"] == "created") == list(range(1, 21))
-    assert all(set(entry) <= {"line", "checksum", "state", "id"} for entry in entries)
+    assert all(set(entry) <= {"line", "record", "checksum", "state", "id"} for entry in entries)
 
     for name in ("users.csv", "exported.jsonl"):
         assert closed("users", "export", "--output", str(tmp_path / name)) == 0

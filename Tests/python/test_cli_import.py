@@ -189,6 +189,38 @@ def test_a_file_in_which_created_lines_have_moved_is_refused_before_the_first_re
     assert numbers(run) == before
 
 
+@pytest.mark.parametrize("kind", ["present", "old"])
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_correction_may_move_the_lines_after_it(
+    run: Runner, server: Server, tmp_path: Path, ending: str, kind: str
+) -> None:
+    """A row may have several lines, and lines may be empty."""
+    file, journal = tmp_path / f"users.{ending}", tmp_path / f"users.{ending}.done"
+    if ending == "csv":
+        broken, good = 'external_metadata\n"{\n"\n2\n3\n', "external_metadata\n1\n2\n3\n"
+        before, first, is_broken = [4, 5], 2, False
+    else:
+        broken, good = "{\n\n" + line(2) + line(3), line(1) + line(2) + line(3)
+        before, first, is_broken = [3, 4], 1, False
+    file.write_text(broken)
+    result = run("users", "import", str(file))
+    assert (result.code, sorted(user["line"] for user in result.lines())) == (3, before)
+    if kind == "old":
+        kept = [{name: entry[name] for name in entry if name != "record"} for entry in entries(journal)]
+        old = "".join(json.dumps(entry) + "\n" for entry in kept if "line" in entry)
+        journal.write_text(old)
+        told = re.search(r"\{.*\}", run("users", "import", str(file)).err)
+        assert told
+        journal.write_text(told[0] + "\n" + old)
+        # It knows lines alone.
+        good, first, is_broken = broken, 0, True
+    file.write_text(good)
+    result = run("users", "import", str(file))
+    assert [user["line"] for user in result.lines()] == ([first] if first else [])
+    assert result.code == (3 if is_broken else 0)
+    assert server.count == (2 if is_broken else 3)
+
+
 @pytest.mark.parametrize("retry", [[], ["--retry-unknown"]])
 def test_a_changed_line_of_which_nobody_knows_is_refused(
     run: Runner, server: Server, file: Path, journal: Path, retry: "list[str]"

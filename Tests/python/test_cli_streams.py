@@ -167,3 +167,48 @@ def test_the_end_of_input_that_does_not_block_is_found(server: Server) -> None:
     with fed(server, "users", "create", "--metadata", "-") as (process, writer):
         threading.Thread(target=writer.close).start()
         assert process.wait(PATIENCE) == 2
+
+
+# ---------------------------------------------------------------- Line by line
+
+
+@pytest.mark.parametrize("kind", ["standard input", "named"])
+@pytest.mark.parametrize("chosen", ["jsonl", "csv"])
+def test_a_program_gets_the_answer_to_a_line_before_it_writes_another(
+    server: Server, tmp_path: Path, chosen: str, kind: str
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    name = "-" if kind == "standard input" else str(pipe)
+    command = [*COMMAND, "users", "import", name, "--format", chosen]
+    redirection = f'exec "$@" < {shlex.quote(str(pipe))}' if name == "-" else 'exec "$@"'
+    with subprocess.Popen(
+        ["bash", "-c", redirection, "bash", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(server),
+    ) as process:
+        killer = threading.Timer(PATIENCE, process.kill)
+        killer.start()
+        assert process.stdout is not None
+        with pipe.open("w") as writer:
+            texts = ["{}\n", "{}\nnot JSON\n\n", '{"exter'] if chosen == "jsonl" else ["1\n", "2\n{\n\n", "3"]
+            number = 0
+            if chosen == "csv":
+                writer.write("external_metadata\n")
+                number = 1
+            for text in texts[:2]:
+                number += 1
+                writer.write(text)
+                writer.flush()
+                assert json.loads(process.stdout.readline() or "null")["line"] == number
+            # A part of a line holds nothing up.
+            writer.write(("4\n" if chosen == "csv" else "{}\n") + texts[2])
+            writer.flush()
+            assert json.loads(process.stdout.readline() or "null")["line"] == number + 3
+        out, err = process.communicate(timeout=PATIENCE)
+        killer.cancel()
+    assert out.count("\n") == (1 if chosen == "csv" else 0)
+    assert process.returncode == 3
+    assert f"{4 if chosen == 'csv' else 3} created, {1 if chosen == 'csv' else 2} failed" in err

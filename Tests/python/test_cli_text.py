@@ -85,6 +85,31 @@ def test_csv_as_spreadsheets_write_it(run: Runner, tmp_path: Path, delimiter: st
     assert result.lines()[0]["line"] == (3 if is_told else 2)
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "|"])
+@pytest.mark.parametrize("begin", ["\n", "\r\n\r\n", "DD\n", '""D""\n', " \n"])
+def test_empty_lines_before_the_header_of_a_csv_are_skipped(
+    run: Runner, tmp_path: Path, begin: str, delimiter: str
+) -> None:
+    told = "sep=|\n" if delimiter == "|" else ""
+    file = tmp_path / "users.csv"
+    # What "|" is, is not known before.
+    texts = [told + begin, *([begin + told] if told and "D" not in begin else [])]
+    for text in (text.replace("D", delimiter) for text in texts):
+        file.write_text(f'{text}id{delimiter}external_metadata\nx{delimiter}"{{""n"": 1}}"\n')
+        result = run("users", "import", str(file), "--journal", str(tmp_path / "journal"))
+        assert (result.code, [user["line"] for user in result.lines()]) == (0, [text.count("\n") + 2])
+        assert imported(run) == [{"n": 1}]
+        (tmp_path / "journal").unlink()
+        run("users", "delete", run("users", "list").json()["id"], "--yes")
+
+
+def test_blanks_around_the_names_of_columns_do_not_matter(run: Runner, tmp_path: Path) -> None:
+    file = tmp_path / "users.csv"
+    file.write_text("id, external_metadata \nx,1\n")
+    assert run("users", "import", str(file)).code == 0
+    assert imported(run) == [1]
+
+
 def test_line_ends_are_found_wherever_reads_end(run: Runner, server: Server, tmp_path: Path) -> None:
     file = tmp_path / "users.jsonl"
     lines = [json.dumps({"external_metadata": {"n": number, "text": "ä" * (number % 7)}}) for number in range(3000)]

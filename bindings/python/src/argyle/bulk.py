@@ -17,6 +17,7 @@ from typing import (
     Iterable,
     Iterator,
     Optional,
+    Protocol,
     Union,
 )
 
@@ -79,40 +80,68 @@ def _operation(call: Any) -> Operation:
     return operation
 
 
+class Source(Protocol):
+    """Where calls come from that may not be there yet."""
+
+    @property
+    def descriptor(self) -> int:
+        """What is readable when more has come."""
+        raise NotImplementedError
+
+    def is_ready(self) -> bool:
+        """Whether the next call need not be waited for."""
+        raise NotImplementedError
+
+
 def make(
-    client: ClientOwner, calls: Iterable[Call[Value]], in_flight: int, progress: Optional[Progress]
+    client: ClientOwner,
+    calls: Iterable[Optional[Call[Value]]],
+    in_flight: int,
+    progress: Optional[Progress],
+    source: Optional[Source] = None,
 ) -> Generator[BulkResult[Value], None, None]:
-    """Make calls, and wait for them."""
+    """Make calls, and wait for them. With a source, None in the place of a call says that there is none for now."""
     # Not within the generator, which begins with the first step only.
-    return _results(QueueOwner.new(in_flight), client, calls, in_flight, _Run(calls, progress))
+    return _results(QueueOwner.new(in_flight), client, calls, in_flight, _Run(calls, progress), source)
 
 
 def _results(
-    queue: QueueOwner, client: ClientOwner, calls: Iterable[Call[Value]], in_flight: int, run: _Run[Value]
+    queue: QueueOwner,
+    client: ClientOwner,
+    calls: Iterable[Optional[Call[Value]]],
+    in_flight: int,
+    run: _Run[Value],
+    source: Optional[Source],
 ) -> Generator[BulkResult[Value], None, None]:
     poll = select.poll()
     poll.register(queue.descriptor(), select.POLLIN)
     # With no ``try`` around it: to end the generator runs no Python code, see _abi._Owner. The queue ends its calls.
-    yield from iter(partial(_next_result, queue, client, iter(calls), in_flight, run, poll), None)
+    yield from iter(partial(_next_result, queue, client, iter(calls), in_flight, run, poll, source), None)
 
 
 def _next_result(
     queue: QueueOwner,
     client: ClientOwner,
-    remaining: Iterator[Call[Value]],
+    remaining: Iterator[Any],
     in_flight: int,
     run: _Run[Value],
     poll: select.poll,
+    source: Optional[Source],
 ) -> Optional[BulkResult[Value]]:
     """Wait for a result; None at the end."""
     try:
         while True:
             while not run.is_exhausted and queue.count + len(run.over) < in_flight:
+                # What is in flight does not wait for a call that is not there.
+                if source is not None and (queue.count or run.over) and not source.is_ready():
+                    break
                 try:
                     call = next(remaining)
                 except StopIteration:
                     run.is_exhausted = True
                     break
+                if source is not None and not call:
+                    continue
                 try:
                     queue.submit(client, _operation(call), call)
                 except errors.ArgumentError as error:
@@ -122,8 +151,7 @@ def _next_result(
             if not queue.count:
                 return None
             if not queue.drive():
-                # Here, and not in C, where Python's signal handlers do not run.
-                poll.poll(_WAIT_MS)
+                _wait(poll, None if run.is_exhausted or queue.count >= in_flight else source)
                 continue
             # All at once: to drive for one at a time takes twice as long.
             for queued in iter(queue.next, None):
@@ -135,6 +163,16 @@ def _next_result(
             # As in a forked child, where there is nothing to be ended, and something else on its way to be raised.
             pass
         raise
+
+
+def _wait(poll: select.poll, source: Optional[Source]) -> None:
+    """Wait for the queue, and for a source of calls if there is one."""
+    if source is not None:
+        poll.register(source.descriptor, select.POLLIN)
+    # Here, and not in C, where Python's signal handlers do not run.
+    poll.poll(_WAIT_MS)
+    if source is not None:
+        poll.unregister(source.descriptor)
 
 
 def make_async(

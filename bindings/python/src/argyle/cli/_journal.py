@@ -35,8 +35,9 @@ class Journal:
         self._path = path
         self._account = account
         self._inode: Optional[int] = None
-        #: What was told last of each line, with its checksum.
-        self.known: "dict[int, tuple[str, int]]" = {}
+        #: What was told last of each record by its number, with its checksum and line. Older journals know the lines
+        #: alone: these stand here as negative numbers.
+        self.known: "dict[int, tuple[str, int, int]]" = {}
         try:
             self._file = path.open("a+b", buffering=0)
         except OSError as failure:
@@ -48,7 +49,7 @@ class Journal:
             raise click.ClickException(f"{path}: another import is using this journal") from None
         header = self._read()
         if header != account:
-            if any(state != FAILED for state, _ in self.known.values()):
+            if any(state != FAILED for state, _, _ in self.known.values()):
                 self._refuse(header)
             # No user depends on it: it is empty, or nothing could be created where it went.
             self._file.truncate(0)
@@ -72,7 +73,9 @@ class Journal:
                     elif "inode" in entry:
                         self._inode = int(entry["inode"])
                     else:
-                        self.known[int(entry["line"])] = (str(entry["state"]), int(entry["checksum"]))
+                        line = int(entry["line"])
+                        number = int(entry.get("record", -line))
+                        self.known[number] = (str(entry["state"]), int(entry["checksum"]), line)
                 except (ValueError, TypeError, KeyError):
                     # The end of a process may have torn the last entry.
                     if not text.endswith(b"\n") and any(
@@ -108,20 +111,21 @@ class Journal:
         A failed line may have changed. But one that was removed has moved the lines after it: they would be created
         again under other numbers.
         """
-        settled = {line for line, (state, _) in self.known.items() if state != FAILED}
+        settled = {number: line for number, (state, _, line) in self.known.items() if state != FAILED}
         if settled:
             for record in records:
                 self.state(record, records.name)
-                settled.discard(record.line)
+                settled.pop(record.number, None)
+                settled.pop(-record.line, None)
         if settled:
-            self._refuse_change(records.name, min(settled), "is missing")
+            self._refuse_change(records.name, min(settled.values()), "is missing")
 
     def state(self, record: Record, name: str) -> Optional[str]:
         """Give what is known of a line in its present form."""
-        state, checksum = self.known.get(record.line, (None, 0))
-        if state is None or checksum == record.checksum:
-            return state
-        if state != FAILED:
+        known = self.known.get(record.number) or self.known.get(-record.line)
+        if known is None or known[1] == record.checksum:
+            return known and known[0]
+        if known[0] != FAILED:
             self._refuse_change(name, record.line, "is not what it was")
         return None
 
@@ -133,7 +137,7 @@ class Journal:
 
     def note(self, record: Record, state: str, **more: Any) -> None:
         """Write what became of a line, at once."""
-        self._write({"line": record.line, "checksum": record.checksum, "state": state, **more})
+        self._write({"line": record.line, "record": record.number, "checksum": record.checksum, "state": state, **more})
 
     def _write(self, entry: "dict[str, Any]") -> None:
         self._append(_text(entry).encode() + b"\n")

@@ -24,6 +24,8 @@ class Record(NamedTuple):
 
     #: The line in the file; for Parquet the row.
     line: int
+    #: The how many-th record it is: a record that is corrected may move the lines after it.
+    number: int
     #: A checksum of what stands there, to know it again.
     checksum: int
     #: The metadata, or UNSET.
@@ -44,10 +46,11 @@ class Records:
         self._kind = kind
         self._start = file.tell() if file.seekable() else 0
         self.total: Optional[int] = None
+        self._lines: Optional[Lines] = None
         #: What tells a text's encoding, before anything is done.
         self._head = b""
         if kind != "parquet":
-            self._head = file.read(HEAD)
+            self._head = file.read(HEAD) if file.seekable() else self._first()
             with self._reading():
                 encoding_of(self._head)
             try:
@@ -59,23 +62,50 @@ class Records:
             # Parquet begins at its end.
             self.keep()
 
+    def _first(self) -> bytes:
+        """Read from a pipe what tells the encoding; nothing stays in the file's buffer, of which poll knows nothing."""
+        head = b""
+        while len(head) < HEAD:
+            data = self._file.read1(1 << 16)  # type: ignore[attr-defined]
+            head += data
+            # A line may be shorter, and be all that comes for now.
+            if not data or (head.endswith(b"\n") and head.isascii() and b"\0" not in head):
+                break
+        return head
+
     def keep(self) -> None:
         """Let what comes through a pipe be read again."""
         if not self._file.seekable():
             self._file, self._start = io.BytesIO(self._head + self._file.read()), 0
 
+    @property
+    def descriptor(self) -> int:
+        """What is readable when more has come."""
+        return self._file.fileno()
+
+    def is_ready(self) -> bool:
+        """Whether the next step need not wait, at least for its first line."""
+        return self._file.seekable() or self._lines is None or self._lines.is_ready()
+
     def __iter__(self) -> Iterator[Record]:
         """Read record by record, from the start on."""
+        return (record for record in self.steps() if record is not None)
+
+    def steps(self) -> "Iterator[Optional[Record]]":
+        """Read record by record, from the start on, with None for an empty line."""
         if self._file.seekable():
             self._file.seek(self._start + len(self._head))
         readers = {"jsonl": self._json_lines, "csv": self._csv, "parquet": self._parquet}
         return readers[self._kind]()
 
-    def _json_lines(self) -> Iterator[Record]:
-        for line, text in enumerate(self._lines(), 1):
+    def _json_lines(self) -> "Iterator[Optional[Record]]":
+        number = 0
+        for line, text in enumerate(self._texts(), 1):
             stripped = text.strip()
             if not stripped:
+                yield None
                 continue
+            number += 1
             metadata: Any = UNSET
             problem = None
             try:
@@ -86,11 +116,12 @@ class Records:
                     metadata = user.get("external_metadata", UNSET)
             except ValueError as failure:
                 problem = _problem("this", failure)
-            yield Record(line, zlib.crc32(stripped), metadata, problem, len(text))
+            yield Record(line, number, zlib.crc32(stripped), metadata, problem, len(text))
 
-    def _lines(self) -> Iterator[bytes]:
+    def _texts(self) -> Iterator[bytes]:
         with self._reading():
-            yield from Lines(self._head, self._file)
+            self._lines = Lines(self._head, self._file)
+            yield from self._lines
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
@@ -101,7 +132,7 @@ class Records:
         except OSError as failure:
             raise click.ClickException(f"{self.name}: {failure.strerror}") from None
 
-    def _csv(self) -> Iterator[Record]:
+    def _csv(self) -> "Iterator[Optional[Record]]":
         read = 0
 
         def texts(first: bytes, rest: Iterator[bytes]) -> Iterator[str]:
@@ -112,36 +143,43 @@ class Records:
 
         # The metadata of a user may be larger than the csv module expects of a cell.
         csv.field_size_limit(2**31 - 1)
-        source = self._lines()
-        first = next(source, b"")
-        # Excel's own first line.
-        told = re.match(rb'"?sep=([^"\r\n])"?[\r\n]*$', first)
-        skipped = 0 if told is None else 1
-        if told is not None:
-            first = next(source, b"")
+        source = self._texts()
+        told = None
+        skipped = 0
+        for first in source:
+            # Excel's own first line.
+            told = told or re.match(rb'"?sep=([^"\r\n])"?[\r\n]*$', first)
+            is_empty = not first.strip(b' \t,;"\r\n' + (told[1] if told else b"")) and first.count(b'"') % 2 == 0
+            if not is_empty and (told is None or told.string is not first):
+                break
+            skipped += 1
+        else:
+            return
         # A spreadsheet writes semicolons or tabs where commas are for decimals.
-        beside = told or re.search(rb'([,;\t])"?external_metadata\b|\bexternal_metadata"?([,;\t])', first)
+        beside = told or re.search(rb'([,;\t]) *"?external_metadata\b|\bexternal_metadata"? *([,;\t])', first)
         delimiter = b"," if beside is None else beside[1] or beside[2]
-        rows = csv.reader(texts(first, source), delimiter=delimiter.decode("latin-1"))
+        rows = csv.reader(texts(first, source), delimiter=delimiter.decode("latin-1"), skipinitialspace=True)
         line = 1
         try:
-            header = next(rows, None)
-            if header is None or not any(header):
-                return
+            header = [name.strip() for name in next(rows, [])]
             if "external_metadata" not in header:
                 raise click.UsageError("the CSV has no column external_metadata")
             index = header.index("external_metadata")
             line = rows.line_num + skipped + 1
+            number = 0
             for row in rows:
                 if row:
+                    number += 1
                     cell = row[index] if index < len(row) else ""
                     size, read = read, 0
-                    yield _of_text(line, cell, size)
+                    yield _of_text(line, number, cell, size)
+                else:
+                    yield None
                 line = rows.line_num + skipped + 1
         except csv.Error as failure:
             raise click.ClickException(f"{self.name}: line {line} is not CSV: {failure}") from None
 
-    def _parquet(self) -> Iterator[Record]:
+    def _parquet(self) -> "Iterator[Optional[Record]]":
         arrow = pyarrow()
         import pyarrow.parquet as parquet
 
@@ -156,21 +194,21 @@ class Records:
                     row += 1
                     if cell is not None and not isinstance(cell, str):
                         raise click.UsageError("the Parquet file's column external_metadata is not text with JSON")
-                    yield _of_text(row, cell or "", 1)
+                    yield _of_text(row, row, cell or "", 1)
         except (arrow.ArrowException, OSError) as failure:
             raise click.ClickException(f"{self.name}: this is not Parquet, or damaged: {failure}") from None
 
 
-def _of_text(line: int, text: str, size: int) -> Record:
+def _of_text(line: int, number: int, text: str, size: int) -> Record:
     """Make a record of a cell: an empty one is a user without metadata."""
     encoded = text.encode("utf-8", "surrogateescape")
     checksum = zlib.crc32(encoded)
     if not text:
-        return Record(line, checksum, UNSET, None, size)
+        return Record(line, number, checksum, UNSET, None, size)
     try:
-        return Record(line, checksum, loads(encoded), None, size)
+        return Record(line, number, checksum, loads(encoded), None, size)
     except ValueError as failure:
-        return Record(line, checksum, UNSET, _problem("external_metadata", failure), size)
+        return Record(line, number, checksum, UNSET, _problem("external_metadata", failure), size)
 
 
 def _problem(what: str, failure: ValueError) -> str:

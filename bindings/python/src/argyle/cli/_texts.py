@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import select
 from collections import deque
+from functools import cached_property
 from typing import BinaryIO, Deque, Iterator, Optional
 
 _foreign = (
@@ -58,6 +60,18 @@ class Lines(Iterator[bytes]):
                 raise self._end
             self._read()
         return self._lines.popleft()
+
+    def is_ready(self) -> bool:
+        """Whether there is a line already, or the end; what has come in the meantime is read."""
+        while not self._lines and self._end is None and self._poll.poll(0):
+            self._read()
+        return bool(self._lines) or self._end is not None
+
+    @cached_property
+    def _poll(self) -> select.poll:
+        poll = select.poll()
+        poll.register(self._file.fileno(), select.POLLIN)
+        return poll
 
     def _read(self) -> None:
         try:

@@ -98,7 +98,10 @@ def import_users(
             with progress("created") as bar:
                 run.bar = bar
                 run.task = bar.add_task("importing", total=records.total, count=0)
-                with contextlib.closing(create_all(service, run.wanted(), in_flight)) as results, run.interrupts():
+                with (
+                    contextlib.closing(create_all(service, run.wanted(), in_flight, records)) as results,
+                    run.interrupts(),
+                ):
                     for record, result in results:
                         run.take(record, result)
         finally:
@@ -246,25 +249,6 @@ class _Import:
             # A pipe may have nothing to read for long.
             raise _ReadingInterruptedError
 
-    def _lines(self) -> Iterator[Record]:
-        """Read records until the import is interrupted, or no more can be read."""
-        records = iter(self._records)
-        while True:
-            record = None
-            try:
-                self._is_reading = True
-                record = None if self.is_interrupted else next(records, None)
-            except _ReadingInterruptedError:
-                pass
-            except click.ClickException as failure:
-                self._stop(failure)
-            finally:
-                self._is_reading = False
-            if record is None:
-                self._stopped |= self.is_interrupted
-                return
-            yield record
-
     def _stop(self, failure: Exception, name: Optional[str] = None) -> None:
         """Take no more lines, but finish what is in flight."""
         self._stopped = True
@@ -273,29 +257,49 @@ class _Import:
         if self.failure is None and isinstance(failure, click.ClickException):
             self.failure = failure
 
-    def wanted(self) -> Iterator[Record]:
-        """Give the records whose users are to be created now."""
-        for record in self._lines():
-            if self._fatal is not None or self._in_a_row >= self.patience or self.failure is not None:
+    def wanted(self) -> "Iterator[Optional[Record]]":
+        """Give the records whose users are to be created now, and None for others."""
+        steps = self._records.steps()
+        while True:
+            try:
+                self._is_reading = True
+                if self.is_interrupted:
+                    self._stopped = True
+                    return
+                if self._fatal is not None or self._in_a_row >= self.patience or self.failure is not None:
+                    self._stopped |= not self._records.is_ready() or any(step is not None for step in steps)
+                    return
+                record = next(steps)
+            except StopIteration:
+                return
+            except _ReadingInterruptedError:
                 self._stopped = True
                 return
-            try:
-                state = None if self._journal is None else self._journal.state(record, self._records.name)
             except click.ClickException as failure:
                 self._stop(failure)
                 return
-            if state == CREATED:
-                self._skipped += 1
-                self._advance(record)
-            elif state in (BEGUN, UNKNOWN) and not self._retries_unknown:
-                self._fail(record, "an earlier run ended before it knew whether the user was created", is_unknown=True)
-            elif record.problem is not None:
-                self._fail(record, record.problem)
-            else:
-                if not self._note(record, BEGUN):
-                    return
-                self._under_way[record.line] = record
-                yield record
+            finally:
+                self._is_reading = False
+            yield None if record is None else self._begin(record)
+
+    def _begin(self, record: Record) -> Optional[Record]:
+        """Give a record if its user is to be created now."""
+        try:
+            state = None if self._journal is None else self._journal.state(record, self._records.name)
+        except click.ClickException as failure:
+            self._stop(failure)
+            return None
+        if state == CREATED:
+            self._skipped += 1
+            self._advance(record)
+        elif state in (BEGUN, UNKNOWN) and not self._retries_unknown:
+            self._fail(record, "an earlier run ended before it knew whether the user was created", is_unknown=True)
+        elif record.problem is not None:
+            self._fail(record, record.problem)
+        elif self._note(record, BEGUN):
+            self._under_way[record.line] = record
+            return record
+        return None
 
     def take(self, record: Record, result: "Union[NewUser, errors.Error]") -> None:
         """Keep what became of a record."""
