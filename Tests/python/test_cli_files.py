@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import stat
 import subprocess
 import threading
@@ -334,3 +335,95 @@ def test_an_import_of_nothing_leaves_nothing_behind(run: Runner, server: Server,
     result = run("users", "import", str(tmp_path))
     assert (result.code, result.err) == (1, f"argyle: {tmp_path}: Is a directory\n")
     assert server.count == 0
+
+
+@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/7", "/proc/self/fd/7"])
+def test_an_import_from_a_deleted_file(run: Runner, server: Server, tmp_path: Path, name: str) -> None:
+    """As the shell makes one for a here-document."""
+    (tmp_path / "text").write_text(metadata_lines(3) + "not JSON\n")
+    line = f"exec 7< text; rm text; argyle users import {name} 0<&7"
+    result = shell(server, line, directory=tmp_path)
+    assert (result.returncode, result.stdout.count("\n")) == (3, 3)
+    assert numbers(run) == [0, 1, 2]
+    assert names(tmp_path) == []
+    line = f"printf '%s' '{metadata_lines(5)}' > text; {line} --journal journal"
+    for count in (5, 0):
+        result = shell(server, line, directory=tmp_path)
+        assert (result.returncode, result.stdout.count("\n")) == (0, count)
+    assert names(tmp_path) == ["journal"]
+    result = shell(server, "argyle users import /dev/fd/8", directory=tmp_path)
+    assert (result.returncode, result.stderr) == (1, "argyle: /dev/fd/8: No such file or directory\n")
+
+
+def test_an_import_from_a_socket_by_name(run: Runner, server: Server) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(metadata_lines(3).encode())
+        ours.shutdown(socket.SHUT_WR)
+        result = subprocess.run(
+            [*COMMAND, "users", "import", "/dev/stdin"],
+            stdin=theirs.fileno(),
+            capture_output=True,
+            text=True,
+            env=environment(server),
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert (result.returncode, result.stderr) == (0, "argyle: 3 created\n")
+
+
+# ---------------------------------------------------------------- What an export leaves as it is
+
+
+def test_files_that_can_only_be_written_are_written(server: Server, tmp_path: Path) -> None:
+    server.seed(3)
+    output, failures, lines = tmp_path / "output", tmp_path / "failures", tmp_path / "lines.jsonl"
+    lines.write_text("not JSON\n")
+    for file in (output, failures):
+        file.write_text("old")
+        file.chmod(0o222)
+    assert unprivileged(server, "users", "export", "--output", str(output)).returncode == 0
+    assert unprivileged(server, "users", "import", str(lines), "--failures", str(failures)).returncode == 3
+    assert (output.stat().st_mode & 0o777, failures.stat().st_mode & 0o777) == (0o222, 0o222)
+    for file in (output, failures):
+        file.chmod(0o644)
+    assert exported(output.read_text()) == [1, 2, 3]
+    assert json.loads(failures.read_text())["line"] == 1
+
+
+def test_an_export_keeps_hard_links(run: Runner, server: Server, tmp_path: Path) -> None:
+    server.seed(3)
+    file, other = tmp_path / "file", tmp_path / "other"
+    file.write_text("old" * 1000)
+    os.link(file, other)
+    assert run("users", "export", "--output", str(file)).code == 0
+    assert exported(other.read_text()) == [1, 2, 3]
+    assert file.samefile(other)
+    assert names(tmp_path) == ["file", "other"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
+@pytest.mark.parametrize("may_give", [True, False])
+def test_an_export_keeps_the_owner(server: Server, tmp_path: Path, may_give: bool) -> None:
+    server.seed(3)
+    file = tmp_path / "file"
+    file.write_text("old")
+    os.chown(file, 12345, 54321)
+    file.chmod(0o2666)
+    before = file.stat()
+    prefix = [] if may_give else ["setpriv", "--bounding-set=-chown,-fowner"]
+    result = subprocess.run(
+        [*prefix, *COMMAND, "users", "export", "--output", str(file)],
+        capture_output=True,
+        text=True,
+        env=environment(server),
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (result.returncode, exported(file.read_text())) == (0, [1, 2, 3])
+    after = file.stat()
+    assert (after.st_uid, after.st_gid) == (12345, 54321)
+    assert after.st_mode & 0o777 == 0o666
+    # In place where another file could not be given to the owner.
+    assert (after.st_ino == before.st_ino) == (not may_give)
+    assert names(tmp_path) == ["file"]

@@ -29,6 +29,9 @@ page_size_option = click.option(
     help=f"How many users a request asks for, {LARGEST_PAGE} unless given: fewer where users are large.",
 )
 
+#: Of an option's file that is written, and need not be readable.
+written_path = click.Path(readable=False, path_type=Path)
+
 _servers = {"production": "https://api.argyle.com", "sandbox": "https://api-sandbox.argyle.com"}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on a terminal too.")

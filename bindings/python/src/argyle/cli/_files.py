@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import tempfile
 from pathlib import Path
 from typing import BinaryIO, Iterator, Optional
@@ -42,6 +43,22 @@ def opened(path: Path) -> io.BufferedWriter:
     """
     number = _descriptor(path)
     return io.BufferedWriter(Descriptor(path if number is None else os.dup(number), "w", str(path)))
+
+
+def source(path: Path) -> BinaryIO:
+    """Open a file, a device or a pipe to read it.
+
+    A descriptor's name stands for the descriptor where that has no other: it cannot be opened by it if it is a socket.
+    """
+    number = _descriptor(path)
+    if number is None or not path.exists() or has_name(path.stat()):
+        return path.open("rb")
+    return io.BufferedReader(Descriptor(os.dup(number), "r", str(path)))
+
+
+def has_name(status: os.stat_result) -> bool:
+    """Whether this is a regular file that was not deleted, as the shell does with the text of a here-document."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink > 0
 
 
 def _descriptor(path: Path) -> Optional[int]:
@@ -80,7 +97,8 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
     with contextlib.ExitStack() as stack:
         # A link is still there where links lead in a circle.
         is_present = path.exists() or path.is_symlink()
-        present = stack.enter_context(path.open("r+b")) if is_present else None
+        present = stack.enter_context(os.fdopen(os.open(path, os.O_WRONLY), "wb")) if is_present else None
+        is_replaced = True
         temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
         try:
             file: BinaryIO = stack.enter_context(temporary.open("x+b"))
@@ -90,17 +108,34 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
             file = stack.enter_context(tempfile.TemporaryFile())
         else:
             stack.callback(temporary.unlink, missing_ok=True)
-        if present is not None and temporary.exists():
-            temporary.chmod(path.stat().st_mode & 0o7777)
+        if present is not None:
+            is_replaced = _become_alike(file, os.fstat(present.fileno()))
         yield file
         file.flush()
         os.fsync(file.fileno())
         try:
-            temporary.replace(path)
+            if is_replaced:
+                temporary.replace(path)
         except OSError:
+            is_replaced = False
             if present is None:
                 raise
+        if present is not None and not is_replaced:
             _overwrite(present, file)
+
+
+def _become_alike(file: BinaryIO, present: os.stat_result) -> bool:
+    """Give a new file the owner and the mode of one that it can replace: that has one name, and an owner to be kept."""
+    number = file.fileno()
+    os.fchmod(number, stat.S_IRUSR | stat.S_IWUSR)
+    new = os.fstat(number)
+    try:
+        if (new.st_uid, new.st_gid) != (present.st_uid, present.st_gid):
+            os.fchown(number, present.st_uid, present.st_gid)
+        os.fchmod(number, stat.S_IMODE(present.st_mode))
+    except PermissionError:
+        return False
+    return present.st_nlink == 1
 
 
 def _overwrite(present: BinaryIO, file: BinaryIO) -> None:

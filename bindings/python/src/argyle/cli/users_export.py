@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Optional, Protocol
 import click
 
 from ..models import User
-from ._context import client, page_size_option
+from ._context import client, page_size_option, written_path
 from ._files import destination
 from ._formats import COLUMNS, FORMATS, format_of, pyarrow
 from ._output import json_text, note, progress
@@ -34,7 +34,7 @@ class Writer(Protocol):
 @click.option(
     "--format", "chosen", type=click.Choice(FORMATS), help="By default what FILE's name ends with says, or else jsonl."
 )
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: standard output.")
+@click.option("--output", type=written_path, metavar="FILE", help="Default: standard output.")
 @page_size_option
 def export_users(chosen: Optional[str], output: Optional[Path], page_size: Optional[int]) -> None:
     """Write all users as JSON Lines, CSV or Parquet, the oldest first.

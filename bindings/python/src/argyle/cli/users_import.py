@@ -16,9 +16,9 @@ import click
 
 from .. import errors
 from ..models import NewUser
-from ._context import account, client, json_option, standard_input
+from ._context import account, client, json_option, standard_input, written_path
 from ._create import create_all
-from ._files import opened
+from ._files import has_name, opened, source
 from ._formats import FORMATS, format_of
 from ._journal import BEGUN, CREATED, FAILED, UNKNOWN, Journal, journal_of
 from ._output import discard, flush, is_for_people, json_text, note, progress, write_json
@@ -44,7 +44,12 @@ _standard_input = Path("-")
     "--in-flight", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many creations at a time."
 )
 @click.option("--journal", metavar="FILE", type=_path, help="Default: FILE.done, where links lead; none for a pipe.")
-@click.option("--failures", metavar="FILE", type=_path, help="Write each failure as a line of JSON.")
+@click.option(
+    "--failures",
+    metavar="FILE",
+    type=written_path,
+    help="Write each failure as a line of JSON.",
+)
 @click.option("--retry-unknown", is_flag=True, help="Create again what may have been created already.")
 @json_option
 @click.pass_context
@@ -74,20 +79,21 @@ def import_users(
     In a pipe, or with --json, the line and the id of each created user are written as JSON.
     """
     with contextlib.ExitStack() as stack:
-        source = _open(stack, path)
-        records = Records(source, format_of(chosen, path), "standard input" if path == _standard_input else str(path))
+        file = _open(stack, path)
+        records = Records(file, format_of(chosen, path), "standard input" if path == _standard_input else str(path))
         service = stack.enter_context(client())
         # A pipe has no name that would stand for the same lines another time.
-        is_regular = path != _standard_input and path.is_file()
+        status = os.fstat(file.fileno())
+        is_regular = path != _standard_input and has_name(status)
         if journal is not None and journal.exists() and not journal.is_file():
             raise click.UsageError(f"--journal needs a regular file, and {journal} is none")
         if journal is None and is_regular:
             journal = journal_of(path, records)
         _check_distinct(path, journal, failures)
-        _check_output(source, journal, is_for_people(as_json))
+        _check_output(file, journal, is_for_people(as_json))
         kept = None
         if journal is not None:
-            kept = stack.enter_context(Journal(journal, account(), path.stat().st_ino if is_regular else None))
+            kept = stack.enter_context(Journal(journal, account(), status.st_ino if is_regular else None))
             if kept.known:
                 records.keep()
                 kept.check(records)
@@ -134,7 +140,7 @@ def _check_output(source: BinaryIO, journal: Optional[Path], for_people: bool) -
 
 def _open(stack: contextlib.ExitStack, path: Path) -> BinaryIO:
     if path != _standard_input:
-        return stack.enter_context(path.open("rb"))
+        return stack.enter_context(source(path))
     return standard_input()
 
 
