@@ -308,7 +308,15 @@ def test_an_expired_token_is_told(run: Runner) -> None:
 
 
 def test_what_is_no_token_is_wrong_usage_and_not_repeated(run: Runner) -> None:
-    for text in ("", "  \n", "canary-garbage", '{"refresh": "canary-garbage"}', "{canary-garbage"):
+    for text in (
+        "",
+        "  \n",
+        "canary-garbage",
+        '{"refresh": "canary-garbage"}',
+        "{canary-garbage",
+        "[canary-garbage",
+        "[]",
+    ):
         result = run("tokens", "inspect", stdin=text)
         assert (result.code, result.out) == (2, "")
         assert "canary" not in result.err
@@ -316,7 +324,18 @@ def test_what_is_no_token_is_wrong_usage_and_not_repeated(run: Runner) -> None:
 
 
 @pytest.mark.parametrize(
-    "form", ["{}", "\ufeff{}\r\n", "Bearer {}", "\ufeffbearer  {}\n", "Authorization: Bearer {}", '"{}"']
+    "form",
+    [
+        "{}",
+        "\ufeff{}\r\n",
+        "Bearer {}",
+        "\ufeffbearer  {}\n",
+        "Authorization: Bearer {}",
+        '"{}"',
+        "'{}'\n",
+        "'Authorization: Bearer {}'",
+        '[{{"access": "{}"}}]',
+    ],
 )
 def test_a_token_is_inspected_in_the_forms_that_it_comes_in(run: Runner, form: str) -> None:
     text = form.format(jwt({"sub": "someone"}))
@@ -739,10 +758,26 @@ def test_wrong_usage_is_one_line(run: Runner) -> None:
         assert "--help" in result.err
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"ARGYLE_BASE_URL": "x"}, ["ARGYLE_BASE_URL"]),
+        ({"ARGYLE_BASE_URL": None, "ARGYLE_ENVIRONMENT": "x"}, ["ARGYLE_ENVIRONMENT"]),
+        ({"ARGYLE_ENVIRONMENT": "sandbox"}, ["ARGYLE_ENVIRONMENT", "ARGYLE_BASE_URL"]),
+    ],
+)
+def test_a_wrong_variable_is_named(run: Runner, changes: "dict[str, Optional[str]]", named: "list[str]") -> None:
+    result = run("users", "list", **changes)
+    assert result.code == 2
+    assert all(name in result.err for name in named)
+    assert "base_url" not in result.err
+    assert "environment " not in result.err
+
+
 def test_the_environment_of_argyle(run: Runner) -> None:
     result = run("users", "list", ARGYLE_BASE_URL=None, ARGYLE_ENVIRONMENT="nowhere")
     assert result.code == 2
-    assert "environment" in result.err
+    assert "ARGYLE_ENVIRONMENT" in result.err
 
 
 def test_help_tells_exit_codes_and_variables(run: Runner) -> None:

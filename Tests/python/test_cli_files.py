@@ -270,7 +270,9 @@ def test_row_groups_of_parquet_are_bounded_in_bytes(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- Endings
 
 
-@pytest.mark.parametrize("ending", ["xlsx", "gz", "json", "tsv", "jsonl.gz", "csv.ZIP", "xls", "zst"])
+@pytest.mark.parametrize(
+    "ending", ["xlsx", "gz", "json", "tsv", "jsonl.gz", "csv.ZIP", "xls", "zst", "lz4", "arrow", "db"]
+)
 def test_an_ending_of_another_format_is_refused(run: Runner, server: Server, tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"users.{ending}"
     requests = server.requests
@@ -427,3 +429,12 @@ def test_an_export_keeps_the_owner(server: Server, tmp_path: Path, may_give: boo
     # In place where another file could not be given to the owner.
     assert (after.st_ino == before.st_ino) == (not may_give)
     assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("option", ["--failures", "--journal"])
+def test_what_an_import_writes_has_names(run: Runner, server: Server, tmp_path: Path, option: str) -> None:
+    lines = tmp_path / "users.jsonl"
+    lines.write_text(metadata_lines(1))
+    result = run("users", "import", str(lines), option, "-")
+    assert (result.code, server.count) == (2, 0)
+    assert option in result.err

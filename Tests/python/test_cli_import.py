@@ -709,7 +709,7 @@ def test_a_full_disk_ends_an_import_and_loses_nothing(run: Runner, server: Serve
         check=False,
     )
     assert result.returncode == 1
-    assert f"argyle: {journal}: " in result.stderr.splitlines()[-1]
+    assert result.stderr.splitlines()[-1] == f"argyle: {journal}: File too large"
     assert "Traceback" not in result.stderr
     assert journal.read_bytes().endswith(b"\n")
     unknown = {number for number, state in states(journal).items() if state == "begun"}

@@ -250,3 +250,31 @@ def test_messages_in_other_encodings(run: Runner, tmp_path: Path, changes: "dict
     # Where the argument is not known to be UTF-8, it is no id.
     assert run("users", "get", "Zoë", **changes).code in (2, 4)
     assert imported(run) == ["Zoë"]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b'"Zo\xeb"', "this is not UTF-8"),
+        (b'\xff\xfe"\0\0', "this is not UTF-16"),
+        (gzip.compress(b"{}"), "this is compressed with gzip, not text"),
+        (b"1" * 6000, "this has an integer of too many digits"),
+    ],
+    ids=["UTF-8", "UTF-16", "gzip", "digits"],
+)
+def test_metadata_that_cannot_be_read_is_told_plainly(run: Runner, tmp_path: Path, data: bytes, told: str) -> None:
+    file = tmp_path / "m"
+    file.write_bytes(data)
+    for value, stdin in ((f"@{file}", b""), ("-", data)):
+        result = run("users", "create", "--metadata", value, stdin=stdin)
+        assert (result.code, result.out) == (2, "")
+        assert f": {told} (see " in result.err
+    lines = tmp_path / "users.jsonl"
+    lines.write_bytes(b'{"external_metadata": ' + b"1" * 6000 + b"}\n")
+    assert "line 1: this has an integer of too many digits" in run("users", "import", str(lines)).err
+
+
+def test_a_file_of_metadata_has_a_name(run: Runner) -> None:
+    result = run("users", "create", "--metadata", "@")
+    assert result.code == 2
+    assert "name a file after @" in result.err

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO, Optional
 
 import click
 
-from .. import __version__
+from .. import __version__, errors
 from .._json import loads
 from .._operations import UNSET
 from ..client import Client
 from ._streams import is_closed
-from ._texts import decoded
+from ._texts import decoded, not_json
 
 #: Of an option's help, where ``document`` reads it.
 DOCUMENT = "JSON|@FILE|-"
@@ -53,12 +54,21 @@ def client(writes: bool = True) -> Client:
         for name, variable in (("base_url", "ARGYLE_BASE_URL"), ("environment", "ARGYLE_ENVIRONMENT"))
         if os.environ.get(variable)
     }
-    return Client(
-        os.environ["ARGYLE_KEY_ID"],
-        os.environ["ARGYLE_KEY_SECRET"],
-        application=f"argyle-cli/{__version__}",
-        **options,
-    )
+    try:
+        return Client(
+            os.environ["ARGYLE_KEY_ID"],
+            os.environ["ARGYLE_KEY_SECRET"],
+            application=f"argyle-cli/{__version__}",
+            **options,
+        )
+    except errors.ArgumentError as error:
+        # It names what Python calls them.
+        message = re.sub(r"\b(key_id|key_secret|base_url|environment)\b", _variable, str(error))
+        raise click.UsageError(message) from None
+
+
+def _variable(option: "re.Match[str]") -> str:
+    return f"ARGYLE_{option[0].upper()}"
 
 
 def account() -> "dict[str, str]":
@@ -79,6 +89,8 @@ def document(context: click.Context, parameter: click.Parameter, value: Optional
     """Read an option's JSON: the argument itself, a file (``@file``) or standard input (``-``); UNSET without any."""
     if value is None:
         return UNSET
+    if value == "@":
+        raise click.BadParameter("name a file after @", context, parameter)
     try:
         if value == "-":
             text = standard_input().read()
@@ -86,11 +98,15 @@ def document(context: click.Context, parameter: click.Parameter, value: Optional
             text = Path(value[1:]).read_bytes()
         else:
             text = _argument(value)
-        return loads(decoded(text))
+        text = decoded(text)
     except OSError as failure:
-        raise click.BadParameter(f"{value[1:]}: {failure.strerror}", context, parameter) from None
+        raise click.BadParameter(f"{failure.filename or value[1:]}: {failure.strerror}", context, parameter) from None
     except ValueError as failure:
-        raise click.BadParameter(f"this is not JSON: {failure}", context, parameter) from None
+        raise click.BadParameter(str(failure), context, parameter) from None
+    try:
+        return loads(text)
+    except ValueError as failure:
+        raise click.BadParameter(not_json("this", failure), context, parameter) from None
 
 
 def _argument(value: str) -> bytes:

@@ -12,7 +12,10 @@ FORMATS = ("jsonl", "csv", "parquet")
 COLUMNS = ("id", "created_at", "employers_connected", "data_providers_connected", "external_metadata")
 
 # Endings of names that promise another format.
-_others = re.compile("7z|avro|bz2|feather|gz|html|json|ods|orc|pdf|sqlite|tar|tgz|tsv|xls[bmx]?|xml|xz|yaml|zip|zst")
+_others = re.compile(
+    "7z|arrow|avro|br|bz2|db|feather|gz|h5|html|ipc|json|lz4|lzma|ods|orc|pdf|pickle|pkl|rar|sqlite3?|tar|tgz|tsv"
+    "|xls[bmx]?|xml|xz|ya?ml|z|zip|zstd?"
+)
 
 
 def format_of(chosen: Optional[str], path: Optional[Path]) -> str:

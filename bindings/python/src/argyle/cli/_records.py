@@ -16,7 +16,7 @@ import click
 from .._json import loads
 from .._operations import UNSET
 from ._formats import pyarrow
-from ._texts import HEAD, Lines, encoding_of
+from ._texts import HEAD, Lines, encoding_of, not_json
 
 
 class Record(NamedTuple):
@@ -115,7 +115,7 @@ class Records:
                 else:
                     metadata = user.get("external_metadata", UNSET)
             except ValueError as failure:
-                problem = _problem("this", failure)
+                problem = not_json("this", failure)
             yield Record(line, number, zlib.crc32(stripped), metadata, problem, len(text))
 
     def _texts(self) -> Iterator[bytes]:
@@ -208,10 +208,4 @@ def _of_text(line: int, number: int, text: str, size: int) -> Record:
     try:
         return Record(line, number, checksum, loads(encoded), None, size)
     except ValueError as failure:
-        return Record(line, number, checksum, UNSET, _problem("external_metadata", failure), size)
-
-
-def _problem(what: str, failure: ValueError) -> str:
-    if isinstance(failure, UnicodeDecodeError):
-        return f"{what} is not UTF-8"
-    return f"{what} is not JSON: {failure}"
+        return Record(line, number, checksum, UNSET, not_json("external_metadata", failure), size)

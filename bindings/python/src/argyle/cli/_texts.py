@@ -108,3 +108,12 @@ def encoding_of(data: bytes) -> str:
     if what is not None:
         raise ValueError(f"this is {what}, not text")
     return json.detect_encoding(data)
+
+
+def not_json(what: str, failure: ValueError) -> str:
+    """Tell why something is not JSON that Python reads."""
+    if isinstance(failure, UnicodeDecodeError):
+        return f"{what} is not UTF-8"
+    if "set_int_max_str_digits" in str(failure):
+        return f"{what} has an integer of too many digits"
+    return f"{what} is not JSON: {failure}"

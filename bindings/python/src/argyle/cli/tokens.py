@@ -97,7 +97,10 @@ def _read() -> str:
         text = decoded(data).decode("utf-8", "replace").strip()
     except ValueError:
         raise click.UsageError("what is on standard input is no text") from None
-    if text.startswith(("{", '"')):
+    if len(text) > 1 and text[0] == text[-1] == "'":
+        # Of a shell's command.
+        text = text[1:-1].strip()
+    if text.startswith(("{", "[", '"')):
         text = _of_json(text)
     text = _prefix.sub("", text)
     if not text:
@@ -112,6 +115,8 @@ def _of_json(text: str) -> str:
         found = loads(text)
     except ValueError:
         found = None
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
     if isinstance(found, dict):
         found = found.get("access", found.get("token"))
     if not isinstance(found, str):

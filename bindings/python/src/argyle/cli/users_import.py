@@ -44,12 +44,7 @@ _standard_input = Path("-")
     "--in-flight", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many creations at a time."
 )
 @click.option("--journal", metavar="FILE", type=_path, help="Default: FILE.done, where links lead; none for a pipe.")
-@click.option(
-    "--failures",
-    metavar="FILE",
-    type=written_path,
-    help="Write each failure as a line of JSON.",
-)
+@click.option("--failures", metavar="FILE", type=written_path, help="Write each failure as a line of JSON.")
 @click.option("--retry-unknown", is_flag=True, help="Create again what may have been created already.")
 @json_option
 @click.pass_context
@@ -78,6 +73,9 @@ def import_users(
 
     In a pipe, or with --json, the line and the id of each created user are written as JSON.
     """
+    for name, target in (("--journal", journal), ("--failures", failures)):
+        if target == _standard_input:
+            raise click.UsageError(f"{name} needs the name of a file, and - is none")
     with contextlib.ExitStack() as stack:
         file = _open(stack, path)
         records = Records(file, format_of(chosen, path), "standard input" if path == _standard_input else str(path))
@@ -90,7 +88,7 @@ def import_users(
         if journal is None and is_regular:
             journal = journal_of(path, records)
         _check_distinct(path, journal, failures)
-        _check_output(file, journal, is_for_people(as_json))
+        _check_output(file, journal)
         kept = None
         if journal is not None:
             kept = stack.enter_context(Journal(journal, account(), status.st_ino if is_regular else None))
@@ -104,10 +102,8 @@ def import_users(
             with progress("created") as bar:
                 run.bar = bar
                 run.task = bar.add_task("importing", total=records.total, count=0)
-                with (
-                    contextlib.closing(create_all(service, run.wanted(), in_flight, records)) as results,
-                    run.interrupts(),
-                ):
+                creations = create_all(service, run.wanted(), in_flight, records)
+                with contextlib.closing(creations) as results, run.interrupts():
                     for record, result in results:
                         run.take(record, result)
         finally:
@@ -128,13 +124,13 @@ def _check_distinct(*paths: Optional[Path]) -> None:
         raise click.UsageError("FILE, the journal and the file of failures must be different files.")
 
 
-def _check_output(source: BinaryIO, journal: Optional[Path], for_people: bool) -> None:
+def _check_output(file: BinaryIO, journal: Optional[Path]) -> None:
     """Refuse to write the results into what is read: they would be read as lines, without end."""
     output = os.fstat(1)
-    files = [os.fstat(source.fileno())]
+    files = [os.fstat(file.fileno())]
     if journal is not None and journal.exists():
         files.append(journal.stat())
-    if stat.S_ISREG(output.st_mode) and any(os.path.samestat(output, file) for file in files):
+    if stat.S_ISREG(output.st_mode) and any(os.path.samestat(output, each) for each in files):
         raise click.UsageError("FILE, the journal and standard output must be different files.")
 
 
