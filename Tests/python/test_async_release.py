@@ -7,7 +7,7 @@ import contextlib
 import errno
 import gc
 import os
-from collections.abc import Awaitable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from typing import Any, Callable
 
 import anyio
@@ -15,7 +15,7 @@ import pytest
 
 import argyle
 from argyle import _abi
-from conftest import FOREVER_MS, KEY_ID, KEY_SECRET, PATIENCE
+from conftest import FOREVER_MS, KEY_ID, KEY_SECRET, PATIENCE, Sandbox
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -152,6 +152,103 @@ def test_the_end_of_a_loop_releases_connections(sandbox_url: str, run: Run) -> N
     for _ in range(20):
         run(main)
         assert descriptors() <= before
+
+
+# ---------------------------------------------------------------- Clean-up at the end of a loop
+
+
+async def clean_up(client: argyle.AsyncClient, url: str) -> None:
+    """Make calls as the ``finally`` of a generator does that its loop closes."""
+    await client.users.list()
+    await asyncio.gather(client.users.list(), client.with_options(max_retries=1).users.list())
+    # The next page stays under way.
+    await client.users.pages(limit=1).__anext__()
+    # A call that is given up.
+    given_up = asyncio.ensure_future(client.users.list())
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    with pytest.raises(argyle.ArgumentError):
+        await client.users.list(limit=0)
+    # One that was not used in the loop before.
+    async with new_client(url) as other:
+        await other.users.list()
+    await new_client(url).users.list()
+
+
+@pytest.mark.usefixtures("uncollected")
+@pytest.mark.parametrize("run", ["asyncio", "uvloop"], indirect=True)
+@pytest.mark.parametrize("is_used_before", [True, False])
+def test_generators_clean_up_at_the_end_of_a_loop(sandbox: Sandbox, run: Run, is_used_before: bool) -> None:
+    """Calls that other generators make at the end of their loop go through, in whatever order it closes them."""
+    sandbox.seed(3)
+    clients = [new_client(sandbox.url) for _ in range(5)]
+    failures: "list[BaseException]" = []
+    ended = 0
+
+    async def work(client: argyle.AsyncClient) -> AsyncGenerator[None, None]:
+        nonlocal ended
+        try:
+            yield
+        finally:
+            try:
+                await clean_up(client, sandbox.url)
+            except BaseException as failure:
+                failures.append(failure)
+            ended += 1
+
+    unfinished: "list[AsyncGenerator[None, None]]" = []
+
+    async def main() -> None:
+        for client in clients:
+            if is_used_before:
+                await client.users.pages(limit=1).__anext__()
+            unfinished.append(work(client))
+            await unfinished[-1].__anext__()
+
+    async def nothing() -> None:
+        pass
+
+    run(nothing)
+    before = descriptors()
+    for _ in range(4):
+        run(main)
+        unfinished.clear()
+        assert failures == []
+        assert descriptors() <= before
+    assert ended == 4 * len(clients)
+
+
+def test_calls_at_the_end_of_a_trio_run(sandbox: Sandbox) -> None:
+    """Trio watches nothing any more when it closes generators: a call then is an error of the package's."""
+    trio = pytest.importorskip("trio")
+    sandbox.seed(3)
+    failures: "list[BaseException]" = []
+
+    async def work(client: argyle.AsyncClient) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            with trio.fail_after(PATIENCE, shield=True):
+                try:
+                    await client.users.list()
+                except BaseException as failure:
+                    failures.append(failure)
+
+    unfinished: "list[AsyncGenerator[None, None]]" = []
+
+    async def main(is_used_before: bool) -> None:
+        client = new_client(sandbox.url)
+        if is_used_before:
+            # The next page stays under way.
+            await client.users.pages(limit=1).__anext__()
+        unfinished.append(work(client))
+        await unfinished[-1].__anext__()
+
+    for is_used_before in [True, False] * 4:
+        trio.run(main, is_used_before)
+    assert [type(failure) for failure in failures] == [argyle.InternalError] * 8
+    assert {str(failure) for failure in failures} == {"the trio run is ending: no call can begin any more"}
 
 
 # ---------------------------------------------------------------- Loops that cannot watch

@@ -678,12 +678,14 @@ class CursorOwner(_Owner):
 class QueuedCall:
     """A call in a queue, and what became of it."""
 
-    __slots__ = ("_pointer", "_read", "context", "error", "failed_at", "value")
+    __slots__ = ("_pointer", "_read", "context", "error", "failed_at", "is_awaited", "value")
 
     def __init__(self, pointer: int, read: "Callable[[bytes], Any]", context: Any) -> None:
         self._pointer: Optional[int] = pointer
         self._read = read
         self.context = context
+        #: Whether a task waits for it.
+        self.is_awaited = False
         #: What the answer is read as.
         self.value: Any = None
         self.error: Optional[errors.Error] = None

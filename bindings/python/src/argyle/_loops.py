@@ -27,6 +27,8 @@ class LoopQueue(ABC):
         self._is_watched = False
         #: Whether it was closed, and takes no calls any more.
         self.is_closed = False
+        #: Whether its event loop is ending: it then closes as soon as no task waits for a call.
+        self.is_ending = False
 
     # What the kinds of loop do each in their way.
 
@@ -59,18 +61,22 @@ class LoopQueue(ABC):
 
     def submit(self, client: ClientOwner, operation: Operation, context: Any) -> QueuedCall:
         """Begin a call, which is delivered when it is over."""
-        call = self._queue.submit(client, operation, context)
-        if not self._is_watched:
-            try:
-                self._watch()
-            except BaseException as failure:
-                # Nothing would drive it. There is no other, or it would be watched.
-                self.cancel(call)
-                self._queue.next()
-                if isinstance(failure, OSError):
-                    raise _cannot_watch(failure) from failure
-                raise
-            self._is_watched = True
+        try:
+            call = self._queue.submit(client, operation, context)
+            if not self._is_watched:
+                try:
+                    self._watch()
+                except BaseException as failure:
+                    # Nothing would drive it. There is no other, or it would be watched.
+                    self.cancel(call)
+                    self._queue.next()
+                    if isinstance(failure, OSError):
+                        raise _cannot_watch(failure) from failure
+                    raise
+                self._is_watched = True
+        except BaseException:
+            self.close_if_over()
+            raise
         return call
 
     def start(self, client: ClientOwner, operation: Operation) -> QueuedCall:
@@ -79,10 +85,13 @@ class LoopQueue(ABC):
 
     async def finish(self, call: QueuedCall) -> Any:
         """Wait for the answer to a call; a task that is cancelled here cancels the call."""
+        call.is_awaited = True
         try:
             await self.wait(call.context[0])
         except BaseException:
+            call.is_awaited = False
             self.cancel(call)
+            self.close_if_over()
             raise
         return call.take_result()
 
@@ -100,6 +109,19 @@ class LoopQueue(ABC):
             if call.context[1] is client:
                 self.cancel(call)
         self._take_all()
+
+    def end(self) -> None:
+        """Close at the end of the event loop.
+
+        Other asynchronous generators may be making calls in their clean-up, for the loop ends all at once.
+        """
+        self.is_ending = True
+        self.close_if_over()
+
+    def close_if_over(self) -> None:
+        """Close if the event loop is ending, and no task waits for a call."""
+        if self.is_ending and not self.is_closed and not any(call.is_awaited for call in self._queue.calls()):
+            self.close()
 
     def close(self) -> None:
         """End all calls, deliver them, and close the connections."""
@@ -137,6 +159,7 @@ class LoopQueue(ABC):
         if self._is_watched and queue.count == 0:
             self._is_watched = False
             self._unwatch()
+        self.close_if_over()
 
     def _give_up(self, failure: errors.Error) -> None:
         """Deliver a failure of the queue itself to all: of the calls nothing more will be heard.
@@ -204,7 +227,10 @@ class TrioQueue(LoopQueue):
         trio = _trio()
         descriptor = self._queue.descriptor()
         self._scope = trio.CancelScope()
-        trio.lowlevel.spawn_system_task(self._watch_until_cancelled, self._scope, descriptor)
+        try:
+            trio.lowlevel.spawn_system_task(self._watch_until_cancelled, self._scope, descriptor)
+        except RuntimeError as failure:
+            raise _trio_is_ending() from failure
 
     def _unwatch(self) -> None:
         self._scope.cancel()
@@ -221,8 +247,17 @@ class TrioQueue(LoopQueue):
                     self._drive()
             except trio.ClosedResourceError:
                 pass
+            except trio.Cancelled:
+                if not scope.cancel_called:
+                    # By the end of the run.
+                    self._end_all(_trio_is_ending())
+                raise
             except OSError as failure:
                 self._end_all(_cannot_watch(failure))
+
+
+def _trio_is_ending() -> errors.InternalError:
+    return errors.InternalError("the trio run is ending: no call can begin any more")
 
 
 def _trio() -> Any:
@@ -245,7 +280,7 @@ def _current() -> "tuple[Any, type[LoopQueue]]":
 
 
 async def _until_the_end(queue: "weakref.ref[LoopQueue]") -> "AsyncGenerator[None, None]":
-    """Close a queue when its event loop ends.
+    """End a queue when its event loop ends.
 
     asyncio.run, uvloop and trio all end the asynchronous generators that were begun in them.
     """
@@ -255,10 +290,10 @@ async def _until_the_end(queue: "weakref.ref[LoopQueue]") -> "AsyncGenerator[Non
         _endings.pop(queue, None)
         living = queue()
         if living is not None:
-            living.close()
+            living.end()
 
 
-#: What closes each queue at the end of its event loop, by what refers to the queue weakly.
+#: What ends each queue at the end of its event loop, by what refers to the queue weakly.
 _endings: "dict[weakref.ref[LoopQueue], AsyncGenerator[None, None]]" = {}
 
 
@@ -270,17 +305,34 @@ def _go_on(step: Awaitable[Any]) -> None:
         pass
 
 
-def _close_with_the_loop(queue: LoopQueue) -> None:
-    """Close a queue at the end of the event loop that is running."""
+class _HasEndedError(Exception):
+    """The loop has ended its asynchronous generators."""
+
+
+class _Probe:
+    """Stands for an asynchronous generator: loops that have ended theirs show the next one in a warning."""
+
+    def __repr__(self) -> str:
+        raise _HasEndedError
+
+
+def _end_with_the_loop(queue: LoopQueue) -> None:
+    """End a queue at the end of the event loop that is running."""
     # Those of queues that have ended, at which no Python code may run: see _abi._Owner.
     for reference in list(_endings):
         if reference() is None:
             ending = _endings.pop(reference, None)
             if ending is not None:
                 _go_on(ending.aclose())
+    hooks = sys.get_asyncgen_hooks()
+    if isinstance(queue, AsyncioQueue) and hooks.firstiter is not None:
+        try:
+            hooks.firstiter(_Probe())  # type: ignore[arg-type]
+        except _HasEndedError:
+            queue.is_ending = True
+            return
     reference = weakref.ref(queue)
     ending = _endings[reference] = _until_the_end(reference)
-    hooks = sys.get_asyncgen_hooks()
     try:
         # With it, it would keep its loop.
         sys.set_asyncgen_hooks(finalizer=None)
@@ -341,7 +393,7 @@ class LoopQueues:
         with self._lock:
             first, self._first = self._first, None
             queue = kind(QueueOwner.new(self._in_flight) if first is None else first)
-            _close_with_the_loop(queue)
+            _end_with_the_loop(queue)
             # Calls that were under way when a loop ended keep it.
             for key, (of, _) in list(self._queues.items()):
                 other = of()

@@ -266,7 +266,10 @@ class AsyncUserPages(AsyncIterator[UserPage]):
                 self._paging.take(page)
         if self._paging.query is not None:
             try:
-                self._ahead = self._core.start(self._operation())
+                queue, call = self._core.start(self._operation())
+                self._ahead = queue, call
+                # No task may wait for it before the loop has ended.
+                queue.close_if_over()
             except errors.Error:
                 # The next step tells, as that page has nothing to do with it.
                 pass
