@@ -259,6 +259,65 @@ client.users.list()
 """)
 
 
+RUNS_THAT_MOVE = {
+    "bulk": """
+def begin():
+    # The first is refused at once, with the other on its way.
+    results = client.bulk([argyle.calls.get_user(""), argyle.calls.list_users()])
+    next(results)
+    return lambda: list(results)
+""",
+    "loop": """
+import asyncio
+def begin():
+    one = argyle.AsyncClient("test-key", "canary-secret-5f2c", base_url=url, max_retries=0)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(one.users.list())
+    loop.run_until_complete(asyncio.sleep(0))
+    def go_on():
+        loop.run_until_complete(task)
+        loop.run_until_complete(one.aclose())
+        loop.close()
+    return go_on
+""",
+}
+
+
+@pytest.mark.parametrize("kind", RUNS_THAT_MOVE)
+def test_what_moves_to_another_thread_leaves_the_main_thread_alone(sandbox: Sandbox, run: Run, kind: str) -> None:
+    """While another thread logs, in what the main thread began, that one's own call goes on and is logged."""
+    sandbox.fault(kind="delay", method="POST", count=1, milliseconds=FOREVER_MS)
+    run(f"""
+import logging
+{RUNS_THAT_MOVE[kind]}
+asked = threading.Event()
+signal.signal(signal.SIGUSR1, lambda *_: asked.set())
+records = []
+class Handler(logging.Handler):
+    def emit(self, record):
+        records.append(threading.current_thread())
+        if other is threading.current_thread() and not asked.is_set():
+            # The main thread's call lets Python's signal handlers run.
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+            asked.wait(10)
+            faults("DELETE")
+logging.getLogger("argyle").addHandler(Handler())
+logging.getLogger("argyle").setLevel(logging.DEBUG)
+other = None
+go_on = begin()
+def follow():
+    wait_for_strikes()
+    go_on()
+other = threading.Thread(target=follow)
+other.start()
+records.clear()
+client.users.create()
+assert asked.is_set()
+other.join()
+assert records.count(threading.main_thread()) == 1, records
+""")
+
+
 BELL = """
 import asyncio, ctypes, gc, weakref
 class Alarm(BaseException): pass

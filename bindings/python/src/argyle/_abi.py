@@ -421,7 +421,7 @@ _interrupts: "list[_Interrupt]" = []
 #: Those that nothing uses; a dict for what C can do with it alone.
 _idle_interrupts: "dict[_Interrupt, None]" = {}
 
-#: Python runs its signal handlers in the main thread only, so that one for all clients will do.
+#: That of the main thread, where alone Python runs its signal handlers, for calls that the thread waits for.
 _interrupt = _Interrupt()
 
 
@@ -431,11 +431,6 @@ def _own_interrupt() -> Optional[_Interrupt]:
         return None
     # A signal handler that itself waits can be interrupted by another one.
     return _Interrupt.take() if _interrupt.is_busy else _interrupt
-
-
-def _shared_interrupt() -> Optional[_Interrupt]:
-    """Give the one that is shared, where this thread may use it."""
-    return None if get_ident() != threading.main_thread().ident or _interrupt.is_busy else _interrupt
 
 
 def _note(level: int, message: bytes, fields: int, _: object) -> None:
@@ -511,7 +506,7 @@ class ClientOwner(_Owner):
 
     def __init__(self, library: Library, pointer: int) -> None:
         super().__init__(library, pointer, library.client_free)
-        self._variants: "dict[tuple[bool, bool], _Owner]" = {}
+        self._variants: "dict[tuple[Optional[_Interrupt], bool], _Owner]" = {}
 
     @classmethod
     def new(cls, options: "dict[str, Any]") -> "ClientOwner":
@@ -537,9 +532,7 @@ class ClientOwner(_Owner):
         """Give the client in a form that can be interrupted, or that logs."""
         if interrupt is None and not logging:
             return self
-        if interrupt is not None and interrupt is not _interrupt:
-            return self._make_variant(interrupt, logging)
-        kind = interrupt is not None, logging
+        kind = interrupt, logging
         variant = self._variants.get(kind)
         if variant is None:
             variant = self._variants.setdefault(kind, self._make_variant(interrupt, logging))
@@ -707,10 +700,11 @@ class QueuedCall:
 class QueueOwner(_Owner):
     """Many calls at once, on the thread that uses it."""
 
-    __slots__ = ("_calls",)
+    __slots__ = ("_calls", "_interrupt")
 
-    def __init__(self, library: Library, pointer: int) -> None:
-        super().__init__(library, pointer, library.queue_free)
+    def __init__(self, library: Library, pointer: int, interrupt: _Interrupt) -> None:
+        super().__init__(library, pointer, library.queue_free, interrupt)
+        self._interrupt = interrupt
         # By their addresses, which no two calls have at a time.
         self._calls: "dict[int, QueuedCall]" = {}
 
@@ -723,14 +717,15 @@ class QueueOwner(_Owner):
         pointer = functions.queue_new_text(text, len(text), error)
         if not pointer:
             raise _taken(functions, error)
-        return cls(functions, pointer)
+        # Of its own, as a cursor's: it may be driven by another thread than the one that hands over calls.
+        return cls(functions, pointer, _Interrupt.take())
 
     def submit(self, client: ClientOwner, operation: "Operation", context: Any = None) -> QueuedCall:
         """Hand over a call, which begins when the queue is driven."""
         functions = self.library
         # So that what a signal handler raises amid a record of the log is not lost.
-        interrupt = _shared_interrupt()
-        pointer = _new_call(client.variant(interrupt, _is_logging()), operation)
+        variant = client.variant(self._interrupt, True) if _is_logging() else client
+        pointer = _new_call(variant, operation)
         error = c_void_p()
         if functions.queue_submit(self.pointer, pointer, None, error) != 0:
             functions.call_free(pointer)
@@ -751,11 +746,15 @@ class QueueOwner(_Owner):
         """Do all that can be done without waiting, and tell how many calls are over."""
         error = c_void_p()
         over = self.library.queue_drive(self.pointer, error)
-        if _interrupt.is_set and _shared_interrupt() is not None:
-            _interrupt.check()
+        self.check()
         if over < 0:
             raise _taken(self.library, error)
         return over  # type: ignore[no-any-return]
+
+    def check(self) -> None:
+        """Raise what a signal handler has raised amid a record of the log, once."""
+        if self._interrupt.is_set:
+            self._interrupt.check()
 
     def next(self) -> Optional[QueuedCall]:
         """Take a call that is over; None where none is."""

@@ -126,8 +126,11 @@ class LoopQueue(ABC):
     def close(self) -> None:
         """End all calls, deliver them, and close the connections."""
         self.is_closed = True
-        self._end_all()
-        self._queue.release()
+        try:
+            self._end_all()
+            self._queue.check()
+        finally:
+            self._queue.release()
 
     def _drive(self) -> None:
         try:
@@ -284,13 +287,16 @@ async def _until_the_end(queue: "weakref.ref[LoopQueue]") -> "AsyncGenerator[Non
 
     asyncio.run, uvloop and trio all end the asynchronous generators that were begun in them.
     """
+    # At the interpreter's end, this module may have gone before a loop that nobody has ended.
+    is_finalizing = sys.is_finalizing
     try:
         yield
     finally:
-        _endings.pop(queue, None)
-        living = queue()
-        if living is not None:
-            living.end()
+        if not is_finalizing():
+            _endings.pop(queue, None)
+            living = queue()
+            if living is not None:
+                living.end()
 
 
 #: What ends each queue at the end of its event loop, by what refers to the queue weakly.

@@ -162,6 +162,7 @@ def _next_result(
         except errors.Error:
             # As in a forked child, where there is nothing to be ended, and something else on its way to be raised.
             pass
+        queue.check()
         raise
 
 
