@@ -454,6 +454,67 @@ client.users.list()
 """)
 
 
+def test_nothing_leaks_when_a_signal_comes_right_after_c(sandbox: Sandbox, run: Run) -> None:
+    """What C has just made is released where a signal's exception comes before Python has taken it."""
+    run(f"""
+{BELL}
+import logging
+from argyle import _abi
+library, sandbox_library = _abi.library(), _abi.sandbox_library()
+is_armed = False
+freed = []
+bells = []
+class Last:
+    "Sends a signal as a function of C's ends that it is the last argument of."
+    @classmethod
+    def from_param(cls, error):
+        argument = ctypes.pointer(getattr(error, "_obj", error))
+        if is_armed:
+            bells.append(Bell(argument, strike))
+        return argument
+def free_by(name, function):
+    def free(pointer):
+        freed.append(name)
+        function(pointer)
+    return free
+for functions in (library, sandbox_library):
+    for name, function in vars(functions).items():
+        if name in ("client_free", "cursor_free", "queue_free", "free"):
+            setattr(functions, name, free_by(name, function))
+def new():
+    return argyle.Client("test-key", "canary-secret-5f2c", base_url=url)
+one = new()
+logged = new()
+gc.disable()
+for functions, maker, make, freer, count in (
+    (library, "client_new_text", new, "client_free", 1),
+    (library, "client_with_text", lambda: one.with_options(max_retries=0), "client_free", 1),
+    (library, "client_with_interrupt", one.users.list, "client_free", 1),
+    # It is made of one that can be interrupted.
+    (library, "client_with_log", logged.users.list, "client_free", 2),
+    (library, "cursor_new_text", one.users.pages, "cursor_free", 1),
+    (library, "queue_new_text", lambda: one.bulk([]), "queue_free", 1),
+    (sandbox_library, "start", argyle.Sandbox, "free", 1),
+):
+    function = getattr(functions, maker)
+    types = function.argtypes
+    function.argtypes = (*types[:-1], Last)
+    if maker == "client_with_log":
+        logging.basicConfig(filename="/dev/null", level=0)
+    freed.clear()
+    is_armed = True
+    try:
+        make()
+    except Alarm:
+        caught += 1
+    is_armed = False
+    function.argtypes = types
+    assert freed.count(freer) == count, (maker, freed)
+    make()
+assert caught == rung == 7
+""")
+
+
 @pytest.mark.parametrize("logged", ["", "import logging; logging.basicConfig(filename='/dev/null', level=0)\n"])
 def test_exit_with_calls_under_way(sandbox: Sandbox, run: Run, logged: str) -> None:
     """The interpreter ends while daemon threads wait, or are in the midst of calls."""

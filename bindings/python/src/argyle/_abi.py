@@ -14,11 +14,11 @@ import threading
 import weakref
 from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from functools import partial
-from itertools import compress, repeat
+from itertools import compress, repeat, starmap
 from pathlib import Path
 from threading import get_ident
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Callable, Generator, Iterator, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Generator, Iterator, Optional, TypeVar, Union
 
 from . import errors
 from ._json import dumps, loads
@@ -456,6 +456,9 @@ _note_function = _LogFunction(_note)
 _references: "dict[object, weakref.ref[_Owner]]" = {}
 
 
+Owner = TypeVar("Owner", bound="_Owner")
+
+
 class _Owner:
     """Something of the library's that is released once nothing refers to it.
 
@@ -465,7 +468,8 @@ class _Owner:
     may still use it: the pointer is NULL for them, which the library refuses.
 
     A signal handler may run between any two steps of Python code, and what it raises amid a release is lost. So there
-    is none: all that a release does are iterators and functions that are written in C.
+    is none: all that a release does are iterators and functions that are written in C. The same goes for the moment
+    at which C hands something out: the owner is there before it, and is filled in one step.
     """
 
     __slots__ = ("__weakref__", "_address", "_release", "library")
@@ -473,21 +477,33 @@ class _Owner:
     def __init__(
         self,
         library: Library,
-        pointer: int,
-        free: "Callable[[int], None]",
+        free: "Callable[[Optional[int]], None]",
         interrupt: "Optional[_Interrupt]" = None,
     ) -> None:
         self.library = library
-        self._address = {0: pointer}
+        self._address: "dict[int, Optional[int]]" = {}
         key = object()
-        # Each gives what is to be released once.
-        taken = iter(partial(self._address.pop, 0, None), None)
+        # The first gives what is to be released, or None, and the second allows it once.
+        taken = iter(partial(self._address.pop, 0, None), key)
         known = iter(partial(_references.pop, key, None), None)
         released: "Iterator[Any]" = map(free, compress(taken, known))
         if interrupt is not None:
             released = map(_idle_interrupts.setdefault, repeat(interrupt), released)
         self._release = partial(next, released, None)
         _references[key] = weakref.ref(self, partial(next, released))
+
+    def _fill(self, make: "Callable[..., Optional[int]]", *arguments: Any) -> c_void_p:
+        """Own what a function makes; where it makes nothing, give the error."""
+        error = c_void_p()
+        next(map(self._address.setdefault, (0,), starmap(make, ((*arguments, error),))))
+        return error
+
+    def filled(self: Owner, make: "Callable[..., Optional[int]]", *arguments: Any) -> Owner:
+        """Own what a function of the library's makes, or raise its error."""
+        error = self._fill(make, *arguments)
+        if not self.pointer:
+            raise _taken(self.library, error)
+        return self
 
     @property
     def pointer(self) -> Optional[int]:
@@ -504,29 +520,22 @@ class ClientOwner(_Owner):
 
     __slots__ = ("_variants",)
 
-    def __init__(self, library: Library, pointer: int) -> None:
-        super().__init__(library, pointer, library.client_free)
+    def __init__(self, library: Library) -> None:
+        super().__init__(library, library.client_free)
         self._variants: "dict[tuple[Optional[_Interrupt], bool], _Owner]" = {}
 
     @classmethod
     def new(cls, options: "dict[str, Any]") -> "ClientOwner":
         """Make a client of options as the C library has them."""
         functions = library()
-        error = c_void_p()
         text = _text("an option", options)
-        pointer = functions.client_new_text(text, len(text), error)
-        if not pointer:
-            raise _taken(functions, error)
-        return cls(functions, pointer)
+        return cls(functions).filled(functions.client_new_text, text, len(text))
 
     def changed(self, overrides: "dict[str, Any]") -> "ClientOwner":
         """Make a client like this one with some options changed."""
-        error = c_void_p()
+        library = self.library
         text = _text("an option", overrides)
-        pointer = self.library.client_with_text(self.pointer, text, len(text), error)
-        if not pointer:
-            raise _taken(self.library, error)
-        return ClientOwner(self.library, pointer)
+        return ClientOwner(library).filled(library.client_with_text, self.pointer, text, len(text))
 
     def variant(self, interrupt: Optional[_Interrupt], logging: bool) -> _Owner:
         """Give the client in a form that can be interrupted, or that logs."""
@@ -541,18 +550,15 @@ class ClientOwner(_Owner):
     def _make_variant(self, interrupt: Optional[_Interrupt], logging: bool) -> _Owner:
         library = self.library
         variant: _Owner = self
-        error = c_void_p()
         if interrupt is not None:
-            pointer = library.client_with_interrupt(variant.pointer, interrupt.function, None, error)
-            if not pointer:
-                raise _taken(library, error)
-            variant = _Owner(library, pointer, library.client_free)
+            variant = _Owner(library, library.client_free).filled(
+                library.client_with_interrupt, variant.pointer, interrupt.function, None
+            )
         if logging:
             function = _note_function if interrupt is None else interrupt.log_function
-            pointer = library.client_with_log(variant.pointer, function, None, error)
-            if not pointer:
-                raise _taken(library, error)
-            variant = _Owner(library, pointer, library.client_free)
+            variant = _Owner(library, library.client_free).filled(
+                library.client_with_log, variant.pointer, function, None
+            )
         return variant
 
 
@@ -629,25 +635,20 @@ class CursorOwner(_Owner):
 
     __slots__ = ("_interrupt",)
 
-    def __init__(self, library: Library, pointer: int, interrupt: _Interrupt) -> None:
-        super().__init__(library, pointer, library.cursor_free, interrupt)
+    def __init__(self, library: Library, interrupt: _Interrupt) -> None:
+        super().__init__(library, library.cursor_free, interrupt)
         self._interrupt = interrupt
 
     @classmethod
     def new(cls, client: ClientOwner, query: "dict[str, Any]") -> "CursorOwner":
         """Start a walk."""
         functions = client.library
-        error = c_void_p()
         # Of its own, for the thread that goes on with it may be another than the one that starts it.
         interrupt = _Interrupt.take()
-        # Held until the cursor is made.
+        cursor = cls(functions, interrupt)
         variant = client.variant(interrupt, _is_logging())
         text = _text("the query", query)
-        pointer = functions.cursor_new_text(variant.pointer, text, len(text), byref(error))
-        if not pointer:
-            interrupt.give_back()
-            raise _taken(functions, error)
-        return cls(functions, pointer, interrupt)
+        return cursor.filled(functions.cursor_new_text, variant.pointer, text, len(text))
 
     def next_page(self) -> Optional[bytes]:
         """Wait for the next page's text; None at the end."""
@@ -702,8 +703,8 @@ class QueueOwner(_Owner):
 
     __slots__ = ("_calls", "_interrupt")
 
-    def __init__(self, library: Library, pointer: int, interrupt: _Interrupt) -> None:
-        super().__init__(library, pointer, library.queue_free, interrupt)
+    def __init__(self, library: Library, interrupt: _Interrupt) -> None:
+        super().__init__(library, library.queue_free, interrupt)
         self._interrupt = interrupt
         # By their addresses, which no two calls have at a time.
         self._calls: "dict[int, QueuedCall]" = {}
@@ -712,13 +713,9 @@ class QueueOwner(_Owner):
     def new(cls, max_in_flight: int) -> "QueueOwner":
         """Make a queue that has so many calls under way at the most."""
         functions = library()
-        error = c_void_p()
         text = _text("max_in_flight", {"max_in_flight": max_in_flight})
-        pointer = functions.queue_new_text(text, len(text), error)
-        if not pointer:
-            raise _taken(functions, error)
         # Of its own, as a cursor's: it may be driven by another thread than the one that hands over calls.
-        return cls(functions, pointer, _Interrupt.take())
+        return cls(functions, _Interrupt.take()).filled(functions.queue_new_text, text, len(text))
 
     def submit(self, client: ClientOwner, operation: "Operation", context: Any = None) -> QueuedCall:
         """Hand over a call, which begins when the queue is driven."""
@@ -824,15 +821,14 @@ class SandboxOwner(_Owner):
         # libargyle reads the options, with the jansson that both share.
         functions = library()
         self._sandbox = sandbox_library()
-        error = c_void_p()
+        super().__init__(functions, self._sandbox.free)
         with _Value(functions, "an option", options) as value:
-            pointer = self._sandbox.start(value, error)
-        if not pointer:
+            error = self._fill(self._sandbox.start, value)
+        if not self.pointer:
             try:
                 raise errors.SandboxError(self._sandbox.error_message(error).decode())
             finally:
                 self._sandbox.error_free(error)
-        super().__init__(functions, pointer, self._sandbox.free)
 
     @property
     def url(self) -> str:
