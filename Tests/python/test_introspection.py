@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
 import inspect
 import pickle
 import sys
@@ -288,6 +289,52 @@ def test_asynchronous_subclasses(sandbox_url: str, client: argyle.Client) -> Non
 
     client.users.create()
     asyncio.run(main())
+
+
+class _Slotted:
+    __slots__ = ("left_out", "region")
+
+
+class Rich(_Slotted, argyle.Client):
+    """A client with every kind of attribute."""
+
+    tenant = "none"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(KEY_ID, KEY_SECRET, base_url=url)
+        self.tenant = "acme"
+        self.region = "north"
+
+    @functools.cached_property
+    def directory(self) -> "list[argyle.Client]":
+        return [self]
+
+
+class RichAsync(_Slotted, argyle.AsyncClient):
+    """The same for an event loop."""
+
+    tenant = "none"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(KEY_ID, KEY_SECRET, base_url=url)
+        self.tenant = "acme"
+        self.region = "north"
+
+    @functools.cached_property
+    def directory(self) -> "list[argyle.AsyncClient]":
+        return [self]
+
+
+@pytest.mark.parametrize("kind", [Rich, RichAsync])
+def test_what_changed_options_take_over(sandbox_url: str, kind: Any) -> None:
+    """Attributes are taken over, but for those in place of what the class has: cached values, replaced methods."""
+    first = kind(sandbox_url)
+    assert first.directory == [first]
+    with mock.patch.object(first, "bulk"), mock.patch.object(first.users, "create"):
+        changed = first.with_options(timeout_ms=1000)
+    assert (changed.tenant, changed.region, hasattr(changed, "left_out")) == ("acme", "north", False)
+    assert changed.directory == [changed] and first.directory == [first]
+    assert not isinstance(changed.bulk, mock.Mock) and not isinstance(changed.users.create, mock.Mock)
 
 
 def test_sandboxes_of_a_subclass() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Literal, Mapping, Optional, TypedDict, Union
 
 if sys.version_info >= (3, 11):
@@ -20,7 +21,7 @@ else:
             return options
 
 
-__all__ = ["Changes", "Options", "Ordering", "Path", "Unpack", "options"]
+__all__ = ["Changes", "Options", "Ordering", "Path", "Unpack", "options", "take_over"]
 
 Path = Union[str, os.PathLike[str]]
 
@@ -78,6 +79,23 @@ class Changes(Options, total=False):
 def options(given: Mapping[str, Any]) -> dict[str, Any]:
     """Give options as the C library takes them: None stands for one that is not given."""
     return {name: _plain(value) for name, value in given.items() if value is not None}
+
+
+def take_over(client: object, other: object) -> None:
+    """Give a client the attributes of another one of its class, as copy.copy() does.
+
+    But for those in place of what the class has, such as the value of a cached property: they belong to the other one.
+    """
+    members: dict[str, Any] = {}
+    for kind in reversed(type(client).__mro__):
+        members.update(vars(kind))
+    for name, value in vars(other).items():
+        if not hasattr(members.get(name), "__get__"):
+            vars(client)[name] = value
+    for name, member in members.items():
+        # Of __slots__.
+        if isinstance(member, MemberDescriptorType) and hasattr(other, name):
+            member.__set__(client, member.__get__(other))
 
 
 def _plain(value: Optional[Any]) -> Any:

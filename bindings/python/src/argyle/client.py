@@ -7,7 +7,7 @@ from typing import Any, Generator, Iterable, Iterator, NoReturn, Optional, TypeV
 
 from . import _abi, _operations, errors
 from ._operations import UNSET, Operation
-from ._options import Changes, Options, Ordering, Unpack, options as client_options
+from ._options import Changes, Options, Ordering, Unpack, options as client_options, take_over
 from .calls import BulkResult, Call, Progress, Value
 from .models import NewUser, User, UserPage, UserToken
 
@@ -63,11 +63,13 @@ class Client:
 
         It is cheap: make one for the time-outs of a single call. It shares the pace too, unless
         ``max_requests_per_second`` is among the overrides.
+
+        Of a subclass, the attributes are taken over as by :func:`copy.copy`, without calling ``__init__``, but for
+        values of cached properties and for methods that were replaced.
         """
         owner = self._core.open().changed(client_options(overrides))
         client = object.__new__(type(self))
-        # What a subclass has beside that.
-        vars(client).update(vars(self))
+        take_over(client, self)
         client._use(owner)
         return client
 
