@@ -88,6 +88,11 @@ class LoopQueue(ABC):
         call.is_awaited = True
         try:
             await self.wait(call.context[0])
+        except GeneratorExit:
+            # The coroutine was dropped. To call a function here, amid the release, might lose what a signal handler
+            # raises: the call ends by itself.
+            call.is_awaited = False
+            raise
         except BaseException:
             call.is_awaited = False
             self.cancel(call)
