@@ -15,7 +15,7 @@ import pytest
 
 import argyle
 from argyle import _abi
-from conftest import FOREVER_MS, KEY_ID, KEY_SECRET, PATIENCE, Sandbox
+from conftest import FOREVER_MS, KEY_ID, KEY_SECRET, PATIENCE, Faults, Sandbox
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -154,6 +154,51 @@ def test_the_end_of_a_loop_releases_connections(sandbox_url: str, run: Run) -> N
         assert descriptors() <= before
 
 
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run_plainly(request: pytest.FixtureRequest) -> Run:
+    """Run a function in an event loop that is closed with nothing else being ended."""
+    module = pytest.importorskip(request.param)
+
+    def run(main: Main) -> Any:
+        loop = module.new_event_loop()
+        loop.set_exception_handler(lambda *_: None)
+        try:
+            return loop.run_until_complete(awaited(main))
+        finally:
+            loop.close()
+
+    return run
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_loops_that_end_amid_calls(sandbox_url: str, run_plainly: Run, faults: Faults) -> None:
+    """What a loop had under way when it was closed keeps connections until the next loop at the most."""
+    faults.add("delay", method="GET", milliseconds=FOREVER_MS)
+    client = new_client(sandbox_url)
+
+    async def main() -> None:
+        under_way = asyncio.ensure_future(client.users.list())
+        await client.users.create()
+        assert not under_way.done()
+
+    run_plainly(main)
+    before = descriptors()
+    for _ in range(5):
+        run_plainly(main)
+        assert descriptors() == before
+    faults.clear()
+    gc.collect()
+
+
+def test_walk_over_loops_that_were_closed(sandbox: Sandbox, run_plainly: Run) -> None:
+    """A walk goes on in the next loop, without the page that the last one was waiting for."""
+    sandbox.seed(5)
+    pages = new_client(sandbox.url).users.pages(limit=1)
+    assert [len(run_plainly(pages.__anext__)) for _ in range(5)] == [1] * 5
+    with pytest.raises(StopAsyncIteration):
+        run_plainly(pages.__anext__)
+
+
 # ---------------------------------------------------------------- Clean-up at the end of a loop
 
 
@@ -276,7 +321,8 @@ def test_a_queue_without_descriptors_works_later(sandbox_url: str, run: Run, mon
     run(main)
 
 
-def test_a_loop_that_cannot_watch(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [OSError, RuntimeError])
+def test_a_loop_that_cannot_watch(sandbox_url: str, monkeypatch: pytest.MonkeyPatch, kind: "type[Exception]") -> None:
     """The same where asyncio itself fails."""
 
     async def main() -> None:
@@ -284,7 +330,7 @@ def test_a_loop_that_cannot_watch(sandbox_url: str, monkeypatch: pytest.MonkeyPa
             loop = asyncio.get_running_loop()
 
             def refuse(*_: object) -> None:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                raise kind(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
             monkeypatch.setattr(loop, "add_reader", refuse)
             with pytest.raises(argyle.InternalError, match=r"the event loop cannot watch the queue: .*No space left"):

@@ -70,9 +70,9 @@ class LoopQueue(ABC):
                     # Nothing would drive it. There is no other, or it would be watched.
                     self.cancel(call)
                     self._queue.next()
-                    if isinstance(failure, OSError):
-                        raise _cannot_watch(failure) from failure
-                    raise
+                    if isinstance(failure, errors.Error) or not isinstance(failure, Exception):
+                        raise
+                    raise _cannot_watch(failure) from failure
                 self._is_watched = True
         except BaseException:
             self.close_if_over()
@@ -137,6 +137,11 @@ class LoopQueue(ABC):
         finally:
             self._queue.release()
 
+    def discard(self) -> None:
+        """Close the connections after the event loop, in which no task can be woken any more."""
+        self.is_closed = True
+        self._queue.release()
+
     def _drive(self) -> None:
         try:
             self._queue.drive()
@@ -187,7 +192,7 @@ class LoopQueue(ABC):
             self._given_deliver(call)
 
 
-def _cannot_watch(failure: OSError) -> errors.InternalError:
+def _cannot_watch(failure: Exception) -> errors.InternalError:
     return errors.InternalError(f"the event loop cannot watch the queue: {failure}")
 
 
@@ -406,9 +411,10 @@ class LoopQueues:
             queue = kind(QueueOwner.new(self._in_flight) if first is None else first)
             _end_with_the_loop(queue)
             # Calls that were under way when a loop ended keep it.
-            for key, (of, _) in list(self._queues.items()):
+            for key, (of, left) in list(self._queues.items()):
                 other = of()
                 if other is None or (isinstance(other, asyncio.AbstractEventLoop) and other.is_closed()):
                     del self._queues[key]
+                    left.discard()
             self._queues[id(loop)] = weakref.ref(loop), queue
             return queue

@@ -292,6 +292,9 @@ class AsyncUserPages(AsyncIterator[UserPage]):
         if self._ahead is None:
             return None
         (queue, call), self._ahead = self._ahead, None
+        if queue is not self._core.queue():
+            # Of another event loop, which has ended.
+            return None
         try:
             page: UserPage = await queue.finish(call)
             self._paging.take(page)
