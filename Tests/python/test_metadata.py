@@ -230,3 +230,12 @@ def test_keys_of_a_kind_of_str(client: argyle.Client) -> None:
 
     created = client.users.create(external_metadata={Key("a"): 1})
     assert client.users.get(created.id).external_metadata == {"a": 1}
+
+
+def test_keys_that_are_one_in_json(client: argyle.Client) -> None:
+    """Two surrogates are in JSON the character that they make together: no value is dropped."""
+    with pytest.raises(argyle.ArgumentError, match="two keys are the same in JSON"):
+        client.users.create(external_metadata=[{"\ud83d\ude00": 1, "\U0001f600": 2}])
+    assert client.users.list().results == []
+    kept = {chr(0xD83D): 1, chr(0xDE00): 2, "\U0001f600": 3}
+    assert client.users.get(client.users.create(external_metadata=kept).id).external_metadata == kept

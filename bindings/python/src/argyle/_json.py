@@ -63,6 +63,11 @@ def dumps(value: Any) -> bytes:
         raise ValueError("the value is nested too deeply for Python") from None
 
 
+def _joined(key: str) -> str:
+    """Give a key as it is read again: with two surrogates as the character that they make together."""
+    return key.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
 def _check_keys(value: Any) -> None:
     """Refuse what the standard library would write as a text, which may be the text of another key."""
     pending = [value]
@@ -75,6 +80,8 @@ def _check_keys(value: Any) -> None:
             for key in container:
                 if not isinstance(key, str):
                     raise TypeError(f"keys must be str, not {type(key).__name__}")
+            if not "".join(container).isascii() and len({*map(_joined, container)}) < len(container):
+                raise ValueError("two keys are the same in JSON")
             items: Iterable[Any] = container.values()
         elif isinstance(container, (list, tuple)):
             items = container
