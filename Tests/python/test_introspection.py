@@ -167,7 +167,7 @@ def failure(name: str) -> argyle.Error:
 
 def copies(value: Any) -> list[Any]:
     """Give copies of each kind."""
-    protocols = range(2, pickle.HIGHEST_PROTOCOL + 1)
+    protocols = range(pickle.HIGHEST_PROTOCOL + 1)
     return [copy.copy(value), copy.deepcopy(value), *(pickle.loads(pickle.dumps(value, one)) for one in protocols)]
 
 
@@ -362,3 +362,63 @@ def test_methods_can_be_replaced(sandbox_url: str) -> None:
     assert asynchronous.users is asynchronous.users and asynchronous.user_tokens is asynchronous.user_tokens
     for kind in (argyle.Client, argyle.AsyncClient):
         assert "users" in dir(mock.create_autospec(kind))
+
+
+def test_connections_are_not_copied(sandbox_url: str) -> None:
+    """What holds connections, or a server, says so where it is to be pickled or copied."""
+    client = argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url)
+    asynchronous = argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=sandbox_url)
+    with argyle.Sandbox() as sandbox:
+        for one in (
+            client,
+            client.users,
+            client.user_tokens,
+            client.users.pages(),
+            asynchronous,
+            asynchronous.users,
+            asynchronous.user_tokens,
+            asynchronous.users.pages(),
+            sandbox,
+        ):
+            for copying in (copy.deepcopy, pickle.dumps):
+                with pytest.raises(TypeError, match="cannot be copied or pickled"):
+                    copying(one)
+
+
+def test_values_of_subclasses_are_copied() -> None:
+    """Copies of a subclass's values are of the subclass."""
+    raw = {"id": "1", "token": "t", "access": "a"}
+    for kind in (MyUser, MyNewUser, MyToken):
+        value: Any = kind(raw)
+        for again in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):
+            assert type(again) is kind and again == value
+
+
+class MyUser(argyle.User):
+    """A user of a subclass."""
+
+
+class MyNewUser(argyle.NewUser):
+    """The same."""
+
+
+class MyToken(argyle.UserToken):
+    """The same."""
+
+
+@pytest.mark.parametrize("kind", [argyle.Client, argyle.AsyncClient])
+def test_subclass_that_makes_no_client(kind: Any) -> None:
+    """A subclass that does not call its base's __init__ is told so."""
+
+    class Forgetful(kind):  # type: ignore[misc]
+        def __init__(self) -> None:
+            pass
+
+    client: Any = Forgetful()
+    for use in (
+        client.users.pages,
+        lambda: client.bulk([]),
+        lambda: client.with_options(timeout_ms=1),
+    ):
+        with pytest.raises(argyle.ArgumentError, match=r"does not call super\(\).__init__\(\)"):
+            use()

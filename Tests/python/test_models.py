@@ -71,6 +71,17 @@ def test_fractions_of_a_second(digits: int) -> None:
         ("2026-W54-1", None),
         ("2026-W48-8", None),
         ("2026-W482", None),
+        # Days of the year.
+        ("2026-328", datetime(2026, 11, 24, tzinfo=timezone.utc)),
+        ("2026328T060000Z", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
+        ("2024-366T08:00:00.5+02:00", datetime(2024, 12, 31, 6, 0, 0, 500000, timezone.utc)),
+        ("2026-366", None),
+        ("2026-000", None),
+        # Some Pythons read these.
+        ("2026-11-24T06:00:00Z+00:00", None),
+        ("2026-11-24T06:00:00.123Z+00:00", None),
+        ("2026-11-24T06:00:00.123 +05:30", None),
+        ("2026-11-24T06:00:00 +05:30", None),
         # Offsets.
         ("2026-11-24T08+02:00:00", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
         ("2026-11-24T08:00:00+02", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),

@@ -18,10 +18,11 @@ from itertools import compress, repeat, starmap
 from pathlib import Path
 from threading import get_ident
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Callable, Generator, Iterator, Optional, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Generator, Iterator, NoReturn, Optional, TypeVar, Union
 
 from . import errors
 from ._json import dumps, loads
+from ._options import plain
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -505,6 +506,9 @@ class _Owner:
             raise _taken(self.library, error)
         return self
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("what holds connections or a server cannot be copied or pickled")
+
     @property
     def pointer(self) -> Optional[int]:
         """Its address, or None once it is released."""
@@ -713,7 +717,7 @@ class QueueOwner(_Owner):
     def new(cls, max_in_flight: int) -> "QueueOwner":
         """Make a queue that has so many calls under way at the most."""
         functions = library()
-        text = _text("max_in_flight", {"max_in_flight": max_in_flight})
+        text = _text("max_in_flight", {"max_in_flight": plain(max_in_flight)})
         # Of its own, as a cursor's: it may be driven by another thread than the one that hands over calls.
         return cls(functions, _Interrupt.take()).filled(functions.queue_new_text, text, len(text))
 

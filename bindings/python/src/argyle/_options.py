@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from types import MemberDescriptorType
-from typing import TYPE_CHECKING, Any, Literal, Mapping, Optional, TypedDict, Union
+from typing import TYPE_CHECKING, Any, Literal, Mapping, TypedDict, Union
 
 if sys.version_info >= (3, 11):
     from typing import Unpack
@@ -21,7 +21,7 @@ else:
             return options
 
 
-__all__ = ["Changes", "Options", "Ordering", "Path", "Unpack", "options", "take_over"]
+__all__ = ["Changes", "Options", "Ordering", "Path", "Unpack", "options", "plain", "take_over"]
 
 Path = Union[str, os.PathLike[str]]
 
@@ -78,7 +78,7 @@ class Changes(Options, total=False):
 
 def options(given: Mapping[str, Any]) -> dict[str, Any]:
     """Give options as the C library takes them: None stands for one that is not given."""
-    return {name: _plain(value) for name, value in given.items() if value is not None}
+    return {name: plain(value) for name, value in given.items() if value is not None}
 
 
 def take_over(client: object, other: object) -> None:
@@ -98,5 +98,8 @@ def take_over(client: object, other: object) -> None:
             member.__set__(client, member.__get__(other))
 
 
-def _plain(value: Optional[Any]) -> Any:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
+def plain(value: Any) -> Any:
+    """Give a value as JSON has it, and an integer beyond 64 bits as one at the end, whose range the C library tells."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return min(max(value, -(2**63)), 2**63 - 1) if isinstance(value, int) else value

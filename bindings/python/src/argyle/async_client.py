@@ -37,6 +37,9 @@ __all__ = ["AsyncClient", "AsyncUserPages", "AsyncUserTokens", "AsyncUsers"]
 class _Core:
     """What a client and its operations share: they refer to this and not to the client, which refers to them."""
 
+    #: Why it cannot be used.
+    closed = "the client is closed"
+
     def __init__(self, owner: Optional[_abi.ClientOwner], queues: Optional[LoopQueues]) -> None:
         # None once the client is closed, and before it is made.
         self.owner = owner
@@ -47,7 +50,7 @@ class _Core:
     def open(self) -> _abi.ClientOwner:
         """Give what is to be used, unless it is closed."""
         if self.owner is None:
-            raise errors.ArgumentError("the client is closed")
+            raise errors.ArgumentError(self.closed)
         return self.owner
 
     def close(self) -> None:
@@ -60,7 +63,7 @@ class _Core:
     def queue(self) -> LoopQueue:
         """Give the queue of the event loop that is running."""
         if self.queues is None:
-            raise errors.ArgumentError("the client is closed")
+            raise errors.ArgumentError(self.closed)
         return self.queues.current()
 
     def start(self, operation: Operation) -> tuple[LoopQueue, _abi.QueuedCall]:
@@ -81,7 +84,11 @@ class AsyncClient:
     ``async with`` block end calls that are under way and release its connections.
     """
 
+    # Until it is made.
     _core = _Core(None, None)
+    _core.closed = "the client was not made: its class does not call super().__init__()"
+    _users: AsyncUsers
+    _user_tokens: AsyncUserTokens
 
     def __init__(self, key_id: str, key_secret: str, *, max_in_flight: int = 50, **options: Unpack[Options]) -> None:
         """Make a client, which opens no connection yet.
@@ -316,3 +323,7 @@ class AsyncUserTokens:
     async def create(self, user_id: str) -> UserToken:
         """Create a token for a user, to start Argyle Link with ("Create a user token")."""
         return await self._core.run(_operations.create_user_token(user_id))  # type: ignore[no-any-return]
+
+
+AsyncClient._users = AsyncUsers(AsyncClient)  # type: ignore[arg-type]
+AsyncClient._user_tokens = AsyncUserTokens(AsyncClient)  # type: ignore[arg-type]

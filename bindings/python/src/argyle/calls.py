@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Generic, Optional, TypeVar, Union, cast
+from typing import Any, Callable, Generic, Optional, SupportsIndex, TypeVar, Union, cast
 
 from . import _operations, errors
 from ._operations import UNSET, Operation
@@ -54,6 +54,10 @@ class Call(Generic[Value]):
         self.user_id = user_id
         #: What the program wants to find again beside the result.
         self.context = context
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Union[str, tuple[Any, ...]]:
+        """Pickle in the same way with protocols that know no slots."""
+        return super().__reduce_ex__(max(int(protocol), 2))
 
     def __repr__(self) -> str:
         """Show what is called and for which user: metadata and contexts may be personal data."""

@@ -20,6 +20,9 @@ __all__ = ["Client", "UserTokens", "Users"]
 class _Core:
     """What a client and its operations share: they refer to this and not to the client, which refers to them."""
 
+    #: Why it cannot be used.
+    closed = "the client is closed"
+
     def __init__(self, owner: Optional[_abi.ClientOwner]) -> None:
         #: None once the client is closed, and before it is made.
         self.owner = owner
@@ -27,7 +30,7 @@ class _Core:
     def open(self) -> _abi.ClientOwner:
         """Give what is to be used, unless it is closed."""
         if self.owner is None:
-            raise errors.ArgumentError("the client is closed")
+            raise errors.ArgumentError(self.closed)
         return self.owner
 
     def run(self, operation: Operation) -> Any:
@@ -41,7 +44,11 @@ class Client:
     It is a context manager; :meth:`close` and the end of a ``with`` block release its connections.
     """
 
+    # Until it is made.
     _core = _Core(None)
+    _core.closed = "the client was not made: its class does not call super().__init__()"
+    _users: Users
+    _user_tokens: UserTokens
 
     def __init__(self, key_id: str, key_secret: str, **options: Unpack[Options]) -> None:
         """Make a client, which opens no connection yet.
@@ -221,3 +228,7 @@ class UserTokens:
     def create(self, user_id: str) -> UserToken:
         """Create a token for a user, to start Argyle Link with ("Create a user token")."""
         return self._core.run(_operations.create_user_token(user_id))  # type: ignore[no-any-return]
+
+
+Client._users = Users(Client)  # type: ignore[arg-type]
+Client._user_tokens = UserTokens(Client)  # type: ignore[arg-type]
