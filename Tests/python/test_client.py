@@ -218,6 +218,22 @@ def test_wrong_keys(key: Any, secret: Any) -> None:
         argyle.Client(key, secret)
 
 
+def test_integers_beyond_64_bits(client: argyle.Client) -> None:
+    """The range is told of any integer."""
+    too_large: "list[tuple[str, Any]]" = [
+        ("offset", lambda: client.users.iterate(offset=10**30)),
+        ("offset", lambda: client.users.list(offset=-(10**30))),
+        ("limit", lambda: client.users.pages(limit=10**30)),
+        ("timeout_ms", lambda: client.with_options(timeout_ms=10**30)),
+        ("max_in_flight", lambda: client.bulk([], in_flight=10**30)),
+    ]
+    for name, use in too_large:
+        with pytest.raises(argyle.ArgumentError, match=f"{name} must be between"):
+            use()
+    with pytest.raises(argyle.ArgumentError, match="ordering must not contain lone surrogates"):
+        client.users.iterate(ordering="\ud800")  # type: ignore[arg-type]
+
+
 def test_with_options_shares_connections(sandbox: Sandbox, client: argyle.Client) -> None:
     """A client that is made from another one uses its connections."""
 

@@ -272,3 +272,10 @@ else:
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     # It was closed: SQLite leaves no journal.
     assert [path.name for path in tmp_path.iterdir()] == ["users.sqlite"]
+
+
+@pytest.mark.parametrize("user_id", [5, None, "\ud800"])
+def test_user_id_that_is_no_text(argyle_sandbox: argyle.Sandbox, user_id: Any) -> None:
+    """It is refused as by a client."""
+    with pytest.raises(argyle.ArgumentError, match="user_id must"):
+        argyle_sandbox.set_connected(user_id, employers=["acme"])

@@ -7,6 +7,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Optional, TypeVar
 
 from . import _abi, errors
 from ._json import dumps
+from ._options import plain
 from .models import NewUser, User, UserPage, UserToken, document
 
 Result = TypeVar("Result")
@@ -41,8 +42,10 @@ def _metadata(value: Any) -> bytes:
 
 def query(limit: Optional[int], offset: Optional[int], ordering: Optional[str]) -> "dict[str, Any]":
     """Give what of a list's query was given; its rules are the C library's."""
+    if isinstance(ordering, str):
+        _abi.text_argument("ordering", ordering)
     values = {"limit": limit, "offset": offset, "ordering": ordering}
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: plain(value) for name, value in values.items() if value is not None}
 
 
 def _query_document(query: Mapping[str, Any]) -> Optional[bytes]:

@@ -171,7 +171,7 @@ class Sandbox:
         """Set what a user has connected; None leaves it as it is."""
         given = {"employers": employers, "data_providers": data_providers}
         values = {f"{name}_connected": _texts(name, value) for name, value in given.items() if value is not None}
-        self._control("PATCH", f"/users/{quote(user_id, safe='')}", values)
+        self._control("PATCH", f"/users/{quote(_abi.text_argument('user_id', user_id), safe='')}", values)
 
     def _control(self, method: str, path: str, value: Any = None) -> Any:
         """Make a request of the control interface, which wants no key."""
