@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable, Optional
 from urllib.parse import parse_qs, urlsplit
 
+import anyio
 import pytest
 
 import argyle
@@ -715,6 +717,50 @@ def test_of_two_links_the_last_is_followed(serve: Callable[[Pages], str], again:
 
 
 # ---------------------------------------------------------------- Log
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_closing_amid_a_record_of_the_log(sandbox_url: str, run: Run, is_shared: bool) -> None:
+    """A client that a log's handler closes ends its calls as soon as the queue is not being driven any more."""
+    is_closing = False
+
+    class Closing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            nonlocal is_closing
+            if not is_closing:
+                is_closing = True
+                with pytest.raises(StopIteration):
+                    client.aclose().send(None)
+
+    client = new_client(sandbox_url)
+
+    async def main() -> None:
+        other = client.with_options(max_retries=0) if is_shared else None
+        failures: "list[argyle.Error]" = []
+
+        async def use() -> None:
+            try:
+                await client.users.list()
+            except argyle.Error as failure:
+                failures.append(failure)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(use)
+        assert failures and {type(failure) for failure in failures} == {argyle.CancelledError}
+        if other is not None:
+            await other.users.list()
+            await other.aclose()
+
+    logger = logging.getLogger("argyle")
+    handler = Closing()
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        run(main)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
 
 
 def test_log_within_the_loop(sandbox_url: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 import weakref
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any, AsyncGenerator, Awaitable, Callable, Optional
 
 from . import errors
@@ -25,6 +26,8 @@ class LoopQueue(ABC):
         self._queue = queue
         self._given_deliver = deliver
         self._is_watched = False
+        # What has to wait until the queue is driven no more; None while it is not driven.
+        self._postponed: "Optional[list[Callable[[], None]]]" = None
         #: Whether it was closed, and takes no calls any more.
         self.is_closed = False
         #: Whether its event loop is ending: it then closes as soon as no task waits for a call.
@@ -110,6 +113,9 @@ class LoopQueue(ABC):
 
     def cancel_of(self, client: ClientOwner) -> None:
         """End the calls of a client, and deliver them."""
+        if self._postponed is not None:
+            self._postponed.append(partial(self.cancel_of, client))
+            return
         for call in self._queue.calls():
             if call.context[1] is client:
                 self.cancel(call)
@@ -131,6 +137,10 @@ class LoopQueue(ABC):
     def close(self) -> None:
         """End all calls, deliver them, and close the connections."""
         self.is_closed = True
+        if self._postponed is not None:
+            # A handler of the log closes the client.
+            self._postponed.append(self.close)
+            return
         try:
             self._end_all()
             self._queue.check()
@@ -143,12 +153,19 @@ class LoopQueue(ABC):
         self._queue.release()
 
     def _drive(self) -> None:
+        postponed = self._postponed = []
         try:
-            self._queue.drive()
+            try:
+                self._queue.drive()
+            finally:
+                self._postponed = None
         except errors.Error as failure:
             self._give_up(failure)
         else:
             self._take_all()
+        finally:
+            for step in postponed:
+                step()
 
     def _end_all(self, failure: Optional[errors.Error] = None) -> None:
         """End all calls, with a failure of the event loop if there is one, and deliver them."""
