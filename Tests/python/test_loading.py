@@ -193,6 +193,23 @@ for name in ("Client", "AsyncClient", "Sandbox"):
     assert run_python(program) == "argyle works with CPython alone, and this is pypy\n" * 3
 
 
+def test_command_is_refused_by_other_pythons() -> None:
+    """In one line."""
+    program = """
+import ctypes, os, sys
+del ctypes.pythonapi
+sys.implementation.name = "pypy"
+os.dup2(1, 2)
+sys.argv = ["argyle", "users", "list"]
+from argyle.cli import main
+try:
+    main()
+except SystemExit as end:
+    print(end.code)
+"""
+    assert run_python(program) == "argyle: argyle works with CPython alone, and this is pypy\n1\n"
+
+
 def test_version_is_the_header_s() -> None:
     header = (ROOT / "include" / "argyle.h").read_text()
     assert f'#define ARGYLE_VERSION "{argyle.__version__}"\n' in header

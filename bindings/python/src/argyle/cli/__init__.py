@@ -29,3 +29,11 @@ def main() -> None:
     except KeyboardInterrupt:
         # While modules are imported.
         sys.exit(130)
+    except ImportError as failure:
+        from ..errors import LibraryError
+
+        if not isinstance(failure, LibraryError):
+            raise
+        # While commands are imported, by a Python that cannot use the library at all.
+        print(f"argyle: {failure}", file=sys.stderr)
+        sys.exit(1)
