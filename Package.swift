@@ -42,25 +42,22 @@ let package = Package(
     .target(name: "CPlatform"),
     .target(name: "CJansson", dependencies: ["CJanssonLibrary"]),
 
-    // What Swift and C hand each other, for the client and the sandbox alike.
+    // What the client and the sandbox share: C's values and handles, JSON, texts, the system.
     .target(
-      name: "Interop",
+      name: "Support",
       dependencies: ["CJansson", "CPlatform"],
       swiftSettings: swiftSettings
     ),
 
-    // How texts are written, for the client and the sandbox alike.
-    .target(name: "Encodings", swiftSettings: swiftSettings),
-
     // The client and its C ABI.
     .target(
       name: "Argyle",
-      dependencies: ["CCurl", "CJansson", "CPlatform", "Encodings", "Interop"],
+      dependencies: ["CCurl", "CJansson", "CPlatform", "Support"],
       swiftSettings: swiftSettings
     ),
     .target(
       name: "ArgyleABI",
-      dependencies: ["Argyle", "CArgyle", "CJansson", "CPlatform", "Encodings", "Interop"],
+      dependencies: ["Argyle", "CArgyle", "CJansson", "CPlatform", "Support"],
       swiftSettings: swiftSettings
     ),
 
@@ -68,14 +65,14 @@ let package = Package(
     .target(
       name: "ArgyleSandbox",
       dependencies: [
-        "CJWT", "CJansson", "CMicrohttpd", "CPlatform", "CSQLite", "Encodings", "Interop",
+        "CJWT", "CJansson", "CMicrohttpd", "CPlatform", "CSQLite", "Support",
       ],
       resources: [.embedInCode("OpenAPI/openapi.json")],
       swiftSettings: swiftSettings
     ),
     .target(
       name: "ArgyleSandboxABI",
-      dependencies: ["ArgyleSandbox", "CArgyle", "CJansson", "CPlatform", "Interop"],
+      dependencies: ["ArgyleSandbox", "CArgyle", "CJansson", "CPlatform", "Support"],
       swiftSettings: swiftSettings
     ),
     .executableTarget(
@@ -87,7 +84,7 @@ let package = Package(
     .testTarget(
       name: "ArgyleTests",
       dependencies: [
-        "Argyle", "ArgyleSandbox", "CCurl", "CJansson", "CPlatform", "Encodings", "Interop",
+        "Argyle", "ArgyleSandbox", "CCurl", "CJansson", "CPlatform", "Support",
       ]
     ),
   ]
@@ -99,7 +96,7 @@ if Context.environment["ARGYLE_FUZZ"] != nil {
     .executableTarget(
       name: "ArgyleFuzz",
       dependencies: [
-        "Argyle", "ArgyleABI", "CArgyle", "CCurl", "CJansson", "CPlatform", "Encodings", "Interop",
+        "Argyle", "ArgyleABI", "CArgyle", "CCurl", "CJansson", "CPlatform", "Support",
       ],
       path: "Tests/fuzz",
       exclude: ["seeds", "test_fuzzing.py"]

@@ -1,7 +1,7 @@
 import Argyle
 import CArgyle
 import CJansson
-import Interop
+import Support
 
 // The section "Errors" of argyle.h, which documents every function in full.
 

@@ -1,6 +1,6 @@
 import CArgyle
 import CJansson
-import Interop
+import Support
 
 // The section "JSON" of argyle.h, which documents every function in full.
 

@@ -1,6 +1,6 @@
 import Argyle
 import CArgyle
-import Interop
+import Support
 
 // The section "Version" of argyle.h, which documents every function in full.
 

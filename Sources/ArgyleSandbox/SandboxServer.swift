@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// A local HTTP server that answers as Argyle's v1 users API does.
 ///

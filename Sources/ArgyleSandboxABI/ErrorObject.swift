@@ -1,5 +1,5 @@
 import ArgyleSandbox
-import Interop
+import Support
 
 /// What an `argyle_sandbox_error` points to.
 final class ErrorObject {

@@ -1,5 +1,5 @@
 import CArgyleSandbox
-import Interop
+import Support
 
 // The section "Errors" of argyle-sandbox.h, which documents every function in full.
 

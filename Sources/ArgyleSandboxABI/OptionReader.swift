@@ -1,5 +1,5 @@
 import ArgyleSandbox
-import Interop
+import Support
 
 /// How one option is read from JSON.
 struct OptionReader {

@@ -1,7 +1,7 @@
 import ArgyleSandbox
 import CArgyleSandbox
 import CJansson
-import Interop
+import Support
 
 // The section "Sandbox" of argyle-sandbox.h, which documents every function in full.
 

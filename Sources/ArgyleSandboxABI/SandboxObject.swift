@@ -1,6 +1,6 @@
 import ArgyleSandbox
 import CPlatform
-import Interop
+import Support
 
 /// What an `argyle_sandbox` points to: the server, with its URL made once for C to borrow.
 final class SandboxObject {

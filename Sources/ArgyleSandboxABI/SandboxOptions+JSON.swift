@@ -1,6 +1,6 @@
 import ArgyleSandbox
 import CJansson
-import Interop
+import Support
 
 extension SandboxOptions {
   /// Every option that JSON can give, under the name that argyle-sandbox.h has for it.

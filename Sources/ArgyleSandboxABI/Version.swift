@@ -1,6 +1,6 @@
 import ArgyleSandbox
 import CArgyleSandbox
-import Interop
+import Support
 
 // The section "Version" of argyle-sandbox.h, which documents every function in full.
 

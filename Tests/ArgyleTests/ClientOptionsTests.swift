@@ -1,4 +1,4 @@
-import Encodings
+import Support
 import Testing
 
 @testable import Argyle

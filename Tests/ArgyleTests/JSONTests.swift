@@ -1,5 +1,5 @@
 import CJansson
-import Interop
+import Support
 import Testing
 
 @testable import Argyle

@@ -1,5 +1,6 @@
 import CCurl
 import CPlatform
+import Support
 import Testing
 
 @testable import Argyle

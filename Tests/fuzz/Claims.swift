@@ -1,6 +1,6 @@
 import CArgyle
 import CJansson
-import Interop
+import Support
 
 @testable import Argyle
 

@@ -1,7 +1,6 @@
 import CArgyle
 import CJansson
-import Encodings
-import Interop
+import Support
 
 @testable import Argyle
 

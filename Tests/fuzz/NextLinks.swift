@@ -1,5 +1,5 @@
 import CCurl
-import Interop
+import Support
 
 @testable import Argyle
 

@@ -1,7 +1,7 @@
 import CArgyle
 import CCurl
 import CJansson
-import Interop
+import Support
 
 @testable import Argyle
 

@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 @testable import Argyle
 

@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// An answer together with what was asked: what is needed to read it, or to say why it cannot be read.
 package struct Answer: Sendable {

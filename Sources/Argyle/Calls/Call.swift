@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// One operation ready to run, and what became of it.
 ///

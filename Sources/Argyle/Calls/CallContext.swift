@@ -1,3 +1,5 @@
+import Support
+
 /// What is asked of whom: what every message about a call begins with, and what none may show.
 package struct CallContext: Sendable {
   /// The bytes from which on a secret stands nowhere by chance.

@@ -1,4 +1,5 @@
 import CCurl
+import Support
 
 /// Runs calls, any number at once, on the thread that uses it.
 ///

@@ -1,5 +1,5 @@
 import CPlatform
-import Interop
+import Support
 
 /// Ends blocking calls from another thread: those of clients that were made with it.
 ///

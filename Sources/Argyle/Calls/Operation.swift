@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// One of the service's operations with its arguments.
 package enum Operation: Sendable {

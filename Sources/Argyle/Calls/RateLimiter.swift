@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// The pace of a client's requests: at most so many a second, evenly spaced, with a small burst after a pause.
 ///

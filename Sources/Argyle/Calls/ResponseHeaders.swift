@@ -1,3 +1,5 @@
+import Support
+
 /// The header lines of an answer as they were received, searched when one is asked for.
 package struct ResponseHeaders: Sendable {
   /// What the headers of most answers take, in bytes.

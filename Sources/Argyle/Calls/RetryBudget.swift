@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// How many attempts a client may still repeat: what keeps an outage from being answered with a storm of requests.
 ///

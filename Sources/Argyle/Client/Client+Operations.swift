@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 // The six operations with their answers as jansson values, checked for what this library relies on.
 extension Client {

@@ -1,3 +1,5 @@
+import Support
+
 /// What a client is made of.
 ///
 /// Errors name each option as the C API does.

@@ -1,3 +1,5 @@
+import Support
+
 #if !hasFeature(Embedded)
   import Dispatch
 

@@ -1,3 +1,5 @@
+import Support
+
 #if !hasFeature(Embedded)
   /// All users as an asynchronous sequence, page after page, in memory that does not grow with their number.
   ///

@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// A failure of the library or of the service, with all that is known about it.
 ///

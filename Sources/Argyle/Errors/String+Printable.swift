@@ -1,3 +1,5 @@
+import Support
+
 extension String {
   /// The most characters of a text from outside that a message repeats.
   private static let longestQuote = 200

@@ -1,5 +1,5 @@
 import CJansson
-import Interop
+import Support
 
 // Both ways are loops with a list of the open arrays and objects, not recursion: without optimisation a frame
 // of a recursive function is so large that 2048 of them overflow a thread's stack.

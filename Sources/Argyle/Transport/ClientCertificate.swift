@@ -1,3 +1,5 @@
+import Support
+
 /// The certificate by which a client shows who it is.
 struct ClientCertificate: Sendable {
   let file: String

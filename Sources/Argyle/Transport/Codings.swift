@@ -1,3 +1,5 @@
+import Support
+
 /// What the headers of an answer say of how its body is coded.
 ///
 /// libcurl decodes as many codings in a row as there are, without a bound between them: a kilobyte can keep it busy for

@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// The connections of a client and of those made like it, each lent to one blocking call at a time.
 ///

@@ -1,6 +1,6 @@
 import CCurl
 import CPlatform
-import Interop
+import Support
 
 /// One of libcurl's easy handles, with the memory that it needs for as long as it lives.
 ///

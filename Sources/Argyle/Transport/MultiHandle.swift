@@ -1,4 +1,5 @@
 import CCurl
+import Support
 
 /// One of libcurl's multi handles: the transfers that run in it, and the connections that it keeps.
 ///

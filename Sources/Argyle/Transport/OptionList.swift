@@ -1,4 +1,5 @@
 import CCurl
+import Support
 
 /// Sets one option of an easy handle after the other, up to the first that fails.
 struct OptionList {

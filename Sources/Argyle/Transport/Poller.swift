@@ -1,5 +1,6 @@
 import CCurl
 import CPlatform
+import Support
 
 /// The sockets that libcurl watches, a timer and a wake-up, behind one descriptor.
 ///

@@ -1,4 +1,5 @@
 import CCurl
+import Support
 
 /// A proxy that is known to be well-formed.
 struct Proxy {

@@ -1,6 +1,6 @@
 import CCurl
 import CPlatform
-import Interop
+import Support
 
 /// The header lines that all requests of a client have, the key among them, wiped once nobody needs them.
 ///

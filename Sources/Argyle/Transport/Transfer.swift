@@ -1,6 +1,6 @@
 import CCurl
 import CPlatform
-import Interop
+import Support
 
 /// One attempt after the other of an easy handle: what libcurl's callbacks gather, and what its end means.
 final class Transfer {

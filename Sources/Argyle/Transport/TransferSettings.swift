@@ -1,6 +1,6 @@
 import CCurl
 import CPlatform
-import Encodings
+import Support
 
 /// A client's options once they are known to be good, in the form in which every transfer needs them.
 ///

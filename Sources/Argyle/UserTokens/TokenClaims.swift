@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// What a user token says of itself, decoded and not verified: only the service has the key.
 public struct TokenClaims: Sendable, Equatable {

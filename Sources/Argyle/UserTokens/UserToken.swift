@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// A user token: a short-lived credential to start Argyle Link for one user ("The user token object").
 public struct UserToken: Sendable, Equatable {

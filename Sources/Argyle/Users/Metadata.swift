@@ -1,6 +1,5 @@
 import CJansson
-import Encodings
-import Interop
+import Support
 
 /// The `external_metadata` of a user as JSON text, ready to be sent.
 package struct Metadata: Sendable {

@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// A user who was just created, with a token to start Argyle Link for them ("Create a user").
 public struct NewUser: Sendable, Equatable {

@@ -1,4 +1,4 @@
-import Encodings
+import Support
 
 /// What the text of a page says of the pages after it.
 enum PageOutline {

@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// A user who has connected, or will connect, payroll accounts ("The user object").
 ///

@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// A walk over all users, page after page, in memory that does not grow with their number ("List users").
 ///

@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// One page of a list of users ("List users").
 public struct UserPage: Sendable, Equatable {

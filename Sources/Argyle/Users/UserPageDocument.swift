@@ -1,5 +1,5 @@
 import CJansson
-import Interop
+import Support
 
 /// A page of users as jansson holds it, in the one normal form: `results`, `next`, `previous` and `count`.
 package struct UserPageDocument {

@@ -1,6 +1,5 @@
 import CJansson
-import Encodings
-import Interop
+import Support
 
 /// How a list goes on from page to page: pages go in, the next query comes out.
 ///

@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// A walk over all users, page after page, with the next page under way while this one is read: the one way behind
 /// every cursor.

@@ -1,6 +1,6 @@
 import Argyle
 import CJansson
-import Interop
+import Support
 
 /// The rules that arguments from C have to keep before Swift can take them.
 enum Arguments {

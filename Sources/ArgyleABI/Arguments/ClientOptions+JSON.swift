@@ -1,6 +1,6 @@
 import Argyle
 import CJansson
-import Interop
+import Support
 
 extension ClientOptions {
   /// Reads the options of a new client from a JSON object.

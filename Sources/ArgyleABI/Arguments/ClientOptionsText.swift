@@ -1,7 +1,6 @@
 import Argyle
 import CPlatform
-import Encodings
-import Interop
+import Support
 
 /// The options of a client as JSON text, with the secrets taken out before jansson reads the rest.
 ///

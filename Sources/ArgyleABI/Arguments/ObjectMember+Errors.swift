@@ -1,6 +1,6 @@
 import Argyle
 import CJansson
-import Interop
+import Support
 
 extension ObjectMember {
   /// Goes through the members of an object; the name is for the error where the argument is none.

@@ -1,6 +1,6 @@
 import Argyle
 import CJansson
-import Interop
+import Support
 
 extension Operation {
   /// The document of an operation as C gives it.

@@ -1,6 +1,6 @@
 import Argyle
 import CJansson
-import Interop
+import Support
 
 /// The options of `argyle_queue_new`.
 struct QueueOptions {

@@ -1,6 +1,6 @@
 import Argyle
 import CJansson
-import Interop
+import Support
 
 extension UserQuery {
   /// Reads a query from a JSON object; NULL asks for nothing in particular.

@@ -1,6 +1,6 @@
 import Argyle
 import CJansson
-import Interop
+import Support
 
 /// What an `argyle_call` points to: the call, with what C borrows kept with it.
 final class CallObject {

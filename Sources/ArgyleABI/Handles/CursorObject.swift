@@ -1,5 +1,5 @@
 import Argyle
-import Interop
+import Support
 
 /// What an `argyle_user_cursor` points to: the walk, with the page's text that C borrows.
 final class CursorObject {

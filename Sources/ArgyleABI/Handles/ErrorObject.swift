@@ -1,6 +1,6 @@
 import Argyle
 import CJansson
-import Interop
+import Support
 
 /// What an `argyle_error` points to: the error, with all that C may borrow made once and kept with it.
 final class ErrorObject {

@@ -1,6 +1,6 @@
 import Argyle
 import CJansson
-import Interop
+import Support
 
 /// The last parameter of most functions: where the caller wants the error, or NULL.
 typealias ErrorSlot = UnsafeMutablePointer<OpaquePointer?>?

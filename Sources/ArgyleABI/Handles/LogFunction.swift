@@ -1,7 +1,7 @@
 import Argyle
 import CArgyle
 import CJansson
-import Interop
+import Support
 
 /// A log function of C's, with its context.
 struct LogFunction: @unchecked Sendable {

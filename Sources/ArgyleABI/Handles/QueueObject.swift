@@ -1,6 +1,6 @@
 import Argyle
 import CJansson
-import Interop
+import Support
 
 /// What an `argyle_queue` points to, with the handles of the calls that were submitted and not taken.
 final class QueueObject {

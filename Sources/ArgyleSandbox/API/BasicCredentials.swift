@@ -1,4 +1,4 @@
-import Encodings
+import Support
 
 /// The API key, in the form in which HTTP Basic authentication carries it.
 struct BasicCredentials {

@@ -1,4 +1,4 @@
-import Encodings
+import Support
 
 /// What a request's body holds of the one member that its endpoint reads.
 enum BodyMember {

@@ -1,4 +1,4 @@
-import Encodings
+import Support
 
 /// `/v1/user-tokens`.
 struct UserTokensEndpoint {

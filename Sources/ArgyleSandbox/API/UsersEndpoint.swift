@@ -1,4 +1,4 @@
-import Encodings
+import Support
 
 /// `/v1/users` and `/v1/users/{id}`.
 struct UsersEndpoint {

@@ -1,4 +1,4 @@
-import Interop
+import Support
 
 /// The interface by which a sandbox is changed while it runs.
 ///

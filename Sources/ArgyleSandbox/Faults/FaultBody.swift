@@ -1,4 +1,4 @@
-import Encodings
+import Support
 
 /// The body of an answer that went wrong.
 enum FaultBody {

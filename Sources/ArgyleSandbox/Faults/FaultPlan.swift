@@ -1,5 +1,5 @@
 import CJansson
-import Interop
+import Support
 
 /// The faults that are set, in their order.
 final class FaultPlan {

@@ -1,5 +1,5 @@
 import CJansson
-import Interop
+import Support
 
 /// A fault that was asked for: what goes wrong, for which requests, and how often.
 ///

@@ -1,4 +1,4 @@
-import Encodings
+import Support
 
 extension JSONKind {
   /// The name of the kind in Python, which the service's messages use.

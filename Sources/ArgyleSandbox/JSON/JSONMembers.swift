@@ -1,5 +1,5 @@
 import CJansson
-import Interop
+import Support
 
 /// The members of a JSON object, asked for by name and type; what was not asked for is an error.
 struct JSONMembers {

@@ -1,5 +1,5 @@
 import CSQLite
-import Interop
+import Support
 
 /// A connection to the SQLite database, with its schema up to date.
 final class Database {

@@ -1,7 +1,9 @@
 /// Comparison of texts that are written in ASCII.
-enum ASCII {
+package enum ASCII {
   /// Whether two texts are the same but for the case of letters.
-  static func areSame(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) -> Bool {
+  package static func areSame(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>)
+    -> Bool
+  {
     left.count == right.count && zip(left, right).allSatisfy { lowerCase($0) == lowerCase($1) }
   }
 

@@ -1,9 +1,9 @@
 import CPlatform
 
 /// The time since some moment in the past, which nobody sets back.
-enum MonotonicClock {
+package enum MonotonicClock {
   /// Microseconds.
-  static var now: Int64 {
+  package static var now: Int64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000

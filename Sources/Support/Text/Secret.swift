@@ -6,7 +6,7 @@ package final class Secret: Sendable {
   nonisolated(unsafe) private let memory: UnsafeMutableBufferPointer<UInt8>
 
   /// Makes a secret of so many bytes, which a closure hands over one after the other.
-  init(count: Int, _ fill: (_ put: (UInt8) -> Void) -> Void) {
+  package init(count: Int, _ fill: (_ put: (UInt8) -> Void) -> Void) {
     let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: count + 1)
     memory.initialize(repeating: 0)
     var index = 0
@@ -29,10 +29,10 @@ package final class Secret: Sendable {
   }
 
   /// How many bytes the text has.
-  var count: Int { memory.count - 1 }
+  package var count: Int { memory.count - 1 }
 
   /// Lends the text.
-  func withUTF8<Value, Failure>(
+  package func withUTF8<Value, Failure>(
     _ body: (UnsafeBufferPointer<UInt8>) throws(Failure) -> Value
   ) throws(Failure) -> Value {
     defer { withExtendedLifetime(self) {} }
@@ -40,12 +40,12 @@ package final class Secret: Sendable {
   }
 
   /// Lends the text as C reads it.
-  func withCString<Value>(_ body: (UnsafePointer<CChar>) -> Value) -> Value? {
+  package func withCString<Value>(_ body: (UnsafePointer<CChar>) -> Value) -> Value? {
     withExtendedLifetime(self) {
       memory.baseAddress.map { body(UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self)) }
     }
   }
 
   /// A copy of the text, which is not wiped.
-  var text: String { withUTF8 { String(decoding: $0, as: UTF8.self) } }
+  package var text: String { withUTF8 { String(decoding: $0, as: UTF8.self) } }
 }
