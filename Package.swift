@@ -49,10 +49,17 @@ let package = Package(
       swiftSettings: swiftSettings
     ),
 
+    // HTTP, by libcurl.
+    .target(
+      name: "Transport",
+      dependencies: ["CCurl", "CPlatform", "Support"],
+      swiftSettings: swiftSettings
+    ),
+
     // The client and its C ABI.
     .target(
       name: "Argyle",
-      dependencies: ["CCurl", "CJansson", "CPlatform", "Support"],
+      dependencies: ["CJansson", "CPlatform", "Support", "Transport"],
       swiftSettings: swiftSettings
     ),
     .target(
@@ -84,7 +91,7 @@ let package = Package(
     .testTarget(
       name: "ArgyleTests",
       dependencies: [
-        "Argyle", "ArgyleSandbox", "CCurl", "CJansson", "CPlatform", "Support",
+        "Argyle", "ArgyleSandbox", "CCurl", "CJansson", "CPlatform", "Support", "Transport",
       ]
     ),
   ]
@@ -96,7 +103,7 @@ if Context.environment["ARGYLE_FUZZ"] != nil {
     .executableTarget(
       name: "ArgyleFuzz",
       dependencies: [
-        "Argyle", "ArgyleABI", "CArgyle", "CCurl", "CJansson", "CPlatform", "Support",
+        "Argyle", "ArgyleABI", "CArgyle", "CCurl", "CJansson", "CPlatform", "Support", "Transport",
       ],
       path: "Tests/fuzz",
       exclude: ["seeds", "test_fuzzing.py"]

@@ -79,7 +79,7 @@ public func argyle_call_error(_ call: OpaquePointer?) -> OpaquePointer? {
 /// Tells the HTTP status of the answer to the last attempt.
 @_cdecl("argyle_call_http_status") @implementation
 public func argyle_call_http_status(_ call: OpaquePointer?) -> Int32 {
-  Int32(clamping: object(call)?.call.head?.status ?? 0)
+  Int32(clamping: object(call)?.call.status ?? 0)
 }
 
 /// Gives a header of the answer to the last attempt.
@@ -152,11 +152,11 @@ public func argyle_call_time_us(_ call: OpaquePointer?, _ time: Int32) -> Int64 
   switch time {
   case 1: return Int64(times.total)
   case 2: return Int64(times.waiting)
-  case 3: return Int64(times.transfer.nameResolved)
-  case 4: return Int64(times.transfer.connected)
-  case 5: return Int64(times.transfer.secured)
-  case 6: return Int64(times.transfer.answerBegan)
-  case 7: return Int64(times.transfer.ended)
+  case 3: return Int64(times.nameResolved)
+  case 4: return Int64(times.connected)
+  case 5: return Int64(times.secured)
+  case 6: return Int64(times.answerBegan)
+  case 7: return Int64(times.ended)
   default: return -1
   }
 }

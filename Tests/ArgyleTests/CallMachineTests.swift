@@ -1,5 +1,6 @@
 import Support
 import Testing
+import Transport
 
 @testable import Argyle
 
@@ -245,14 +246,14 @@ struct CallMachineTests {
   }
 
   @Test(arguments: [
-    (ArgyleError.Code.connection, true), (.timeout, true), (.tls, false),
+    (TransferFailure.Kind.connection, true), (.timeout, true), (.tls, false),
     (.protocolViolation, false),
     (.tooLarge, false), (.internal, false),
   ])
-  func whatIsTransientMayBeRepeated(code: ArgyleError.Code, retryable: Bool) throws {
-    let failure = TransferFailure(code, "why", mayHaveBeenReceived: true)
+  func whatIsTransientMayBeRepeated(kind: TransferFailure.Kind, retryable: Bool) throws {
+    let failure = TransferFailure(kind, "why", mayHaveBeenReceived: true)
     let error = try error(Self.get, [.failed(failure)])
-    #expect(error.code == code)
+    #expect(error.code == ArgyleError.Code(kind))
     #expect(error.isRetryable == retryable)
     #expect(error.message == "GET /v1/users/u at host:1: why")
     #expect(error.httpStatus == nil)
@@ -277,18 +278,18 @@ struct CallMachineTests {
   // MARK: - A host that was away
 
   /// A failure of an attempt during which nobody drove the queue.
-  private func absent(_ code: ArgyleError.Code, received: Bool) -> CallMachine.Event {
-    .failed(TransferFailure(code, "why", mayHaveBeenReceived: received, hostWasAway: true))
+  private func absent(_ kind: TransferFailure.Kind, received: Bool) -> CallMachine.Event {
+    .failed(TransferFailure(kind, "why", mayHaveBeenReceived: received, hostWasAway: true))
   }
 
-  @Test(arguments: [ArgyleError.Code.connection, .timeout])
-  func anAttemptThatFailedWhileTheHostWasAwayIsMadeOnceMore(code: ArgyleError.Code) throws {
-    #expect(try run(Self.get, [absent(code, received: true), status(200, "{}")]).sent == 2)
-    let twice = try error(Self.get, [absent(code, received: true), absent(code, received: true)])
+  @Test(arguments: [TransferFailure.Kind.connection, .timeout])
+  func anAttemptThatFailedWhileTheHostWasAwayIsMadeOnceMore(kind: TransferFailure.Kind) throws {
+    #expect(try run(Self.get, [absent(kind, received: true), status(200, "{}")]).sent == 2)
+    let twice = try error(Self.get, [absent(kind, received: true), absent(kind, received: true)])
     #expect(twice.attempts == 2)
     // A create only where it did not reach the service.
-    #expect(try run(Self.create, [absent(code, received: false), status(201, "{}")]).sent == 2)
-    #expect(try error(Self.create, [absent(code, received: true)]).attempts == 1)
+    #expect(try run(Self.create, [absent(kind, received: false), status(201, "{}")]).sent == 2)
+    #expect(try error(Self.create, [absent(kind, received: true)]).attempts == 1)
   }
 
   @Test func whatTheHostHasNoPartInIsNotRepeated() throws {

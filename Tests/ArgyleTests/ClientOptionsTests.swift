@@ -1,5 +1,6 @@
 import Support
 import Testing
+@testable import Transport
 
 @testable import Argyle
 
@@ -48,7 +49,7 @@ struct ClientOptionsTests {
     )
     #expect(message { $0.application = "" }?.hasPrefix("application must be") == true)
     #expect(message { $0.application = "a\r\nX: y" }?.hasPrefix("application must be") == true)
-    let settings = try TransferSettings(options { $0.application = "app/1.0" })
+    let settings = try ClientSettings(options { $0.application = "app/1.0" }).transfer
     #expect(settings.userAgent.hasPrefix("libargyle/0.1.0 libcurl/"))
     #expect(settings.userAgent.hasSuffix(" app/1.0"))
   }
@@ -70,7 +71,9 @@ struct ClientOptionsTests {
     ("http://[::2]", "must begin with https:// unless"),
   ])
   func aBadBaseURLIsRefused(url: String, rule: String) {
-    let error = #expect(throws: ArgyleError.self) { try BaseURL(url, allowInsecureHTTP: false) }
+    let error = #expect(throws: ArgyleError.self) {
+      try ClientSettings(options { $0.environment = .custom(baseURL: url) })
+    }
     #expect(error?.message.hasPrefix("base_url \(rule)") == true)
     #expect(error?.message.contains("word") == rule.contains("password"))
   }
@@ -97,13 +100,13 @@ struct ClientOptionsTests {
   }
 
   @Test func aZoneIsRefusedForItWouldBeLost() {
-    #expect(throws: ArgyleError.self) {
+    #expect(throws: SettingError.self) {
       try BaseURL("https://[fe80::1%25eth0]/", allowInsecureHTTP: false)
     }
   }
 
   @Test func theKeyIsHiddenInBothItsForms() throws {
-    let settings = try TransferSettings(options { $0.keyID = "ü" })
+    let settings = try ClientSettings(options { $0.keyID = "ü" })
     #expect(settings.secrets.map(\.text) == ["w7w6c2VjcmV0", "secret"])
     #expect(Base64.encode("a".utf8) == "YQ==")
     #expect(Base64.encode("ab".utf8) == "YWI=")

@@ -1,6 +1,5 @@
 import Testing
-
-@testable import Argyle
+@testable import Transport
 
 /// Which HTTP/2 streams a server has refused, by what libcurl tells of them.
 struct EndedConnectionsTests {

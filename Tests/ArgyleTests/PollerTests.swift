@@ -2,8 +2,7 @@ import CCurl
 import CPlatform
 import Support
 import Testing
-
-@testable import Argyle
+@testable import Transport
 
 /// What stands behind the descriptor, with pipes in the place of sockets.
 struct PollerTests {

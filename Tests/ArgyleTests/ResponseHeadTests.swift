@@ -1,6 +1,5 @@
 import Testing
-
-@testable import Argyle
+@testable import Transport
 
 struct ResponseHeadTests {
   @Test(arguments: [

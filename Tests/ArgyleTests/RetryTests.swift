@@ -1,4 +1,5 @@
 import Testing
+import Transport
 
 @testable import Argyle
 
@@ -46,8 +47,8 @@ struct RetryTests {
     return .answered(Response(head: ResponseHead(status: status, headers: headers), body: []))
   }
 
-  private func failure(_ code: ArgyleError.Code, received: Bool) -> CallMachine.Event {
-    .failed(TransferFailure(code, "why", mayHaveBeenReceived: received))
+  private func failure(_ kind: TransferFailure.Kind, received: Bool) -> CallMachine.Event {
+    .failed(TransferFailure(kind, "why", mayHaveBeenReceived: received))
   }
 
   @Test func waitsDoubleUpToEightSeconds() throws {

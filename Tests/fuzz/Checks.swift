@@ -1,6 +1,7 @@
 import CArgyle
 import CJansson
 import Support
+import Transport
 
 @testable import Argyle
 

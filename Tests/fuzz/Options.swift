@@ -2,6 +2,7 @@ import CArgyle
 import CCurl
 import CJansson
 import Support
+import Transport
 
 @testable import Argyle
 
@@ -72,19 +73,22 @@ private func checkClient(_ handle: OpaquePointer) {
   let client = Handle.object(handle, as: Client.self)
   let settings = client.settings
   expect("\(client)" == "Client", "a client does not show its key")
-  let key = String(cString: settings.headers.plain.pointee.data)
+  let key = String(cString: settings.transfer.headers.plain.pointee.data)
   expect(key.hasPrefix("Authorization: Basic "), "a client has a key")
   expect(key.utf8.allSatisfy { (0x20...0x7E).contains($0) }, "a key is one line")
   expect(settings.limits.timeoutMilliseconds > 0, "a client has time")
   expect((0...100).contains(settings.limits.maxRetries), "repetitions have an end")
-  expect(settings.userAgent.utf8.allSatisfy { (0x20...0x7E).contains($0) }, "a header is one line")
-  let url = "\(settings.baseURL.text)/v1/users/u1"
+  expect(
+    settings.transfer.userAgent.utf8.allSatisfy { (0x20...0x7E).contains($0) },
+    "a header is one line"
+  )
+  let url = "\(settings.transfer.baseURL.text)/v1/users/u1"
   do {
     guard let parts = try URLParts(url) else { fatalError("a client has a URL: \(url)") }
     let port = try parts[CURLUPART_PORT]
     let host = try parts[CURLUPART_HOST] ?? ""
     expect(
-      settings.baseURL.authority == (port.map { "\(host):\($0)" } ?? host),
+      settings.transfer.baseURL.authority == (port.map { "\(host):\($0)" } ?? host),
       "\(url) is its own"
     )
     expect(try parts[CURLUPART_USER] == nil, "there is no user name: \(url)")

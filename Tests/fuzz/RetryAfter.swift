@@ -1,4 +1,5 @@
 import Support
+import Transport
 
 @testable import Argyle
 

@@ -1,4 +1,5 @@
 import Support
+import Transport
 
 /// An answer together with what was asked: what is needed to read it, or to say why it cannot be read.
 package struct Answer: Sendable {

@@ -1,4 +1,5 @@
 import Support
+import Transport
 
 /// One operation ready to run, and what became of it.
 ///
@@ -41,9 +42,9 @@ package final class Call {
   /// Where the call stands among those of the queue that have their turn; nil where it does not.
   var activeIndex: Int?
   /// The head of the answer to the last attempt, whatever its status; nil if none came.
-  package var head: ResponseHead?
+  var head: ResponseHead?
   /// The body of that answer; nil if not all of it came.
-  package var body: [UInt8]?
+  package internal(set) var body: [UInt8]?
   /// The attempts that were made.
   package var attempts = 0
   package var times = CallTimes()
@@ -72,6 +73,19 @@ package final class Call {
       throw ArgyleError(.argument, "call must not have been run or submitted before")
     }
   }
+}
+
+// MARK: - Answer to the last attempt
+
+extension Call {
+  /// The status; nil if no answer came.
+  package var status: Int? { head?.status }
+
+  /// All headers in the order of their lines, with names as they were received; nil if no answer came.
+  package var headers: [(name: String, value: String)]? { head?.headers.all }
+
+  /// The value of the first header of that name, in any case of letters.
+  package func header(_ name: String) -> String? { head?.headers[name] }
 }
 
 // MARK: - Result

@@ -1,4 +1,5 @@
 import Support
+import Transport
 
 /// What is asked of whom: what every message about a call begins with, and what none may show.
 package struct CallContext: Sendable {

@@ -1,3 +1,5 @@
+import Transport
+
 /// The course of one call as a state machine: events go in, the next step comes out.
 ///
 /// It knows no network, no clock and no chance: whatever drives it, a blocking wait or an event loop, tells it the
@@ -102,7 +104,7 @@ package struct CallMachine {
       }
       return retry(
         error(failure),
-        afterTimeOut: failure.code == .timeout,
+        afterTimeOut: failure.kind == .timeout,
         at: now,
         random: random
       )
@@ -210,7 +212,7 @@ package struct CallMachine {
     let changes = context.request.method != .get
     let earlierMayHaveActed = changes && mayHaveActed && !failure.mayHaveBeenReceived
     return ArgyleError(
-      failure.code,
+      ArgyleError.Code(failure.kind),
       context.message(
         failure.reason,
         detail: failure.detail,

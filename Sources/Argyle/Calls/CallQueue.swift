@@ -1,5 +1,5 @@
-import CCurl
 import Support
+import Transport
 
 /// Runs calls, any number at once, on the thread that uses it.
 ///
@@ -37,7 +37,6 @@ package final class CallQueue {
   private var active: [Call] = []
   private var finished = FIFO<Call>()
   private var finishedCount = 0
-  private var idle: [EasyHandle] = []
 
   /// No active call has anything to do by the clock before this time, which may be too early.
   private var earliestDue = Int64.max
@@ -71,6 +70,14 @@ package final class CallQueue {
     self.deadlineCountsWaiting = deadlineCountsWaiting
     self.multi = multi
     self.mark = mark
+    multi.isToEnd = { [unowned(unsafe) self] transfer in
+      CallQueue.call(of: transfer).map { self.isToEnd($0) } ?? false
+    }
+  }
+
+  /// The call that a transfer is for.
+  private static func call(of transfer: EasyHandle) -> Call? {
+    transfer.context.map { Unmanaged<Call>.fromOpaque($0).takeUnretainedValue() }
   }
 
   /// Makes a queue; an error where memory or descriptors ran out.
@@ -96,7 +103,9 @@ package final class CallQueue {
 
   deinit {
     for call in calls {
-      if case .running(let easy, _) = call.state, isOfThisProcess { multi.remove(easy) }
+      if case .running(let transfer, _) = call.state, isOfThisProcess {
+        _ = multi.stop(transfer, .cancelled, "")
+      }
       call.queue = nil
     }
   }
@@ -198,8 +207,7 @@ extension CallQueue {
       step(call, .ended(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
     case .delayed:
       step(call, .ended(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
-    case .running(let easy, _):
-      step(call, release(call, easy).outcome(.cancelled, reason))
+    case .running(let transfer, _): stop(call, transfer, .cancelled, reason)
     }
   }
 }
@@ -290,7 +298,7 @@ extension CallQueue {
   }
 
   /// Returns whether an attempt is to end in the middle of reading its answer, of which a few bytes may decode to a lot.
-  func isToEnd(_ call: Call) -> Bool {
+  private func isToEnd(_ call: Call) -> Bool {
     guard case .running(_, let deadline) = call.state else { return true }
     let now = MonotonicClock.now
     if readingBegan == 0 { readingBegan = now }
@@ -425,16 +433,20 @@ extension CallQueue {
   /// Takes the attempts that have ended, and tells whether there were any.
   private func collect() -> Bool {
     var hasAny = false
-    while let (easy, result) = multi.nextEnded() {
-      guard let call = easy.call else { continue }
+    while let transfer = multi.nextEnded() {
+      guard let call = CallQueue.call(of: transfer) else { continue }
       hasAny = true
-      if easy.transfer.wasEnded {
-        end(call, easy)
+      if transfer.wasEnded {
+        end(call, transfer)
         continue
       }
-      let event = release(call, easy).outcome(of: result, easy)
-      if easy.transfer.lacksDescriptors { hasLackedDescriptors = true }
-      step(call, event)
+      let result = multi.finish(transfer)
+      call.times.transfer = transfer.times
+      if transfer.lacksDescriptors { hasLackedDescriptors = true }
+      switch result {
+      case .success(let response): step(call, .answered(response))
+      case .failure(let failure): step(call, .failed(failure))
+      }
     }
     if multi.hasFailed {
       hasAny = endRunning("memory ran out") || hasAny
@@ -444,12 +456,11 @@ extension CallQueue {
   }
 
   /// Ends a call whose attempt was ended in the middle of reading its answer.
-  private func end(_ call: Call, _ easy: EasyHandle) {
-    let transfer = release(call, easy)
+  private func end(_ call: Call, _ transfer: EasyHandle) {
     if isToEndAll {
-      step(call, transfer.outcome(.cancelled, CallQueue.cancelledReason))
+      stop(call, transfer, .cancelled, CallQueue.cancelledReason)
     } else {
-      step(call, transfer.outcome(.timeout, call.machine?.timeOutReason(at: lastRound) ?? ""))
+      stop(call, transfer, .timeout, call.machine?.timeOutReason(at: lastRound) ?? "")
     }
   }
 
@@ -457,22 +468,21 @@ extension CallQueue {
   private func endRunning(_ reason: String) -> Bool {
     var hasAny = false
     for call in active {
-      guard case .running(let easy, _) = call.state else { continue }
+      guard case .running(let transfer, _) = call.state else { continue }
       hasAny = true
-      step(call, release(call, easy).outcome(.internal, reason))
+      stop(call, transfer, .internal, reason)
     }
     return hasAny
   }
 
   /// Ends the attempts that wait for sockets which the kernel cannot watch.
-  private func endUnwatched(_ sockets: [curl_socket_t]) {
+  private func endUnwatched(_ sockets: [Int32]) {
     for socket in sockets {
       for call in active {
-        guard case .running(let easy, _) = call.state, multi.isWaiting(easy, for: socket) else {
-          continue
-        }
-        let reason = "the kernel cannot watch a socket"
-        step(call, release(call, easy).outcome(.internal, reason))
+        guard case .running(let transfer, _) = call.state,
+          multi.isWaiting(transfer, for: socket)
+        else { continue }
+        stop(call, transfer, .internal, "the kernel cannot watch a socket")
       }
     }
   }
@@ -524,8 +534,8 @@ extension CallQueue {
         }
         hasAny = true
         goOn(call)
-      case .running(let easy, let deadline):
-        let stallEnd = stallEnd(call, easy)
+      case .running(let transfer, let deadline):
+        let stallEnd = stallEnd(call, transfer)
         guard min(deadline, stallEnd) <= lastRound else {
           earliestDue = min(earliestDue, deadline, stallEnd)
           continue
@@ -534,7 +544,7 @@ extension CallQueue {
         let isStalled = stallEnd < deadline
         let reason =
           isStalled ? call.machine?.stallReason : call.machine?.timeOutReason(at: lastRound)
-        step(call, release(call, easy).outcome(.timeout, reason ?? ""))
+        stop(call, transfer, .timeout, reason ?? "")
       case .ready, .waiting, .finished: break
       }
     }
@@ -542,11 +552,11 @@ extension CallQueue {
   }
 
   /// When an attempt will have stalled unless a byte comes or goes before.
-  private func stallEnd(_ call: Call, _ easy: EasyHandle) -> Int64 {
+  private func stallEnd(_ call: Call, _ transfer: EasyHandle) -> Int64 {
     guard let limit = stallLimit(of: call) else { return Int64.max }
-    easy.noteSentBytes(at: lastRound)
+    transfer.noteSentBytes(at: lastRound)
     // Before the connection stands, its own time-out holds.
-    return (easy.transfer.lastProgress ?? lastRound) + limit
+    return (transfer.lastProgress ?? lastRound) + limit
   }
 
   /// How long no byte of an attempt may come or go, in microseconds; nil: any time.
@@ -593,10 +603,10 @@ extension CallQueue {
 
   private func extendAttempts(at now: Int64, isLong: Bool, _ end: (_ deadline: Int64) -> Int64) {
     for call in active {
-      guard case .running(let easy, let deadline) = call.state else { continue }
+      guard case .running(let transfer, let deadline) = call.state else { continue }
       let last = call.machine?.deadline ?? Int64.max
-      call.state = .running(easy, deadline: min(end(deadline), last))
-      easy.transfer.noteAbsence(until: now, isLong: isLong)
+      call.state = .running(transfer, deadline: min(end(deadline), last))
+      transfer.noteAbsence(until: now, isLong: isLong)
     }
     // To be found anew.
     earliestDue = now
@@ -694,35 +704,30 @@ extension CallQueue {
   }
 
   private func send(_ call: Call, until deadline: Int64) {
-    let settings = call.client.settings
-    guard let easy = idle.popLast() ?? EasyHandle.make(multi) else {
-      let reason = "memory ran out"
-      return step(call, .givenUp(TransferFailure(.internal, reason, mayHaveBeenReceived: false)))
+    let context = Unmanaged.passUnretained(call).toOpaque()
+    let transfer: EasyHandle
+    do {
+      transfer = try multi.start(call.request, call.client.settings.transfer, context: context)
+    } catch {
+      // Nothing was sent, so there was no attempt.
+      return step(call, .givenUp(error))
     }
-    call.state = .running(easy, deadline: deadline)
+    call.state = .running(transfer, deadline: deadline)
     earliestDue = min(earliestDue, deadline)
     if let limit = stallLimit(of: call) { earliestDue = min(earliestDue, lastRound + limit) }
-    easy.call = call
-    var result = easy.prepare(call.request, settings)
-    if result == CURLE_OK, !multi.add(easy) { result = CURLE_FAILED_INIT }
-    guard result == CURLE_OK else {
-      let event = release(call, easy).outcome(of: result, easy)
-      // Nothing was sent, so there was no attempt.
-      if case .failed(let failure) = event { return step(call, .givenUp(failure)) }
-      return step(call, event)
-    }
     if call.times.sentAt == 0 { call.times.sentAt = lastRound }
   }
 
-  /// Takes an easy handle back, and tells what it did.
-  private func release(_ call: Call, _ easy: EasyHandle) -> Transfer {
-    multi.remove(easy)
-    call.times.transfer = easy.times
-    if call.request.body != nil { easy.forgetBody() }
-    if easy.transfer.wasToBeRepeated { easy.forgetSettings() }
-    easy.call = nil
-    idle.append(easy)
-    return easy.transfer
+  /// Ends an attempt that is under way.
+  private func stop(
+    _ call: Call,
+    _ transfer: EasyHandle,
+    _ kind: TransferFailure.Kind,
+    _ reason: String
+  ) {
+    let failure = multi.stop(transfer, kind, reason)
+    call.times.transfer = transfer.times
+    step(call, .failed(failure))
   }
 
   private func finish(_ call: Call, _ result: Result<Answer, ArgyleError>) {

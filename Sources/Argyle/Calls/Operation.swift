@@ -1,4 +1,5 @@
 import Support
+import Transport
 
 /// One of the service's operations with its arguments.
 package enum Operation: Sendable {

@@ -1,5 +1,4 @@
-import CCurl
-import CPlatform
+import Transport
 
 /// An API key, a server and limits, with the connections that are kept for them.
 ///
@@ -7,7 +6,7 @@ import CPlatform
 /// ``ArgyleError/Code/forked``.
 public final class Client: Sendable {
   private let options: ClientOptions
-  let settings: TransferSettings
+  let settings: ClientSettings
   let pool: ConnectionPool
   /// The pace of the requests; nil where it is not limited.
   let limiter: RateLimiter?
@@ -24,14 +23,8 @@ public final class Client: Sendable {
   /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument``, naming the option and the rule that it breaks, or
   ///   with ``ArgyleError/Code/internal`` where libcurl is too old.
   public convenience init(_ options: ClientOptions) throws(ArgyleError) {
-    try Client.checkLibcurl()
-    let settings = try TransferSettings(options)
-    guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK else {
-      throw ArgyleError(.internal, "libcurl could not be initialised")
-    }
-    // libcurl resolves names on a thread that a call which timed out leaves behind: were libcurl unloaded with
-    // this library, that thread would run into nothing.
-    _ = argyle_pin_library(argyle_curl_address())
+    if let reason = Libcurl.initialize() { throw ArgyleError(.internal, reason) }
+    let settings = try ClientSettings(options)
     self.init(
       options,
       settings,
@@ -45,7 +38,7 @@ public final class Client: Sendable {
 
   private init(
     _ options: ClientOptions,
-    _ settings: TransferSettings,
+    _ settings: ClientSettings,
     _ pool: ConnectionPool,
     _ limiter: RateLimiter?,
     _ retryBudget: RetryBudget,
@@ -59,18 +52,6 @@ public final class Client: Sendable {
     self.retryBudget = retryBudget
     self.ends = ends
     self.log = log
-  }
-
-  /// Refuses a libcurl that lacks options which every call sets.
-  private static func checkLibcurl() throws(ArgyleError) {
-    let loaded = curl_version_info(CURLVERSION_FIRST).pointee
-    guard loaded.version_num >= 0x07_57_00 else {
-      let version = String(cString: loaded.version)
-      throw ArgyleError(
-        .internal,
-        "libcurl 7.87.0 or newer is needed, and libcurl \(version) is loaded"
-      )
-    }
   }
 
   private static func limiter(_ options: ClientOptions) -> RateLimiter? {
@@ -122,7 +103,7 @@ public final class Client: Sendable {
     var options = options
     options.paceIsSet = false
     try change(&options)
-    let settings = try TransferSettings(options)
+    let settings = try ClientSettings(options)
     // Options that take the place of all others need not set a pace to have none.
     let isPaceShared =
       !options.paceIsSet && options.maxRequestsPerSecond == self.options.maxRequestsPerSecond
@@ -215,7 +196,7 @@ extension Client {
 
   /// What every message about a request begins with, and what none may show.
   func context(for request: Request) -> CallContext {
-    CallContext(request, authority: settings.baseURL.authority, secrets: settings.secrets)
+    CallContext(request, authority: settings.transfer.baseURL.authority, secrets: settings.secrets)
   }
 
   /// Refuses to go on in a forked child, whose copies of the connections are the parent's.

@@ -1,3 +1,5 @@
+import Transport
+
 extension ArgyleError {
   /// Why a call failed: the numbers of the C header's `ARGYLE_ERROR_…`, of which none is ever reused.
   public struct Code: RawRepresentable, Hashable, Sendable {
@@ -78,6 +80,20 @@ extension ArgyleError.Code {
     case 18: "cancelled"
     default: "unknown"
     }
+  }
+
+  /// The code of a transfer that has failed.
+  init(_ kind: TransferFailure.Kind) {
+    self =
+      switch kind {
+      case .connection: .connection
+      case .tls: .tls
+      case .timeout: .timeout
+      case .protocolViolation: .protocolViolation
+      case .tooLarge: .tooLarge
+      case .cancelled: .cancelled
+      case .internal: .internal
+      }
   }
 
   /// The code that an HTTP status outside 2xx stands for.

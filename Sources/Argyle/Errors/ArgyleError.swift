@@ -1,4 +1,5 @@
 import Support
+import Transport
 
 /// A failure of the library or of the service, with all that is known about it.
 ///
@@ -92,4 +93,12 @@ extension ArgyleError: CustomStringConvertible, CustomDebugStringConvertible {
 extension ArgyleError {
   /// An allocation of libcurl's or jansson's failed.
   package static let outOfMemory = ArgyleError(.internal, "memory ran out")
+
+  /// The error of a setting that cannot be used.
+  init(_ error: SettingError) {
+    switch error {
+    case .outOfMemory: self = .outOfMemory
+    case .invalid(let message): self.init(.argument, message)
+    }
+  }
 }

@@ -1,3 +1,5 @@
+import Transport
+
 /// Where a client tells what happens to its calls.
 struct CallLog: Sendable {
   private let receive: @Sendable (LogRecord) -> Void
@@ -28,7 +30,7 @@ struct CallLog: Sendable {
   ) {
     let milliseconds = microseconds / 1000
     var fields = CallLog.fields(context, attempt: attempt)
-    fields.append(("error", .string(failure.code.name)))
+    fields.append(("error", .string(ArgyleError.Code(failure.kind).name)))
     fields.append(("milliseconds", .integer(milliseconds)))
     let reason = context.message(failure.reason, detail: failure.detail)
     let text = "\(reason), attempt \(attempt), after \(milliseconds) ms"

@@ -1,5 +1,6 @@
 import CJansson
 import Support
+import Transport
 
 /// How a list goes on from page to page: pages go in, the next query comes out.
 ///

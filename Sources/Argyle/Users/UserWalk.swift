@@ -1,4 +1,5 @@
 import Support
+import Transport
 
 /// A walk over all users, page after page, with the next page under way while this one is read: the one way behind
 /// every cursor.

@@ -51,7 +51,7 @@ extension CallObject {
     if let lent = lentHeaders.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
       return lent.value
     }
-    guard let value = call.head?.headers[name] else { return nil }
+    guard let value = call.header(name) else { return nil }
     let lent = CText(value)
     lentHeaders.append((name, lent))
     return lent
@@ -60,7 +60,7 @@ extension CallObject {
   /// A header of the answer to the last attempt, by its place.
   func header(at index: Int) -> (name: CText, value: CText)? {
     if allHeaders == nil {
-      allHeaders = call.head?.headers.all.map { (CText($0.name), CText($0.value)) }
+      allHeaders = call.headers?.map { (CText($0.name), CText($0.value)) }
     }
     guard let allHeaders, allHeaders.indices.contains(index) else { return nil }
     return allHeaders[index]

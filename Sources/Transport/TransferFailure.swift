@@ -1,40 +1,57 @@
-/// Why one attempt brought no answer.
-package struct TransferFailure: Sendable {
-  /// One of `connection`, `tls`, `timeout`, `protocolViolation`, `tooLarge`, `cancelled` and `internal`.
-  let code: ArgyleError.Code
+/// Why a transfer brought no answer.
+package struct TransferFailure: Error {
+  /// What has failed.
+  package enum Kind: Sendable {
+    /// The server could not be reached, or the connection was lost.
+    case connection
+    /// There is no secure connection.
+    case tls
+    /// A timeout passed.
+    case timeout
+    /// The answer is not HTTP that can be read.
+    case protocolViolation
+    /// The answer is larger than the limit.
+    case tooLarge
+    /// Whoever started the transfer has ended it.
+    case cancelled
+    /// Memory or descriptors ran out.
+    case `internal`
+  }
+
+  package let kind: Kind
 
   /// What was wrong, for people; empty where the detail says it.
-  let reason: String
+  package let reason: String
 
   /// What libcurl says of it, which may quote the server.
-  let detail: String?
+  package let detail: String?
 
   /// How long the attempt took, in milliseconds.
   ///
   /// It stands before the truth values on purpose: valgrind would take an event's mark, which the compiler would put
   /// into the gap behind them, for unset.
-  let milliseconds: Int
+  package let milliseconds: Int
 
   /// Whether the request may have reached the service.
-  let mayHaveBeenReceived: Bool
+  package let mayHaveBeenReceived: Bool
 
   /// Whether the server has said that it did not look at the request.
-  let wasRefused: Bool
+  package let wasRefused: Bool
 
   /// Whether a connection kept from an earlier request turned out dead before the first byte of the answer.
-  let keptConnectionWasDead: Bool
+  package let keptConnectionWasDead: Bool
 
   /// Whether a kept connection had brought bytes that nobody asked for, so that the request was not sent on it.
-  let connectionWasSpoiled: Bool
+  package let connectionWasSpoiled: Bool
 
   /// Whether nobody drove the queue for so long that the server may have lost patience.
-  let hostWasAway: Bool
+  package let hostWasAway: Bool
 
   /// The head of the answer, where all of it came before the attempt failed.
-  let head: ResponseHead?
+  package let head: ResponseHead?
 
-  init(
-    _ code: ArgyleError.Code,
+  package init(
+    _ kind: Kind,
     _ reason: String,
     detail: String? = nil,
     mayHaveBeenReceived: Bool,
@@ -45,7 +62,7 @@ package struct TransferFailure: Sendable {
     milliseconds: Int = 0,
     head: ResponseHead? = nil
   ) {
-    self.code = code
+    self.kind = kind
     self.reason = reason
     self.detail = detail
     self.mayHaveBeenReceived = mayHaveBeenReceived
@@ -58,5 +75,5 @@ package struct TransferFailure: Sendable {
   }
 
   /// Whether another attempt may do better.
-  var isTransient: Bool { code == .connection || code == .timeout }
+  package var isTransient: Bool { kind == .connection || kind == .timeout }
 }

@@ -88,7 +88,7 @@ final class Transfer {
   func begin(_ settings: TransferSettings) {
     maxResponseBytes = settings.maxResponseBytes
     connectTimeoutMilliseconds = settings.connectTimeoutMilliseconds
-    isProgressWatched = settings.limits.stallTimeoutMilliseconds != nil
+    isProgressWatched = settings.watchesProgress
     lastProgress = nil
     connectEnd = nil
     connectSteps = 0
@@ -317,12 +317,12 @@ extension Transfer {
 // MARK: - Outcome
 
 extension Transfer {
-  /// Tells the call what the attempt's end means.
-  func outcome(of result: CURLcode, _ easy: EasyHandle) -> CallMachine.Event {
+  /// What the attempt has brought.
+  func outcome(of result: CURLcode, _ easy: EasyHandle) -> Result<Response, TransferFailure> {
     // An idle handle is not to hold on to the last answer.
     defer { forgetAnswer() }
     if connectionWasSpoiled {
-      return .failed(
+      return .failure(
         TransferFailure(
           .connection,
           "the kept connection brought bytes that were not asked for",
@@ -337,7 +337,7 @@ extension Transfer {
     if result != CURLE_OK, stream.number > 0 { easy.forgetSettings() }
     if stream.mayBeRefused, headBytes == 0, easy.wasRefused() { stream.noteRefusal() }
     if isRefused {
-      return .failed(
+      return .failure(
         TransferFailure(
           .connection,
           "the server refused the request without processing it",
@@ -347,9 +347,9 @@ extension Transfer {
         )
       )
     }
-    guard result == CURLE_OK else { return .failed(failure(result, head, times, easy)) }
+    guard result == CURLE_OK else { return .failure(failure(result, head, times, easy)) }
     guard let head else {
-      return .failed(
+      return .failure(
         TransferFailure(
           .connection,
           "the connection was closed within the headers of the answer",
@@ -358,19 +358,17 @@ extension Transfer {
         )
       )
     }
-    return .answered(Response(head: head, body: body))
+    return .success(Response(head: head, body: body))
   }
 
-  /// Tells the call that the queue has ended the attempt.
-  func outcome(_ code: ArgyleError.Code, _ reason: String) -> CallMachine.Event {
+  /// What an attempt has brought that is ended from outside.
+  func outcome(_ kind: TransferFailure.Kind, _ reason: String) -> TransferFailure {
     forgetAnswer()
-    return .failed(
-      TransferFailure(
-        code,
-        reason,
-        mayHaveBeenReceived: mayHaveBeenReceived,
-        hostWasAway: hostWasAway
-      )
+    return TransferFailure(
+      kind,
+      reason,
+      mayHaveBeenReceived: mayHaveBeenReceived,
+      hostWasAway: hostWasAway
     )
   }
 
@@ -455,8 +453,8 @@ extension Transfer {
         hostWasAway: hostWasAway
       )
     }
-    let code = ArgyleError.Code.transfer(result)
-    lacksDescriptors = wantOfDescriptors(explains: result, code)
+    let kind = TransferFailure.Kind(result)
+    lacksDescriptors = wantOfDescriptors(explains: result, kind)
     if lacksDescriptors {
       return TransferFailure(
         .internal,
@@ -483,7 +481,7 @@ extension Transfer {
       result == CURLE_RECV_ERROR && hasWholeHead && easy.errorIsOfChunks
       || result == CURLE_HTTP2_STREAM && easy.errorIsOfFrames
     return TransferFailure(
-      isBroken ? .protocolViolation : code,
+      isBroken ? .protocolViolation : kind,
       reason,
       detail: detail,
       mayHaveBeenReceived: mayHaveBeenReceived,
@@ -511,13 +509,13 @@ extension Transfer {
   /// Whether the process could not open what the attempt needed.
   ///
   /// libcurl does not tell why it could not read a certificate, nor why a name was not found.
-  private func wantOfDescriptors(explains result: CURLcode, _ code: ArgyleError.Code) -> Bool {
+  private func wantOfDescriptors(explains result: CURLcode, _ kind: TransferFailure.Kind) -> Bool {
     if result == CURLE_COULDNT_RESOLVE_HOST || result == CURLE_COULDNT_RESOLVE_PROXY {
       // Two that libcurl has closed by now, and one for the C library.
       return !Descriptors.areLeft(3)
     }
     guard let opening else { return false }
-    return opening.lacksDescriptors || code == .tls && opening.lackedDescriptorsAtClosing
+    return opening.lacksDescriptors || kind == .tls && opening.lackedDescriptorsAtClosing
   }
 
   /// Whether libcurl's message on a TLS handshake that failed says that the connection was lost.
@@ -533,28 +531,30 @@ extension Transfer {
   }
 }
 
-extension ArgyleError.Code {
+extension TransferFailure.Kind {
   /// What one of libcurl's results, other than success, stands for.
-  fileprivate static func transfer(_ result: CURLcode) -> ArgyleError.Code {
-    switch result {
-    case CURLE_OPERATION_TIMEDOUT:
-      .timeout
-    // The last two are for a connection and a stream of HTTP/2 that the server has ended.
-    case CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT,
-      CURLE_PROXY, CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_PARTIAL_FILE,
-      CURLE_HTTP2, CURLE_HTTP2_STREAM:
-      .connection
-    case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
-      CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_SHUTDOWN_FAILED, CURLE_SSL_CRL_BADFILE,
-      CURLE_SSL_ISSUER_ERROR, CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ENGINE_SETFAILED,
-      CURLE_SSL_ENGINE_INITFAILED, CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_INVALIDCERTSTATUS,
-      CURLE_SSL_CLIENTCERT, CURLE_USE_SSL_FAILED:
-      .tls
-    case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY, CURLE_HTTP3,
-      CURLE_BAD_CONTENT_ENCODING, CURLE_WRITE_ERROR:
-      .protocolViolation
-    default:
-      .internal
-    }
+  fileprivate init(_ result: CURLcode) {
+    self =
+      switch result {
+      case CURLE_OPERATION_TIMEDOUT:
+        .timeout
+      // The last two are for a connection and a stream of HTTP/2 that the server has ended.
+      case CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT,
+        CURLE_PROXY, CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_PARTIAL_FILE,
+        CURLE_HTTP2, CURLE_HTTP2_STREAM:
+        .connection
+      case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
+        CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_SHUTDOWN_FAILED,
+        CURLE_SSL_CRL_BADFILE,
+        CURLE_SSL_ISSUER_ERROR, CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ENGINE_SETFAILED,
+        CURLE_SSL_ENGINE_INITFAILED, CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_INVALIDCERTSTATUS,
+        CURLE_SSL_CLIENTCERT, CURLE_USE_SSL_FAILED:
+        .tls
+      case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY, CURLE_HTTP3,
+        CURLE_BAD_CONTENT_ENCODING, CURLE_WRITE_ERROR:
+        .protocolViolation
+      default:
+        .internal
+      }
   }
 }

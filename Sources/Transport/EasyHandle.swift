@@ -6,14 +6,17 @@ import Support
 ///
 /// What all requests of a client have in common is set once: setting it anew for each would cost as much as the
 /// rest of a request does here.
-final class EasyHandle {
+package final class EasyHandle {
   private(set) var handle: UnsafeMutableRawPointer
   /// Whether nothing was set yet.
   private var isNew = true
   /// The attempt that the handle is making or has made.
   let transfer: Transfer
-  /// The call that the attempt is for, which its queue holds.
-  unowned(unsafe) var call: Call?
+  /// What whoever started the transfer wants to find again.
+  package internal(set) var context: UnsafeMutableRawPointer?
+  /// What libcurl said of the transfer that has ended.
+  var result = CURLE_OK
+  private var hasBody = false
 
   private let poller: Poller
   private let errorText: UnsafeMutablePointer<CChar>
@@ -37,9 +40,8 @@ final class EasyHandle {
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.pointee = 0
     transfer = Transfer(multi.endedConnections, poller)
-    transfer.isToEnd = { [unowned(unsafe) self] in
-      guard let call, let queue = call.queue else { return false }
-      return queue.isToEnd(call)
+    transfer.isToEnd = { [unowned(unsafe) self, unowned(unsafe) multi] in
+      multi.isToEnd?(self) ?? false
     }
   }
 
@@ -74,6 +76,28 @@ final class EasyHandle {
   var errorIsOfChunks: Bool { strstr(errorText, "chunk") != nil }
 }
 
+// MARK: - Progress
+
+extension EasyHandle {
+  /// When a byte last came or went, in microseconds; nil before the connection stands.
+  package var lastProgress: Int64? { transfer.lastProgress }
+
+  /// Whether the transfer ended because it was asked to, in the middle of the answer.
+  package var wasEnded: Bool { transfer.wasEnded }
+
+  /// Whether the transfer failed because the process could open no descriptor.
+  package var lacksDescriptors: Bool { transfer.lacksDescriptors }
+
+  /// Notes that nobody drove the transfer for a while, which says nothing of the server.
+  ///
+  /// - Parameters:
+  ///   - now: when it was driven again.
+  ///   - isLong: whether the server may have lost patience.
+  package func noteAbsence(until now: Int64, isLong: Bool) {
+    transfer.noteAbsence(until: now, isLong: isLong)
+  }
+}
+
 // MARK: - Proxies
 
 extension EasyHandle {
@@ -100,7 +124,7 @@ extension EasyHandle {
 
 extension EasyHandle {
   /// How long the last transfer took, and when what happened in it.
-  var times: TransferTimes {
+  package var times: TransferTimes {
     var times = TransferTimes()
     // On a kept connection libcurl tells how long it took to find it.
     if integer(CURLINFO_NUM_CONNECTS) > 0 {
@@ -114,7 +138,7 @@ extension EasyHandle {
   }
 
   /// Lets the attempt know how much of its body was sent, which libcurl does not tell by itself.
-  func noteSentBytes(at now: Int64) {
+  package func noteSentBytes(at now: Int64) {
     // What the system holds has not gone yet.
     let unsent = Int64(poller.unsentBytes(from: transfer.localPort))
     transfer.noteSent(bytes: number(CURLINFO_SIZE_UPLOAD_T) - unsent, at: now)
@@ -152,6 +176,7 @@ extension EasyHandle {
       // To be set again where a part of it could not be.
       method = options.result == CURLE_OK ? request.method : nil
     }
+    hasBody = request.body != nil
     if request.method.hasBody { options.set(body: request.body ?? []) }
     url.removeAll(keepingCapacity: true)
     url.append(contentsOf: settings.baseURL.text.utf8)
@@ -181,6 +206,7 @@ extension EasyHandle {
 
   /// Forgets the body that was sent, which libcurl would otherwise keep until the next one.
   func forgetBody() {
+    guard hasBody else { return }
     var options = OptionList(handle)
     options.forgetBody()
   }

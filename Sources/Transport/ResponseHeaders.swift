@@ -14,7 +14,7 @@ package struct ResponseHeaders: Sendable {
   }
 
   /// Adds a line.
-  mutating func append(_ line: UnsafeRawBufferPointer) {
+  package mutating func append(_ line: UnsafeRawBufferPointer) {
     if lines.isEmpty { lines.reserveCapacity(ResponseHeaders.usualSize) }
     lines.append(contentsOf: line)
   }

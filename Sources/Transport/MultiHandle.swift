@@ -6,9 +6,9 @@ import Support
 /// It is driven by libcurl's socket interface, so that all it waits for stands behind the one descriptor of a
 /// ``Poller``. In a forked child it does nothing: a host may fork in a callback, and its child comes back from that
 /// with connections that are the parent's.
-final class MultiHandle {
+package final class MultiHandle {
   /// The sockets, the timer and the wake-up.
-  let poller: Poller
+  package let poller: Poller
   /// The connections whose end the server has announced.
   let endedConnections = EndedConnections()
 
@@ -16,12 +16,16 @@ final class MultiHandle {
   private let connections: Int
   let mark: ProcessMark
   /// When libcurl wants to be called, in microseconds: 0 for at once, nil for not at all.
-  private(set) var due: Int64?
+  package private(set) var due: Int64?
   /// Whether libcurl could not go on with a transfer, and does not tell with which: then all are to be taken out, and
   /// ``renew()`` is to be called.
-  private(set) var hasFailed = false
+  package private(set) var hasFailed = false
   /// Whether libcurl's handle is not to be used any more.
   private var isSpoiled = false
+  /// Those of libcurl's easy handles that nobody uses.
+  private var idle: [EasyHandle] = []
+  /// Asked in the middle of an answer: whether the transfer is to end.
+  package var isToEnd: ((EasyHandle) -> Bool)?
 
   private init(
     _ poller: Poller,
@@ -36,7 +40,7 @@ final class MultiHandle {
   }
 
   /// Makes a handle that keeps so many connections; nil where memory or descriptors ran out.
-  static func make(connections: Int, _ mark: ProcessMark) -> MultiHandle? {
+  package static func make(connections: Int, _ mark: ProcessMark) -> MultiHandle? {
     guard let poller = Poller.make(mark), let multi = curl_multi_init() else { return nil }
     let handle = MultiHandle(poller, multi, connections, mark)
     return handle.configure() == CURLM_OK ? handle : nil
@@ -81,31 +85,66 @@ final class MultiHandle {
 // MARK: - Transfers
 
 extension MultiHandle {
-  /// Starts a transfer that was prepared.
-  func add(_ easy: EasyHandle) -> Bool {
+  /// Starts a transfer; an error where it cannot be, so that nothing was sent.
+  package func start(
+    _ request: Request,
+    _ settings: TransferSettings,
+    context: UnsafeMutableRawPointer
+  ) throws(TransferFailure) -> EasyHandle {
+    guard let easy = idle.popLast() ?? EasyHandle.make(self) else {
+      throw TransferFailure(.internal, "memory ran out", mayHaveBeenReceived: false)
+    }
+    easy.context = context
+    easy.result = easy.prepare(request, settings)
+    if easy.result == CURLE_OK, !add(easy) { easy.result = CURLE_FAILED_INIT }
+    if easy.result != CURLE_OK, case .failure(let failure) = finish(easy) { throw failure }
+    return easy
+  }
+
+  private func add(_ easy: EasyHandle) -> Bool {
     guard mark.isOfThisProcess, !hasFailed, !isSpoiled || renew() else { return false }
     return curl_multi_add_handle(multi, easy.handle) == CURLM_OK
   }
 
-  /// Takes a transfer out, ended or not.
-  func remove(_ easy: EasyHandle) {
+  /// Tells what a transfer has brought that has ended, and keeps its handle for another.
+  package func finish(_ easy: EasyHandle) -> Result<Response, TransferFailure> {
+    release(easy)
+    return easy.transfer.outcome(of: easy.result, easy)
+  }
+
+  /// Ends a transfer, and keeps its handle for another.
+  package func stop(
+    _ easy: EasyHandle,
+    _ kind: TransferFailure.Kind,
+    _ reason: String
+  ) -> TransferFailure {
+    release(easy)
+    return easy.transfer.outcome(kind, reason)
+  }
+
+  private func release(_ easy: EasyHandle) {
     if mark.isOfThisProcess { curl_multi_remove_handle(multi, easy.handle) }
+    easy.forgetBody()
+    if easy.transfer.wasToBeRepeated { easy.forgetSettings() }
+    easy.context = nil
+    idle.append(easy)
   }
 
   /// Whether a transfer waits for a socket.
-  func isWaiting(_ easy: EasyHandle, for socket: curl_socket_t) -> Bool {
+  package func isWaiting(_ easy: EasyHandle, for socket: Int32) -> Bool {
     poller.isWatched(socket, for: easy.handle, from: easy.transfer.localPort)
   }
 
-  /// The next transfer that has ended, with libcurl's result.
-  func nextEnded() -> (easy: EasyHandle, result: CURLcode)? {
+  /// The next transfer that has ended, which is to be finished or stopped.
+  package func nextEnded() -> EasyHandle? {
     guard mark.isOfThisProcess else { return nil }
     var left: Int32 = 0
     while let message = curl_multi_info_read(multi, &left) {
       guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
         let easy = EasyHandle.from(handle)
       else { continue }
-      return (easy, argyle_curl_message_result(message))
+      easy.result = argyle_curl_message_result(message)
+      return easy
     }
     return nil
   }
@@ -115,7 +154,7 @@ extension MultiHandle {
 
 extension MultiHandle {
   /// Waits for ready sockets, at most so many milliseconds (-1 for ever), and lets libcurl work on them.
-  func wait(_ milliseconds: Int32) -> Poller.End {
+  package func wait(_ milliseconds: Int32) -> Poller.End {
     guard mark.isOfThisProcess else { return .timedOut }
     var running: Int32 = 0
     return poller.wait(milliseconds) { ready in
@@ -125,13 +164,13 @@ extension MultiHandle {
   }
 
   /// Whether a time has passed that libcurl waits for, and not just its next step is due.
-  func isLate(_ now: Int64) -> Bool {
+  package func isLate(_ now: Int64) -> Bool {
     guard let due else { return false }
     return due > 0 && due <= now
   }
 
   /// Lets libcurl do what is due, and tells whether anything was.
-  func runDue(_ now: Int64) -> Bool {
+  package func runDue(_ now: Int64) -> Bool {
     guard mark.isOfThisProcess, !isSpoiled, let due, due <= now else { return false }
     self.due = nil
     var running: Int32 = 0
@@ -150,7 +189,7 @@ extension MultiHandle {
   ///
   /// One that has failed may have kept a socket in mind that was closed, and crash when its number is given again.
   @discardableResult
-  func renew() -> Bool {
+  package func renew() -> Bool {
     hasFailed = false
     guard mark.isOfThisProcess, let other = curl_multi_init() else { return false }
     curl_multi_cleanup(multi)

@@ -5,10 +5,10 @@ import Support
 /// The header lines that all requests of a client have, the key among them, wiped once nobody needs them.
 ///
 /// libcurl is not told the key in another way, for it would keep copies that it does not wipe.
-final class RequestHeaders: Sendable {
+package final class RequestHeaders: Sendable {
   // libcurl only reads them.
   /// Those of requests without a document.
-  nonisolated(unsafe) let plain: UnsafeMutablePointer<curl_slist>
+  nonisolated(unsafe) package let plain: UnsafeMutablePointer<curl_slist>
   /// Those of requests with one.
   nonisolated(unsafe) let withDocument: UnsafeMutablePointer<curl_slist>
 
@@ -25,21 +25,23 @@ final class RequestHeaders: Sendable {
     RequestHeaders.free(withDocument)
   }
 
-  /// Makes the lines for a key in the form of HTTP Basic authentication; nil where memory ran out.
-  static func make(_ credentials: Secret) -> RequestHeaders? {
+  /// Makes the lines for a key in the form of HTTP Basic authentication; an error where memory ran out.
+  package static func make(_ credentials: Secret) throws(SettingError) -> RequestHeaders {
     let name: StaticString = "Authorization: Basic "
     let line = Secret(count: name.utf8CodeUnitCount + credentials.count) { put in
       name.withUTF8Buffer { $0.forEach(put) }
       credentials.withUTF8 { $0.forEach(put) }
     }
-    guard let plain = list(line, ["Accept: application/json"]) else { return nil }
+    guard let plain = list(line, ["Accept: application/json"]) else {
+      throw .outOfMemory
+    }
     // An empty "Expect" keeps libcurl from asking for leave to send a large body.
     let texts: [StaticString] = [
       "Accept: application/json", "Content-Type: application/json", "Expect:",
     ]
     guard let withDocument = list(line, texts) else {
       free(plain)
-      return nil
+      throw .outOfMemory
     }
     return RequestHeaders(plain, withDocument)
   }

@@ -9,11 +9,11 @@ import Support
 /// `EVFILT_USER`. Nothing outside this file knows which it is.
 ///
 /// A forked child has copies of the descriptors, behind which is what the parent's are for: it leaves them alone.
-final class Poller {
+package final class Poller {
   /// A socket that is ready, in libcurl's terms: any of `CURL_CSELECT_IN`, `CURL_CSELECT_OUT` and `CURL_CSELECT_ERR`.
-  struct Ready {
-    let socket: curl_socket_t
-    let events: Int32
+  package struct Ready {
+    package let socket: Int32
+    package let events: Int32
   }
 
   /// What is watched of a socket: what libcurl wants, and what the kernel was told.
@@ -37,7 +37,7 @@ final class Poller {
   }
 
   /// The descriptor, which is readable whenever there is something to do.
-  let descriptor: Int32
+  package let descriptor: Int32
 
   private let mark: ProcessMark
   /// In no order, without gaps.
@@ -55,7 +55,7 @@ final class Poller {
   /// What makes waits end, for as long as it is watched.
   private var cancellation: Int32?
   /// When the last wait was over, in microseconds.
-  private(set) var lastReturn: Int64 = 0
+  package private(set) var lastReturn: Int64 = 0
   /// When the timer goes off, in microseconds; nil where it is not set.
   private var timerIsSetTo: Int64?
 
@@ -84,7 +84,7 @@ final class Poller {
   }
 
   /// Leaves the descriptor alone, which is not ours any more.
-  func giveUpDescriptor() {
+  package func giveUpDescriptor() {
     isLost = true
   }
 }
@@ -133,7 +133,7 @@ extension Poller {
   }
 
   /// Lets nothing that a forked child still does reach the connections, which are the parent's.
-  func abandonConnections() {
+  package func abandonConnections() {
     // Anything on which nothing can be sent will do in their place.
     for watch in watches where watch.isConnection {
       argyle_replace_descriptor(watch.socket, descriptor)
@@ -169,7 +169,7 @@ extension Poller {
   ///
   /// - Returns: the sockets that the kernel cannot watch, on which nothing would ever be noticed.
   @discardableResult
-  func apply() -> [curl_socket_t] {
+  package func apply() -> [Int32] {
     var refused: [curl_socket_t] = []
     guard mark.isOfThisProcess else { return refused }
     for socket in changed {
@@ -283,7 +283,7 @@ extension Poller {
 
 extension Poller {
   /// How a wait ended.
-  enum End {
+  package enum End {
     /// A socket is ready.
     case ready
     /// The time has passed, or nothing but the timer or the wake-up is ready.
@@ -326,13 +326,13 @@ extension Poller {
   }
 
   /// Lets waits end when a descriptor is readable; false where it cannot be watched, for it was closed.
-  func watch(cancellation descriptor: Int32) -> Bool {
+  package func watch(cancellation descriptor: Int32) -> Bool {
     cancellation = descriptor
     return set(descriptor, to: EPOLLIN.rawValue, isNew: true)
   }
 
   /// Watches for a cancellation no more.
-  func forgetCancellation() {
+  package func forgetCancellation() {
     if let cancellation { deselect(cancellation) }
     cancellation = nil
   }
@@ -357,10 +357,10 @@ extension Poller {
 
 extension Poller {
   /// Whether somebody else may wait on the descriptor, so that the timer and the wake-up have to be inside.
-  var isShared: Bool { signals != nil }
+  package var isShared: Bool { signals != nil }
 
   /// Puts a timer and a wake-up behind the descriptor; false where memory or descriptors ran out.
-  func share() -> Bool {
+  package func share() -> Bool {
     if isShared { return true }
     let timer = timerfd_create(CLOCK_MONOTONIC, Int32(TFD_CLOEXEC | TFD_NONBLOCK))
     let wakeUp = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
@@ -377,7 +377,7 @@ extension Poller {
   }
 
   /// Makes the descriptor readable until it is told otherwise.
-  func setAwake(_ awake: Bool) {
+  package func setAwake(_ awake: Bool) {
     guard let signals, awake != isAwake, mark.isOfThisProcess else { return }
     isAwake = awake
     if awake { eventfd_write(signals.wakeUp, 1) } else { drain(signals.wakeUp) }
@@ -387,7 +387,7 @@ extension Poller {
   ///
   /// A timer that goes off too early is left as it is: one needless round costs less than setting it for each
   /// request.
-  func setTimer(_ time: Int64?) {
+  package func setTimer(_ time: Int64?) {
     guard let signals, let time, mark.isOfThisProcess else { return }
     if let timerIsSetTo, timerIsSetTo <= time { return }
     timerIsSetTo = time

@@ -1,7 +1,7 @@
 import CCurl
 
 /// The parts of a URL that libcurl has parsed.
-final class URLParts {
+package final class URLParts {
   private let handle: OpaquePointer
 
   private init(_ handle: OpaquePointer) {
@@ -9,7 +9,7 @@ final class URLParts {
   }
 
   /// Parses a URL with a scheme; nil where it is none.
-  convenience init?(_ url: String, anyScheme: Bool = false) throws(ArgyleError) {
+  package convenience init?(_ url: String, anyScheme: Bool = false) throws(SettingError) {
     guard let handle = curl_url() else { throw .outOfMemory }
     self.init(handle)
     let flags = anyScheme ? UInt32(CURLU_NON_SUPPORT_SCHEME) : 0
@@ -24,8 +24,8 @@ final class URLParts {
   }
 
   /// A part as it is written, or with its percent-encoding resolved; nil where there is none.
-  subscript(part: CURLUPart, decoded decoded: Bool = false) -> String? {
-    get throws(ArgyleError) {
+  package subscript(part: CURLUPart, decoded decoded: Bool = false) -> String? {
+    get throws(SettingError) {
       var text: UnsafeMutablePointer<CChar>?
       let flags = decoded ? UInt32(CURLU_URLDECODE) : 0
       let result = curl_url_get(handle, part, &text, flags)

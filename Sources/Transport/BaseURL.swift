@@ -1,22 +1,22 @@
 import CCurl
 import CPlatform
 
-/// The part of every URL before `/v1`, known to be good.
-struct BaseURL: Sendable {
+/// The part of every URL before the path of a request, known to be good.
+package struct BaseURL: Sendable {
   /// Scheme, host, port and path, without a slash at the end.
-  let text: String
+  package let text: String
 
   /// Host and port, for errors.
-  let authority: String
+  package let authority: String
 
   /// Whether the scheme is https.
-  let isSecure: Bool
+  package let isSecure: Bool
 
   /// Whether the host is this machine itself.
-  let isLoopback: Bool
+  package let isLoopback: Bool
 
   /// Checks a URL; an error names the rule that it breaks, but does not show it, for it may hold a password.
-  init(_ url: String, allowInsecureHTTP: Bool) throws(ArgyleError) {
+  package init(_ url: String, allowInsecureHTTP: Bool) throws(SettingError) {
     guard let parts = try URLParts(url), let scheme = try parts[CURLUPART_SCHEME],
       let host = try parts[CURLUPART_HOST], !host.isEmpty
     else { throw BaseURL.error("must be a URL such as https://api.argyle.com") }
@@ -45,14 +45,11 @@ struct BaseURL: Sendable {
 
     authority = try parts[CURLUPART_PORT].map { "\(host):\($0)" } ?? host
     let path = BaseURL.withoutSlashesAtEnd(try parts[CURLUPART_PATH] ?? "")
-    guard !path.utf8.reversed().starts(with: "/v1".utf8.reversed()) else {
-      throw BaseURL.error("must not end with /v1, which is added to it")
-    }
     text = "\(scheme)://\(authority)\(path)"
   }
 
-  private static func error(_ rule: String) -> ArgyleError {
-    ArgyleError(.argument, "base_url \(rule)")
+  private static func error(_ rule: String) -> SettingError {
+    .invalid("base_url \(rule)")
   }
 
   private static func withoutSlashesAtEnd(_ path: String) -> String {

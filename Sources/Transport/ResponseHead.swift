@@ -17,13 +17,13 @@ package struct ResponseHead: Sendable {
   }
 
   /// The type of the body.
-  var contentType: String? { headers["Content-Type"] }
+  package var contentType: String? { headers["Content-Type"] }
 
   /// The id by which Argyle's support can find the request.
-  var traceID: String? { headers["X-Trace-Id"] }
+  package var traceID: String? { headers["X-Trace-Id"] }
 
   /// How long the service asked to wait, or nil where it said nothing that can be read.
-  var retryAfterMilliseconds: Int64? {
+  package var retryAfterMilliseconds: Int64? {
     headers["Retry-After"].flatMap {
       ResponseHead.milliseconds(ofRetryAfter: $0, receivedAt: receivedAt)
     }
@@ -37,7 +37,7 @@ extension ResponseHead {
   private static let longestWait: Int64 = 365 * 24 * 60 * 60
 
   /// Reads seconds or an HTTP date; a wait that lies in the past is 0.
-  static func milliseconds(ofRetryAfter text: String, receivedAt: Int64) -> Int64? {
+  package static func milliseconds(ofRetryAfter text: String, receivedAt: Int64) -> Int64? {
     if let seconds = seconds(text) { return seconds * 1000 }
     let date = curl_getdate(text, nil)
     guard date != -1 else { return nil }

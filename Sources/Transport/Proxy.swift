@@ -2,17 +2,17 @@ import CCurl
 import Support
 
 /// A proxy that is known to be well-formed.
-struct Proxy {
+package struct Proxy {
   /// The URL; empty for no proxy.
-  let url: String
+  package let url: String
 
   /// What of it no message may show.
-  let secrets: [Secret]
+  package let secrets: [Secret]
 
   /// Checks a URL; nil where none is given.
   ///
   /// An error does not show it, for it may hold a password.
-  init?(_ url: String?) throws(ArgyleError) {
+  package init?(_ url: String?) throws(SettingError) {
     guard let url else { return nil }
     self.url = url
     guard !url.utf8.isEmpty else {
@@ -25,16 +25,14 @@ struct Proxy {
       schemes.contains(where: { $0.utf8.elementsEqual(scheme.utf8) }),
       try parts[CURLUPART_HOST]?.utf8.isEmpty == false
     else {
-      throw ArgyleError(
-        .argument,
+      throw SettingError.invalid(
         "proxy must be \"\" or a URL that begins with http, https, socks4, socks4a, socks5 or socks5h"
       )
     }
     // libcurl would go on without a proxy whose credentials it cannot decode.
     for part in [CURLUPART_USER, CURLUPART_PASSWORD] where try parts[part] != nil {
       guard try parts[part, decoded: true] != nil else {
-        throw ArgyleError(
-          .argument,
+        throw SettingError.invalid(
           "proxy must not contain control characters in its user name and password, percent-encoded neither"
         )
       }

@@ -5,4 +5,6 @@ package struct TransferTimes: Sendable {
   package var secured: Int64 = 0
   package var answerBegan: Int64 = 0
   package var ended: Int64 = 0
+
+  package init() {}
 }

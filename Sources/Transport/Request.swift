@@ -8,7 +8,7 @@ package struct Request: Sendable {
     case delete
 
     /// Whether a body is sent, even an empty one.
-    var hasBody: Bool {
+    package var hasBody: Bool {
       switch self {
       case .post, .patch: true
       case .get, .delete: false
@@ -16,7 +16,7 @@ package struct Request: Sendable {
     }
 
     /// The method's name on the wire.
-    var name: String {
+    package var name: String {
       switch self {
       case .get: "GET"
       case .post: "POST"
@@ -26,15 +26,20 @@ package struct Request: Sendable {
     }
   }
 
-  let method: Method
+  package let method: Method
   /// The path from `/v1` on, percent-encoded.
-  let path: String
+  package let path: String
   /// The part after the question mark; empty where there is none.
-  let query: String
+  package let query: String
   /// The JSON document to send; nil where the body is empty.
-  let body: [UInt8]?
+  package let body: [UInt8]?
 
-  init(_ method: Method, _ path: String, query: String = "", body: [UInt8]? = nil) {
+  package init(
+    _ method: Method,
+    _ path: String,
+    query: String = "",
+    body: [UInt8]? = nil
+  ) {
     self.method = method
     self.path = path
     self.query = query
@@ -42,7 +47,7 @@ package struct Request: Sendable {
   }
 
   /// Whether the request may be sent twice to the same effect as once.
-  var isIdempotent: Bool {
+  package var isIdempotent: Bool {
     switch method {
     case .get, .patch, .delete: true
     case .post: false

@@ -4,6 +4,11 @@ package struct Response: Sendable {
   /// The body after decompression.
   package let body: [UInt8]
 
+  package init(head: ResponseHead, body: [UInt8]) {
+    self.head = head
+    self.body = body
+  }
+
   /// Whether the status is any of 2xx: which one the service sends is not to be relied on.
-  var isSuccess: Bool { (200..<300).contains(head.status) }
+  package var isSuccess: Bool { (200..<300).contains(head.status) }
 }
