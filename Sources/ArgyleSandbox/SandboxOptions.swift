@@ -1,3 +1,5 @@
+import Support
+
 /// How a sandbox is to run.
 public struct SandboxOptions: Sendable {
   /// The API key's id that a sandbox accepts unless told otherwise.
@@ -62,8 +64,10 @@ public struct SandboxOptions: Sendable {
     if let database, database.utf8.isEmpty {
       throw .option("the database's file name must not be empty")
     }
-    if !(1...3600 ~= timeoutSeconds) {
-      throw .option("the timeout must be a number of seconds from 1 to 3600")
+    do {
+      try SandboxOptions.table.check(self)
+    } catch {
+      throw SandboxError(error)
     }
     if (certificate == nil) != (certificateKey == nil) {
       throw .option("HTTPS needs both the certificate and its key")

@@ -1,5 +1,6 @@
 import CCurl
 import CPlatform
+import Support
 
 /// The part of every URL before the path of a request, known to be good.
 package struct BaseURL: Sendable {
@@ -16,7 +17,7 @@ package struct BaseURL: Sendable {
   package let isLoopback: Bool
 
   /// Checks a URL; an error names the rule that it breaks, but does not show it, for it may hold a password.
-  package init(_ url: String, allowInsecureHTTP: Bool) throws(SettingError) {
+  package init(_ url: String, allowInsecureHTTP: Bool) throws(OptionError) {
     guard let parts = try URLParts(url), let scheme = try parts[CURLUPART_SCHEME],
       let host = try parts[CURLUPART_HOST], !host.isEmpty
     else { throw BaseURL.error("must be a URL such as https://api.argyle.com") }
@@ -48,8 +49,8 @@ package struct BaseURL: Sendable {
     text = "\(scheme)://\(authority)\(path)"
   }
 
-  private static func error(_ rule: String) -> SettingError {
-    .invalid("base_url \(rule)")
+  private static func error(_ rule: String) -> OptionError {
+    .invalid("base_url", rule)
   }
 
   private static func withoutSlashesAtEnd(_ path: String) -> String {

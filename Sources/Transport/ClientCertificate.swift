@@ -7,18 +7,7 @@ package struct ClientCertificate: Sendable {
   let keyFile: String?
   package let password: Secret?
 
-  /// Checks options; nil where no certificate is given.
-  package init?(file: String?, keyFile: String?, password: Secret?) throws(SettingError) {
-    let keyFile = try RegularFile.check("client_key_file", keyFile)
-    guard let file = try RegularFile.check("client_certificate_file", file) else {
-      guard keyFile == nil, password == nil else {
-        throw .invalid("client_key_file and client_key_password need client_certificate_file")
-      }
-      return nil
-    }
-    if let password, password.withUTF8({ $0.contains(0) }) {
-      throw .invalid("client_key_password must not contain a NUL character")
-    }
+  package init(file: String, keyFile: String?, password: Secret?) {
     self.file = file
     self.keyFile = keyFile
     self.password = password

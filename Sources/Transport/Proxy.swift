@@ -12,7 +12,7 @@ package struct Proxy {
   /// Checks a URL; nil where none is given.
   ///
   /// An error does not show it, for it may hold a password.
-  package init?(_ url: String?) throws(SettingError) {
+  package init?(_ url: String?) throws(OptionError) {
     guard let url else { return nil }
     self.url = url
     guard !url.utf8.isEmpty else {
@@ -25,15 +25,17 @@ package struct Proxy {
       schemes.contains(where: { $0.utf8.elementsEqual(scheme.utf8) }),
       try parts[CURLUPART_HOST]?.utf8.isEmpty == false
     else {
-      throw SettingError.invalid(
-        "proxy must be \"\" or a URL that begins with http, https, socks4, socks4a, socks5 or socks5h"
+      throw .invalid(
+        "proxy",
+        "must be \"\" or a URL that begins with http, https, socks4, socks4a, socks5 or socks5h"
       )
     }
     // libcurl would go on without a proxy whose credentials it cannot decode.
     for part in [CURLUPART_USER, CURLUPART_PASSWORD] where try parts[part] != nil {
       guard try parts[part, decoded: true] != nil else {
-        throw SettingError.invalid(
-          "proxy must not contain control characters in its user name and password, percent-encoded neither"
+        throw .invalid(
+          "proxy",
+          "must not contain control characters in its user name and password, percent-encoded neither"
         )
       }
     }

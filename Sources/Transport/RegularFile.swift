@@ -1,14 +1,14 @@
 import CPlatform
+import Support
 
 /// A file that an option names.
 package enum RegularFile {
   /// Checks that a file is there and can be read.
-  package static func check(_ name: String, _ file: String?) throws(SettingError) -> String? {
-    guard let file else { return nil }
-    guard !file.utf8.contains(0), isRegular(file) == true, access(file, R_OK) == 0 else {
-      throw .invalid("\(name) must be a regular file that can be read")
-    }
-    return file
+  ///
+  /// - Returns: what is to be said of one that is not; nil for one that is.
+  package static func rule(_ file: String) -> String? {
+    !file.utf8.contains(0) && isRegular(file) == true && access(file, R_OK) == 0
+      ? nil : "must be a regular file that can be read"
   }
 
   /// Whether a file is a regular one; nil where there is none.

@@ -26,7 +26,7 @@ package final class RequestHeaders: Sendable {
   }
 
   /// Makes the lines for a key in the form of HTTP Basic authentication; an error where memory ran out.
-  package static func make(_ credentials: Secret) throws(SettingError) -> RequestHeaders {
+  package static func make(_ credentials: Secret) throws(OptionError) -> RequestHeaders {
     let name: StaticString = "Authorization: Basic "
     let line = Secret(count: name.utf8CodeUnitCount + credentials.count) { put in
       name.withUTF8Buffer { $0.forEach(put) }

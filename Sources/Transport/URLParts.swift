@@ -1,4 +1,5 @@
 import CCurl
+import Support
 
 /// The parts of a URL that libcurl has parsed.
 package final class URLParts {
@@ -9,7 +10,7 @@ package final class URLParts {
   }
 
   /// Parses a URL with a scheme; nil where it is none.
-  package convenience init?(_ url: String, anyScheme: Bool = false) throws(SettingError) {
+  package convenience init?(_ url: String, anyScheme: Bool = false) throws(OptionError) {
     guard let handle = curl_url() else { throw .outOfMemory }
     self.init(handle)
     let flags = anyScheme ? UInt32(CURLU_NON_SUPPORT_SCHEME) : 0
@@ -25,7 +26,7 @@ package final class URLParts {
 
   /// A part as it is written, or with its percent-encoding resolved; nil where there is none.
   package subscript(part: CURLUPart, decoded decoded: Bool = false) -> String? {
-    get throws(SettingError) {
+    get throws(OptionError) {
       var text: UnsafeMutablePointer<CChar>?
       let flags = decoded ? UInt32(CURLU_URLDECODE) : 0
       let result = curl_url_get(handle, part, &text, flags)

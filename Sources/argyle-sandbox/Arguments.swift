@@ -79,11 +79,12 @@ enum Arguments {
       case UInt8(ascii: "I"): options.otherKeyID = value
       case UInt8(ascii: "S"): options.otherKeySecret = value
       case UInt8(ascii: "f"): options.faults.append(value)
-      case UInt8(ascii: "t"): options.timeoutSeconds = try number(value, 1...3600, "--timeout")
+      case UInt8(ascii: "t"):
+        options.timeoutSeconds = try number(value, SandboxOptions.timeoutRange, "--timeout")
       case UInt8(ascii: "l"): options.log = value
       case UInt8(ascii: "c"): options.certificate = value
       case UInt8(ascii: "k"): options.certificateKey = value
-      default: options.port = UInt16(try number(value, 0...65535, "--port"))
+      default: options.port = UInt16(try number(value, SandboxOptions.portRange, "--port"))
       }
     }
     let index = Int(argyle_getopt_index())

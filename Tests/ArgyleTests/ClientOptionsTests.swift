@@ -72,7 +72,7 @@ struct ClientOptionsTests {
   ])
   func aBadBaseURLIsRefused(url: String, rule: String) {
     let error = #expect(throws: ArgyleError.self) {
-      try ClientSettings(options { $0.environment = .custom(baseURL: url) })
+      try Client(options { $0.environment = .custom(baseURL: url) })
     }
     #expect(error?.message.hasPrefix("base_url \(rule)") == true)
     #expect(error?.message.contains("word") == rule.contains("password"))
@@ -100,7 +100,7 @@ struct ClientOptionsTests {
   }
 
   @Test func aZoneIsRefusedForItWouldBeLost() {
-    #expect(throws: SettingError.self) {
+    #expect(throws: OptionError.self) {
       try BaseURL("https://[fe80::1%25eth0]/", allowInsecureHTTP: false)
     }
   }

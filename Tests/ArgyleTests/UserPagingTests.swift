@@ -67,7 +67,16 @@ struct UserPagingTests {
     let asks = paging.askForFewer(after: ArgyleError(.tooLarge, "the headers are too large"))
     #expect(!asks)
     let asksAfterAnother = paging.askForFewer(
-      after: ArgyleError(.server, "500", head: ResponseHead(status: 500))
+      after: ArgyleError(
+        .server,
+        "500",
+        isRetryable: false,
+        outcomeIsUnknown: false,
+        attempts: 1,
+        head: ResponseHead(status: 500),
+        traceID: nil,
+        bodyBytes: nil
+      )
     )
     #expect(!asksAfterAnother)
   }
@@ -207,7 +216,16 @@ struct UserPagingTests {
   ) {
     let headers = ResponseHeaders(retryAfter.map { "Retry-After: \($0)\r\n" } ?? "")
     let head = ResponseHead(status: 503, headers: headers)
-    let error = ArgyleError(.server, "status 503", head: head)
+    let error = ArgyleError(
+      .server,
+      "status 503",
+      isRetryable: false,
+      outcomeIsUnknown: false,
+      attempts: 1,
+      head: head,
+      traceID: nil,
+      bodyBytes: nil
+    )
     let failure = LookAheadFailure(error: error, time: 1_000_000, wasEndedByCaller: false)
     let allowed: Void? = try? failure.checkAskingAgain(at: 1_000_000 + time)
     #expect((allowed != nil) == isAllowed)

@@ -1,3 +1,4 @@
+import Support
 import Transport
 
 /// An API key, a server and limits, with the connections that are kept for them.
@@ -24,7 +25,7 @@ public final class Client: Sendable {
   ///   with ``ArgyleError/Code/internal`` where libcurl is too old.
   public convenience init(_ options: ClientOptions) throws(ArgyleError) {
     if let reason = Libcurl.initialize() { throw ArgyleError(.internal, reason) }
-    let settings = try ClientSettings(options)
+    let settings = try Client.settings(options)
     self.init(
       options,
       settings,
@@ -52,6 +53,10 @@ public final class Client: Sendable {
     self.retryBudget = retryBudget
     self.ends = ends
     self.log = log
+  }
+
+  private static func settings(_ options: ClientOptions) throws(ArgyleError) -> ClientSettings {
+    try ArgyleError.ofOptions { () throws(OptionError) in try ClientSettings(options) }
   }
 
   private static func limiter(_ options: ClientOptions) -> RateLimiter? {
@@ -103,7 +108,7 @@ public final class Client: Sendable {
     var options = options
     options.paceIsSet = false
     try change(&options)
-    let settings = try ClientSettings(options)
+    let settings = try Client.settings(options)
     // Options that take the place of all others need not set a pace to have none.
     let isPaceShared =
       !options.paceIsSet && options.maxRequestsPerSecond == self.options.maxRequestsPerSecond

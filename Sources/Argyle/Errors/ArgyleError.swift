@@ -43,15 +43,30 @@ public struct ArgyleError: Error, Sendable {
   /// It may hold personal data: do not log it.
   public let bodyBytes: [UInt8]?
 
+  /// The error of what no call has brought; not inlined, for it is made in many places.
+  @inline(never)
+  package init(_ code: Code, _ message: String) {
+    self.init(
+      code,
+      message,
+      isRetryable: false,
+      outcomeIsUnknown: false,
+      attempts: 0,
+      head: nil,
+      traceID: nil,
+      bodyBytes: nil
+    )
+  }
+
   package init(
     _ code: Code,
     _ message: String,
-    isRetryable: Bool = false,
-    outcomeIsUnknown: Bool = false,
-    attempts: Int = 0,
-    head: ResponseHead? = nil,
-    traceID: String? = nil,
-    bodyBytes: [UInt8]? = nil
+    isRetryable: Bool,
+    outcomeIsUnknown: Bool,
+    attempts: Int,
+    head: ResponseHead?,
+    traceID: String?,
+    bodyBytes: [UInt8]?
   ) {
     self.code = code
     self.message = message
@@ -94,11 +109,22 @@ extension ArgyleError {
   /// An allocation of libcurl's or jansson's failed.
   package static let outOfMemory = ArgyleError(.internal, "memory ran out")
 
-  /// The error of a setting that cannot be used.
-  init(_ error: SettingError) {
+  /// The error of options that cannot be used.
+  package init(_ error: OptionError) {
     switch error {
     case .outOfMemory: self = .outOfMemory
-    case .invalid(let message): self.init(.argument, message)
+    case .invalid(let name, let rule): self.init(.argument, "\(name) \(rule)")
+    }
+  }
+
+  /// Runs what fails for options that cannot be used.
+  package static func ofOptions<Value>(
+    _ body: () throws(OptionError) -> Value
+  ) throws(ArgyleError) -> Value {
+    do {
+      return try body()
+    } catch {
+      throw ArgyleError(error)
     }
   }
 }

@@ -1,3 +1,5 @@
+import Support
+
 /// Which users to list, and in what order.
 public struct UserQuery: Sendable {
   /// The order of a list by the time at which the users were created.
@@ -30,18 +32,25 @@ public struct UserQuery: Sendable {
 // MARK: - Encoding
 
 extension UserQuery {
-  /// Checks the numbers; an error names the one that is out of range.
-  package func validate() throws(ArgyleError) {
-    if let limit, !(1...Int(Int32.max)).contains(limit) {
-      throw ArgyleError(.argument, "limit must be between 1 and \(Int32.max)")
-    }
-    if let offset, !(0...UserQuery.maximumOffset).contains(offset) {
-      throw ArgyleError(.argument, "offset must be between 0 and \(UserQuery.maximumOffset)")
-    }
+  /// Every part of a query under the name that argyle.h has for it, with its type and its rule.
+  package static var table: OptionTable<UserQuery> {
+    OptionTable([
+      Option("limit", .integer(1...Int(Int32.max), { $0.limit }, { $0.limit = $1 })),
+      // The largest whole number that every JSON reader holds exactly.
+      Option("offset", .integer(0...9_007_199_254_740_991, { $0.offset }, { $0.offset = $1 })),
+      Option(
+        "ordering",
+        .choice(["created_at", "-created_at"]) {
+          $0.ordering = $1 == 0 ? .oldestFirst : .newestFirst
+        }
+      ),
+    ])
   }
 
-  /// The largest whole number that every JSON reader holds exactly.
-  private static let maximumOffset = 9_007_199_254_740_991
+  /// Checks the numbers; an error names the one that is out of range.
+  package func validate() throws(ArgyleError) {
+    try ArgyleError.ofOptions { () throws(OptionError) in try UserQuery.table.check(self) }
+  }
 
   /// The query part of the URL, empty where nothing is asked for.
   package var text: String {

@@ -6,20 +6,20 @@ import Support
 struct QueueOptions {
   private(set) var maxInFlight = 50
 
+  private static var table: OptionTable<QueueOptions> {
+    OptionTable([
+      Option("max_in_flight", .integer(1...1000, { $0.maxInFlight }, { $0.maxInFlight = $1 }))
+    ])
+  }
+
   /// Reads a JSON object; NULL leaves the defaults.
   init(_ object: UnsafePointer<json_t>?) throws(ArgyleError) {
     guard let object else { return }
-    var maxInFlight = self.maxInFlight
-    try ObjectMember.forEach(in: object, "options") { member throws(ArgyleError) in
-      guard member.isNamed("max_in_flight") else {
-        throw ArgyleError(.argument, "options has an unknown key \"\(member.name.printable)\"")
-      }
-      maxInFlight = try member.integer()
+    var options = self
+    try ArgyleError.ofOptions { () throws(OptionError) in
+      try QueueOptions.table.read(object, "options", into: &options)
     }
-    guard (1...1000).contains(maxInFlight) else {
-      throw ArgyleError(.argument, "max_in_flight must be between 1 and 1000")
-    }
-    self.maxInFlight = maxInFlight
+    self = options
   }
 
   /// Reads a JSON object that is given as text; NULL leaves the defaults.

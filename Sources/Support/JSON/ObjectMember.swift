@@ -31,16 +31,59 @@ package struct ObjectMember {
     name.withUTF8Buffer { $0.elementsEqual(UnsafeRawBufferPointer(start: key, count: keyCount)) }
   }
 
-  /// Whether the member is a string.
-  package var isString: Bool { argyle_json_type(value) == JSON_STRING }
-
-  /// The member's text; nil where it is no string, or one that is not UTF-8.
-  package var string: String? {
-    bytes.flatMap { String(validating: $0, as: UTF8.self) }
+  /// Which of these texts the member is.
+  func choice(of texts: [StaticString]) throws(OptionError) -> Int {
+    _ = try text()
+    guard let bytes else { return 0 }
+    for index in texts.indices {
+      if texts[index].withUTF8Buffer({ $0.elementsEqual(bytes) }) { return index }
+    }
+    let all = texts.reduce("") {
+      "\($0)\($0.isEmpty ? "" : " or ")\"\(String(cString: $1.cString))\""
+    }
+    throw .invalid(name: name, rule: "must be \(all)")
   }
 
-  /// The bytes of the member's text, borrowed from the object; nil where it is no string, or one that is not UTF-8.
-  package var utf8: UnsafeRawBufferPointer? {
+  /// The member's text.
+  func text() throws(OptionError) -> String {
+    try require(bytes.flatMap { String(validating: $0, as: UTF8.self) }, textType)
+  }
+
+  /// The member's text, of which no copy is left behind.
+  func secret() throws(OptionError) -> Secret {
+    try require(validBytes.map { Secret($0) }, textType)
+  }
+
+  /// The member's whole number.
+  func integer() throws(OptionError) -> Int {
+    let isInteger = argyle_json_type(value) == JSON_INTEGER
+    return try require(isInteger ? Int(argyle_json_integer_value(value)) : nil, "an integer")
+  }
+
+  /// The member's number, whole or not.
+  func number() throws(OptionError) -> Double {
+    let type = argyle_json_type(value)
+    let isNumber = type == JSON_INTEGER || type == JSON_REAL
+    return try require(isNumber ? argyle_json_number_value(value) : nil, "a number")
+  }
+
+  /// The member's truth.
+  func boolean() throws(OptionError) -> Bool {
+    let type = argyle_json_type(value)
+    let isBoolean = type == JSON_TRUE || type == JSON_FALSE
+    return try require(isBoolean ? type == JSON_TRUE : nil, "a boolean")
+  }
+
+  private func require<Value>(_ value: Value?, _ type: String) throws(OptionError) -> Value {
+    guard let value else { throw .invalid(name: name, rule: "must be \(type)") }
+    return value
+  }
+
+  /// What a text has to be that is none.
+  private var textType: String { argyle_json_type(value) == JSON_STRING ? "UTF-8" : "a string" }
+
+  /// The bytes of the member's text; nil where it is no string, or one that is not UTF-8.
+  private var validBytes: UnsafeRawBufferPointer? {
     guard let bytes else { return nil }
     var parser = Unicode.UTF8.ForwardParser()
     var rest = bytes.makeIterator()
@@ -59,28 +102,12 @@ package struct ObjectMember {
     }
   }
 
-  /// The member's whole number; nil where it is none.
-  package var integer: Int? {
-    argyle_json_type(value) == JSON_INTEGER ? Int(argyle_json_integer_value(value)) : nil
+  /// The texts of the member's objects, where it is an array of flat ones.
+  func flatObjects() throws(OptionError) -> [String] {
+    try require(flatObjectTexts, "an array of flat JSON objects")
   }
 
-  /// The member's number, whole or not; nil where it is none.
-  package var number: Double? {
-    let type = argyle_json_type(value)
-    return type == JSON_INTEGER || type == JSON_REAL ? argyle_json_number_value(value) : nil
-  }
-
-  /// The member's truth; nil where it is no boolean.
-  package var boolean: Bool? {
-    switch argyle_json_type(value) {
-    case JSON_TRUE: true
-    case JSON_FALSE: false
-    default: nil
-    }
-  }
-
-  /// The texts of the member's objects, where it is an array of flat ones; nil where it is none.
-  package var flatObjects: [String]? {
+  private var flatObjectTexts: [String]? {
     guard argyle_json_type(value) == JSON_ARRAY else { return nil }
     var texts: [String] = []
     for index in 0..<argyle_json_array_size(value) {
