@@ -46,6 +46,9 @@ package struct Request: Sendable {
     self.body = body
   }
 
+  /// Whether the request is to change something.
+  package var changesSomething: Bool { method != .get }
+
   /// Whether the request may be sent twice to the same effect as once.
   package var isIdempotent: Bool {
     switch method {

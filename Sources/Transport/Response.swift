@@ -8,7 +8,4 @@ package struct Response: Sendable {
     self.head = head
     self.body = body
   }
-
-  /// Whether the status is any of 2xx: which one the service sends is not to be relied on.
-  package var isSuccess: Bool { (200..<300).contains(head.status) }
 }

@@ -56,27 +56,14 @@ struct UserPagingTests {
     #expect(try next(after: [page]) == expected)
   }
 
-  private let tooLarge = ArgyleError(
-    .tooLarge,
-    "too large",
-    head: ResponseHead(status: 200)
-  )
+  private let tooLarge = ArgyleError(.init(.tooLarge, "too large", head: ResponseHead(status: 200)))
 
   @Test func headersThatAreTooLargeAreNoReason() {
     var paging = UserPaging(UserQuery())
     let asks = paging.askForFewer(after: ArgyleError(.tooLarge, "the headers are too large"))
     #expect(!asks)
     let asksAfterAnother = paging.askForFewer(
-      after: ArgyleError(
-        .server,
-        "500",
-        isRetryable: false,
-        outcomeIsUnknown: false,
-        attempts: 1,
-        head: ResponseHead(status: 500),
-        traceID: nil,
-        bodyBytes: nil
-      )
+      after: ArgyleError(.init(.server, "500", head: ResponseHead(status: 500)))
     )
     #expect(!asksAfterAnother)
   }
@@ -216,16 +203,7 @@ struct UserPagingTests {
   ) {
     let headers = ResponseHeaders(retryAfter.map { "Retry-After: \($0)\r\n" } ?? "")
     let head = ResponseHead(status: 503, headers: headers)
-    let error = ArgyleError(
-      .server,
-      "status 503",
-      isRetryable: false,
-      outcomeIsUnknown: false,
-      attempts: 1,
-      head: head,
-      traceID: nil,
-      bodyBytes: nil
-    )
+    let error = ArgyleError(.init(.server, "status 503", head: head))
     let failure = LookAheadFailure(error: error, time: 1_000_000, wasEndedByCaller: false)
     let allowed: Void? = try? failure.checkAskingAgain(at: 1_000_000 + time)
     #expect((allowed != nil) == isAllowed)

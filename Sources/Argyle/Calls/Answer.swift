@@ -76,64 +76,50 @@ package struct Answer: Sendable {
 extension Answer {
   /// The error for an answer that breaks the protocol.
   func protocolError(_ reason: String, detail: String? = nil) -> ArgyleError {
-    error(.protocolViolation, reason, detail, isRetryable: false)
+    error(.protocolViolation, reason, detail, RetryPolicy.verdict(onUnreadable: context.request))
   }
 
   /// The error that the answer's status stands for.
-  func statusError() -> ArgyleError {
+  func statusError(_ verdict: RetryPolicy.Verdict) -> ArgyleError {
     var reason = "status \(response.head.status)"
     if (300..<400).contains(response.head.status) { reason += ": redirects are refused" }
-    return error(.status(response.head.status), reason, detail, isRetryable: isRetryable)
+    let document = response.document
+    return error(.status(response.head.status), reason, detail(in: document), verdict, document)
   }
 
   private func error(
     _ code: ArgyleError.Code,
     _ reason: String,
     _ detail: String?,
-    isRetryable: Bool
+    _ verdict: RetryPolicy.Verdict,
+    _ document: JSONReference? = nil
   ) -> ArgyleError {
-    let changes = context.request.method != .get
-    let earlierMayHaveActed = changes && mayHaveActedBefore && !mayHaveActed
-    return ArgyleError(
+    ArgyleError(
       code,
-      context.message(reason, detail: detail, earlierMayHaveActed: earlierMayHaveActed),
-      isRetryable: isRetryable,
-      outcomeIsUnknown: changes && (mayHaveActed || mayHaveActedBefore),
+      reason,
+      detail: detail,
+      verdict,
+      mayHaveActedBefore: mayHaveActedBefore,
       attempts: attempts,
       head: response.head,
-      traceID: context.traceID(in: response.head),
-      bodyBytes: response.body
+      body: response.body,
+      document: document ?? response.document,
+      context
     )
   }
 
-  private var isRetryable: Bool {
-    switch response.head.status {
-    case 429: true
-    case 503: context.request.isIdempotent || response.head.retryAfterMilliseconds != nil
-    case 408, 500, 502, 504: context.request.isIdempotent
-    default: false
-    }
-  }
-
-  /// Whether the service may have acted on this attempt: it says so, but not what came of it, or it failed.
-  private var mayHaveActed: Bool {
-    switch response.head.status {
-    case 503: return response.head.retryAfterMilliseconds == nil
-    // Not Implemented and HTTP Version Not Supported: refused before anything was done.
-    case 501, 505: return false
-    // Proxies have numbers of their own above 511 for a server behind them that may have acted.
-    case 200..<300, 408, 500...: return true
-    default: return false
-    }
-  }
-
   /// What the service says of its refusal: `{"detail": "<text>"}` or `{"<field>": ["<text>", …]}`.
-  private var detail: String? {
-    guard let document = try? document() else { return nil }
+  private func detail(in document: JSONReference?) -> String? {
+    guard let document else { return nil }
     if let detail = document.member("detail")?.text { return detail }
     guard let (field, texts) = document.firstMember, let text = texts.item(0)?.text else {
       return nil
     }
     return "\(field): \(text)"
   }
+}
+
+extension Response {
+  /// The body as JSON; nil where it is none.
+  var document: JSONReference? { try? JSONReference(parsing: body) }
 }

@@ -33,10 +33,8 @@ package final class Call {
   var isLetGo = false
   var state = State.ready
   var machine: CallMachine?
-  /// Whether an attempt before the last one may have done what was asked.
-  var mayHaveActedBefore = false
-  /// Why the call failed; nil where it succeeded or is not over.
-  package var error: ArgyleError?
+  /// What became of the call; nil before it is over.
+  var outcome: Result<Answer, ArgyleError>?
   /// Where the call stands among those of the queue that wait, or among those that are over.
   var place = 0
   /// Where the call stands among those of the queue that have their turn; nil where it does not.
@@ -96,20 +94,14 @@ extension Call {
     if case .finished = state { true } else { false }
   }
 
+  /// Why the call failed; nil where it succeeded or is not over.
+  package var error: ArgyleError? {
+    if case .failure(let error) = outcome { error } else { nil }
+  }
+
   /// What became of the call; an error where it is not over.
   var result: Result<Answer, ArgyleError> {
-    if let error { return .failure(error) }
-    guard isFinished, let head, let body else {
-      return .failure(ArgyleError(.argument, "call must be over"))
-    }
-    return .success(
-      Answer(
-        context: client.context(for: request),
-        response: Response(head: head, body: body),
-        mayHaveActedBefore: mayHaveActedBefore,
-        attempts: attempts
-      )
-    )
+    outcome ?? .failure(ArgyleError(.argument, "call must be over"))
   }
 
   /// The answer to a call that succeeded.

@@ -1,3 +1,4 @@
+import Support
 import Transport
 
 /// The course of one call as a state machine: events go in, the next step comes out.
@@ -31,14 +32,9 @@ package struct CallMachine {
     case finish(Result<Answer, ArgyleError>)
   }
 
-  /// How often a request is sent again that the server refused to look at.
-  private static let mostRefusals = 10
-  /// The longest wait before the first repetition, in microseconds; it doubles with each.
-  private static let firstBackOff = 500_000.0
-  private static let longestBackOff = 8_000_000.0
-
   let context: CallContext
   private let limits: CallLimits
+  private let policy: RetryPolicy
   private let budget: RetryBudget
   /// When the time of the whole call began, in microseconds; nil: when it starts.
   private let beginning: Int64?
@@ -71,6 +67,7 @@ package struct CallMachine {
   ) {
     self.context = context
     self.limits = limits
+    policy = RetryPolicy(limits)
     self.budget = budget
     self.beginning = beginning
   }
@@ -95,24 +92,28 @@ package struct CallMachine {
       return send(at: now)
     case .failed(let failure):
       response = nil
+      let verdict = RetryPolicy.verdict(on: failure, context.request)
       if failure.wasRefused { refusals += 1 }
-      if mayBeSentAgainAtOnce(after: failure) {
+      if RetryPolicy.resendsAtOnce(
+        after: failure,
+        context.request,
+        refusals: refusals,
+        hasResent: hasResent
+      ) {
         if !failure.wasRefused { hasResent = true }
-        if failure.mayHaveBeenReceived { mayHaveActed = true }
+        if verdict.mayHaveActed { mayHaveActed = true }
         timeSpent += failure.milliseconds
         return send(at: now)
       }
-      return retry(
-        error(failure),
-        afterTimeOut: failure.kind == .timeout,
-        at: now,
-        random: random
-      )
+      let isTimeout = failure.kind == .timeout
+      let asked = failure.head?.retryAfterMilliseconds
+      return retry(verdict, asked, afterTimeout: isTimeout, at: now, random: random)
+        ?? .finish(.failure(error(failure, failure.head, nil)))
     case .givenUp(let failure):
       attempts -= 1
-      return .finish(.failure(errorBetweenAttempts(failure)))
+      return .finish(.failure(error(failure, response?.head, response?.body)))
     case .ended(let failure):
-      return .finish(.failure(errorBetweenAttempts(failure)))
+      return .finish(.failure(error(failure, response?.head, response?.body)))
     }
   }
 
@@ -120,7 +121,7 @@ package struct CallMachine {
     guard now < deadline else {
       let reason = timeOutReason(at: now)
       let failure = TransferFailure(.timeout, reason, mayHaveBeenReceived: false)
-      return .finish(.failure(errorBetweenAttempts(failure)))
+      return .finish(.failure(error(failure, response?.head, response?.body)))
     }
     attempts += 1
     attemptBegan = now
@@ -141,90 +142,58 @@ package struct CallMachine {
   }
 
   private mutating func finish(_ response: Response, at now: Int64, random: () -> Double) -> Step {
+    let (request, status) = (context.request, response.head.status)
     let answer = Answer(
       context: context,
       response: response,
       mayHaveActedBefore: mayHaveActed,
       attempts: attempts
     )
-    // A repeated DELETE that finds nothing has been carried out the first time.
-    let isDeletedBefore =
-      context.request.method == .delete && response.head.status == 404 && mayHaveActed
-    if response.isSuccess || isDeletedBefore {
+    if RetryPolicy.isSuccess(status, request, mayHaveActedBefore: mayHaveActed) {
       budget.noteSuccess()
       return .finish(.success(answer))
     }
-    return retry(answer.statusError(), afterTimeOut: false, at: now, random: random)
+    let asked = response.head.retryAfterMilliseconds
+    let verdict = RetryPolicy.verdict(on: status, hasRetryAfter: asked != nil, request)
+    return retry(verdict, asked, afterTimeout: false, at: now, random: random)
+      ?? .finish(.failure(answer.statusError(verdict)))
   }
 
-  /// Repeats the call after a failure that may pass, where that does no harm, and is not too often nor too late.
+  /// Retries a transient failure, where that does no harm, and is not too often nor too late; nil where it is.
   private mutating func retry(
-    _ error: ArgyleError,
-    afterTimeOut: Bool,
+    _ verdict: RetryPolicy.Verdict,
+    _ asked: Int64?,
+    afterTimeout: Bool,
     at now: Int64,
     random: () -> Double
-  ) -> Step {
-    let over = Step.finish(.failure(error))
-    guard error.isRetryable, retries < limits.maxRetries else { return over }
-    let wait: Int64
-    if let asked = error.retryAfterMilliseconds {
-      guard asked <= limits.maxRetryAfterMilliseconds else { return over }
-      wait = asked * 1000
-    } else {
-      let backOff = CallMachine.firstBackOff * Double(1 << min(retries, 8))
-      // Anything from nothing to all of it, or else those who failed together come back together.
-      wait = Int64(min(backOff, CallMachine.longestBackOff) * random())
-    }
-    guard now + wait < deadline, budget.pay(afterTimeOut: afterTimeOut) else { return over }
+  ) -> Step? {
+    guard verdict.isRetryable,
+      let wait = policy.wait(afterRetries: retries, asked: asked, random: random),
+      now + wait < deadline, budget.pay(afterTimeOut: afterTimeout)
+    else { return nil }
     retries += 1
     timeSpent = 0
-    if error.outcomeIsUnknown { mayHaveActed = true }
+    if verdict.mayHaveActed { mayHaveActed = true }
     return .wait(until: now + wait)
   }
 
-  /// Whether a failure says nothing of the server, so that another attempt is due at once, where doing the thing
-  /// twice does no harm.
-  ///
-  /// A kept connection that the server had already closed is such a failure, and one for which the host was away:
-  /// once. A server that ends a connection refuses what came too late, and may do so again and again.
-  private func mayBeSentAgainAtOnce(after failure: TransferFailure) -> Bool {
-    if failure.wasRefused { return refusals <= CallMachine.mostRefusals }
-    guard !hasResent, failure.keptConnectionWasDead || failure.hostWasAway && failure.isTransient
-    else { return false }
-    return context.request.isIdempotent || !failure.mayHaveBeenReceived
-  }
-
-  /// The error of an attempt that brought no answer.
-  private func error(_ failure: TransferFailure) -> ArgyleError {
-    error(failure, failure.head, nil)
-  }
-
-  /// The error of a call that ends where no attempt is made: it has the answer to the last one.
-  private func errorBetweenAttempts(_ failure: TransferFailure) -> ArgyleError {
-    error(failure, response?.head, response?.body)
-  }
-
+  /// The error of a call without an answer to its last attempt, or one that ends where no attempt is made.
   private func error(
     _ failure: TransferFailure,
     _ head: ResponseHead?,
     _ body: [UInt8]?
   ) -> ArgyleError {
-    let changes = context.request.method != .get
-    let earlierMayHaveActed = changes && mayHaveActed && !failure.mayHaveBeenReceived
-    return ArgyleError(
+    ArgyleError(
       ArgyleError.Code(failure.kind),
-      context.message(
-        failure.reason,
-        detail: failure.detail,
-        earlierMayHaveActed: earlierMayHaveActed
-      ),
-      isRetryable: failure.isTransient
-        && (context.request.isIdempotent || !failure.mayHaveBeenReceived),
-      outcomeIsUnknown: changes && (failure.mayHaveBeenReceived || mayHaveActed),
+      failure.reason,
+      detail: failure.detail,
+      RetryPolicy.verdict(on: failure, context.request),
+      mayHaveActedBefore: mayHaveActed,
       attempts: attempts,
       head: head,
-      traceID: head.flatMap { context.traceID(in: $0) },
-      bodyBytes: body
+      body: body,
+      document: body.flatMap { try? JSONReference(parsing: $0) },
+      context
     )
   }
 }

@@ -732,10 +732,7 @@ extension CallQueue {
 
   private func finish(_ call: Call, _ result: Result<Answer, ArgyleError>) {
     call.state = .finished
-    switch result {
-    case .success(let answer): call.mayHaveActedBefore = answer.mayHaveActedBefore
-    case .failure(let error): call.error = error
-    }
+    call.outcome = result
     call.attempts = call.machine?.attempts ?? 0
     call.machine = nil
     call.times.finishedAt = MonotonicClock.now

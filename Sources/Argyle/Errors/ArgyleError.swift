@@ -7,22 +7,22 @@ import Transport
 /// call was cancelled or met its deadline before the next one.
 public struct ArgyleError: Error, Sendable {
   /// Why the call failed.
-  public let code: Code
+  public var code: Code { details.code }
 
   /// One sentence for people, whose wording may change between versions.
   ///
   /// It holds neither the API key's secret nor user tokens. It can hold the user's id, the host and, cut to 200
   /// characters, what the service said about the failure.
-  public let message: String
+  public var message: String { details.message }
 
   /// The HTTP status of the answer, or nil where no answer came.
-  public let httpStatus: Int?
+  public var httpStatus: Int? { details.httpStatus }
 
   /// The answer's `X-Trace-Id`, by which Argyle's support can find the request.
-  public let traceID: String?
+  public var traceID: String? { details.traceID }
 
   /// Whether the same call may succeed later and can be repeated without doing anything twice.
-  public let isRetryable: Bool
+  public var isRetryable: Bool { details.isRetryable }
 
   /// Whether the service may have carried out what was asked, though no success was told.
   ///
@@ -30,60 +30,38 @@ public struct ArgyleError: Error, Sendable {
   /// service failed in the middle (408, 500, 502, 504, and 503 without `Retry-After`), and where a success was
   /// told in an answer that cannot be read. Where none of this is true of the last attempt, but of an earlier one,
   /// the message says so.
-  public let outcomeIsUnknown: Bool
+  public var outcomeIsUnknown: Bool { details.outcomeIsUnknown }
 
   /// How long the service asked to wait, in milliseconds, or nil where it said nothing.
-  public let retryAfterMilliseconds: Int64?
+  public var retryAfterMilliseconds: Int64? { details.retryAfterMilliseconds }
 
   /// The attempts that were made: 0 where the call ended before the first.
-  public let attempts: Int
+  public var attempts: Int { details.attempts }
 
   /// The body of the answer as it was received, or nil where no whole answer came.
   ///
   /// It may hold personal data: do not log it.
-  public let bodyBytes: [UInt8]?
+  public var bodyBytes: [UInt8]? { details.bodyBytes }
+
+  /// The body as jansson holds it, or nil where it is not JSON.
+  package var document: JSONReference? { details.document }
+
+  // Apart, so that an error is a word to hand on.
+  private let details: Details
 
   /// The error of what no call has brought; not inlined, for it is made in many places.
   @inline(never)
   package init(_ code: Code, _ message: String) {
-    self.init(
-      code,
-      message,
-      isRetryable: false,
-      outcomeIsUnknown: false,
-      attempts: 0,
-      head: nil,
-      traceID: nil,
-      bodyBytes: nil
-    )
+    details = Details(code, message)
   }
 
-  package init(
-    _ code: Code,
-    _ message: String,
-    isRetryable: Bool,
-    outcomeIsUnknown: Bool,
-    attempts: Int,
-    head: ResponseHead?,
-    traceID: String?,
-    bodyBytes: [UInt8]?
-  ) {
-    self.code = code
-    self.message = message
-    self.isRetryable = isRetryable
-    self.outcomeIsUnknown = outcomeIsUnknown
-    self.attempts = attempts
-    self.httpStatus = head?.status
-    self.traceID = traceID
-    self.retryAfterMilliseconds = head?.retryAfterMilliseconds
-    self.bodyBytes = bodyBytes
+  /// The error of a call that has begun.
+  init(_ details: Details) {
+    self.details = details
   }
 
   /// The body of the answer as JSON, or nil where no whole answer came or its body is not JSON.
-  public var body: JSON? {
-    guard let bodyBytes, let document = try? JSONReference(parsing: bodyBytes) else { return nil }
-    return JSON(document)
-  }
+  public var body: JSON? { document.map { JSON($0) } }
 }
 
 // MARK: - Description

@@ -15,6 +15,6 @@ final class ErrorObject {
     message = CText(error.message)
     traceID = error.traceID.map { CText($0) }
     bodyText = error.bodyBytes.map { CText($0) }
-    body = error.bodyBytes.flatMap { try? JSONReference(parsing: $0) }
+    body = error.document
   }
 }

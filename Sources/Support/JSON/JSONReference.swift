@@ -1,7 +1,8 @@
 import CJansson
 
 /// One counted reference to a jansson value: released with the last Swift reference to it.
-package final class JSONReference {
+package final class JSONReference: @unchecked Sendable {
+  // Unchecked: jansson counts references atomically, and nobody changes a value that was handed on.
   /// Only for use by `withValue`: Swift may release an object after its last use, with a pointer still in hand.
   private let value: UnsafeMutablePointer<json_t>
 

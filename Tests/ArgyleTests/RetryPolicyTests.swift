@@ -1,0 +1,81 @@
+import Testing
+import Transport
+
+@testable import Argyle
+
+/// What may be retried and what may have been carried out, as a table over every status and every failure.
+struct RetryPolicyTests {
+  private typealias Verdict = RetryPolicy.Verdict
+
+  private static let get = Request(.get, "/v1/users/u")
+  private static let patch = Request(.patch, "/v1/users/u")
+  private static let delete = Request(.delete, "/v1/users/u")
+  private static let post = Request(.post, "/v1/users")
+
+  private func verdict(_ status: Int, _ request: Request, hasRetryAfter: Bool = false) -> Verdict {
+    RetryPolicy.verdict(on: status, hasRetryAfter: hasRetryAfter, request)
+  }
+
+  /// Those that say how it went, in the order in which they are looked at: the first that fits counts.
+  private static let statuses: [(ClosedRange<Int>, retryable: Bool, mayHaveActed: Bool)] = [
+    (200...299, false, true),
+    (408...408, true, true),
+    (429...429, true, false),
+    (500...500, true, true),
+    (501...501, false, false),
+    (502...504, true, true),
+    (505...505, false, false),
+    (506...999, false, true),
+    (0...999, false, false),
+  ]
+
+  @Test(arguments: 100...999)
+  func everyStatusHasAVerdict(status: Int) throws {
+    let row = try #require(Self.statuses.first { $0.0.contains(status) })
+    #expect(verdict(status, Self.get) == Verdict(isRetryable: row.retryable, mayHaveActed: false))
+    for request in [Self.patch, Self.delete] {
+      let expected = Verdict(isRetryable: row.retryable, mayHaveActed: row.mayHaveActed)
+      #expect(verdict(status, request) == expected)
+    }
+    // What may be done twice is not retried, but for what was certainly not done.
+    let expected = Verdict(isRetryable: status == 429, mayHaveActed: row.mayHaveActed)
+    #expect(verdict(status, Self.post) == expected)
+  }
+
+  @Test(arguments: 100...999)
+  func retryAfterMattersTo503Alone(status: Int) {
+    for request in [Self.get, Self.patch, Self.delete, Self.post] {
+      let told = verdict(status, request, hasRetryAfter: true)
+      if status == 503 {
+        #expect(told == Verdict(isRetryable: true, mayHaveActed: false))
+      } else {
+        #expect(told == verdict(status, request))
+      }
+    }
+  }
+
+  @Test(arguments: [
+    (TransferFailure.Kind.connection, true), (.timeout, true), (.tls, false),
+    (.protocolViolation, false), (.tooLarge, false), (.cancelled, false), (.internal, false),
+  ])
+  func everyFailureHasAVerdict(kind: TransferFailure.Kind, isTransient: Bool) {
+    for received in [false, true] {
+      let failure = TransferFailure(kind, "why", mayHaveBeenReceived: received)
+      let get = RetryPolicy.verdict(on: failure, Self.get)
+      #expect(get == Verdict(isRetryable: isTransient, mayHaveActed: false))
+      for request in [Self.patch, Self.delete] {
+        let expected = Verdict(isRetryable: isTransient, mayHaveActed: received)
+        #expect(RetryPolicy.verdict(on: failure, request) == expected)
+      }
+      let post = RetryPolicy.verdict(on: failure, Self.post)
+      #expect(post == Verdict(isRetryable: isTransient && !received, mayHaveActed: received))
+    }
+  }
+
+  @Test func aRepeatedDeleteThatFindsNothingIsASuccess() {
+    #expect(RetryPolicy.isSuccess(404, Self.delete, mayHaveActedBefore: true))
+    #expect(!RetryPolicy.isSuccess(404, Self.delete, mayHaveActedBefore: false))
+    #expect(!RetryPolicy.isSuccess(404, Self.get, mayHaveActedBefore: true))
+    #expect(!RetryPolicy.isSuccess(410, Self.delete, mayHaveActedBefore: true))
+  }
+}
