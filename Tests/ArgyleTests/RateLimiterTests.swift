@@ -100,15 +100,15 @@ struct RateLimiterTests {
     let client = try Client(options)
     options.maxRequestsPerSecond = 100
     let paced = try Client(options)
-    #expect(paced.limiter != nil)
-    #expect(try paced.with { $0.timeout = .seconds(1) }.limiter === paced.limiter)
+    #expect(paced.calls.limiter != nil)
+    #expect(try paced.with { $0.timeout = .seconds(1) }.calls.limiter === paced.calls.limiter)
     let anew = try paced.with { $0.maxRequestsPerSecond = 100 }
-    #expect(anew.limiter != nil)
-    #expect(anew.limiter !== paced.limiter)
-    #expect(try anew.with { $0.timeout = .seconds(1) }.limiter === anew.limiter)
-    #expect(try paced.with { $0.maxRequestsPerSecond = 50 }.limiter !== paced.limiter)
-    #expect(try paced.with { $0.maxRequestsPerSecond = nil }.limiter == nil)
-    #expect(try client.with { _ in }.limiter == nil)
+    #expect(anew.calls.limiter != nil)
+    #expect(anew.calls.limiter !== paced.calls.limiter)
+    #expect(try anew.with { $0.timeout = .seconds(1) }.calls.limiter === anew.calls.limiter)
+    #expect(try paced.with { $0.maxRequestsPerSecond = 50 }.calls.limiter !== paced.calls.limiter)
+    #expect(try paced.with { $0.maxRequestsPerSecond = nil }.calls.limiter == nil)
+    #expect(try client.with { _ in }.calls.limiter == nil)
   }
 
   @Test func optionsInPlaceOfAllOthersHaveTheirOwnLimit() throws {
@@ -116,7 +116,7 @@ struct RateLimiterTests {
     let without = options
     options.maxRequestsPerSecond = 100
     let paced = try Client(options)
-    #expect(try paced.with { $0 = options }.limiter !== paced.limiter)
-    #expect(try paced.with { $0 = without }.limiter == nil)
+    #expect(try paced.with { $0 = options }.calls.limiter !== paced.calls.limiter)
+    #expect(try paced.with { $0 = without }.calls.limiter == nil)
   }
 }

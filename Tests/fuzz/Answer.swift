@@ -69,7 +69,7 @@ private func response(_ input: ArraySlice<UInt8>) -> Response {
 /// Lets a call come to its end with nothing but this response.
 private func answered(_ call: Call, _ response: Response) -> Result<Answer, ArgyleError> {
   let limits = CallLimits()
-  var machine = CallMachine(client.context(for: call.request), limits, RetryBudget())
+  var machine = CallMachine(client.calls.context(for: call.request), limits, RetryBudget())
   var now: Int64 = 0
   var step = machine.handle(.started, at: now) { 0.5 }
   while true {

@@ -19,7 +19,7 @@ let client: Client = {
 /// An answer with status 200 to a request of that client's.
 func answer(_ body: [UInt8], to operation: Operation) throws(ArgyleError) -> Answer {
   Answer(
-    context: client.context(for: try operation.request()),
+    context: client.calls.context(for: try operation.request()),
     response: Response(head: ResponseHead(status: 200), body: body),
     mayHaveActedBefore: false,
     attempts: 1

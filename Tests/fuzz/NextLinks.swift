@@ -73,7 +73,7 @@ private func check(_ paging: UserPaging, after asked: [String]) {
   expect(asked.count > 64 || !asked.contains(query), "no page is asked for twice: \(query)")
   do {
     let request = try Operation.listUsers(query: query).request()
-    let url = "\(client.settings.transfer.baseURL.text)\(request.path)?\(request.query)"
+    let url = "\(client.calls.settings.transfer.baseURL.text)\(request.path)?\(request.query)"
     guard let parts = try URLParts(url) else { fatalError("a request has a URL: \(url)") }
     expect(try parts[CURLUPART_SCHEME] == "https", "the scheme is the client's")
     expect(try parts[CURLUPART_HOST] == "api.argyle.com", "the host is the client's")

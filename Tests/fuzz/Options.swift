@@ -71,7 +71,7 @@ private func make(
 /// A client that was made has what it needs.
 private func checkClient(_ handle: OpaquePointer) {
   let client = Handle.object(handle, as: Client.self)
-  let settings = client.settings
+  let settings = client.calls.settings
   expect("\(client)" == "Client", "a client does not show its key")
   let key = String(cString: settings.transfer.headers.plain.pointee.data)
   expect(key.hasPrefix("Authorization: Basic "), "a client has a key")

@@ -19,8 +19,10 @@ package final class Call {
     case finished
   }
 
-  let client: Client
-  let request: Request
+  let setup: CallSetup
+  let runner: CallRunner
+  /// The request, and what messages about it say.
+  let requestContext: CallContext
   private let operation: Operation
 
   /// The queue that holds the call; nil before and after.
@@ -48,20 +50,23 @@ package final class Call {
   package var times = CallTimes()
 
   private init(_ client: Client, _ operation: Operation, _ request: Request) {
-    self.client = client
+    setup = client.calls
+    runner = client.runner
+    requestContext = setup.context(for: request)
     self.operation = operation
-    self.request = request
   }
 
-  /// Prepares a call.
+  /// Prepares a call; whatever becomes of the client, it has what it needs.
   package convenience init(_ client: Client, _ operation: Operation) throws(ArgyleError) {
     self.init(client, operation, try operation.request())
   }
 
+  var request: Request { requestContext.request }
+
   /// Waits until the call is over; an error where it failed.
   package func run() throws(ArgyleError) {
     try checkReady()
-    try client.run(self)
+    try runner.run(self)
     if let error { throw error }
   }
 

@@ -2,7 +2,7 @@ import Support
 import Transport
 
 /// What is asked of whom: what every message about a call begins with, and what none may show.
-package struct CallContext: Sendable {
+package final class CallContext: Sendable {
   /// The bytes from which on a secret stands nowhere by chance.
   private static let longSecret = 8
 

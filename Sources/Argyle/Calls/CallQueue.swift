@@ -28,9 +28,8 @@ package final class CallQueue {
   private let multi: MultiHandle
   private let mark: ProcessMark
 
-  /// The calls that wait, a lane for each rate limit; none is empty.
-  private var lanes: [CallLane] = []
-  private var waitingCount = 0
+  /// The calls that wait for their turn.
+  private var backlog: Backlog
   /// Whether a call has come since the last round.
   private var hasNew = false
   /// The calls that have their turn: under way, or about to make another attempt.
@@ -68,6 +67,7 @@ package final class CallQueue {
   ) {
     self.maxInFlight = maxInFlight
     self.deadlineCountsWaiting = deadlineCountsWaiting
+    backlog = Backlog(deadlineCountsWaiting: deadlineCountsWaiting)
     self.multi = multi
     self.mark = mark
     multi.isToEnd = { [unowned(unsafe) self] transfer in
@@ -114,14 +114,14 @@ package final class CallQueue {
   var isOfThisProcess: Bool { mark.isOfThisProcess }
 
   /// How many calls the queue holds: those that wait, those under way, and those that are over.
-  package var count: Int { waitingCount + active.count + finishedCount }
+  package var count: Int { backlog.count + active.count + finishedCount }
 
   /// How many calls are over and were not taken.
   package var readyCount: Int { finishedCount }
 
   /// All calls that the queue holds, in no particular order.
   package var calls: [Call] {
-    lanes.flatMap { $0.calls.remaining } + active + finished.remaining
+    backlog.calls + active + finished.remaining
   }
 }
 
@@ -131,33 +131,15 @@ extension CallQueue {
   /// Takes a call, which begins with the next round.
   package func submit(_ call: Call) throws(ArgyleError) {
     try call.checkReady()
-    try call.client.checkProcess()
+    try call.runner.checkProcess()
     try checkUsable()
     if hasLackedDescriptors, active.isEmpty { hasLackedDescriptors = !multi.renew() }
     call.times.submittedAt = MonotonicClock.now
     call.state = .waiting
     call.queue = self
-    let lane = lane(of: call)
-    call.place = lane.calls.append(call)
-    lane.count += 1
-    waitingCount += 1
+    backlog.append(call)
     hasNew = true
     updateWakeUp()
-  }
-
-  /// The lane in which a call waits, or is to wait.
-  private func lane(of call: Call) -> CallLane {
-    if let lane = lanes.first(where: { $0.limiter === call.client.limiter }) { return lane }
-    let lane = CallLane(call.client.limiter)
-    lanes.append(lane)
-    return lane
-  }
-
-  /// Notes that a call does not wait in a lane any more.
-  private func noteTaken(from lane: CallLane) {
-    lane.count -= 1
-    waitingCount -= 1
-    if lane.count == 0 { lanes.removeAll { $0 === lane } }
   }
 
   /// Gives back a call that is over, in the order in which they ended; nil where none is.
@@ -200,9 +182,7 @@ extension CallQueue {
     switch call.state {
     case .ready, .finished: return
     case .waiting:
-      let lane = lane(of: call)
-      lane.calls.remove(call.place)
-      noteTaken(from: lane)
+      backlog.remove(call)
       begin(call)
       step(call, .ended(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
     case .delayed:
@@ -329,7 +309,7 @@ extension CallQueue {
     if isUnfinished { return 0 }
     var next = multi.due ?? Int64.max
     if !active.isEmpty { next = min(next, earliestDue) }
-    if active.count < maxInFlight { for lane in lanes { next = min(next, lane.due, expiry(lane)) } }
+    if active.count < maxInFlight { next = min(next, backlog.due) }
     return next
   }
 
@@ -487,31 +467,11 @@ extension CallQueue {
     }
   }
 
-  /// Begins calls that wait, one of each lane in turn, while there are places and leave.
+  /// Begins calls that wait, while there are places and the rate limits allow it.
   private func startWaiting() {
-    var isAtWork = true
-    while isAtWork {
-      isAtWork = false
-      for lane in lanes where active.count < maxInFlight && isOfThisProcess {
-        let isTooLate = expiry(lane) <= lastRound
-        guard isTooLate || lane.due <= lastRound else { continue }
-        if !isTooLate, let due = lane.limiter?.leave(lastRound) {
-          lane.due = due
-        } else if let call = lane.calls.popFirst() {
-          noteTaken(from: lane)
-          start(call)
-          isAtWork = true
-        }
-      }
+    while active.count < maxInFlight, isOfThisProcess, let call = backlog.next(at: lastRound) {
+      start(call)
     }
-  }
-
-  /// When the deadline of a lane's next call passes, where that runs already.
-  private func expiry(_ lane: CallLane) -> Int64 {
-    guard deadlineCountsWaiting, lane.limiter != nil, let call = lane.calls.remaining.first,
-      let milliseconds = call.client.settings.limits.deadlineMilliseconds
-    else { return Int64.max }
-    return call.times.submittedAt + Int64(milliseconds) * 1000
   }
 
   private func start(_ call: Call) {
@@ -561,7 +521,7 @@ extension CallQueue {
 
   /// How long no byte of an attempt may come or go, in microseconds; nil: any time.
   private func stallLimit(of call: Call) -> Int64? {
-    call.client.settings.limits.stallTimeoutMilliseconds.map { Int64($0) * 1000 }
+    call.setup.limits.stallTimeoutMilliseconds.map { Int64($0) * 1000 }
   }
 
   /// Extends attempt deadlines by the time in which the host did not drive the queue.
@@ -617,11 +577,11 @@ extension CallQueue {
 
 extension CallQueue {
   private func begin(_ call: Call) {
-    let client = call.client
+    let setup = call.setup
     call.machine = CallMachine(
-      client.context(for: call.request),
-      client.settings.limits,
-      client.retryBudget,
+      call.requestContext,
+      setup.limits,
+      setup.retryBudget,
       since: deadlineCountsWaiting ? call.times.submittedAt : nil
     )
   }
@@ -636,7 +596,7 @@ extension CallQueue {
     case .answered(let response):
       call.head = response.head
       call.body = response.body
-      call.client.limiter?.note(
+      call.setup.limiter?.note(
         status: response.head.status,
         retryAfterMilliseconds: response.head.retryAfterMilliseconds,
         lastRound
@@ -647,7 +607,7 @@ extension CallQueue {
     case .failed, .started, .waited, .givenUp, .ended: break
     }
     tell(of: call) { log in
-      if let machine = call.machine { note(call, event, machine, log) }
+      if let machine = call.machine { log.note(event, machine, call.times) }
     }
     guard isOfThisProcess else { return }
     let random = { Double.random(in: 0...1) }
@@ -666,27 +626,8 @@ extension CallQueue {
 
   /// Tells the host's log function, if there is one that is to be told of the call.
   private func tell(of call: Call, _ body: (CallLog) -> Void) {
-    guard !call.isLetGo, let log = call.client.log else { return }
+    guard !call.isLetGo, let log = call.setup.log else { return }
     callingHost { body(log) }
-  }
-
-  private func note(
-    _ call: Call,
-    _ event: CallMachine.Event,
-    _ machine: CallMachine,
-    _ log: CallLog
-  ) {
-    let attempt = machine.attempts
-    switch event {
-    case .answered(let response):
-      let time = call.times.transfer.ended
-      log.noteAnswer(machine.context, response.head, attempt: attempt, microseconds: time)
-    case .failed(let failure) where !failure.connectionWasSpoiled:
-      // libcurl tells no time of what did not get as far as a connection.
-      let time = MonotonicClock.now - machine.attemptBegan
-      log.noteFailure(machine.context, failure, attempt: attempt, microseconds: time)
-    case .failed, .started, .waited, .givenUp, .ended: break
-    }
   }
 
   private func delay(_ call: Call, until time: Int64) {
@@ -697,7 +638,7 @@ extension CallQueue {
   /// Makes another attempt once its time has come, and the rate limit allows it.
   private func goOn(_ call: Call) {
     let deadline = call.machine?.deadline ?? Int64.max
-    if lastRound < deadline, isOfThisProcess, let due = call.client.limiter?.leave(lastRound) {
+    if lastRound < deadline, isOfThisProcess, let due = call.setup.limiter?.leave(lastRound) {
       return delay(call, until: min(due, deadline))
     }
     step(call, .waited)
@@ -707,7 +648,7 @@ extension CallQueue {
     let context = Unmanaged.passUnretained(call).toOpaque()
     let transfer: EasyHandle
     do {
-      transfer = try multi.start(call.request, call.client.settings.transfer, context: context)
+      transfer = try multi.start(call.request, call.setup.settings.transfer, context: context)
     } catch {
       // Nothing was sent, so there was no attempt.
       return step(call, .givenUp(error))
@@ -748,8 +689,7 @@ extension CallQueue {
     // Last, for whoever is told may let go of the call.
     if let error = call.error {
       tell(of: call) { log in
-        let context = call.client.context(for: call.request)
-        log.noteError(context, error, microseconds: call.times.total)
+        log.noteError(call.requestContext, error, microseconds: call.times.total)
       }
     }
   }

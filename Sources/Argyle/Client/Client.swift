@@ -7,16 +7,8 @@ import Transport
 /// ``ArgyleError/Code/forked``.
 public final class Client: Sendable {
   private let options: ClientOptions
-  let settings: ClientSettings
-  let pool: ConnectionPool
-  /// The pace of the requests; nil where it is not limited.
-  let limiter: RateLimiter?
-  /// How many attempts may still be repeated.
-  let retryBudget: RetryBudget
-  /// What may end a blocking call.
-  private let ends: WaitEnds
-  /// Where it is told what happens to calls; nil: nowhere.
-  let log: CallLog?
+  let calls: CallSetup
+  let runner: CallRunner
 
   /// Makes a client, which opens no connection yet.
   ///
@@ -26,33 +18,14 @@ public final class Client: Sendable {
   public convenience init(_ options: ClientOptions) throws(ArgyleError) {
     if let reason = Libcurl.initialize() { throw ArgyleError(.internal, reason) }
     let settings = try Client.settings(options)
-    self.init(
-      options,
-      settings,
-      ConnectionPool(),
-      Client.limiter(options),
-      RetryBudget(),
-      WaitEnds(),
-      nil
-    )
+    let calls = CallSetup(settings, Client.limiter(options), RetryBudget(), nil)
+    self.init(options, calls, CallRunner(pool: ConnectionPool()))
   }
 
-  private init(
-    _ options: ClientOptions,
-    _ settings: ClientSettings,
-    _ pool: ConnectionPool,
-    _ limiter: RateLimiter?,
-    _ retryBudget: RetryBudget,
-    _ ends: WaitEnds,
-    _ log: CallLog?
-  ) {
+  private init(_ options: ClientOptions, _ calls: CallSetup, _ runner: CallRunner) {
     self.options = options
-    self.settings = settings
-    self.pool = pool
-    self.limiter = limiter
-    self.retryBudget = retryBudget
-    self.ends = ends
-    self.log = log
+    self.calls = calls
+    self.runner = runner
   }
 
   private static func settings(_ options: ClientOptions) throws(ArgyleError) -> ClientSettings {
@@ -104,7 +77,7 @@ public final class Client: Sendable {
   public func with(
     _ change: (inout ClientOptions) throws(ArgyleError) -> Void
   ) throws(ArgyleError) -> Client {
-    try checkProcess()
+    try runner.checkProcess()
     var options = options
     options.paceIsSet = false
     try change(&options)
@@ -112,13 +85,13 @@ public final class Client: Sendable {
     // Options that take the place of all others need not set a pace to have none.
     let isPaceShared =
       !options.paceIsSet && options.maxRequestsPerSecond == self.options.maxRequestsPerSecond
-    let limiter = isPaceShared ? limiter : Client.limiter(options)
-    return Client(options, settings, pool, limiter, retryBudget, ends, log)
+    let limiter = isPaceShared ? calls.limiter : Client.limiter(options)
+    return Client(options, CallSetup(settings, limiter, calls.retryBudget, calls.log), runner)
   }
 
   /// Makes a client like this one whose blocking calls ask whether to go on when a signal interrupts them.
   package func with(_ interruption: Interruption?) throws(ArgyleError) -> Client {
-    var ends = ends
+    var ends = runner.ends
     ends.interruption = interruption
     return try with(ends)
   }
@@ -129,14 +102,14 @@ public final class Client: Sendable {
   /// - Returns: the other client, which shares this one's connections.
   /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked``.
   public func with(_ cancellation: Cancellation?) throws(ArgyleError) -> Client {
-    var ends = ends
+    var ends = runner.ends
     ends.cancellation = cancellation
     return try with(ends)
   }
 
   private func with(_ ends: WaitEnds) throws(ArgyleError) -> Client {
-    try checkProcess()
-    return Client(options, settings, pool, limiter, retryBudget, ends, log)
+    try runner.checkProcess()
+    return Client(options, calls, CallRunner(pool: runner.pool, ends: ends))
   }
 
   /// Makes a client like this one that tells what happens to its calls.
@@ -148,9 +121,10 @@ public final class Client: Sendable {
   public func with(
     log: (@Sendable (LogRecord) -> Void)?
   ) throws(ArgyleError) -> Client {
-    try checkProcess()
+    try runner.checkProcess()
     let log = log.map { CallLog($0) }
-    return Client(options, settings, pool, limiter, retryBudget, ends, log)
+    let calls = CallSetup(calls.settings, calls.limiter, calls.retryBudget, log)
+    return Client(options, calls, runner)
   }
 
   /// The operations on users.
@@ -173,44 +147,3 @@ extension Client: CustomStringConvertible {
     public var customMirror: Mirror { Mirror(self, children: []) }
   }
 #endif
-
-// MARK: - Calls
-
-extension Client {
-  /// Waits until a call is over.
-  func run(_ call: Call) throws(ArgyleError) {
-    try checkProcess()
-    let queue = try pool.take()
-    defer { pool.giveBack(queue) }
-    try run(call, queue)
-  }
-
-  /// Waits until a call is over that a queue of its own holds, or is to hold.
-  func run(_ call: Call, _ queue: CallQueue) throws(ArgyleError) {
-    if call.queue == nil { try queue.submit(call) }
-    do {
-      try queue.wait(milliseconds: nil, ends)
-    } catch {
-      // A queue that breaks has ended its calls, each of which tells more than the queue.
-      if !call.isFinished { throw error }
-    }
-    // The host may have forked in a callback.
-    try checkProcess()
-    _ = queue.next()
-  }
-
-  /// What every message about a request begins with, and what none may show.
-  func context(for request: Request) -> CallContext {
-    CallContext(request, authority: settings.transfer.baseURL.authority, secrets: settings.secrets)
-  }
-
-  /// Refuses to go on in a forked child, whose copies of the connections are the parent's.
-  func checkProcess() throws(ArgyleError) {
-    guard pool.belongsToThisProcess else {
-      throw ArgyleError(
-        .forked,
-        "the client was made in the parent process; make a new one after fork()"
-      )
-    }
-  }
-}

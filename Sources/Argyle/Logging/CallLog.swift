@@ -1,3 +1,4 @@
+import Support
 import Transport
 
 /// Where a client tells what happens to its calls.
@@ -8,8 +9,28 @@ struct CallLog: Sendable {
     self.receive = receive
   }
 
+  /// Tells of an event what is to be told.
+  func note(_ event: CallMachine.Event, _ machine: CallMachine, _ times: CallTimes) {
+    let attempt = machine.attempts
+    switch event {
+    case .answered(let response):
+      let time = times.ended
+      noteAnswer(machine.context, response.head, attempt: attempt, microseconds: time)
+    case .failed(let failure) where !failure.connectionWasSpoiled:
+      // libcurl tells no time of what did not get as far as a connection.
+      let time = MonotonicClock.now - machine.attemptBegan
+      noteFailure(machine.context, failure, attempt: attempt, microseconds: time)
+    case .failed, .started, .waited, .givenUp, .ended: break
+    }
+  }
+
   /// An attempt has brought an answer.
-  func noteAnswer(_ context: CallContext, _ head: ResponseHead, attempt: Int, microseconds: Int64) {
+  private func noteAnswer(
+    _ context: CallContext,
+    _ head: ResponseHead,
+    attempt: Int,
+    microseconds: Int64
+  ) {
     let milliseconds = microseconds / 1000
     var fields = CallLog.fields(context, attempt: attempt)
     fields.append(("status", .integer(Int64(head.status))))
@@ -22,7 +43,7 @@ struct CallLog: Sendable {
   }
 
   /// An attempt has brought none.
-  func noteFailure(
+  private func noteFailure(
     _ context: CallContext,
     _ failure: TransferFailure,
     attempt: Int,

@@ -31,18 +31,18 @@ package final class UserWalk {
     paging = UserPaging(query)
     // Last, because Embedded Swift leaks an object whose initialiser throws before all of it is set.
     try query.validate()
-    try client.checkProcess()
+    try client.runner.checkProcess()
   }
 
   deinit {
     if let ahead {
       ahead.queue.discard(ahead.call)
-      client.pool.giveBack(ahead.queue)
+      client.runner.pool.giveBack(ahead.queue)
     }
   }
 
   private func choose(_ form: Form) throws(ArgyleError) {
-    try client.checkProcess()
+    try client.runner.checkProcess()
     guard self.form == nil || self.form == form else {
       throw ArgyleError(.argument, "cursor must give either users or pages, not both")
     }
@@ -64,7 +64,7 @@ extension UserWalk {
         // What has come of the next page is read now and then, or the server would have to stop sending it.
         if let ahead, index.isMultiple(of: UserWalk.usersBetweenLooks) {
           try? ahead.queue.drive()
-          try client.checkProcess()
+          try client.runner.checkProcess()
         }
         return user
       }
@@ -130,7 +130,7 @@ extension UserWalk {
       case .page(let text): query = text
       }
       let call = try Call(client, .listUsers(query: query))
-      try client.run(call)
+      try client.runner.run(call)
       if let error = call.error, paging.askForFewer(after: error) { continue }
       let page = try read(&paging, try call.answer())
       try lookAhead()
@@ -142,8 +142,8 @@ extension UserWalk {
   private func takeAhead() throws(ArgyleError) -> Answer? {
     guard let (call, queue) = ahead else { return nil }
     ahead = nil
-    defer { client.pool.giveBack(queue) }
-    try client.run(call, queue)
+    defer { client.runner.pool.giveBack(queue) }
+    try client.runner.run(call, queue)
     if let error = call.error {
       let failure = LookAheadFailure(
         error: error,
@@ -162,7 +162,8 @@ extension UserWalk {
   /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked`` where the host has forked in a callback meanwhile.
   private func lookAhead() throws(ArgyleError) {
     guard case .page(let query) = paging.following,
-      let call = try? Call(client, .listUsers(query: query)), let queue = try? client.pool.take()
+      let call = try? Call(client, .listUsers(query: query)),
+      let queue = try? client.runner.pool.take()
     else { return }
     do {
       try queue.submit(call)
@@ -171,6 +172,6 @@ extension UserWalk {
     } catch {
       // The page is asked for when it is needed.
     }
-    try client.checkProcess()
+    try client.runner.checkProcess()
   }
 }
