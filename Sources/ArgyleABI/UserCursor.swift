@@ -14,7 +14,7 @@ public func argyle_user_cursor_new(
 ) -> OpaquePointer? {
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
     let client = try Arguments.client(client)
-    return Handle.make(CursorObject(try UserWalk(client, UserQuery(query))))
+    return Handle.make(CursorObject(try UserCursor(client, UserQuery(query))))
   }
 }
 
@@ -29,7 +29,7 @@ public func argyle_user_cursor_new_text(
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
     let client = try Arguments.client(client)
     let query = try UserQuery(text: Arguments.bytes(query, size, "query"))
-    return Handle.make(CursorObject(try UserWalk(client, query)))
+    return Handle.make(CursorObject(try UserCursor(client, query)))
   }
 }
 
@@ -40,7 +40,7 @@ public func argyle_user_cursor_next(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> UnsafeMutablePointer<json_t>? {
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
-    try Arguments.cursor(cursor).walk.next()?.newReference()
+    try Arguments.cursor(cursor).cursor.nextUserDocument()?.newReference()
   }
 }
 
@@ -51,7 +51,7 @@ public func argyle_user_cursor_next_page(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> UnsafeMutablePointer<json_t>? {
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
-    try Arguments.cursor(cursor).walk.nextPage()?.newReference()
+    try Arguments.cursor(cursor).cursor.nextPageDocument()?.newReference()
   }
 }
 
@@ -66,7 +66,7 @@ public func argyle_user_cursor_next_page_text(
   return reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
     let cursor = try Arguments.cursor(cursor)
     cursor.text = nil
-    guard let text = try cursor.walk.nextPageText() else { return nil }
+    guard let text = try cursor.cursor.nextPageText() else { return nil }
     size?.pointee = text.count
     cursor.text = CText(text)
     return cursor.text?.pointer
@@ -80,7 +80,7 @@ public func argyle_user_cursor_unreadable(
   _ reason: UnsafePointer<CChar>?
 ) -> OpaquePointer? {
   makingError { () throws(ArgyleError) in
-    try Arguments.cursor(cursor).walk.unreadable(Arguments.text(reason, "reason"))
+    try Arguments.cursor(cursor).cursor.unreadable(Arguments.text(reason, "reason"))
   }
 }
 

@@ -22,7 +22,7 @@ struct UserPagingTests {
     var text = UserPaging(query)
     for page in pages {
       let answer = answer(page)
-      try read.take(UserPageDocument(answer), answer)
+      try read.take(PageOutline(UserPageDocument(answer)), answer)
       try text.take(textOf: answer)
     }
     let told = [read, text].map { paging in
@@ -151,7 +151,7 @@ struct UserPagingTests {
     var paging = UserPaging(UserQuery())
     for number in 0..<count {
       let empty = answer(#"{"results": [], "next": "?\#(number)"}"#)
-      try paging.take(UserPageDocument(empty), empty)
+      try paging.take(PageOutline(UserPageDocument(empty)), empty)
     }
     switch paging.following {
     case .page: #expect(goesOn)
@@ -167,7 +167,7 @@ struct UserPagingTests {
     for number in 0..<300 {
       let users = number.isMultiple(of: 99) ? #"{"id": "a"}"# : ""
       let page = answer(#"{"results": [\#(users)], "next": "?\#(number)"}"#)
-      try paging.take(UserPageDocument(page), page)
+      try paging.take(PageOutline(UserPageDocument(page)), page)
       guard case .page = paging.following else {
         Issue.record("page \(number) is one too many")
         return
@@ -205,7 +205,8 @@ struct UserPagingTests {
     let head = ResponseHead(status: 503, headers: headers)
     let error = ArgyleError(.init(.server, "status 503", head: head))
     let failure = LookAheadFailure(error: error, time: 1_000_000, wasEndedByCaller: false)
-    let allowed: Void? = try? failure.checkAskingAgain(at: 1_000_000 + time)
+    var paging = UserPaging(UserQuery())
+    let allowed: Void? = try? paging.take(failure, at: 1_000_000 + time)
     #expect((allowed != nil) == isAllowed)
   }
 
@@ -213,8 +214,19 @@ struct UserPagingTests {
     for isCallers in [true, false] {
       let error = ArgyleError(.cancelled, "cancelled")
       let failure = LookAheadFailure(error: error, time: 0, wasEndedByCaller: isCallers)
-      let allowed: Void? = try? failure.checkAskingAgain(at: 9_000_000)
+      var paging = UserPaging(UserQuery())
+      let allowed: Void? = try? paging.take(failure, at: 9_000_000)
       #expect((allowed == nil) == isCallers)
+    }
+  }
+
+  @Test func aPageAskedForAheadThatIsTooLargeIsAskedForWithFewerUsers() throws {
+    var paging = UserPaging(UserQuery())
+    let failure = LookAheadFailure(error: tooLarge, time: 0, wasEndedByCaller: false)
+    try paging.take(failure, at: 1)
+    guard case .page("limit=100") = paging.following else {
+      Issue.record("the same page would be asked for again")
+      return
     }
   }
 

@@ -268,7 +268,7 @@ static void what_is_not_an_option_is_named(void **state) {
   assert_refused(json_of("{\"key-id\": \"a\"}"), "key-id");
   assert_refused(json_of("{\"Port\": 0}"), "Port");
   assert_refused(json_of("{\"\": 0}"), "\"\"");
-  assert_refused(json_of("{\"a\\nb\": 0}"), "a?b");
+  assert_refused(json_of("{\"a\\nb\": 0}"), "a b");
 }
 
 static void a_wrong_type_is_named(void **state) {

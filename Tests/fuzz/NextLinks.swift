@@ -19,7 +19,7 @@ func fuzzNext(_ input: [UInt8]) {
       let hasDuplicates = (try? JSONReference(parsing: body, refusingDuplicates: true)) == nil
       let textError = failure { () throws(ArgyleError) in try textWalk.take(textOf: answer) }
       let error = failure { () throws(ArgyleError) in
-        try walk.take(try UserPageDocument(answer), answer)
+        try walk.take(PageOutline(try UserPageDocument(answer)), answer)
       }
       if error == nil, !hasDuplicates {
         expect(textError == nil, "what jansson reads is read as text")

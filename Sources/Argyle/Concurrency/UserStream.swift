@@ -65,8 +65,10 @@ import Support
       ) async throws(ArgyleError) -> Bool {
         try query.validate()
         // A page that was asked for ahead and did not come, or cannot be read, is asked for again.
-        if let answer = try await ahead.take(isolation: actor), (try? read(answer)) != nil {
-          return true
+        switch await ahead.take(isolation: actor) {
+        case .success(let answer): if (try? read(answer)) != nil { return true }
+        case .failure(let failure): try paging.take(failure, at: MonotonicClock.now)
+        case nil: break
         }
         while true {
           let text: String
@@ -86,7 +88,7 @@ import Support
 
       private mutating func read(_ answer: Answer) throws(ArgyleError) {
         let page = try UserPageDocument(answer)
-        try paging.take(page, answer)
+        try paging.take(PageOutline(page), answer)
         users = UserPage(page.document).results
         index = 0
         if case .page(let query) = paging.following { ahead.start(query, client) }
@@ -114,10 +116,10 @@ import Support
       }
     }
 
-    /// The answer; nil where none was asked for, or none came and the page may be asked for again.
+    /// The answer, or why there is none; nil where none was asked for.
     ///
     /// Where the caller's task is cancelled, that ends the call too.
-    func take(isolation actor: isolated (any Actor)?) async throws(ArgyleError) -> Answer? {
+    func take(isolation actor: isolated (any Actor)?) async -> Result<Answer, LookAheadFailure>? {
       guard let task else { return nil }
       self.task = nil
       let (result, time) = await withTaskCancellationHandler {
@@ -125,16 +127,11 @@ import Support
       } onCancel: {
         task.cancel()
       }
-      if case .failure(let error) = result {
-        let failure = LookAheadFailure(
-          error: error,
-          time: time,
-          // Or else the queue has broken.
-          wasEndedByCaller: error.code == .cancelled && Task.isCancelled
-        )
-        try failure.checkAskingAgain(at: MonotonicClock.now)
+      return result.mapError { error in
+        // Cancelled by nobody, the queue has broken.
+        let wasEndedByCaller = error.code == .cancelled && Task.isCancelled
+        return LookAheadFailure(error: error, time: time, wasEndedByCaller: wasEndedByCaller)
       }
-      return try? result.get()
     }
   }
 #endif

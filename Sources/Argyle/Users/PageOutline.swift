@@ -1,24 +1,28 @@
+import CJansson
 import Support
 
-/// What the text of a page says of the pages after it.
+/// What a page says of the pages after it, read from its text or from jansson's values.
 enum PageOutline {
   /// How deep a page is looked into: deeper than a service lets metadata be.
   private static let maximumDepth = 8192
 
-  /// An object with a link to the next page, nil on the last one.
-  case envelope(next: String?)
+  /// An object with a link to the next page, nil on the last one, and so many users; nil where nobody has counted.
+  case envelope(next: String?, count: Int?)
   /// A bare array of so many users.
   case array(count: Int, firstID: String?)
   /// Something else.
   case other
 
   /// Reads a text, of which what stands behind the link need not be JSON.
+  ///
+  /// Nothing of it goes through jansson: a user that jansson cannot hold does not make the page unreadable.
   init(_ text: [UInt8]) throws(JSONTextError) {
     let depth = PageOutline.maximumDepth
     let (kind, next) = try JSONScanner.find("next", in: text, maximumDepth: depth)
     switch kind {
     case .object:
-      self = .envelope(next: next.flatMap { $0.kind == .null ? nil : PageOutline.string($0) })
+      let link = next.flatMap { $0.kind == .null ? nil : PageOutline.string($0) }
+      self = .envelope(next: link, count: nil)
     case .array:
       let (count, first) = try JSONScanner.items(of: text, maximumDepth: depth)
       let id =
@@ -27,6 +31,18 @@ enum PageOutline {
       self = .array(count: count, firstID: id.map { PageOutline.string($0) })
     default:
       self = .other
+    }
+  }
+
+  /// Takes it from a page that was read.
+  init(_ page: UserPageDocument) {
+    let count = page.results.count
+    if page.isBareArray {
+      self = .array(count: count, firstID: page.results.item(0)?.member("id")?.text)
+    } else {
+      let next = page.document.member("next")
+      let link = next?.type == JSON_NULL ? nil : next.map { $0.text ?? "" }
+      self = .envelope(next: link, count: count)
     }
   }
 

@@ -1,4 +1,3 @@
-import CJansson
 import Support
 import Transport
 
@@ -62,29 +61,25 @@ extension UserPaging {
   }
 }
 
+// MARK: - Pages asked for ahead
+
+extension UserPaging {
+  /// Takes in that a page which was asked for ahead did not come; an error where it may not be asked for again.
+  ///
+  /// It may not where the caller has ended the call, or before the time that the service has set.
+  mutating func take(_ failure: LookAheadFailure, at now: Int64) throws(ArgyleError) {
+    if failure.wasEndedByCaller { throw failure.error }
+    if let wait = failure.error.retryAfterMilliseconds, (now - failure.time) / 1000 < wait {
+      throw failure.error
+    }
+    _ = askForFewer(after: failure.error)
+  }
+}
+
 // MARK: - Taking pages in
 
 extension UserPaging {
-  /// Takes in a page as jansson holds it; a page that is refused may be asked for again.
-  mutating func take(_ page: UserPageDocument, _ answer: Answer) throws(ArgyleError) {
-    if page.isBareArray {
-      let firstID = page.results.item(0)?.member("id")?.text
-      try advance(past: page.results.count, beginningWith: firstID, answer)
-    } else {
-      let next = page.document.member("next")
-      follow(next?.type == JSON_NULL ? nil : next.map { $0.text ?? "" }, answer)
-      // Whoever wants a user would be given none for ever.
-      emptyPages = page.results.count == 0 ? emptyPages + 1 : 0
-      if emptyPages >= UserPaging.mostEmptyPages, case .page = following {
-        let reason = "the answer is the \(emptyPages)th page in a row without a user"
-        following = .failure(answer.protocolError(reason))
-      }
-    }
-  }
-
-  /// Takes in a page as text, which is searched for the way to the next one alone.
-  ///
-  /// Nothing of it goes through jansson: a user that jansson cannot hold does not make the page unreadable.
+  /// Takes in a page as text.
   mutating func take(textOf answer: Answer) throws(ArgyleError) {
     let outline: PageOutline
     do {
@@ -93,12 +88,28 @@ extension UserPaging {
       let reason = "the answer is not JSON that can be read"
       throw answer.protocolError(reason, detail: error.reason)
     }
+    try take(outline, answer)
+  }
+
+  /// Takes in what a page says; a page that is refused may be asked for again.
+  mutating func take(_ outline: PageOutline, _ answer: Answer) throws(ArgyleError) {
     switch outline {
-    case .envelope(let next): follow(next, answer)
-    case .array(let count, let firstID): try advance(past: count, beginningWith: firstID, answer)
+    case .envelope(let next, let count):
+      follow(next, answer)
+      if let count { noteUsers(count, answer) }
+    case .array(let count, let firstID):
+      try advance(past: count, beginningWith: firstID, answer)
     case .other:
       throw answer.protocolError("the answer is neither a JSON object nor an array of users")
     }
+  }
+
+  /// Ends a walk that would give whoever wants a user none for ever.
+  private mutating func noteUsers(_ count: Int, _ answer: Answer) {
+    emptyPages = count == 0 ? emptyPages + 1 : 0
+    guard emptyPages >= UserPaging.mostEmptyPages, case .page = following else { return }
+    let reason = "the answer is the \(emptyPages)th page in a row without a user"
+    following = .failure(answer.protocolError(reason))
   }
 
   /// Follows the link to the next page: nothing but its query is used, so that the key goes nowhere else.

@@ -15,7 +15,7 @@ public struct UserSequence: Sequence, Sendable {
     private var cursor: Result<UserCursor, ArgyleError>?
 
     init(_ client: Client, _ query: UserQuery) {
-      cursor = Result { () throws(ArgyleError) in UserCursor(try UserWalk(client, query)) }
+      cursor = Result { () throws(ArgyleError) in try UserCursor(client, query) }
     }
 
     /// Gives the next user, or the failure that ends the walk; it blocks where a page has to be fetched.

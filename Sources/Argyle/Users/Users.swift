@@ -66,7 +66,7 @@ public struct Users: Sendable {
   /// - Returns: a cursor, which has sent nothing yet.
   /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument``, or ``ArgyleError/Code/forked``.
   public func cursor(_ query: UserQuery = UserQuery()) throws(ArgyleError) -> UserCursor {
-    UserCursor(try UserWalk(client, query))
+    try UserCursor(client, query)
   }
 
   /// Deletes a user with all accounts and resources ("Delete a user": `DELETE /v1/users/{id}`).
