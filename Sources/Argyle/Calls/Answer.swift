@@ -29,29 +29,31 @@ package struct Answer: Sendable {
 
   /// The body as JSON, checked for what this library relies on in the answer to an operation.
   func document(of operation: Operation) throws(ArgyleError) -> JSONReference {
-    switch operation {
-    case .createUser: return try object(with: "id", "token")
-    case .getUser(let id), .updateUser(let id, _):
-      let user = try object(with: "id")
-      try check("id", user.member("id")?.text, isThatOf: id)
-      return user
-    case .listUsers: return try UserPageDocument(self).document
-    case .createUserToken(let id):
-      let token = try object(with: "access")
-      let claimed = token.member("access")?.text.flatMap { Answer.userID(inToken: $0) }
-      try check("user_id", claimed, isThatOf: id)
-      return token
-    case .deleteUser: return try document()
+    switch operation.endpoint.answer {
+    case .anything: return try document()
+    case .page: return try UserPageDocument(self).document
+    case .object(let members, let subject):
+      let document = try object(with: members)
+      if let asked = operation.userID { try check(document, subject, is: asked) }
+      return document
     }
   }
 
   /// Refuses an answer about another user than the one that was asked for: it is the answer to something else.
   private func check(
-    _ member: String,
-    _ id: String?,
-    isThatOf asked: UserID
+    _ document: JSONReference,
+    _ subject: Endpoint.Subject,
+    is asked: UserID
   ) throws(ArgyleError) {
-    guard let id, !ASCII.areSame(asked.text.utf8, id.utf8) else { return }
+    let found: (member: StaticString, id: String?)
+    switch subject {
+    case .anybody: return
+    case .member(let name): found = (name, document.member(name)?.text)
+    case .token(let name):
+      found = ("user_id", document.member(name)?.text.flatMap { Answer.userID(inToken: $0) })
+    }
+    guard let id = found.id, !ASCII.areSame(asked.text.utf8, id.utf8) else { return }
+    let member = String(cString: found.member.cString)
     throw protocolError("the \"\(member)\" in the answer is another user's")
   }
 
@@ -61,7 +63,7 @@ package struct Answer: Sendable {
   }
 
   /// The body as a JSON object with members that are texts and not empty.
-  private func object(with keys: StaticString...) throws(ArgyleError) -> JSONReference {
+  private func object(with keys: [StaticString]) throws(ArgyleError) -> JSONReference {
     let document = try document()
     guard document.isObject else { throw protocolError("the answer is not a JSON object") }
     for key in keys where !document.hasText(key) {

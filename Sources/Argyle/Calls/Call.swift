@@ -117,7 +117,8 @@ extension Call {
   /// The answer as a jansson value, checked for what this library relies on; nil after a delete.
   package func document() throws(ArgyleError) -> JSONReference? {
     let answer = try answer()
-    return operation.kind == .deleteUser ? nil : try answer.document(of: operation)
+    if case .anything = operation.endpoint.answer { return nil }
+    return try answer.document(of: operation)
   }
 
   /// The error of an answer that cannot be read; that of the call where there is no answer.

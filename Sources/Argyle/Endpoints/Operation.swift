@@ -58,31 +58,51 @@ extension Operation {
 // MARK: - Request
 
 extension Operation {
-  private static let users = "/v1/users"
+  /// What the service has for this operation.
+  var endpoint: Endpoint { .v1(kind) }
 
   /// The request that asks the service for this operation.
   func request() throws(ArgyleError) -> Request {
-    switch self {
-    case .createUser(let metadata):
-      Request(.post, Operation.users, body: metadata?.document)
-    case .getUser(let id):
-      Request(.get, Operation.path(of: id))
-    case .updateUser(let id, let metadata):
-      Request(.patch, Operation.path(of: id), body: metadata.document)
-    case .listUsers(let query):
-      Request(.get, Operation.users, query: query)
-    case .deleteUser(let id):
-      Request(.delete, Operation.path(of: id))
-    case .createUserToken(let id):
-      Request(.post, "/v1/user-tokens", body: try Operation.tokenDocument(for: id))
+    let endpoint = endpoint
+    return Request(
+      endpoint.method,
+      path(endpoint.path),
+      query: query,
+      body: try document(endpoint.body)
+    )
+  }
+
+  private func path(_ template: StaticString) -> String {
+    template.withUTF8Buffer { text in
+      guard let userID, text.last == UInt8(ascii: "}") else {
+        return String(decoding: text, as: UTF8.self)
+      }
+      let collection = text.dropLast("{id}".utf8.count)
+      return String(decoding: collection, as: UTF8.self) + userID.pathSegment
     }
   }
 
-  private static func path(of id: UserID) -> String { "\(users)/\(id.pathSegment)" }
+  private var query: String {
+    if case .listUsers(let query) = self { query } else { "" }
+  }
 
-  private static func tokenDocument(for id: UserID) throws(ArgyleError) -> [UInt8] {
-    let document = try JSON.object(["user": .string(id.text)]).makeReference(argument: "user_id")
-    guard let text = document.encoded() else { throw .outOfMemory }
-    return text
+  private func document(_ form: Endpoint.Body) throws(ArgyleError) -> [UInt8]? {
+    switch form {
+    case .none: return nil
+    case .metadata: return metadata?.document
+    case .userID:
+      let id = JSON.string(userID?.text ?? "")
+      let document = try JSON.object(["user": id]).makeReference(argument: "user_id")
+      guard let text = document.encoded() else { throw .outOfMemory }
+      return text
+    }
+  }
+
+  private var metadata: Metadata? {
+    switch self {
+    case .createUser(let metadata): metadata
+    case .updateUser(_, let metadata): metadata
+    case .getUser, .listUsers, .deleteUser, .createUserToken: nil
+    }
   }
 }

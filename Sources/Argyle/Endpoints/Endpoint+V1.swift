@@ -1,0 +1,44 @@
+import Transport
+
+extension Endpoint {
+  private static var users: StaticString { "/v1/users" }
+  private static var user: StaticString { "/v1/users/{id}" }
+
+  /// What version 1 of the API has for each operation.
+  static func v1(_ operation: Operation.Kind) -> Endpoint {
+    switch operation {
+    case .createUser:
+      Endpoint(
+        method: .post,
+        path: users,
+        body: .metadata,
+        answer: .object(["id", "token"], about: .anybody)
+      )
+    case .getUser:
+      Endpoint(
+        method: .get,
+        path: user,
+        body: .none,
+        answer: .object(["id"], about: .member("id"))
+      )
+    case .updateUser:
+      Endpoint(
+        method: .patch,
+        path: user,
+        body: .metadata,
+        answer: .object(["id"], about: .member("id"))
+      )
+    case .listUsers:
+      Endpoint(method: .get, path: users, body: .none, answer: .page)
+    case .deleteUser:
+      Endpoint(method: .delete, path: user, body: .none, answer: .anything)
+    case .createUserToken:
+      Endpoint(
+        method: .post,
+        path: "/v1/user-tokens",
+        body: .userID,
+        answer: .object(["access"], about: .token("access"))
+      )
+    }
+  }
+}
