@@ -61,9 +61,9 @@ package struct BaseURL: Sendable {
 
   /// Tells whether a host, as libcurl writes it, is localhost, in 127.0.0.0/8 or ::1.
   private static func isLoopback(_ host: String) -> Bool {
-    let upperCase = UInt8(ascii: "A")...UInt8(ascii: "Z")
-    let name = host.utf8.map { upperCase.contains($0) ? $0 | 0x20 : $0 }
-    if name.elementsEqual("localhost".utf8) || name.elementsEqual("[::1]".utf8) { return true }
+    if ASCII.areSame(host.utf8, "localhost".utf8) || host.utf8.elementsEqual("[::1]".utf8) {
+      return true
+    }
     var address = in_addr()
     guard inet_pton(AF_INET, host, &address) == 1 else { return false }
     return withUnsafeBytes(of: &address) { $0.first == 127 }

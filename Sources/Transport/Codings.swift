@@ -27,7 +27,7 @@ struct Codings {
       // Most lines are none of these.
       field = .other
       guard let first = line.first,
-        first | 0x20 == UInt8(ascii: "c") || first | 0x20 == UInt8(ascii: "t"),
+        "ct".utf8.contains(first.asciiLowercased),
         let colon = line.firstIndex(of: UInt8(ascii: ":"))
       else { return }
       let name = line[..<colon]

@@ -1,4 +1,5 @@
 import CPlatform
+import Support
 
 /// The HTTP/2 connections whose end the server has announced, with the last stream that it takes on each.
 ///
@@ -185,7 +186,7 @@ struct StreamTrace {
     guard var index = end(of: beginning, in: text) else { return nil }
     let start = index
     var number: UInt64 = 0
-    while index < text.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[index]) {
+    while index < text.count, text[index].isASCIIDigit {
       number = number * 10 + UInt64(text[index] - UInt8(ascii: "0"))
       guard number <= UInt32.max else { return nil }
       index += 1

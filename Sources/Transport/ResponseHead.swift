@@ -1,4 +1,5 @@
 import CCurl
+import Support
 
 /// The status of an answer and its headers.
 package struct ResponseHead: Sendable {
@@ -49,12 +50,6 @@ extension ResponseHead {
     var digits = Substring(text).utf8
     let isNegative = digits.first == UInt8(ascii: "-")
     if isNegative { digits = digits.dropFirst() }
-    guard !digits.isEmpty else { return nil }
-    var seconds: Int64 = 0
-    for digit in digits {
-      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
-      seconds = min(seconds * 10 + Int64(digit - UInt8(ascii: "0")), longestWait)
-    }
-    return isNegative ? 0 : seconds
+    return decimalNumber(digits, limit: Int(longestWait)).map { isNegative ? 0 : Int64($0) }
   }
 }

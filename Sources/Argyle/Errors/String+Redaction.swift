@@ -19,13 +19,7 @@ extension String {
   }
 
   private static func isTokenCharacter(_ character: UInt8) -> Bool {
-    switch character {
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
-      UInt8(ascii: "."), UInt8(ascii: "="):
-      true
-    default: false
-    }
+    character.isASCIILetter || character.isASCIIDigit || "-_.=".utf8.contains(character)
   }
 
   /// The text with every occurrence of a secret blacked out.

@@ -1,3 +1,5 @@
+import Support
+
 /// A user's id that is fit to be sent.
 ///
 /// Ids are only ever compared by the service: neither their version and variant nor their being UUIDs at all is
@@ -46,24 +48,14 @@ extension UserID {
         segment.append(byte)
       } else {
         segment.append(UInt8(ascii: "%"))
-        segment.append(UserID.hexadecimalDigit(byte >> 4))
-        segment.append(UserID.hexadecimalDigit(byte & 15))
+        segment.append(UInt8.hexadecimalDigit(of: byte >> 4, uppercase: true))
+        segment.append(UInt8.hexadecimalDigit(of: byte & 15, uppercase: true))
       }
     }
     return String(decoding: segment, as: UTF8.self)
   }
 
   private static func isUnreserved(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
-      UInt8(ascii: "_"), UInt8(ascii: "~"):
-      true
-    default: false
-    }
-  }
-
-  private static func hexadecimalDigit(_ value: UInt8) -> UInt8 {
-    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + (value - 10)
+    byte.isASCIILetter || byte.isASCIIDigit || "-._~".utf8.contains(byte)
   }
 }

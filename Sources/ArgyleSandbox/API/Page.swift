@@ -1,3 +1,5 @@
+import Support
+
 /// Which part of the list is asked for.
 ///
 /// What makes no sense in a query is ignored.

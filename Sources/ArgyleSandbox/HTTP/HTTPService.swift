@@ -1,4 +1,5 @@
 import CMicrohttpd
+import Support
 
 /// What libmicrohttpd's callbacks work on, on its thread.
 final class HTTPService {

@@ -1,3 +1,5 @@
+import Support
+
 /// The percent-encoding of URLs.
 enum PercentEncoding {
   /// Resolves the escapes; a percent sign without two digits stands for itself.
@@ -28,8 +30,8 @@ enum PercentEncoding {
         result.append(byte)
       } else {
         result.append(UInt8(ascii: "%"))
-        result.append(hexadecimalDigit(byte >> 4, uppercase: true))
-        result.append(hexadecimalDigit(byte & 0xF, uppercase: true))
+        result.append(UInt8.hexadecimalDigit(of: byte >> 4, uppercase: true))
+        result.append(UInt8.hexadecimalDigit(of: byte & 0xF, uppercase: true))
       }
     }
     return result

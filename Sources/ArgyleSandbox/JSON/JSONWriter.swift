@@ -1,3 +1,5 @@
+import Support
+
 /// Builds a JSON text.
 struct JSONWriter {
   private(set) var text = Bytes()
@@ -22,8 +24,8 @@ struct JSONWriter {
         text.append(byte)
       case 0x00..<0x20:
         raw("\\u00")
-        text.append(hexadecimalDigit(byte >> 4))
-        text.append(hexadecimalDigit(byte & 0xF))
+        text.append(UInt8.hexadecimalDigit(of: byte >> 4))
+        text.append(UInt8.hexadecimalDigit(of: byte & 0xF))
       default:
         text.append(byte)
       }

@@ -1,13 +1,12 @@
 import CPlatform
+import Support
 
 /// A point in time for measuring, which nobody sets back or forth, in microseconds.
 struct Moment: Comparable {
   private var microseconds: Int64
 
   static func now() -> Moment {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Moment(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+    Moment(microseconds: MonotonicClock.now)
   }
 
   var time: timespec {

@@ -1,12 +1,12 @@
 import CPlatform
+import Support
 
 /// A lock on which a thread can wait.
 final class Monitor {
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let mutex = Lock()
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
   init() {
-    pthread_mutex_init(mutex, nil)
     var attributes = pthread_condattr_t()
     pthread_condattr_init(&attributes)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
@@ -16,20 +16,14 @@ final class Monitor {
 
   deinit {
     pthread_cond_destroy(condition)
-    pthread_mutex_destroy(mutex)
     condition.deallocate()
-    mutex.deallocate()
   }
 
-  func lock() { pthread_mutex_lock(mutex) }
+  func lock() { mutex.lock() }
 
-  func unlock() { pthread_mutex_unlock(mutex) }
+  func unlock() { mutex.unlock() }
 
-  func withLock<Result>(_ body: () -> Result) -> Result {
-    lock()
-    defer { unlock() }
-    return body()
-  }
+  func withLock<Result>(_ body: () -> Result) -> Result { mutex.withLock(body) }
 
   /// Wakes the thread that waits.
   func signal() { pthread_cond_signal(condition) }
@@ -37,10 +31,10 @@ final class Monitor {
   /// Lets go of the lock until the moment, or for ever where there is none; may return earlier.
   func wait(until moment: Moment?) {
     guard let moment else {
-      pthread_cond_wait(condition, mutex)
+      pthread_cond_wait(condition, mutex.mutex)
       return
     }
     var time = moment.time
-    pthread_cond_timedwait(condition, mutex, &time)
+    pthread_cond_timedwait(condition, mutex.mutex, &time)
   }
 }

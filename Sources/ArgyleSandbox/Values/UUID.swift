@@ -1,3 +1,5 @@
+import Support
+
 /// 128 bits in the form 8-4-4-4-12, in which version and variant mean nothing.
 struct UUID: Equatable {
   private let high: UInt64
@@ -55,7 +57,7 @@ struct UUID: Equatable {
       default: break
       }
       let half = digit < 16 ? high : low
-      bytes.append(hexadecimalDigit(UInt8(half >> UInt64(60 - digit % 16 * 4) & 0xF)))
+      bytes.append(UInt8.hexadecimalDigit(of: UInt8(half >> UInt64(60 - digit % 16 * 4) & 0xF)))
     }
     return String(decoding: bytes, as: UTF8.self)
   }

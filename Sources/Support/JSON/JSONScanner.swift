@@ -217,7 +217,7 @@ package struct JSONScanner {
     case UInt8(ascii: "u"):
       position += 1
       for _ in 0..<4 {
-        guard current?.isHexadecimalDigit == true else {
+        guard current?.hexadecimalValue != nil else {
           throw JSONTextError(reason: "Invalid \\uXXXX escape", offset: start)
         }
         position += 1
@@ -272,8 +272,8 @@ package struct JSONScanner {
   }
 
   private mutating func scanDigits() throws(JSONTextError) {
-    guard let first = current, first.isDecimalDigit else { throw failure("Expecting digit") }
-    while let byte = current, byte.isDecimalDigit { position += 1 }
+    guard let first = current, first.isASCIIDigit else { throw failure("Expecting digit") }
+    while let byte = current, byte.isASCIIDigit { position += 1 }
   }
 
   private mutating func scanLiteral(_ literal: String) throws(JSONTextError) {
@@ -299,18 +299,5 @@ package struct JSONScanner {
 
   private func failure(_ reason: String) -> JSONTextError {
     JSONTextError(reason: reason, offset: position)
-  }
-}
-
-extension UInt8 {
-  fileprivate var isDecimalDigit: Bool {
-    UInt8(ascii: "0")...UInt8(ascii: "9") ~= self
-  }
-
-  fileprivate var isHexadecimalDigit: Bool {
-    switch self {
-    case UInt8(ascii: "A")...UInt8(ascii: "F"), UInt8(ascii: "a")...UInt8(ascii: "f"): true
-    default: isDecimalDigit
-    }
   }
 }

@@ -3,7 +3,7 @@ import CPlatform
 /// A mutual exclusion over `pthread_mutex_t`: Embedded Swift has no `Mutex`.
 package final class Lock: @unchecked Sendable {
   // A mutex has to stay where it is, hence memory of its own. Unchecked: locking is what it is made for.
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  package let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
 
   package init() {
     pthread_mutex_init(mutex, nil)
@@ -14,10 +14,14 @@ package final class Lock: @unchecked Sendable {
     mutex.deallocate()
   }
 
+  package func lock() { pthread_mutex_lock(mutex) }
+
+  package func unlock() { pthread_mutex_unlock(mutex) }
+
   /// Runs a body that no other thread runs at the same time.
   package func withLock<Result>(_ body: () -> Result) -> Result {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
+    lock()
+    defer { unlock() }
     return body()
   }
 
