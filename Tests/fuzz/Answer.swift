@@ -88,7 +88,7 @@ private func answered(_ call: Call, _ response: Response) -> Result<Answer, Argy
       call.head = response.head
       call.body = response.body
       call.attempts = machine.attempts
-      if case .failure(let error) = result { call.error = error }
+      call.outcome = result
       return result
     }
   }
