@@ -11,10 +11,10 @@ public final class SandboxServer: @unchecked Sendable {
   }
 
   /// The version as a constant that C may borrow.
-  package static let staticVersion: StaticString = "0.1.0"
+  package static let staticVersion = LibraryVersion.text
 
   /// The version as a number that grows: major << 16 | minor << 8 | patch.
-  package static let versionNumber: Int32 = 0 << 16 | 1 << 8 | 0
+  package static let versionNumber = LibraryVersion.number
 
   /// The TCP port that it listens on.
   public let port: UInt16

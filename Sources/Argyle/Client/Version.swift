@@ -1,7 +1,9 @@
+import Support
+
 /// The version of this library.
 public enum Version {
   /// The version as a number that grows: major << 16 | minor << 8 | patch.
-  package static let number: Int32 = 0 << 16 | 1 << 8 | 0
+  package static let number = LibraryVersion.number
 
   /// Whether a library serves programs that were compiled with the header of another version.
   package static func fits(header: Int32, library: Int32 = number) -> Bool {
@@ -21,5 +23,5 @@ public enum Version {
   }
 
   /// The version as a constant that C may borrow.
-  package static let staticText: StaticString = "0.1.0"
+  package static let staticText = LibraryVersion.text
 }

@@ -1,0 +1,12 @@
+/// The version of both libraries: that of `argyle.h`, against which a test holds it.
+package enum LibraryVersion {
+  package static let major: Int32 = 0
+  package static let minor: Int32 = 1
+  package static let patch: Int32 = 0
+
+  /// The version as a number that grows: major << 16 | minor << 8 | patch.
+  package static let number = major << 16 | minor << 8 | patch
+
+  /// The version as a constant that C may borrow.
+  package static let text: StaticString = "0.1.0"
+}
