@@ -64,7 +64,7 @@ public func argyle_call_operation(_ call: OpaquePointer?) -> Int32 {
 /// Returns the id of the user that a call was made for.
 @_cdecl("argyle_call_user_id") @implementation
 public func argyle_call_user_id(_ call: OpaquePointer?) -> UnsafePointer<CChar>? {
-  object(call)?.lentUser?.pointer
+  object(call)?.borrowedUser?.pointer
 }
 
 /// Tells why a call failed.

@@ -40,8 +40,8 @@ package final class EasyHandle {
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.pointee = 0
     transfer = Transfer(multi.endedConnections, poller)
-    transfer.isToEnd = { [unowned(unsafe) self, unowned(unsafe) multi] in
-      multi.isToEnd?(self) ?? false
+    transfer.shouldStop = { [unowned(unsafe) self, unowned(unsafe) multi] in
+      multi.shouldStop?(self) ?? false
     }
   }
 
@@ -66,14 +66,14 @@ package final class EasyHandle {
   /// Whether the error is about an HTTP/2 answer that breaks the protocol, and not a stream that the server has reset.
   ///
   /// libcurl 8 says so. libcurl 7 says the same of both.
-  var errorIsOfFrames: Bool {
+  var errorIsInvalidFrame: Bool {
     strstr(errorText, "received invalid frame") != nil || strstr(errorText, "reset by curl") != nil
   }
 
   /// Whether libcurl's words are of the chunks of an answer.
   ///
   /// Its result for chunks that cannot be read is that of a lost connection.
-  var errorIsOfChunks: Bool { strstr(errorText, "chunk") != nil }
+  var errorIsChunkedEncoding: Bool { strstr(errorText, "chunk") != nil }
 }
 
 // MARK: - Progress
@@ -83,18 +83,18 @@ extension EasyHandle {
   package var lastProgress: Int64? { transfer.lastProgress }
 
   /// Whether the transfer ended because it was asked to, in the middle of the answer.
-  package var wasEnded: Bool { transfer.wasEnded }
+  package var wasStopped: Bool { transfer.wasStopped }
 
   /// Whether the transfer failed because the process could open no descriptor.
-  package var lacksDescriptors: Bool { transfer.lacksDescriptors }
+  package var ranOutOfDescriptors: Bool { transfer.ranOutOfDescriptors }
 
   /// Notes that nobody drove the transfer for a while, which says nothing of the server.
   ///
   /// - Parameters:
   ///   - now: when it was driven again.
   ///   - isLong: whether the server may have lost patience.
-  package func noteAbsence(until now: Int64, isLong: Bool) {
-    transfer.noteAbsence(until: now, isLong: isLong)
+  package func notePause(until now: Int64, isLong: Bool) {
+    transfer.notePause(until: now, isLong: isLong)
   }
 }
 
@@ -170,7 +170,7 @@ extension EasyHandle {
       let headers = settings.headers
       options.set(
         CURLOPT_HTTPHEADER,
-        list: request.method.hasBody ? headers.withDocument : headers.plain
+        list: request.method.hasBody ? headers.withBody : headers.plain
       )
       options.set(request.method)
       // To be set again where a part of it could not be.
@@ -194,21 +194,21 @@ extension EasyHandle {
   ///
   /// libcurl counts how often it would have sent requests again, over all transfers of a handle, and gives up after
   /// five. It also keeps in mind that a stream was refused, and would believe it of a later request.
-  func forgetSettings() {
+  func invalidateSettings() {
     settings = nil
   }
 
   /// Whether the server has refused the stream of the last transfer, which libcurl was to send again.
   func wasRefused() -> Bool {
-    forgetSettings()
+    invalidateSettings()
     return argyle_curl_was_refused(handle) != 0
   }
 
   /// Forgets the body that was sent, which libcurl would otherwise keep until the next one.
-  func forgetBody() {
+  func discardBody() {
     guard hasBody else { return }
     var options = OptionList(handle)
-    options.forgetBody()
+    options.discardBody()
   }
 
   /// Sets what all requests with these settings have in common.
@@ -280,13 +280,13 @@ extension EasyHandle {
 extension EasyHandle {
   /// Opens the socket of a connection; `CURL_SOCKET_BAD` where that fails.
   private func openSocket(_ address: curl_sockaddr) -> curl_socket_t {
-    let opening = transfer.noteOpening()
-    opening.irregularOption = settings?.irregularFile
-    guard opening.irregularOption == nil else { return CURL_SOCKET_BAD }
+    let diagnostics = transfer.makeDiagnostics()
+    diagnostics.irregularOption = settings?.irregularFile
+    guard diagnostics.irregularOption == nil else { return CURL_SOCKET_BAD }
     let type = address.socktype | Int32(SOCK_CLOEXEC.rawValue)
     let opened = socket(address.family, type, address.protocol)
-    opening.lacksDescriptors = opened < 0 && Descriptors.haveRunOut
-    if opened >= 0 { poller.adopt(opened, opening) }
+    diagnostics.ranOutOfDescriptors = opened < 0 && Descriptors.areExhausted
+    if opened >= 0 { poller.adopt(opened, diagnostics) }
     return opened
   }
 }

@@ -9,7 +9,7 @@ import Support
 /// looked for here, no request counts as refused.
 final class EndedConnections {
   /// How many are remembered.
-  private static let most = 64
+  private static let maxRemembered = 64
 
   private final class Entry {
     let connection: ConnectionName
@@ -34,7 +34,7 @@ final class EndedConnections {
       entry.lastStream = min(entry.lastStream, lastStream)
       return
     }
-    if list.count == EndedConnections.most { list.removeFirst() }
+    if list.count == EndedConnections.maxRemembered { list.removeFirst() }
     list.append(Entry(connection, lastStream))
   }
 
@@ -88,16 +88,16 @@ struct StreamTrace {
   /// Whether the server has refused the stream.
   fileprivate private(set) var isRefused = false
   /// Whether libcurl set out to send the request again, for a refused stream or a lost connection alike.
-  private(set) var wasLeft = false
+  private(set) var wasRetried = false
   /// Whether the server wants HTTP/1.1 instead.
   private(set) var needsHTTP1 = false
   /// Whether what is said of a connection is certain to be said of this one.
   ///
   /// Nothing unexpected was said since the request was sent: the attempt may look at other connections later.
-  private var isWitness = false
+  private var isTrusted = false
 
   /// Whether libcurl may have left the stream because it was refused, without saying so.
-  var mayBeRefused: Bool { wasLeft && number > 0 && !isRefused }
+  var mayBeRefused: Bool { wasRetried && number > 0 && !isRefused }
 
   /// Notes that the server has refused the stream.
   mutating func noteRefusal() {
@@ -110,24 +110,24 @@ struct StreamTrace {
     if number == 0 {
       guard let number = StreamTrace.openedStream(in: text) else { return }
       self.number = number
-      isWitness = true
+      isTrusted = true
       if number == 1 { ended.forget(connection) }
     } else if StreamTrace.text(text, beginsWith: "Connection died, retrying") {
-      wasLeft = true
-      isWitness = false
+      wasRetried = true
+      isTrusted = false
     } else if StreamTrace.text(text, beginsWith: "REFUSED_STREAM, retrying") {
       isRefused = true
     } else if StreamTrace.text(text, beginsWith: "Downgrades to HTTP/1.1") {
       needsHTTP1 = true
-      isWitness = false
-    } else if !isWitness || StreamTrace.isUsual(text) {
+      isTrusted = false
+    } else if !isTrusted || StreamTrace.isRoutine(text) {
       return
     } else if let last = StreamTrace.lastStream(in: text) {
       ended.note(connection, lastStream: last)
     } else if StreamTrace.refusedStream(in: text) == number {
       isRefused = true
     } else {
-      isWitness = false
+      isTrusted = false
     }
   }
 
@@ -142,7 +142,7 @@ struct StreamTrace {
   }
 
   /// Whether the line is one that any request brings.
-  private static func isUsual(_ line: UnsafeRawBufferPointer) -> Bool {
+  private static func isRoutine(_ line: UnsafeRawBufferPointer) -> Bool {
     text(line, beginsWith: "We are completely uploaded")
       || text(line, beginsWith: "upload completely sent off")
       || text(line, beginsWith: "Request completely sent off")

@@ -21,11 +21,11 @@ package final class MultiHandle {
   /// ``renew()`` is to be called.
   package private(set) var hasFailed = false
   /// Whether libcurl's handle is not to be used any more.
-  private var isSpoiled = false
+  private var isUnusable = false
   /// Those of libcurl's easy handles that nobody uses.
   private var idle: [EasyHandle] = []
   /// Asked in the middle of an answer: whether the transfer is to end.
-  package var isToEnd: ((EasyHandle) -> Bool)?
+  package var shouldStop: ((EasyHandle) -> Bool)?
 
   private init(
     _ poller: Poller,
@@ -102,7 +102,7 @@ extension MultiHandle {
   }
 
   private func add(_ easy: EasyHandle) -> Bool {
-    guard mark.isOfThisProcess, !hasFailed, !isSpoiled || renew() else { return false }
+    guard mark.isOfThisProcess, !hasFailed, !isUnusable || renew() else { return false }
     return curl_multi_add_handle(multi, easy.handle) == CURLM_OK
   }
 
@@ -124,8 +124,8 @@ extension MultiHandle {
 
   private func release(_ easy: EasyHandle) {
     if mark.isOfThisProcess { curl_multi_remove_handle(multi, easy.handle) }
-    easy.forgetBody()
-    if easy.transfer.wasToBeRepeated { easy.forgetSettings() }
+    easy.discardBody()
+    if easy.transfer.wantedRetry { easy.invalidateSettings() }
     easy.context = nil
     idle.append(easy)
   }
@@ -154,24 +154,24 @@ extension MultiHandle {
 
 extension MultiHandle {
   /// Waits for ready sockets, at most so many milliseconds (-1 for ever), and lets libcurl work on them.
-  package func wait(_ milliseconds: Int32) -> Poller.End {
+  package func wait(_ milliseconds: Int32) -> Poller.WaitResult {
     guard mark.isOfThisProcess else { return .timedOut }
     var running: Int32 = 0
     return poller.wait(milliseconds) { ready in
-      guard !isSpoiled else { return }
+      guard !isUnusable else { return }
       note(curl_multi_socket_action(multi, ready.socket, ready.events, &running))
     }
   }
 
   /// Whether a time has passed that libcurl waits for, and not just its next step is due.
-  package func isLate(_ now: Int64) -> Bool {
+  package func hasExpiredTimer(_ now: Int64) -> Bool {
     guard let due else { return false }
     return due > 0 && due <= now
   }
 
   /// Lets libcurl do what is due, and tells whether anything was.
   package func runDue(_ now: Int64) -> Bool {
-    guard mark.isOfThisProcess, !isSpoiled, let due, due <= now else { return false }
+    guard mark.isOfThisProcess, !isUnusable, let due, due <= now else { return false }
     self.due = nil
     var running: Int32 = 0
     note(curl_multi_socket_action(multi, CURL_SOCKET_BAD, 0, &running))
@@ -181,7 +181,7 @@ extension MultiHandle {
   private func note(_ result: CURLMcode) {
     guard result != CURLM_OK else { return }
     hasFailed = true
-    isSpoiled = true
+    isUnusable = true
     due = nil
   }
 
@@ -195,7 +195,7 @@ extension MultiHandle {
     curl_multi_cleanup(multi)
     multi = other
     due = nil
-    isSpoiled = configure() != CURLM_OK
-    return !isSpoiled
+    isUnusable = configure() != CURLM_OK
+    return !isUnusable
   }
 }

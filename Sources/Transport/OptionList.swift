@@ -97,7 +97,7 @@ struct OptionList {
   }
 
   /// Releases libcurl's copy of a body.
-  mutating func forgetBody() {
+  mutating func discardBody() {
     attempt { argyle_curl_set_bytes($0, CURLOPT_POSTFIELDS, nil) }
   }
 }

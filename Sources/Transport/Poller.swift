@@ -31,7 +31,7 @@ package final class Poller {
     /// Whether bytes that it has brought may be where nobody can look.
     var hidesInput = false
     /// What the attempt that opened the connection is to know of it.
-    var opening: ConnectionOpening?
+    var diagnostics: ConnectionDiagnostics?
     /// The handle of libcurl's for which it was asked last.
     var handle: UnsafeMutableRawPointer?
   }
@@ -51,13 +51,13 @@ package final class Poller {
   private var signals: (timer: Int32, wakeUp: Int32)?
   private var isAwake = false
   /// Whether somebody else has closed the descriptor, whose number may stand for something else by now.
-  private var isLost = false
+  private var isAbandoned = false
   /// What makes waits end, for as long as it is watched.
   private var cancellation: Int32?
   /// When the last wait was over, in microseconds.
   package private(set) var lastReturn: Int64 = 0
   /// When the timer goes off, in microseconds; nil where it is not set.
-  private var timerIsSetTo: Int64?
+  private var armedTime: Int64?
 
   private init(_ descriptor: Int32, _ mark: ProcessMark) {
     self.descriptor = descriptor
@@ -80,12 +80,12 @@ package final class Poller {
       close(signals.timer)
       close(signals.wakeUp)
     }
-    if !isLost { close(descriptor) }
+    if !isAbandoned { close(descriptor) }
   }
 
   /// Leaves the descriptor alone, which is not ours any more.
-  package func giveUpDescriptor() {
-    isLost = true
+  package func abandonDescriptor() {
+    isAbandoned = true
   }
 }
 
@@ -93,9 +93,9 @@ package final class Poller {
 
 extension Poller {
   /// Notes that a socket has been made for a connection.
-  func adopt(_ socket: curl_socket_t, _ opening: ConnectionOpening? = nil) {
+  func adopt(_ socket: curl_socket_t, _ diagnostics: ConnectionDiagnostics? = nil) {
     forget(socket)
-    watches.append(Watch(socket: socket, isConnection: true, opening: opening))
+    watches.append(Watch(socket: socket, isConnection: true, diagnostics: diagnostics))
   }
 
   /// Notes what libcurl wants to know of a socket, to be told to the kernel by ``apply()``.
@@ -124,8 +124,8 @@ extension Poller {
   func closeSocket(_ socket: curl_socket_t) -> Int32 {
     guard mark.isOfThisProcess else { return close(socket) }
     // While it is still open: afterwards there would be a descriptor again.
-    if let index = index(of: socket), let opening = watches[index].opening {
-      opening.lackedDescriptorsAtClosing = !Descriptors.areLeft(1)
+    if let index = index(of: socket), let diagnostics = watches[index].diagnostics {
+      diagnostics.ranOutOnClose = !Descriptors.canOpen(1)
     }
     // Not left to `close`: a child of this process may hold a copy, for which the kernel would go on.
     remove(socket)
@@ -179,7 +179,7 @@ extension Poller {
       guard watch.wanted != 0, watch.wanted != watch.applied else { continue }
       if set(socket, to: watch.wanted, isNew: watch.applied == 0) {
         watches[index].applied = watch.wanted
-      } else if !watch.isConnection, Poller.tellsClosed(__errno_location().pointee) {
+      } else if !watch.isConnection, Poller.meansClosed(__errno_location().pointee) {
         forget(socket)
       } else {
         refused.append(socket)
@@ -190,7 +190,7 @@ extension Poller {
   }
 
   /// Whether the kernel's refusal to watch says that a socket is closed, and that its number may stand for a file.
-  private static func tellsClosed(_ error: Int32) -> Bool {
+  private static func meansClosed(_ error: Int32) -> Bool {
     error == EBADF || error == EPERM
   }
 
@@ -247,15 +247,15 @@ extension Poller {
   ///   - localPort: the connection's port on this side.
   ///   - hasPending: whether the TLS library has read bytes from it that nobody has taken.
   /// - Returns: false where libcurl may use the connection.
-  func isSpoiled(from localPort: Int32, hasPending: () -> Bool) -> Bool {
-    var isSpoiled = false
+  func mayHaveUnsolicitedInput(from localPort: Int32, hasPending: () -> Bool) -> Bool {
+    var mayHaveUnsolicitedInput = false
     forEachConnection(from: localPort) { connection in
       guard connection.hasAnsweredHTTP1 else { return }
       if connection.hidesInput || argyle_has_input(connection.socket) != 0 || hasPending() {
-        isSpoiled = true
+        mayHaveUnsolicitedInput = true
       }
     }
-    return isSpoiled
+    return mayHaveUnsolicitedInput
   }
 
   /// How many bytes of a connection the other side has not confirmed yet.
@@ -283,7 +283,7 @@ extension Poller {
 
 extension Poller {
   /// How a wait ended.
-  package enum End {
+  package enum WaitResult {
     /// A socket is ready.
     case ready
     /// The time has passed, or nothing but the timer or the wake-up is ready.
@@ -297,7 +297,7 @@ extension Poller {
   }
 
   /// Waits for ready sockets, at most so many milliseconds (-1 for ever), and hands them over.
-  func wait(_ milliseconds: Int32, _ body: (Ready) -> Void) -> End {
+  func wait(_ milliseconds: Int32, _ body: (Ready) -> Void) -> WaitResult {
     let count = epoll_wait(descriptor, events.baseAddress, Int32(events.count), milliseconds)
     lastReturn = MonotonicClock.now
     guard count >= 0 else { return __errno_location().pointee == EINTR ? .interrupted : .broken }
@@ -311,7 +311,7 @@ extension Poller {
       likelyIndex = Int(event.data.u64 >> 32)
       if let signals, descriptor == signals.timer {
         drain(descriptor)
-        timerIsSetTo = nil
+        armedTime = nil
       } else if let signals, descriptor == signals.wakeUp {
         continue
       } else if descriptor == cancellation {
@@ -332,7 +332,7 @@ extension Poller {
   }
 
   /// Watches for a cancellation no more.
-  package func forgetCancellation() {
+  package func unwatchCancellation() {
     if let cancellation { deselect(cancellation) }
     cancellation = nil
   }
@@ -389,8 +389,8 @@ extension Poller {
   /// request.
   package func setTimer(_ time: Int64?) {
     guard let signals, let time, mark.isOfThisProcess else { return }
-    if let timerIsSetTo, timerIsSetTo <= time { return }
-    timerIsSetTo = time
+    if let armedTime, armedTime <= time { return }
+    armedTime = time
     var setting = itimerspec()
     // Zero would disarm it.
     let armed = max(time, 1)

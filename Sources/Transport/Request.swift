@@ -47,7 +47,7 @@ package struct Request: Sendable {
   }
 
   /// Whether the request is to change something.
-  package var changesSomething: Bool { method != .get }
+  package var isMutating: Bool { method != .get }
 
   /// Whether the request may be sent twice to the same effect as once.
   package var isIdempotent: Bool {

@@ -10,19 +10,19 @@ package final class RequestHeaders: Sendable {
   /// Those of requests without a document.
   nonisolated(unsafe) package let plain: UnsafeMutablePointer<curl_slist>
   /// Those of requests with one.
-  nonisolated(unsafe) let withDocument: UnsafeMutablePointer<curl_slist>
+  nonisolated(unsafe) let withBody: UnsafeMutablePointer<curl_slist>
 
   private init(
     _ plain: UnsafeMutablePointer<curl_slist>,
-    _ withDocument: UnsafeMutablePointer<curl_slist>
+    _ withBody: UnsafeMutablePointer<curl_slist>
   ) {
     self.plain = plain
-    self.withDocument = withDocument
+    self.withBody = withBody
   }
 
   deinit {
     RequestHeaders.free(plain)
-    RequestHeaders.free(withDocument)
+    RequestHeaders.free(withBody)
   }
 
   /// Makes the lines for a key in the form of HTTP Basic authentication; an error where memory ran out.
@@ -39,11 +39,11 @@ package final class RequestHeaders: Sendable {
     let texts: [StaticString] = [
       "Accept: application/json", "Content-Type: application/json", "Expect:",
     ]
-    guard let withDocument = list(line, texts) else {
+    guard let withBody = list(line, texts) else {
       free(plain)
       throw .outOfMemory
     }
-    return RequestHeaders(plain, withDocument)
+    return RequestHeaders(plain, withBody)
   }
 }
 

@@ -35,7 +35,7 @@ package struct ResponseHead: Sendable {
 
 extension ResponseHead {
   /// A year: what is longer is as good as never, and far from any overflow.
-  private static let longestWait: Int64 = 365 * 24 * 60 * 60
+  private static let maxWait: Int64 = 365 * 24 * 60 * 60
 
   /// Reads seconds or an HTTP date; a wait that lies in the past is 0.
   package static func milliseconds(ofRetryAfter text: String, receivedAt: Int64) -> Int64? {
@@ -43,13 +43,13 @@ extension ResponseHead {
     let date = curl_getdate(text, nil)
     guard date != -1 else { return nil }
     let (wait, overflow) = Int64(date).subtractingReportingOverflow(receivedAt)
-    return overflow ? nil : min(max(wait, 0), longestWait) * 1000
+    return overflow ? nil : min(max(wait, 0), maxWait) * 1000
   }
 
   private static func seconds(_ text: String) -> Int64? {
     var digits = Substring(text).utf8
     let isNegative = digits.first == UInt8(ascii: "-")
     if isNegative { digits = digits.dropFirst() }
-    return decimalNumber(digits, limit: Int(longestWait)).map { isNegative ? 0 : Int64($0) }
+    return decimalNumber(digits, limit: Int(maxWait)).map { isNegative ? 0 : Int64($0) }
   }
 }

@@ -3,7 +3,7 @@ import Support
 /// The header lines of an answer as they were received, searched when one is asked for.
 package struct ResponseHeaders: Sendable {
   /// What the headers of most answers take, in bytes.
-  private static let usualSize = 448
+  private static let typicalSize = 448
 
   /// The lines with their ends.
   private var lines: [UInt8]
@@ -15,7 +15,7 @@ package struct ResponseHeaders: Sendable {
 
   /// Adds a line.
   package mutating func append(_ line: UnsafeRawBufferPointer) {
-    if lines.isEmpty { lines.reserveCapacity(ResponseHeaders.usualSize) }
+    if lines.isEmpty { lines.reserveCapacity(ResponseHeaders.typicalSize) }
     lines.append(contentsOf: line)
   }
 

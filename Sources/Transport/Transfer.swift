@@ -9,28 +9,28 @@ final class Transfer {
   /// The most header lines, trailers and those of interim answers included.
   private static let maxHeadLines = 1000
   /// The bytes of decoded body between two questions whether the attempt is to end.
-  private static let bytesBetweenQuestions = 1024 * 1024
+  private static let bytesPerStopCheck = 1024 * 1024
   /// Maximum number of steps of a connection between two looks at the clock.
-  private static let stepsBetweenLooks = 4096
+  private static let stepsPerClockCheck = 4096
 
   private var maxResponseBytes = 0
   private var connectTimeoutMilliseconds = 0
   /// When the connection has to stand, in microseconds; nil until the clock is looked at.
-  private var connectEnd: Int64?
+  private var connectDeadline: Int64?
   private var connectSteps = 0
-  private var connectTookTooLong = false
+  private var connectTimedOut = false
   private var body: [UInt8] = []
   private var headers = ResponseHeaders()
-  private var isTooLarge = false
-  private var hasTooLargeHead = false
+  private var bodyIsTooLarge = false
+  private var headIsTooLarge = false
   private var codings = Codings()
   /// Whether the attempt was ended in the middle of the body, the service's or a proxy's.
-  private(set) var wasEnded = false
-  private var bytesSinceQuestion = 0
+  private(set) var wasStopped = false
+  private var bytesSinceStopCheck = 0
   /// Asked in the middle of a long body.
-  var isToEnd: (() -> Bool)?
+  var shouldStop: (() -> Bool)?
   /// Whether the blank line after the headers of the answer has come.
-  private var hasWholeHead = false
+  private var hasCompleteHead = false
   /// Whether the headers that come are those of an interim answer, after which the answer is still to come.
   private var isInterim = false
   /// The bytes of all header lines, trailers included.
@@ -39,21 +39,21 @@ final class Transfer {
   /// The port on this side of the connection that the request goes to; 0 until it stands.
   private(set) var localPort: Int32 = 0
   /// Whether the kept connection that libcurl chose was not to be used.
-  private var connectionWasSpoiled = false
+  private var hadUnsolicitedInput = false
   /// How often a connection stood ready for the request.
   private var readyConnections = 0
   /// When a byte was last seen to come or go, in microseconds; nil until the connection stands.
   private(set) var lastProgress: Int64?
   /// Whether ``lastProgress`` is wanted, for looking at the clock takes time.
-  private var isProgressWatched = false
+  private var tracksProgress = false
   /// The bytes of the body that were seen to go.
   private var sentBytes: Int64 = 0
   /// Whether the request was sent as HTTP/2, which was negotiated then; nil until it is, and where that is not traced.
   private var isHTTP2: Bool?
   /// Whether the headers that come are of another version of HTTP than was negotiated.
-  private var hasOtherVersion = false
+  private var hasUnexpectedVersion = false
   /// Whether TLS was spoken on a connection that the attempt has opened, and whether with a proxy.
-  private var hasSpokenTLS = false
+  private var hasSentTLS = false
   private var hasSecureProxy = false
   /// The request's HTTP/2 stream, where the connection is traced.
   private var stream = StreamTrace()
@@ -64,11 +64,11 @@ final class Transfer {
   private var handle: UnsafeMutableRawPointer?
 
   /// Whether nobody drove the queue for so long that the server may have lost patience.
-  private var hostWasAway = false
+  private var hostWasPaused = false
   /// What was noted where connections were opened for the attempt; nil where none was.
-  private(set) var opening: ConnectionOpening?
+  private(set) var diagnostics: ConnectionDiagnostics?
   /// Whether the attempt failed because the process could open no descriptor.
-  private(set) var lacksDescriptors = false
+  private(set) var ranOutOfDescriptors = false
 
   init(_ endedConnections: EndedConnections, _ poller: Poller) {
     self.endedConnections = endedConnections
@@ -76,7 +76,7 @@ final class Transfer {
   }
 
   /// Whether libcurl wanted to send the request again.
-  var wasToBeRepeated: Bool { readyConnections > 1 || stream.wasLeft || stream.needsHTTP1 }
+  var wantedRetry: Bool { readyConnections > 1 || stream.wasRetried || stream.needsHTTP1 }
 
   /// Whether the server has said that it did not process the request.
   private var isRefused: Bool { headBytes == 0 && endedConnections.refuses(stream) }
@@ -88,45 +88,45 @@ final class Transfer {
   func begin(_ settings: TransferSettings) {
     maxResponseBytes = settings.maxResponseBytes
     connectTimeoutMilliseconds = settings.connectTimeoutMilliseconds
-    isProgressWatched = settings.watchesProgress
+    tracksProgress = settings.tracksProgress
     lastProgress = nil
-    connectEnd = nil
+    connectDeadline = nil
     connectSteps = 0
-    connectTookTooLong = false
+    connectTimedOut = false
     sentBytes = 0
-    forgetAnswer()
-    isTooLarge = false
-    hasTooLargeHead = false
+    discardResponse()
+    bodyIsTooLarge = false
+    headIsTooLarge = false
     codings = Codings()
-    wasEnded = false
-    bytesSinceQuestion = 0
-    hasWholeHead = false
+    wasStopped = false
+    bytesSinceStopCheck = 0
+    hasCompleteHead = false
     isInterim = false
     headBytes = 0
     headLines = 0
     localPort = 0
-    connectionWasSpoiled = false
+    hadUnsolicitedInput = false
     readyConnections = 0
     isHTTP2 = settings.baseURL.isSecure ? nil : false
-    hasOtherVersion = false
-    hasSpokenTLS = false
+    hasUnexpectedVersion = false
+    hasSentTLS = false
     hasSecureProxy = false
     stream = StreamTrace()
-    hostWasAway = false
-    opening = nil
-    lacksDescriptors = false
+    hostWasPaused = false
+    diagnostics = nil
+    ranOutOfDescriptors = false
   }
 
   /// Where to note what happens to a connection that is opened for the attempt.
-  func noteOpening() -> ConnectionOpening {
-    let opening = self.opening ?? ConnectionOpening()
-    self.opening = opening
-    return opening
+  func makeDiagnostics() -> ConnectionDiagnostics {
+    let diagnostics = self.diagnostics ?? ConnectionDiagnostics()
+    self.diagnostics = diagnostics
+    return diagnostics
   }
 
   /// Notes that nobody drove the queue for a while, which says nothing of the server.
-  func noteAbsence(until now: Int64, isLong: Bool) {
-    if isLong { hostWasAway = true }
+  func notePause(until now: Int64, isLong: Bool) {
+    if isLong { hostWasPaused = true }
     if lastProgress != nil { lastProgress = now }
   }
 
@@ -138,7 +138,7 @@ final class Transfer {
   }
 
   private func noteProgress() {
-    if isProgressWatched { lastProgress = MonotonicClock.now }
+    if tracksProgress { lastProgress = MonotonicClock.now }
   }
 }
 
@@ -180,7 +180,7 @@ extension Transfer {
       switch type {
       case CURLINFO_TEXT: transfer.stream.note(text, transfer.endedConnections)
       case CURLINFO_HEADER_OUT: transfer.noteRequest(text)
-      case CURLINFO_SSL_DATA_OUT: transfer.hasSpokenTLS = true
+      case CURLINFO_SSL_DATA_OUT: transfer.hasSentTLS = true
       default: break
       }
       return 0
@@ -192,7 +192,7 @@ extension Transfer {
   private func noteRequest(_ head: UnsafeRawBufferPointer) {
     let line = head.prefix { $0 != UInt8(ascii: "\r") }
     if line.starts(with: "CONNECT ".utf8) {
-      hasSecureProxy = hasSpokenTLS
+      hasSecureProxy = hasSentTLS
     } else {
       isHTTP2 = line.suffix(7).elementsEqual(" HTTP/2".utf8)
     }
@@ -204,7 +204,7 @@ extension Transfer {
   func attachClock(to options: inout OptionList) {
     options.set(CURLOPT_XFERINFODATA, pointer: Unmanaged.passUnretained(self).toOpaque())
     options.set(progress: { context, _, _, _, _ in
-      Transfer.from(context)?.isToGoOn() == false ? 1 : 0
+      Transfer.from(context)?.shouldContinue() == false ? 1 : 0
     })
     options.set(CURLOPT_NOPROGRESS, 0)
   }
@@ -214,35 +214,35 @@ extension Transfer {
   }
 
   /// Whether there is time left to connect, or nothing to wait for any more.
-  private func isToGoOn() -> Bool {
+  private func shouldContinue() -> Bool {
     guard readyConnections == 0 else { return true }
     connectSteps += 1
-    guard connectSteps % Transfer.stepsBetweenLooks == 0 else { return true }
-    guard isToEnd?() != true else {
-      wasEnded = true
+    guard connectSteps % Transfer.stepsPerClockCheck == 0 else { return true }
+    guard shouldStop?() != true else {
+      wasStopped = true
       return false
     }
     let now = MonotonicClock.now
-    guard let end = connectEnd else {
-      connectEnd = now + Int64(connectTimeoutMilliseconds) * 1000
+    guard let end = connectDeadline else {
+      connectDeadline = now + Int64(connectTimeoutMilliseconds) * 1000
       return true
     }
-    connectTookTooLong = now >= end
-    return !connectTookTooLong
+    connectTimedOut = now >= end
+    return !connectTimedOut
   }
 
   /// Takes in a piece of the body, already decompressed; another number than its size ends the transfer.
   private func receive(_ piece: UnsafeRawBufferPointer) -> Int {
     guard piece.count <= maxResponseBytes - body.count else {
-      isTooLarge = true
+      bodyIsTooLarge = true
       return 0
     }
     noteProgress()
-    bytesSinceQuestion += piece.count
-    if bytesSinceQuestion >= Transfer.bytesBetweenQuestions {
-      bytesSinceQuestion = 0
-      guard isToEnd?() != true else {
-        wasEnded = true
+    bytesSinceStopCheck += piece.count
+    if bytesSinceStopCheck >= Transfer.bytesPerStopCheck {
+      bytesSinceStopCheck = 0
+      guard shouldStop?() != true else {
+        wasStopped = true
         return 0
       }
     }
@@ -256,7 +256,7 @@ extension Transfer {
   /// bounds the size, for libcurl does not bound trailers.
   private func receive(headerLine line: UnsafeRawBufferPointer) -> Int {
     guard line.count <= Transfer.maxHeadBytes - headBytes, headLines < Transfer.maxHeadLines else {
-      hasTooLargeHead = true
+      headIsTooLarge = true
       return 0
     }
     noteProgress()
@@ -264,20 +264,20 @@ extension Transfer {
     headLines += 1
     // The final answer may follow an interim one.
     if line.first == UInt8(ascii: "H"), line.starts(with: "HTTP/".utf8) {
-      hasWholeHead = false
-      let isOfHTTP1 = line.starts(with: "HTTP/1.".utf8)
-      if let isHTTP2, isHTTP2 == isOfHTTP1 {
-        hasOtherVersion = true
+      hasCompleteHead = false
+      let isHTTP1 = line.starts(with: "HTTP/1.".utf8)
+      if let isHTTP2, isHTTP2 == isHTTP1 {
+        hasUnexpectedVersion = true
         return 0
       }
-      if isOfHTTP1, localPort != 0 {
+      if isHTTP1, localPort != 0 {
         poller.noteHTTP1Answer(from: localPort, hidesInput: hasSecureProxy)
       }
       isInterim = line.drop { $0 != UInt8(ascii: " ") }.dropFirst().first == UInt8(ascii: "1")
       headers = ResponseHeaders()
     } else if line.count <= 2, line.last == UInt8(ascii: "\n") {
-      hasWholeHead = !isInterim
-    } else if !hasWholeHead {
+      hasCompleteHead = !isInterim
+    } else if !hasCompleteHead {
       codings.note(line)
       guard codings.fault == nil else { return 0 }
       headers.append(line)
@@ -294,8 +294,8 @@ extension Transfer {
     named name: @autoclosure () -> ConnectionName
   ) -> Int32 {
     if readyConnections == 0 {
-      guard !poller.isSpoiled(from: localPort, hasPending: hasPendingBytes) else {
-        connectionWasSpoiled = true
+      guard !poller.mayHaveUnsolicitedInput(from: localPort, hasPending: hasPendingBytes) else {
+        hadUnsolicitedInput = true
         return CURL_PREREQFUNC_ABORT
       }
       self.localPort = localPort
@@ -320,21 +320,21 @@ extension Transfer {
   /// What the attempt has brought.
   func outcome(of result: CURLcode, _ easy: EasyHandle) -> Result<Response, TransferFailure> {
     // An idle handle is not to hold on to the last answer.
-    defer { forgetAnswer() }
-    if connectionWasSpoiled {
+    defer { discardResponse() }
+    if hadUnsolicitedInput {
       return .failure(
         TransferFailure(
           .connection,
           "the kept connection brought bytes that were not asked for",
           mayHaveBeenReceived: false,
-          connectionWasSpoiled: true,
+          hadUnsolicitedInput: true,
           milliseconds: Int(easy.times.ended / 1000)
         )
       )
     }
-    let head = hasWholeHead ? head(easy) : nil
+    let head = hasCompleteHead ? head(easy) : nil
     let times = easy.times
-    if result != CURLE_OK, stream.number > 0 { easy.forgetSettings() }
+    if result != CURLE_OK, stream.number > 0 { easy.invalidateSettings() }
     if stream.mayBeRefused, headBytes == 0, easy.wasRefused() { stream.noteRefusal() }
     if isRefused {
       return .failure(
@@ -354,7 +354,7 @@ extension Transfer {
           .connection,
           "the connection was closed within the headers of the answer",
           mayHaveBeenReceived: true,
-          hostWasAway: hostWasAway
+          hostWasPaused: hostWasPaused
         )
       )
     }
@@ -363,16 +363,16 @@ extension Transfer {
 
   /// What an attempt has brought that is ended from outside.
   func outcome(_ kind: TransferFailure.Kind, _ reason: String) -> TransferFailure {
-    forgetAnswer()
+    discardResponse()
     return TransferFailure(
       kind,
       reason,
       mayHaveBeenReceived: mayHaveBeenReceived,
-      hostWasAway: hostWasAway
+      hostWasPaused: hostWasPaused
     )
   }
 
-  private func forgetAnswer() {
+  private func discardResponse() {
     body = []
     headers = ResponseHeaders()
   }
@@ -391,7 +391,7 @@ extension Transfer {
     _ times: TransferTimes,
     _ easy: EasyHandle
   ) -> TransferFailure {
-    if isTooLarge {
+    if bodyIsTooLarge {
       let reason = "the answer is larger than max_response_bytes (\(maxResponseBytes))"
       return TransferFailure(
         .tooLarge,
@@ -400,7 +400,7 @@ extension Transfer {
         head: head
       )
     }
-    if hasOtherVersion {
+    if hasUnexpectedVersion {
       let reason = "the answer is of another version of HTTP than the connection"
       return TransferFailure(.protocolViolation, reason, mayHaveBeenReceived: true)
     }
@@ -408,20 +408,20 @@ extension Transfer {
       return TransferFailure(.protocolViolation, fault, mayHaveBeenReceived: mayHaveBeenReceived)
     }
     // libcurl calls a header line that is longer than its bound a want of memory. Before the answer, it is one.
-    let hasEndlessLine =
-      result == CURLE_OUT_OF_MEMORY && mayHaveBeenReceived && !hasWholeHead
+    let lineIsTooLong =
+      result == CURLE_OUT_OF_MEMORY && mayHaveBeenReceived && !hasCompleteHead
       && times.answerBegan > 0
-    if hasTooLargeHead || hasEndlessLine {
+    if headIsTooLarge || lineIsTooLong {
       let reason =
         "the headers of the answer are more than \(Transfer.maxHeadLines) lines or \(Transfer.maxHeadBytes) bytes"
       return TransferFailure(.tooLarge, reason, mayHaveBeenReceived: true, head: head)
     }
-    if connectTookTooLong {
+    if connectTimedOut {
       return TransferFailure(
         .timeout,
-        connectTimeOutReason,
+        connectTimeoutReason,
         mayHaveBeenReceived: false,
-        hostWasAway: hostWasAway
+        hostWasPaused: hostWasPaused
       )
     }
     if stream.needsHTTP1 {
@@ -431,7 +431,7 @@ extension Transfer {
         mayHaveBeenReceived: true
       )
     }
-    if let option = opening?.irregularOption {
+    if let option = diagnostics?.irregularOption {
       let reason = "\(option) must be a regular file"
       return TransferFailure(.tls, reason, mayHaveBeenReceived: mayHaveBeenReceived)
     }
@@ -444,18 +444,18 @@ extension Transfer {
         milliseconds: Int(times.ended / 1000)
       )
     }
-    let said = easy.errorMessage
-    if result == CURLE_SSL_CONNECT_ERROR, Transfer.tellsLoss(said) {
+    let message = easy.errorMessage
+    if result == CURLE_SSL_CONNECT_ERROR, Transfer.meansConnectionLost(message) {
       return TransferFailure(
         .connection,
         "the connection was lost in the TLS handshake",
         mayHaveBeenReceived: mayHaveBeenReceived,
-        hostWasAway: hostWasAway
+        hostWasPaused: hostWasPaused
       )
     }
     let kind = TransferFailure.Kind(result)
-    lacksDescriptors = wantOfDescriptors(explains: result, kind)
-    if lacksDescriptors {
+    ranOutOfDescriptors = descriptorShortage(explains: result, kind)
+    if ranOutOfDescriptors {
       return TransferFailure(
         .internal,
         Descriptors.reason,
@@ -464,13 +464,13 @@ extension Transfer {
     }
     // The proxy's, which the environment may have given.
     var detail: String? =
-      (said.isEmpty ? String(cString: curl_easy_strerror(result)) : said).redactingUserInfo
+      (message.isEmpty ? String(cString: curl_easy_strerror(result)) : message).redactingUserInfo
     var reason = ""
-    if said.utf8.starts(with: "Unsupported proxy".utf8) {
+    if message.utf8.starts(with: "Unsupported proxy".utf8) {
       (reason, detail) = ("the proxy's URL is one that libcurl does not understand", nil)
     } else if !mayHaveBeenReceived, result == CURLE_OPERATION_TIMEDOUT {
       // libcurl watches no other time, and says how far it came.
-      reason = connectTimeOutReason
+      reason = connectTimeoutReason
     } else if !mayHaveBeenReceived, let refusal = Transfer.proxyRefusal(easy) {
       (reason, detail) = (refusal, nil)
     } else if !mayHaveBeenReceived, result == CURLE_RECV_ERROR {
@@ -478,20 +478,20 @@ extension Transfer {
       reason = "\(Transfer.proxyName(easy)) failed"
     }
     let isBroken =
-      result == CURLE_RECV_ERROR && hasWholeHead && easy.errorIsOfChunks
-      || result == CURLE_HTTP2_STREAM && easy.errorIsOfFrames
+      result == CURLE_RECV_ERROR && hasCompleteHead && easy.errorIsChunkedEncoding
+      || result == CURLE_HTTP2_STREAM && easy.errorIsInvalidFrame
     return TransferFailure(
       isBroken ? .protocolViolation : kind,
       reason,
       detail: detail,
       mayHaveBeenReceived: mayHaveBeenReceived,
-      hostWasAway: hostWasAway
+      hostWasPaused: hostWasPaused
     )
   }
 }
 
 extension Transfer {
-  private var connectTimeOutReason: String {
+  private var connectTimeoutReason: String {
     "no connection within connect_timeout_ms (\(connectTimeoutMilliseconds))"
   }
 
@@ -509,20 +509,20 @@ extension Transfer {
   /// Whether the process could not open what the attempt needed.
   ///
   /// libcurl does not tell why it could not read a certificate, nor why a name was not found.
-  private func wantOfDescriptors(explains result: CURLcode, _ kind: TransferFailure.Kind) -> Bool {
+  private func descriptorShortage(explains result: CURLcode, _ kind: TransferFailure.Kind) -> Bool {
     if result == CURLE_COULDNT_RESOLVE_HOST || result == CURLE_COULDNT_RESOLVE_PROXY {
       // Two that libcurl has closed by now, and one for the C library.
-      return !Descriptors.areLeft(3)
+      return !Descriptors.canOpen(3)
     }
-    guard let opening else { return false }
-    return opening.lacksDescriptors || kind == .tls && opening.lackedDescriptorsAtClosing
+    guard let diagnostics else { return false }
+    return diagnostics.ranOutOfDescriptors || kind == .tls && diagnostics.ranOutOnClose
   }
 
   /// Whether libcurl's message on a TLS handshake that failed says that the connection was lost.
   ///
   /// It has one result for that and for a server that cannot be trusted, only one of which may pass. With words that
   /// are not known here, the server is taken for the cause.
-  private static func tellsLoss(_ message: String) -> Bool {
+  private static func meansConnectionLost(_ message: String) -> Bool {
     let text = message.utf8
     // The third is said only where OpenSSL names no error.
     return text.starts(with: "Recv failure: ".utf8) || text.starts(with: "Send failure: ".utf8)

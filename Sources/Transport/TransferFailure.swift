@@ -42,10 +42,10 @@ package struct TransferFailure: Error {
   package let keptConnectionWasDead: Bool
 
   /// Whether a kept connection had brought bytes that nobody asked for, so that the request was not sent on it.
-  package let connectionWasSpoiled: Bool
+  package let hadUnsolicitedInput: Bool
 
   /// Whether nobody drove the queue for so long that the server may have lost patience.
-  package let hostWasAway: Bool
+  package let hostWasPaused: Bool
 
   /// The head of the answer, where all of it came before the attempt failed.
   package let head: ResponseHead?
@@ -57,8 +57,8 @@ package struct TransferFailure: Error {
     mayHaveBeenReceived: Bool,
     wasRefused: Bool = false,
     keptConnectionWasDead: Bool = false,
-    connectionWasSpoiled: Bool = false,
-    hostWasAway: Bool = false,
+    hadUnsolicitedInput: Bool = false,
+    hostWasPaused: Bool = false,
     milliseconds: Int = 0,
     head: ResponseHead? = nil
   ) {
@@ -68,8 +68,8 @@ package struct TransferFailure: Error {
     self.mayHaveBeenReceived = mayHaveBeenReceived
     self.wasRefused = wasRefused
     self.keptConnectionWasDead = keptConnectionWasDead
-    self.connectionWasSpoiled = connectionWasSpoiled
-    self.hostWasAway = hostWasAway
+    self.hadUnsolicitedInput = hadUnsolicitedInput
+    self.hostWasPaused = hostWasPaused
     self.milliseconds = milliseconds
     self.head = head
   }

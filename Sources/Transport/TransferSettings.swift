@@ -9,7 +9,7 @@ package final class TransferSettings: Sendable {
   let connectTimeoutMilliseconds: Int
   let maxResponseBytes: Int
   /// Whether somebody asks when a byte last came or went, for looking at the clock takes time.
-  let watchesProgress: Bool
+  let tracksProgress: Bool
   let caFile: String?
   let proxy: String?
   let clientCertificate: ClientCertificate?
@@ -20,7 +20,7 @@ package final class TransferSettings: Sendable {
     baseURL: BaseURL,
     connectTimeoutMilliseconds: Int,
     maxResponseBytes: Int,
-    watchesProgress: Bool,
+    tracksProgress: Bool,
     caFile: String?,
     proxy: Proxy?,
     clientCertificate: ClientCertificate?,
@@ -30,7 +30,7 @@ package final class TransferSettings: Sendable {
     self.baseURL = baseURL
     self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
     self.maxResponseBytes = maxResponseBytes
-    self.watchesProgress = watchesProgress
+    self.tracksProgress = tracksProgress
     self.caFile = caFile
     self.proxy = proxy?.url
     self.clientCertificate = clientCertificate

@@ -30,7 +30,7 @@ struct CallMachineTests {
     .connection,
     "spoiled",
     mayHaveBeenReceived: false,
-    connectionWasSpoiled: true,
+    hadUnsolicitedInput: true,
     milliseconds: 7
   )
 
@@ -279,7 +279,7 @@ struct CallMachineTests {
 
   /// A failure of an attempt during which nobody drove the queue.
   private func absent(_ kind: TransferFailure.Kind, received: Bool) -> CallMachine.Event {
-    .failed(TransferFailure(kind, "why", mayHaveBeenReceived: received, hostWasAway: true))
+    .failed(TransferFailure(kind, "why", mayHaveBeenReceived: received, hostWasPaused: true))
   }
 
   @Test(arguments: [TransferFailure.Kind.connection, .timeout])

@@ -91,7 +91,7 @@ struct EndedConnectionsTests {
       "Connection died, retrying a fresh connect\n"
     )
     #expect(ended.refuses(refused))
-    #expect(refused.wasLeft)
+    #expect(refused.wasRetried)
     #expect(!refused.mayBeRefused)
     #expect(!ended.refuses(stream(Self.first, 203)))
   }

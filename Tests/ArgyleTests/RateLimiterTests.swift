@@ -8,7 +8,7 @@ struct RateLimiterTests {
   private func times(_ limiter: RateLimiter, _ count: Int, at start: Int64) -> [Int64] {
     var now = start
     return (0..<count).map { _ in
-      while let later = limiter.leave(now) {
+      while let later = limiter.acquire(now) {
         #expect(later > now)
         now = later
       }
@@ -71,19 +71,19 @@ struct RateLimiterTests {
   @Test func retryAfterPausesAll() {
     let limiter = RateLimiter(requestsPerSecond: 1000)
     limiter.note(status: 429, retryAfterMilliseconds: 2000, 1_000_000)
-    #expect(limiter.leave(1_000_000) == 3_000_000)
-    #expect(limiter.leave(2_999_999) == 3_000_000)
-    #expect(limiter.leave(3_000_000) == nil)
+    #expect(limiter.acquire(1_000_000) == 3_000_000)
+    #expect(limiter.acquire(2_999_999) == 3_000_000)
+    #expect(limiter.acquire(3_000_000) == nil)
     // A year is not waited for.
     limiter.note(status: 429, retryAfterMilliseconds: 31_536_000_000, 5_000_000)
-    #expect(limiter.leave(5_000_000) == 65_000_000)
+    #expect(limiter.acquire(5_000_000) == 65_000_000)
   }
 
   @Test func whoeverAsksAndDoesNotGoTakesNothing() {
     let limiter = RateLimiter(requestsPerSecond: 10)
-    #expect(limiter.leave(1_000_000) == nil)
-    for _ in 0..<100 { #expect(limiter.leave(1_000_001) == 1_100_000) }
-    #expect(limiter.leave(1_100_000) == nil)
+    #expect(limiter.acquire(1_000_000) == nil)
+    for _ in 0..<100 { #expect(limiter.acquire(1_000_001) == 1_100_000) }
+    #expect(limiter.acquire(1_100_000) == nil)
   }
 
   @Test func aLowerPaceHoldsForTheVeryNext() {

@@ -180,8 +180,8 @@ struct RetryTests {
       return
     }
     #expect(end == 2_500_000)
-    #expect(course.machine.timeOutReason(at: 2_499_999) == "no answer within timeout_ms (1000)")
-    #expect(course.machine.timeOutReason(at: 2_500_000) == "deadline_ms (2500) has passed")
+    #expect(course.machine.timeoutReason(at: 2_499_999) == "no answer within timeout_ms (1000)")
+    #expect(course.machine.timeoutReason(at: 2_500_000) == "deadline_ms (2500) has passed")
     course.now = 2_500_000
     #expect(try course.fail(failure(.timeout, received: true)).attempts == 3)
   }

@@ -26,7 +26,7 @@ struct UserPagingTests {
       try text.take(textOf: answer)
     }
     let told = [read, text].map { paging in
-      switch paging.following {
+      switch paging.nextStep {
       case .page(let query): query
       case .end: "end"
       case .failure(let error): error.message
@@ -60,9 +60,9 @@ struct UserPagingTests {
 
   @Test func headersThatAreTooLargeAreNoReason() {
     var paging = UserPaging(UserQuery())
-    let asks = paging.askForFewer(after: ArgyleError(.tooLarge, "the headers are too large"))
+    let asks = paging.reducePageSize(after: ArgyleError(.tooLarge, "the headers are too large"))
     #expect(!asks)
-    let asksAfterAnother = paging.askForFewer(
+    let asksAfterAnother = paging.reducePageSize(
       after: ArgyleError(.init(.server, "500", head: ResponseHead(status: 500)))
     )
     #expect(!asksAfterAnother)
@@ -87,7 +87,7 @@ struct UserPagingTests {
     var paging = UserPaging(UserQuery())
     if !page.isEmpty { try paging.take(textOf: answer(page)) }
     var asked: [String] = []
-    while paging.askForFewer(after: tooLarge), case .page(let query) = paging.following {
+    while paging.reducePageSize(after: tooLarge), case .page(let query) = paging.nextStep {
       asked.append(query)
     }
     #expect(asked == limits.map { "limit=\($0)\(others)" })
@@ -95,10 +95,10 @@ struct UserPagingTests {
 
   @Test func pagesStaySmall() throws {
     var paging = UserPaging(UserQuery(limit: 4))
-    let asks = paging.askForFewer(after: tooLarge)
+    let asks = paging.reducePageSize(after: tooLarge)
     #expect(asks)
     try paging.take(textOf: answer(#"[{"id": "a"}, {"id": "b"}]"#))
-    guard case .page(let query) = paging.following else { throw CancellationError() }
+    guard case .page(let query) = paging.nextStep else { throw CancellationError() }
     #expect(query == "limit=2&offset=2")
   }
 
@@ -127,7 +127,7 @@ struct UserPagingTests {
     for number in 0..<(4 * length) {
       let answer = answer(#"{"results": [], "next": "?\#(number % length)"}"#)
       try paging.take(textOf: answer)
-      if case .failure = paging.following {
+      if case .failure = paging.nextStep {
         #expect(number >= length)
         return
       }
@@ -139,7 +139,7 @@ struct UserPagingTests {
     var paging = UserPaging(UserQuery())
     for number in 0..<20_000 {
       try paging.take(textOf: answer(#"{"next": "?offset=\#(number)"}"#))
-      guard case .page = paging.following else {
+      guard case .page = paging.nextStep else {
         Issue.record("page \(number) is taken for one given before")
         return
       }
@@ -153,7 +153,7 @@ struct UserPagingTests {
       let empty = answer(#"{"results": [], "next": "?\#(number)"}"#)
       try paging.take(PageOutline(UserPageDocument(empty)), empty)
     }
-    switch paging.following {
+    switch paging.nextStep {
     case .page: #expect(goesOn)
     case .failure(let error):
       #expect(!goesOn)
@@ -168,7 +168,7 @@ struct UserPagingTests {
       let users = number.isMultiple(of: 99) ? #"{"id": "a"}"# : ""
       let page = answer(#"{"results": [\#(users)], "next": "?\#(number)"}"#)
       try paging.take(PageOutline(UserPageDocument(page)), page)
-      guard case .page = paging.following else {
+      guard case .page = paging.nextStep else {
         Issue.record("page \(number) is one too many")
         return
       }
@@ -204,7 +204,7 @@ struct UserPagingTests {
     let headers = ResponseHeaders(retryAfter.map { "Retry-After: \($0)\r\n" } ?? "")
     let head = ResponseHead(status: 503, headers: headers)
     let error = ArgyleError(.init(.server, "status 503", head: head))
-    let failure = LookAheadFailure(error: error, time: 1_000_000, wasEndedByCaller: false)
+    let failure = LookAheadFailure(error: error, time: 1_000_000, wasCancelledByCaller: false)
     var paging = UserPaging(UserQuery())
     let allowed: Void? = try? paging.take(failure, at: 1_000_000 + time)
     #expect((allowed != nil) == isAllowed)
@@ -213,7 +213,7 @@ struct UserPagingTests {
   @Test func aPageThatTheCallerHasEndedIsNotAskedForAgain() {
     for isCallers in [true, false] {
       let error = ArgyleError(.cancelled, "cancelled")
-      let failure = LookAheadFailure(error: error, time: 0, wasEndedByCaller: isCallers)
+      let failure = LookAheadFailure(error: error, time: 0, wasCancelledByCaller: isCallers)
       var paging = UserPaging(UserQuery())
       let allowed: Void? = try? paging.take(failure, at: 9_000_000)
       #expect((allowed == nil) == isCallers)
@@ -222,9 +222,9 @@ struct UserPagingTests {
 
   @Test func aPageAskedForAheadThatIsTooLargeIsAskedForWithFewerUsers() throws {
     var paging = UserPaging(UserQuery())
-    let failure = LookAheadFailure(error: tooLarge, time: 0, wasEndedByCaller: false)
+    let failure = LookAheadFailure(error: tooLarge, time: 0, wasCancelledByCaller: false)
     try paging.take(failure, at: 1)
-    guard case .page("limit=100") = paging.following else {
+    guard case .page("limit=100") = paging.nextStep else {
       Issue.record("the same page would be asked for again")
       return
     }
@@ -237,7 +237,7 @@ struct UserPagingTests {
     let page =
       #"{"next": "?offset=1", "results": [{"id": "\ud800", "n": 1e999, "m": 99999999999999999999}, ?"#
     try paging.take(textOf: answer(page))
-    guard case .page("offset=1") = paging.following else {
+    guard case .page("offset=1") = paging.nextStep else {
       Issue.record("the next page is not found")
       return
     }

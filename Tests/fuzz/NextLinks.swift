@@ -10,7 +10,7 @@ func fuzzNext(_ input: [UInt8]) {
   var textWalk = walk
   var asked: [String] = []
   for line in input.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
-    guard case .page(let query) = walk.following else { return }
+    guard case .page(let query) = walk.nextStep else { return }
     asked.append(query)
     do {
       let body = try page(line)
@@ -53,7 +53,7 @@ private func failure(_ body: () throws(ArgyleError) -> Void) -> ArgyleError? {
 }
 
 private func told(_ paging: UserPaging) -> String {
-  switch paging.following {
+  switch paging.nextStep {
   case .page(let query): "page \(query)"
   case .end: "end"
   case .failure(let error): "failure \(error.message)"
@@ -63,7 +63,7 @@ private func told(_ paging: UserPaging) -> String {
 /// The next request goes to the client's own host, to the same path, and not to a page that was given before.
 private func check(_ paging: UserPaging, after asked: [String]) {
   let query: String
-  switch paging.following {
+  switch paging.nextStep {
   case .end: return
   case .failure(let error): return check(message: error.message)
   case .page(let text): query = text

@@ -28,15 +28,15 @@ func fuzzRetryAfter(_ input: [UInt8]) {
   checkCall(ResponseHead(status: 429, headers: headers, receivedAt: now))
 }
 
-private let longestWait: Int64 = 365 * 24 * 60 * 60 * 1000
+private let maxWait: Int64 = 365 * 24 * 60 * 60 * 1000
 
 private func check(_ value: ArraySlice<UInt8>, at now: Int64) {
   let text = String(decoding: value, as: UTF8.self)
   let wait = ResponseHead.milliseconds(ofRetryAfter: text, receivedAt: now)
-  expect(wait.map { (0...longestWait).contains($0) } ?? true, "a wait is from nothing to a year")
+  expect(wait.map { (0...maxWait).contains($0) } ?? true, "a wait is from nothing to a year")
   guard !value.isEmpty, value.allSatisfy({ (0x30...0x39).contains($0) }) else { return }
   let seconds = value.reduce(0.0) { $0 * 10 + Double($1 - 0x30) }
-  expect(wait == Int64(min(seconds * 1000, Double(longestWait))), "seconds are what they say")
+  expect(wait == Int64(min(seconds * 1000, Double(maxWait))), "seconds are what they say")
 }
 
 /// A call that is told to wait does so no longer than it may.

@@ -3,7 +3,7 @@
 /// It knows no clock: times are microseconds that the queue reads.
 struct Backlog {
   /// Whether a call's deadline runs while it waits for its turn, as it does for somebody who waits for that call alone.
-  private let deadlineCountsWaiting: Bool
+  private let deadlineIncludesQueueing: Bool
   /// None is empty.
   private var lanes: [CallLane] = []
   /// The lane whose turn is next.
@@ -11,8 +11,8 @@ struct Backlog {
   /// How many calls wait.
   private(set) var count = 0
 
-  init(deadlineCountsWaiting: Bool) {
-    self.deadlineCountsWaiting = deadlineCountsWaiting
+  init(deadlineIncludesQueueing: Bool) {
+    self.deadlineIncludesQueueing = deadlineIncludesQueueing
   }
 
   /// All calls that wait, in no particular order.
@@ -53,7 +53,7 @@ struct Backlog {
   private func next(of lane: CallLane, at now: Int64) -> Call? {
     let isTooLate = expiry(lane) <= now
     guard isTooLate || lane.due <= now else { return nil }
-    if !isTooLate, let due = lane.limiter?.leave(now) {
+    if !isTooLate, let due = lane.limiter?.acquire(now) {
       lane.due = due
       return nil
     }
@@ -62,7 +62,7 @@ struct Backlog {
 
   /// When the deadline of a lane's next call passes, where that runs already.
   private func expiry(_ lane: CallLane) -> Int64 {
-    guard deadlineCountsWaiting, lane.limiter != nil, let call = lane.calls.remaining.first,
+    guard deadlineIncludesQueueing, lane.limiter != nil, let call = lane.calls.remaining.first,
       let milliseconds = call.setup.limits.deadlineMilliseconds
     else { return Int64.max }
     return call.times.submittedAt + Int64(milliseconds) * 1000

@@ -32,7 +32,7 @@ package final class Call {
 
   // What follows is for the queue to change.
   /// Whether nobody wants to hear of the call any more.
-  var isLetGo = false
+  var isDiscarded = false
   var state = State.ready
   var machine: CallMachine?
   /// What became of the call; nil before it is over.

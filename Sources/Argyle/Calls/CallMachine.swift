@@ -42,7 +42,7 @@ package struct CallMachine {
   /// The attempts that were made.
   private(set) var attempts = 0
   /// When the last of them began, in microseconds.
-  private(set) var attemptBegan: Int64 = 0
+  private(set) var attemptStart: Int64 = 0
   /// The answer to the last of them; nil if none came.
   private var response: Response?
   /// How many of them the server refused.
@@ -85,7 +85,7 @@ package struct CallMachine {
     case .answered(let response):
       self.response = response
       return finish(response, at: now, random: random)
-    case .failed(let failure) where failure.connectionWasSpoiled:
+    case .failed(let failure) where failure.hadUnsolicitedInput:
       // Nothing was sent, and the connection is gone: there are only so many, and a new one is not looked at.
       attempts -= 1
       timeSpent += failure.milliseconds
@@ -94,7 +94,7 @@ package struct CallMachine {
       response = nil
       let verdict = RetryPolicy.verdict(on: failure, context.request)
       if failure.wasRefused { refusals += 1 }
-      if RetryPolicy.resendsAtOnce(
+      if RetryPolicy.resendsImmediately(
         after: failure,
         context.request,
         refusals: refusals,
@@ -119,18 +119,18 @@ package struct CallMachine {
 
   private mutating func send(at now: Int64) -> Step {
     guard now < deadline else {
-      let reason = timeOutReason(at: now)
+      let reason = timeoutReason(at: now)
       let failure = TransferFailure(.timeout, reason, mayHaveBeenReceived: false)
       return .finish(.failure(error(failure, response?.head, response?.body)))
     }
     attempts += 1
-    attemptBegan = now
+    attemptStart = now
     let time = Int64(max(limits.timeoutMilliseconds - timeSpent, 1)) * 1000
     return .send(until: min(now + time, deadline))
   }
 
   /// What is to be said of an attempt that has run out of time.
-  func timeOutReason(at now: Int64) -> String {
+  func timeoutReason(at now: Int64) -> String {
     now < deadline
       ? "no answer within timeout_ms (\(limits.timeoutMilliseconds))"
       : "deadline_ms (\(limits.deadlineMilliseconds ?? 0)) has passed"
@@ -169,7 +169,7 @@ package struct CallMachine {
   ) -> Step? {
     guard verdict.isRetryable,
       let wait = policy.wait(afterRetries: retries, asked: asked, random: random),
-      now + wait < deadline, budget.pay(afterTimeOut: afterTimeout)
+      now + wait < deadline, budget.withdraw(afterTimeout: afterTimeout)
     else { return nil }
     retries += 1
     timeSpent = 0

@@ -13,25 +13,25 @@ package final class CallQueue {
   /// How late a round may come before the host counts as having been away, in microseconds.
   private static let slack: Int64 = 50_000
   /// How long reading what has already come may take once a time has passed, in microseconds.
-  private static let readingTime: Int64 = 500_000
+  private static let maxReadTime: Int64 = 500_000
   /// How often, and how long in microseconds, a round goes on at once before others get their turn.
-  private static let mostRepeats = 64
-  private static let mostRoundTime: Int64 = 100_000
+  private static let maxRounds = 64
+  private static let maxRoundTime: Int64 = 100_000
   /// How long a blocking call goes on without asking whether it is to end, in microseconds.
   ///
   /// A signal may come just before a wait, or to another thread of the program.
-  private static let timeBetweenQuestions: Int64 = 100_000
+  private static let interruptCheckInterval: Int64 = 100_000
 
   private let maxInFlight: Int
   /// Whether a call's deadline runs while it waits for its turn, as it does for somebody who waits for that call alone.
-  private let deadlineCountsWaiting: Bool
+  private let deadlineIncludesQueueing: Bool
   private let multi: MultiHandle
   private let mark: ProcessMark
 
   /// The calls that wait for their turn.
   private var backlog: Backlog
   /// Whether a call has come since the last round.
-  private var hasNew = false
+  private var hasSubmissions = false
   /// The calls that have their turn: under way, or about to make another attempt.
   private var active: [Call] = []
   private var finished = FIFO<Call>()
@@ -48,30 +48,30 @@ package final class CallQueue {
   private var isUnfinished = false
   /// Whether an attempt lacked descriptors: a handle of libcurl's that could not open an IPv6 socket asks for IPv4
   /// addresses alone from then on.
-  private var hasLackedDescriptors = false
+  private var hasRunOutOfDescriptors = false
   /// Whether the descriptor was closed by somebody else.
   private(set) var isBroken = false
   /// What may end the blocking call that waits now, and when it is asked next, in microseconds.
-  private var ends = WaitEnds()
-  private var nextQuestion = Int64.max
+  private var stopSources = StopSources()
+  private var nextInterruptCheck = Int64.max
   /// Whether the blocking call is to end, though its attempts have not been told yet.
-  private var isToEndAll = false
+  private var isStopping = false
   /// When libcurl began to read what has come.
-  private var readingBegan: Int64 = 0
+  private var readStart: Int64 = 0
 
   private init(
     _ maxInFlight: Int,
-    _ deadlineCountsWaiting: Bool,
+    _ deadlineIncludesQueueing: Bool,
     _ multi: MultiHandle,
     _ mark: ProcessMark
   ) {
     self.maxInFlight = maxInFlight
-    self.deadlineCountsWaiting = deadlineCountsWaiting
-    backlog = Backlog(deadlineCountsWaiting: deadlineCountsWaiting)
+    self.deadlineIncludesQueueing = deadlineIncludesQueueing
+    backlog = Backlog(deadlineIncludesQueueing: deadlineIncludesQueueing)
     self.multi = multi
     self.mark = mark
-    multi.isToEnd = { [unowned(unsafe) self] transfer in
-      CallQueue.call(of: transfer).map { self.isToEnd($0) } ?? false
+    multi.shouldStop = { [unowned(unsafe) self] transfer in
+      CallQueue.call(of: transfer).map { self.shouldStop($0) } ?? false
     }
   }
 
@@ -85,20 +85,20 @@ package final class CallQueue {
     try make(maxInFlight: maxInFlight, ProcessMark())
   }
 
-  private static var wantError: ArgyleError {
+  private static var resourceError: ArgyleError {
     ArgyleError(.internal, "memory or file descriptors ran out")
   }
 
   /// The same with the mark of what the queue belongs to.
   static func make(
     maxInFlight: Int,
-    deadlineCountsWaiting: Bool = false,
+    deadlineIncludesQueueing: Bool = false,
     _ mark: ProcessMark
   ) throws(ArgyleError) -> CallQueue {
     guard let multi = MultiHandle.make(connections: maxInFlight, mark) else {
-      throw wantError
+      throw resourceError
     }
-    return CallQueue(maxInFlight, deadlineCountsWaiting, multi, mark)
+    return CallQueue(maxInFlight, deadlineIncludesQueueing, multi, mark)
   }
 
   deinit {
@@ -133,12 +133,12 @@ extension CallQueue {
     try call.checkReady()
     try call.runner.checkProcess()
     try checkUsable()
-    if hasLackedDescriptors, active.isEmpty { hasLackedDescriptors = !multi.renew() }
+    if hasRunOutOfDescriptors, active.isEmpty { hasRunOutOfDescriptors = !multi.renew() }
     call.times.submittedAt = MonotonicClock.now
     call.state = .waiting
     call.queue = self
     backlog.append(call)
-    hasNew = true
+    hasSubmissions = true
     updateWakeUp()
   }
 
@@ -170,7 +170,7 @@ extension CallQueue {
       call.queue = nil
       return
     }
-    call.isLetGo = true
+    call.isDiscarded = true
     end(call, CallQueue.cancelledReason)
     finished.remove(call.place)
     finishedCount -= 1
@@ -198,7 +198,7 @@ extension CallQueue {
   /// Makes a descriptor that is readable whenever there is something to do.
   package func shareDescriptor() throws(ArgyleError) -> Int32 {
     try checkUsable()
-    guard multi.poller.share() else { throw CallQueue.wantError }
+    guard multi.poller.share() else { throw CallQueue.resourceError }
     updateWakeUp()
     return multi.poller.descriptor
   }
@@ -206,8 +206,8 @@ extension CallQueue {
   /// Does all that can be done without waiting.
   package func drive() throws(ArgyleError) {
     try checkUsable()
-    _ = noteAbsence(since: expectedRound, isLong: CallQueue.slack)
-    guard read(0) != .broken else { throw breakDown() }
+    _ = notePause(since: expectedRound, isLong: CallQueue.slack)
+    guard read(0) != .broken else { throw markBroken() }
     try round()
   }
 
@@ -215,44 +215,44 @@ extension CallQueue {
   ///
   /// - Parameters:
   ///   - milliseconds: the longest wait; nil for any.
-  ///   - ends: what may end all calls.
+  ///   - stopSources: what can stop the wait and cancel all calls.
   /// - Throws: ``ArgyleError``; what becomes of a call is told by the call.
-  func wait(milliseconds: Int?, _ ends: WaitEnds) throws(ArgyleError) {
+  func wait(milliseconds: Int?, _ stopSources: StopSources) throws(ArgyleError) {
     try checkUsable()
-    var asksOften = ends.interruption != nil
-    if let cancellation = ends.cancellation {
+    var checksInterrupts = stopSources.interruption != nil
+    if let cancellation = stopSources.cancellation {
       let isWatched = cancellation.openDescriptor.map { multi.poller.watch(cancellation: $0) }
-      if isWatched != true { asksOften = true }
+      if isWatched != true { checksInterrupts = true }
       if cancellation.isCancelled { cancelAll() }
     }
-    self.ends = ends
+    self.stopSources = stopSources
     defer {
-      self.ends = WaitEnds()
-      nextQuestion = Int64.max
-      isToEndAll = false
-      if ends.cancellation != nil { multi.poller.forgetCancellation() }
+      self.stopSources = StopSources()
+      nextInterruptCheck = Int64.max
+      isStopping = false
+      if stopSources.cancellation != nil { multi.poller.unwatchCancellation() }
     }
-    let wasAway = noteAbsence(since: expectedRound, isLong: CallQueue.slack)
+    let wasPaused = notePause(since: expectedRound, isLong: CallQueue.slack)
     let start = MonotonicClock.now
     let end = milliseconds.map { start + Int64($0) * 1000 }
-    if asksOften { nextQuestion = start + CallQueue.timeBetweenQuestions }
+    if checksInterrupts { nextInterruptCheck = start + CallQueue.interruptCheckInterval }
     // Where there is no wait below, what has come is looked for all the same.
-    let looks = wasAway || finishedCount > 0 || milliseconds == 0
-    if looks, read(0) == .broken { throw breakDown() }
+    let pollsFirst = wasPaused || finishedCount > 0 || milliseconds == 0
+    if pollsFirst, read(0) == .broken { throw markBroken() }
     try round()
     while finishedCount == 0, count > 0 {
-      let time = min(expectedRound, end ?? Int64.max, nextQuestion)
+      let time = min(expectedRound, end ?? Int64.max, nextInterruptCheck)
       let waited = read(CallQueue.milliseconds(until: time))
-      if waited == .broken { throw breakDown() }
+      if waited == .broken { throw markBroken() }
       // The process may have been stopped, or have waited for a processor.
-      _ = noteAbsence(
+      _ = notePause(
         since: expectedRound,
         until: multi.poller.lastReturn,
         isLong: CallQueue.tick
       )
-      if waited == .cancelled || asksToEnd(isInterrupted: waited == .interrupted) { cancelAll() }
+      if waited == .cancelled || shouldStop(isInterrupted: waited == .interrupted) { cancelAll() }
       try round()
-      if isToEndAll { cancelAll() }
+      if isStopping { cancelAll() }
       if let end, MonotonicClock.now >= end { return }
     }
   }
@@ -260,41 +260,41 @@ extension CallQueue {
   /// Returns whether the blocking call is to end.
   ///
   /// Its interrupt function is asked where a signal has come, or it was not asked for a while.
-  private func asksToEnd(isInterrupted: Bool) -> Bool {
-    if ends.cancellation?.isCancelled == true { isToEndAll = true }
-    guard !isToEndAll, nextQuestion < Int64.max else { return isToEndAll }
+  private func shouldStop(isInterrupted: Bool) -> Bool {
+    if stopSources.cancellation?.isCancelled == true { isStopping = true }
+    guard !isStopping, nextInterruptCheck < Int64.max else { return isStopping }
     let now = MonotonicClock.now
-    if isInterrupted || now >= nextQuestion {
-      nextQuestion = now + CallQueue.timeBetweenQuestions
-      if callingHost({ ends.interruption?.endsCall() }) == true { isToEndAll = true }
+    if isInterrupted || now >= nextInterruptCheck {
+      nextInterruptCheck = now + CallQueue.interruptCheckInterval
+      if callingHost({ stopSources.interruption?.endsCall() }) == true { isStopping = true }
     }
-    return isToEndAll
+    return isStopping
   }
 
   /// Waits for ready sockets, at most so many milliseconds (-1 for ever), and lets libcurl read what has come.
-  private func read(_ milliseconds: Int32) -> Poller.End {
-    readingBegan = 0
+  private func read(_ milliseconds: Int32) -> Poller.WaitResult {
+    readStart = 0
     return multi.wait(milliseconds)
   }
 
   /// Returns whether an attempt is to end in the middle of reading its answer, of which a few bytes may decode to a lot.
-  private func isToEnd(_ call: Call) -> Bool {
+  private func shouldStop(_ call: Call) -> Bool {
     guard case .running(_, let deadline) = call.state else { return true }
     let now = MonotonicClock.now
-    if readingBegan == 0 { readingBegan = now }
-    if now >= deadline, now - readingBegan >= CallQueue.readingTime { return true }
-    let isToEnd = asksToEnd(isInterrupted: false)
+    if readStart == 0 { readStart = now }
+    if now >= deadline, now - readStart >= CallQueue.maxReadTime { return true }
+    let isStopping = shouldStop(isInterrupted: false)
     guard isOfThisProcess else {
       // A child of the host's comes back into libcurl, which takes leave on a connection that it closes.
       multi.poller.abandonConnections()
       return true
     }
-    return isToEnd
+    return isStopping
   }
 
   /// Waits until a call is over, the queue holds none, or so much time has passed; nil: any.
   package func wait(milliseconds: Int?) throws(ArgyleError) {
-    try wait(milliseconds: milliseconds, WaitEnds())
+    try wait(milliseconds: milliseconds, StopSources())
   }
 
   /// How long a wait for a time may last.
@@ -322,7 +322,7 @@ extension CallQueue {
   private func updateWakeUp() {
     let poller = multi.poller
     guard poller.isShared else { return }
-    poller.setAwake(finishedCount > 0 || isUnfinished || hasNew)
+    poller.setAwake(finishedCount > 0 || isUnfinished || hasSubmissions)
     let next = expectedRound
     if next < Int64.max { poller.setTimer(next) }
   }
@@ -348,15 +348,15 @@ extension CallQueue {
 
   /// Whether a queue that was not used for a while still has its descriptor.
   func hasDescriptor() -> Bool {
-    if !isBroken, multi.wait(0) == .broken { _ = breakDown() }
+    if !isBroken, multi.wait(0) == .broken { _ = markBroken() }
     return !isBroken
   }
 
   /// Ends all calls once the descriptor is not ours any more.
-  private func breakDown() -> ArgyleError {
+  private func markBroken() -> ArgyleError {
     for call in calls { end(call, CallQueue.brokenReason) }
     isBroken = true
-    multi.poller.giveUpDescriptor()
+    multi.poller.abandonDescriptor()
     return CallQueue.brokenError
   }
 }
@@ -368,26 +368,28 @@ extension CallQueue {
   ///
   /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked`` where the host has forked in a callback, here or before.
   private func round() throws(ArgyleError) {
-    hasNew = false
+    hasSubmissions = false
     let start = MonotonicClock.now
     lastRound = start
     var repeats = 0
     var isAtWork = true
-    while isAtWork, repeats < CallQueue.mostRepeats, lastRound - start < CallQueue.mostRoundTime,
-      repeats == 0 || !asksToEnd(isInterrupted: false)
+    while isAtWork, repeats < CallQueue.maxRounds, lastRound - start < CallQueue.maxRoundTime,
+      repeats == 0 || !shouldStop(isInterrupted: false)
     {
       if repeats > 0 { lastRound = MonotonicClock.now }
       noteHostTime()
       isAtWork = collect()
-      startWaiting()
-      if earliestDue <= lastRound || multi.isLate(lastRound), readWhatHasCome() { isAtWork = true }
+      startPending()
+      if earliestDue <= lastRound || multi.hasExpiredTimer(lastRound), readPending() {
+        isAtWork = true
+      }
       // What libcurl wants to do at once it does now: a timer would take one more round.
       if multi.runDue(lastRound) { isAtWork = true }
       if earliestDue <= lastRound, runDue() { isAtWork = true }
       repeats += 1
     }
     isUnfinished = isAtWork
-    endUnwatched(multi.poller.apply())
+    failUnwatchable(multi.poller.apply())
     updateWakeUp()
     lastRoundEnd = MonotonicClock.now
     try checkProcess()
@@ -396,16 +398,16 @@ extension CallQueue {
   /// Reads what lies in the sockets before a time is judged, for an answer that has come is not late.
   ///
   /// - Returns: whether an attempt has ended.
-  private func readWhatHasCome() -> Bool {
+  private func readPending() -> Bool {
     let start = MonotonicClock.now
     var hasAny = false
     // A request may have been sent just now.
-    endUnwatched(multi.poller.apply())
+    failUnwatchable(multi.poller.apply())
     while read(0) == .ready {
       if collect() { hasAny = true }
-      guard MonotonicClock.now - start < CallQueue.readingTime, !asksToEnd(isInterrupted: false)
+      guard MonotonicClock.now - start < CallQueue.maxReadTime, !shouldStop(isInterrupted: false)
       else { break }
-      endUnwatched(multi.poller.apply())
+      failUnwatchable(multi.poller.apply())
     }
     return hasAny
   }
@@ -416,20 +418,20 @@ extension CallQueue {
     while let transfer = multi.nextEnded() {
       guard let call = CallQueue.call(of: transfer) else { continue }
       hasAny = true
-      if transfer.wasEnded {
+      if transfer.wasStopped {
         end(call, transfer)
         continue
       }
       let result = multi.finish(transfer)
       call.times.transfer = transfer.times
-      if transfer.lacksDescriptors { hasLackedDescriptors = true }
+      if transfer.ranOutOfDescriptors { hasRunOutOfDescriptors = true }
       switch result {
       case .success(let response): step(call, .answered(response))
       case .failure(let failure): step(call, .failed(failure))
       }
     }
     if multi.hasFailed {
-      hasAny = endRunning("memory ran out") || hasAny
+      hasAny = failRunning("memory ran out") || hasAny
       multi.renew()
     }
     return hasAny
@@ -437,15 +439,15 @@ extension CallQueue {
 
   /// Ends a call whose attempt was ended in the middle of reading its answer.
   private func end(_ call: Call, _ transfer: EasyHandle) {
-    if isToEndAll {
+    if isStopping {
       stop(call, transfer, .cancelled, CallQueue.cancelledReason)
     } else {
-      stop(call, transfer, .timeout, call.machine?.timeOutReason(at: lastRound) ?? "")
+      stop(call, transfer, .timeout, call.machine?.timeoutReason(at: lastRound) ?? "")
     }
   }
 
   /// Ends all attempts under way, and tells whether there were any.
-  private func endRunning(_ reason: String) -> Bool {
+  private func failRunning(_ reason: String) -> Bool {
     var hasAny = false
     for call in active {
       guard case .running(let transfer, _) = call.state else { continue }
@@ -456,7 +458,7 @@ extension CallQueue {
   }
 
   /// Ends the attempts that wait for sockets which the kernel cannot watch.
-  private func endUnwatched(_ sockets: [Int32]) {
+  private func failUnwatchable(_ sockets: [Int32]) {
     for socket in sockets {
       for call in active {
         guard case .running(let transfer, _) = call.state,
@@ -468,7 +470,7 @@ extension CallQueue {
   }
 
   /// Begins calls that wait, while there are places and the rate limits allow it.
-  private func startWaiting() {
+  private func startPending() {
     while active.count < maxInFlight, isOfThisProcess, let call = backlog.next(at: lastRound) {
       start(call)
     }
@@ -493,17 +495,17 @@ extension CallQueue {
           continue
         }
         hasAny = true
-        goOn(call)
+        resume(call)
       case .running(let transfer, let deadline):
-        let stallEnd = stallEnd(call, transfer)
-        guard min(deadline, stallEnd) <= lastRound else {
-          earliestDue = min(earliestDue, deadline, stallEnd)
+        let stallDeadline = stallDeadline(call, transfer)
+        guard min(deadline, stallDeadline) <= lastRound else {
+          earliestDue = min(earliestDue, deadline, stallDeadline)
           continue
         }
         hasAny = true
-        let isStalled = stallEnd < deadline
+        let isStalled = stallDeadline < deadline
         let reason =
-          isStalled ? call.machine?.stallReason : call.machine?.timeOutReason(at: lastRound)
+          isStalled ? call.machine?.stallReason : call.machine?.timeoutReason(at: lastRound)
         stop(call, transfer, .timeout, reason ?? "")
       case .ready, .waiting, .finished: break
       }
@@ -512,7 +514,7 @@ extension CallQueue {
   }
 
   /// When an attempt will have stalled unless a byte comes or goes before.
-  private func stallEnd(_ call: Call, _ transfer: EasyHandle) -> Int64 {
+  private func stallDeadline(_ call: Call, _ transfer: EasyHandle) -> Int64 {
     guard let limit = stallLimit(of: call) else { return Int64.max }
     transfer.noteSentBytes(at: lastRound)
     // Before the connection stands, its own time-out holds.
@@ -534,7 +536,7 @@ extension CallQueue {
   ///   - now: when it was.
   ///   - isLong: from how many microseconds on the server may have lost patience.
   /// - Returns: whether there was such a time.
-  private func noteAbsence(
+  private func notePause(
     since expected: Int64,
     until now: Int64 = MonotonicClock.now,
     isLong: Int64
@@ -566,7 +568,7 @@ extension CallQueue {
       guard case .running(let transfer, let deadline) = call.state else { continue }
       let last = call.machine?.deadline ?? Int64.max
       call.state = .running(transfer, deadline: min(end(deadline), last))
-      transfer.noteAbsence(until: now, isLong: isLong)
+      transfer.notePause(until: now, isLong: isLong)
     }
     // To be found anew.
     earliestDue = now
@@ -582,7 +584,7 @@ extension CallQueue {
       call.requestContext,
       setup.limits,
       setup.retryBudget,
-      since: deadlineCountsWaiting ? call.times.submittedAt : nil
+      since: deadlineIncludesQueueing ? call.times.submittedAt : nil
     )
   }
 
@@ -601,12 +603,12 @@ extension CallQueue {
         retryAfterMilliseconds: response.head.retryAfterMilliseconds,
         lastRound
       )
-    case .failed(let failure) where !failure.connectionWasSpoiled:
+    case .failed(let failure) where !failure.hadUnsolicitedInput:
       call.head = failure.head
       call.body = nil
     case .failed, .started, .waited, .givenUp, .ended: break
     }
-    tell(of: call) { log in
+    withLog(of: call) { log in
       if let machine = call.machine { log.note(event, machine, call.times) }
     }
     guard isOfThisProcess else { return }
@@ -614,7 +616,7 @@ extension CallQueue {
     switch call.machine?.handle(event, at: lastRound, random: random) {
     case .send(let end): send(call, until: end)
     case .wait(let time):
-      tell(of: call) { log in
+      withLog(of: call) { log in
         guard let machine = call.machine else { return }
         log.noteWait(machine.context, attempt: machine.attempts, microseconds: time - lastRound)
       }
@@ -625,8 +627,8 @@ extension CallQueue {
   }
 
   /// Tells the host's log function, if there is one that is to be told of the call.
-  private func tell(of call: Call, _ body: (CallLog) -> Void) {
-    guard !call.isLetGo, let log = call.setup.log else { return }
+  private func withLog(of call: Call, _ body: (CallLog) -> Void) {
+    guard !call.isDiscarded, let log = call.setup.log else { return }
     callingHost { body(log) }
   }
 
@@ -636,9 +638,9 @@ extension CallQueue {
   }
 
   /// Makes another attempt once its time has come, and the rate limit allows it.
-  private func goOn(_ call: Call) {
+  private func resume(_ call: Call) {
     let deadline = call.machine?.deadline ?? Int64.max
-    if lastRound < deadline, isOfThisProcess, let due = call.setup.limiter?.leave(lastRound) {
+    if lastRound < deadline, isOfThisProcess, let due = call.setup.limiter?.acquire(lastRound) {
       return delay(call, until: min(due, deadline))
     }
     step(call, .waited)
@@ -688,7 +690,7 @@ extension CallQueue {
     finishedCount += 1
     // Last, for whoever is told may let go of the call.
     if let error = call.error {
-      tell(of: call) { log in
+      withLog(of: call) { log in
         log.noteError(call.requestContext, error, microseconds: call.times.total)
       }
     }

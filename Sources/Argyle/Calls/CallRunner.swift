@@ -4,13 +4,13 @@ import Support
 struct CallRunner: Sendable {
   let pool: ConnectionPool
   /// What may end a blocking call.
-  var ends = WaitEnds()
+  var stopSources = StopSources()
 
   /// Waits until a call is over.
   func run(_ call: Call) throws(ArgyleError) {
     try checkProcess()
-    let queue = try pool.take()
-    defer { pool.giveBack(queue) }
+    let queue = try pool.acquire()
+    defer { pool.release(queue) }
     try run(call, queue)
   }
 
@@ -18,7 +18,7 @@ struct CallRunner: Sendable {
   func run(_ call: Call, _ queue: CallQueue) throws(ArgyleError) {
     if call.queue == nil { try queue.submit(call) }
     do {
-      try queue.wait(milliseconds: nil, ends)
+      try queue.wait(milliseconds: nil, stopSources)
     } catch {
       // A queue that breaks has ended its calls, each of which tells more than the queue.
       if !call.isFinished { throw error }
@@ -30,7 +30,7 @@ struct CallRunner: Sendable {
 
   /// Refuses to go on in a forked child, whose copies of the connections are the parent's.
   func checkProcess() throws(ArgyleError) {
-    guard pool.belongsToThisProcess else {
+    guard pool.isOfThisProcess else {
       throw ArgyleError(
         .forked,
         "the client was made in the parent process; make a new one after fork()"

@@ -3,17 +3,17 @@ struct FIFO<Element> {
   private var elements: [Element?] = []
   private var first = 0
   /// How many elements were cut off before those at hand.
-  private var cutOff = 0
+  private var removedCount = 0
 
   /// Adds an element at the end, and gives the number by which it can be taken out.
   mutating func append(_ element: Element) -> Int {
     elements.append(element)
-    return cutOff + elements.count - 1
+    return removedCount + elements.count - 1
   }
 
   /// Takes out the element of that number, which must be in the list.
   mutating func remove(_ number: Int) {
-    let index = number - cutOff
+    let index = number - removedCount
     if elements.indices.contains(index) { elements[index] = nil }
   }
 
@@ -23,14 +23,14 @@ struct FIFO<Element> {
       let element = elements[first]
       elements[first] = nil
       first += 1
-      cutOffTaken()
+      compact()
       if let element { return element }
     }
     return nil
   }
 
   /// Gives back the memory of what was taken, once it is the larger part: each element is moved once at the most.
-  private mutating func cutOffTaken() {
+  private mutating func compact() {
     if first == elements.count {
       elements.removeAll(keepingCapacity: first < 1024)
     } else if first > 1024, first > elements.count / 2 {
@@ -38,7 +38,7 @@ struct FIFO<Element> {
     } else {
       return
     }
-    cutOff += first
+    removedCount += first
     first = 0
   }
 

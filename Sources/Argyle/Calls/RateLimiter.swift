@@ -21,13 +21,13 @@ final class RateLimiter: @unchecked Sendable {
   private var changedAt: Int64 = 0
 
   /// A pace is never lowered further than to this part of the one that was asked for.
-  private static let lowestPart = 1.0 / 64
+  private static let minRateFraction = 1.0 / 64
   /// How long it takes to recover from the lowest pace, in microseconds.
-  private static let recovery = 10_000_000.0
+  private static let recoveryTime = 10_000_000.0
   /// One refusal in this time counts: the others were on their way already.
-  private static let oneRefusal: Int64 = 1_000_000
+  private static let refusalInterval: Int64 = 1_000_000
   /// The longest that a refusal stops all requests, in microseconds.
-  private static let longestPause: Int64 = 60_000_000
+  private static let maxPause: Int64 = 60_000_000
 
   init(requestsPerSecond: Double) {
     fullRate = requestsPerSecond
@@ -35,7 +35,7 @@ final class RateLimiter: @unchecked Sendable {
   }
 
   /// Asks for leave to make a request now; nil where it may be made, else when to ask again.
-  func leave(_ now: Int64) -> Int64? {
+  func acquire(_ now: Int64) -> Int64? {
     lock.withLock {
       if now < pausedUntil { return pausedUntil }
       let interval = Int64(1_000_000 / rate)
@@ -52,12 +52,12 @@ final class RateLimiter: @unchecked Sendable {
     lock.withLock {
       if status == 429 {
         let pause = (retryAfterMilliseconds ?? 0) * 1000
-        pausedUntil = max(pausedUntil, now + min(pause, RateLimiter.longestPause))
-        guard rate == fullRate || now - changedAt >= RateLimiter.oneRefusal else { return }
-        rate = max(rate / 2, fullRate * RateLimiter.lowestPart)
+        pausedUntil = max(pausedUntil, now + min(pause, RateLimiter.maxPause))
+        guard rate == fullRate || now - changedAt >= RateLimiter.refusalInterval else { return }
+        rate = max(rate / 2, fullRate * RateLimiter.minRateFraction)
         changedAt = now
       } else if rate < fullRate {
-        rate += fullRate * Double(now - changedAt) / RateLimiter.recovery
+        rate += fullRate * Double(now - changedAt) / RateLimiter.recoveryTime
         rate = min(rate, fullRate)
         changedAt = now
       }

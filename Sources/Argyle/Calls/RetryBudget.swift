@@ -6,26 +6,26 @@ import Support
 /// share its budget.
 final class RetryBudget: @unchecked Sendable {
   // Unchecked: what changes is touched under the lock only.
-  private static let full = 500
-  private static let price = 5
+  private static let capacity = 500
+  private static let retryCost = 5
   /// A time-out costs more: the service is likely to be overwhelmed.
-  private static let priceOfTimeOut = 10
+  private static let timeoutCost = 10
 
   private let lock = Lock()
-  private var left = RetryBudget.full
+  private var balance = RetryBudget.capacity
 
   /// Pays for one more attempt; false where there is not enough left.
-  func pay(afterTimeOut: Bool) -> Bool {
+  func withdraw(afterTimeout: Bool) -> Bool {
     lock.withLock {
-      let price = afterTimeOut ? RetryBudget.priceOfTimeOut : RetryBudget.price
-      guard left >= price else { return false }
-      left -= price
+      let cost = afterTimeout ? RetryBudget.timeoutCost : RetryBudget.retryCost
+      guard balance >= cost else { return false }
+      balance -= cost
       return true
     }
   }
 
   /// Takes note of a call that succeeded.
   func noteSuccess() {
-    lock.withLock { left = min(left + 1, RetryBudget.full) }
+    lock.withLock { balance = min(balance + 1, RetryBudget.capacity) }
   }
 }

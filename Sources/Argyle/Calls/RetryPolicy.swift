@@ -20,8 +20,8 @@ package struct RetryPolicy: Sendable {
   /// How often a request is sent again at once that the server refused without processing it.
   private static let maxRefusals = 10
   /// The longest backoff before the first retry, in microseconds; it doubles with each.
-  private static let firstBackoff = 500_000.0
-  private static let longestBackoff = 8_000_000.0
+  private static let initialBackoff = 500_000.0
+  private static let maxBackoff = 8_000_000.0
 
   private let limits: CallLimits
 
@@ -57,7 +57,7 @@ extension RetryPolicy {
       }
     return Verdict(
       isRetryable: isRetryable,
-      mayHaveActed: mayHaveActed && request.changesSomething
+      mayHaveActed: mayHaveActed && request.isMutating
     )
   }
 
@@ -66,13 +66,13 @@ extension RetryPolicy {
     Verdict(
       isRetryable: failure.isTransient
         && (request.isIdempotent || !failure.mayHaveBeenReceived),
-      mayHaveActed: failure.mayHaveBeenReceived && request.changesSomething
+      mayHaveActed: failure.mayHaveBeenReceived && request.isMutating
     )
   }
 
   /// What a success says that cannot be read.
   static func verdict(onUnreadable request: Request) -> Verdict {
-    Verdict(isRetryable: false, mayHaveActed: request.changesSomething)
+    Verdict(isRetryable: false, mayHaveActed: request.isMutating)
   }
 
   /// Whether a status is a success: a repeated DELETE that finds nothing was carried out the first time.
@@ -96,14 +96,14 @@ extension RetryPolicy {
   ///   - refusals: how often the server has refused it, this time included.
   ///   - hasResent: whether it was sent again at once before, for another reason.
   /// - Returns: whether the next attempt is due.
-  static func resendsAtOnce(
+  static func resendsImmediately(
     after failure: TransferFailure,
     _ request: Request,
     refusals: Int,
     hasResent: Bool
   ) -> Bool {
     if failure.wasRefused { return refusals <= maxRefusals }
-    guard !hasResent, failure.keptConnectionWasDead || failure.hostWasAway && failure.isTransient
+    guard !hasResent, failure.keptConnectionWasDead || failure.hostWasPaused && failure.isTransient
     else { return false }
     return request.isIdempotent || !failure.mayHaveBeenReceived
   }
@@ -118,8 +118,8 @@ extension RetryPolicy {
   func wait(afterRetries retries: Int, asked: Int64?, random: () -> Double) -> Int64? {
     guard retries < limits.maxRetries else { return nil }
     if let asked { return asked <= limits.maxRetryAfterMilliseconds ? asked * 1000 : nil }
-    let backoff = RetryPolicy.firstBackoff * Double(1 << min(retries, 8))
+    let backoff = RetryPolicy.initialBackoff * Double(1 << min(retries, 8))
     // Anything from nothing to all of it, or else those who failed together come back together.
-    return Int64(min(backoff, RetryPolicy.longestBackoff) * random())
+    return Int64(min(backoff, RetryPolicy.maxBackoff) * random())
   }
 }

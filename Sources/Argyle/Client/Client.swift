@@ -79,21 +79,21 @@ public final class Client: Sendable {
   ) throws(ArgyleError) -> Client {
     try runner.checkProcess()
     var options = options
-    options.paceIsSet = false
+    options.rateIsSet = false
     try change(&options)
     let settings = try Client.settings(options)
     // Options that take the place of all others need not set a pace to have none.
-    let isPaceShared =
-      !options.paceIsSet && options.maxRequestsPerSecond == self.options.maxRequestsPerSecond
-    let limiter = isPaceShared ? calls.limiter : Client.limiter(options)
+    let sharesRateLimit =
+      !options.rateIsSet && options.maxRequestsPerSecond == self.options.maxRequestsPerSecond
+    let limiter = sharesRateLimit ? calls.limiter : Client.limiter(options)
     return Client(options, CallSetup(settings, limiter, calls.retryBudget, calls.log), runner)
   }
 
   /// Makes a client like this one whose blocking calls ask whether to go on when a signal interrupts them.
   package func with(_ interruption: Interruption?) throws(ArgyleError) -> Client {
-    var ends = runner.ends
-    ends.interruption = interruption
-    return try with(ends)
+    var stopSources = runner.stopSources
+    stopSources.interruption = interruption
+    return try with(stopSources)
   }
 
   /// Makes a client like this one whose blocking calls can be ended from another thread.
@@ -102,14 +102,14 @@ public final class Client: Sendable {
   /// - Returns: the other client, which shares this one's connections.
   /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked``.
   public func with(_ cancellation: Cancellation?) throws(ArgyleError) -> Client {
-    var ends = runner.ends
-    ends.cancellation = cancellation
-    return try with(ends)
+    var stopSources = runner.stopSources
+    stopSources.cancellation = cancellation
+    return try with(stopSources)
   }
 
-  private func with(_ ends: WaitEnds) throws(ArgyleError) -> Client {
+  private func with(_ stopSources: StopSources) throws(ArgyleError) -> Client {
     try runner.checkProcess()
-    return Client(options, calls, CallRunner(pool: runner.pool, ends: ends))
+    return Client(options, calls, CallRunner(pool: runner.pool, stopSources: stopSources))
   }
 
   /// Makes a client like this one that tells what happens to its calls.

@@ -52,11 +52,11 @@ public struct ClientOptions: Sendable {
   /// They are evenly spaced, but for a tenth of a second's worth after a pause, and shared by all threads and queues.
   /// Where the service answers 429 all the same, the pace is lowered by half, and recovers within ten seconds.
   public var maxRequestsPerSecond: Double? {
-    didSet { paceIsSet = true }
+    didSet { rateIsSet = true }
   }
 
   /// Whether ``maxRequestsPerSecond`` was set, even if to what it was before.
-  var paceIsSet = false
+  var rateIsSet = false
 
   /// A PEM file of the certificate authorities to trust instead of the system's (`ca_file`).
   public var caFile: String?

@@ -28,7 +28,7 @@ struct ClientSettings: Sendable {
       baseURL: try ClientSettings.baseURL(options),
       connectTimeoutMilliseconds: options.connectTimeout.wholeMilliseconds ?? 1,
       maxResponseBytes: options.maxResponseBytes,
-      watchesProgress: limits.stallTimeoutMilliseconds != nil,
+      tracksProgress: limits.stallTimeoutMilliseconds != nil,
       caFile: options.caFile,
       proxy: proxy,
       clientCertificate: certificate,

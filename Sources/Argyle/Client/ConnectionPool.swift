@@ -7,7 +7,7 @@ import Support
 /// threads at once.
 final class ConnectionPool: Sendable {
   /// How many connections are kept while nobody uses them.
-  private static let mostIdle = 32
+  private static let maxIdle = 32
 
   private let lock = Lock()
   private let idle = IdleQueues()
@@ -23,28 +23,28 @@ final class ConnectionPool: Sendable {
   #endif
 
   /// Whether this is the process that made the pool, and not a fork of it.
-  var belongsToThisProcess: Bool { mark.isOfThisProcess }
+  var isOfThisProcess: Bool { mark.isOfThisProcess }
 
   /// Lends a queue.
-  func take() throws(ArgyleError) -> CallQueue {
+  func acquire() throws(ArgyleError) -> CallQueue {
     while let queue = lock.withLock({ idle.list.popLast() }) {
       // A program may close all descriptors that it does not know, as those that become daemons do.
       if queue.hasDescriptor() { return queue }
     }
-    return try CallQueue.make(maxInFlight: 1, deadlineCountsWaiting: true, mark)
+    return try CallQueue.make(maxInFlight: 1, deadlineIncludesQueueing: true, mark)
   }
 
   /// Takes back a queue that holds no calls.
-  func giveBack(_ queue: CallQueue) {
-    guard belongsToThisProcess, !queue.isBroken else { return }
+  func release(_ queue: CallQueue) {
+    guard isOfThisProcess, !queue.isBroken else { return }
     lock.withLock {
-      if idle.list.count < ConnectionPool.mostIdle { idle.list.append(queue) }
+      if idle.list.count < ConnectionPool.maxIdle { idle.list.append(queue) }
     }
   }
 
   deinit {
     // Another thread of the parent may have been changing the list when it forked: a child leaves it alone.
-    if !belongsToThisProcess { _ = Unmanaged.passRetained(idle) }
+    if !isOfThisProcess { _ = Unmanaged.passRetained(idle) }
   }
 }
 

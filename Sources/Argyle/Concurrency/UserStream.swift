@@ -22,7 +22,7 @@ import Support
       private var users: [User] = []
       private var index = 0
       private var isOver = false
-      private let ahead = LookAhead()
+      private let lookAhead = LookAhead()
 
       init(_ client: Client, _ query: UserQuery) {
         self.client = client
@@ -65,14 +65,14 @@ import Support
       ) async throws(ArgyleError) -> Bool {
         try query.validate()
         // A page that was asked for ahead and did not come, or cannot be read, is asked for again.
-        switch await ahead.take(isolation: actor) {
+        switch await lookAhead.take(isolation: actor) {
         case .success(let answer): if (try? read(answer)) != nil { return true }
         case .failure(let failure): try paging.take(failure, at: MonotonicClock.now)
         case nil: break
         }
         while true {
           let text: String
-          switch paging.following {
+          switch paging.nextStep {
           case .end: return false
           case .failure(let error): throw error
           case .page(let query): text = query
@@ -81,7 +81,7 @@ import Support
             try read(await client.perform(.listUsers(query: text)))
             return true
           } catch {
-            guard paging.askForFewer(after: error) else { throw error }
+            guard paging.reducePageSize(after: error) else { throw error }
           }
         }
       }
@@ -91,7 +91,7 @@ import Support
         try paging.take(PageOutline(page), answer)
         users = UserPage(page.document).results
         index = 0
-        if case .page(let query) = paging.following { ahead.start(query, client) }
+        if case .page(let query) = paging.nextStep { lookAhead.start(query, client) }
       }
     }
   }
@@ -129,8 +129,12 @@ import Support
       }
       return result.mapError { error in
         // Cancelled by nobody, the queue has broken.
-        let wasEndedByCaller = error.code == .cancelled && Task.isCancelled
-        return LookAheadFailure(error: error, time: time, wasEndedByCaller: wasEndedByCaller)
+        let wasCancelledByCaller = error.code == .cancelled && Task.isCancelled
+        return LookAheadFailure(
+          error: error,
+          time: time,
+          wasCancelledByCaller: wasCancelledByCaller
+        )
       }
     }
   }

@@ -13,7 +13,7 @@ public struct JSONObject: Sendable {
 
   /// Where each name stands, once there are so many that looking through them would take long.
   private var positions: [Name: Int] = [:]
-  private static let mostWithoutPositions = 16
+  private static let maxUnindexed = 16
 
   /// Makes an object without members.
   public init() {}
@@ -58,7 +58,7 @@ public struct JSONObject: Sendable {
 
   private mutating func index() {
     positions = [:]
-    guard members.count > JSONObject.mostWithoutPositions else { return }
+    guard members.count > JSONObject.maxUnindexed else { return }
     for (position, member) in members.enumerated() { positions[Name(member.key)] = position }
   }
 }

@@ -16,9 +16,9 @@ struct CallLog: Sendable {
     case .answered(let response):
       let time = times.ended
       noteAnswer(machine.context, response.head, attempt: attempt, microseconds: time)
-    case .failed(let failure) where !failure.connectionWasSpoiled:
+    case .failed(let failure) where !failure.hadUnsolicitedInput:
       // libcurl tells no time of what did not get as far as a connection.
-      let time = MonotonicClock.now - machine.attemptBegan
+      let time = MonotonicClock.now - machine.attemptStart
       noteFailure(machine.context, failure, attempt: attempt, microseconds: time)
     case .failed, .started, .waited, .givenUp, .ended: break
     }

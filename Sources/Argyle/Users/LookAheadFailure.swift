@@ -6,5 +6,5 @@ struct LookAheadFailure: Error {
   /// When the call was over, in microseconds.
   let time: Int64
   /// Whether it was the caller who has ended the call.
-  let wasEndedByCaller: Bool
+  let wasCancelledByCaller: Bool
 }

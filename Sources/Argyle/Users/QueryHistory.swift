@@ -3,7 +3,7 @@
 /// A circle of up to 64 pages is noticed before any is given twice. A longer one is noticed by an older query that is
 /// remembered, a later one each time that the number of pages has doubled: before it has been gone around three times.
 struct QueryHistory {
-  private static let mostRecent = 64
+  private static let recentCapacity = 64
 
   /// Hashes of the latest queries, in a ring.
   private var recent: [UInt64] = []
@@ -14,10 +14,10 @@ struct QueryHistory {
   /// Remembers a query that was asked.
   mutating func add(_ query: String) {
     let hash = QueryHistory.hash(query)
-    if recent.count < QueryHistory.mostRecent {
+    if recent.count < QueryHistory.recentCapacity {
       recent.append(hash)
     } else {
-      recent[count % QueryHistory.mostRecent] = hash
+      recent[count % QueryHistory.recentCapacity] = hash
     }
     count += 1
     if count == nextMilestone {

@@ -9,7 +9,7 @@ import Transport
 /// walk goes on with smaller ones. A cursor is used by one thread at a time.
 public final class UserCursor {
   /// How many users are given between two looks at the page that is under way.
-  private static let usersBetweenLooks = 16
+  private static let usersPerPoll = 16
 
   /// In what pieces the users are given.
   private enum Form {
@@ -27,7 +27,7 @@ public final class UserCursor {
   /// The answer whose text was given last.
   private var textAnswer: Answer?
   /// The call for the next page, and the queue that makes it.
-  private var ahead: (call: Call, queue: CallQueue)?
+  private var lookAhead: (call: Call, queue: CallQueue)?
 
   /// Prepares a walk; an error names what is wrong with the query.
   package init(_ client: Client, _ query: UserQuery) throws(ArgyleError) {
@@ -39,9 +39,9 @@ public final class UserCursor {
   }
 
   deinit {
-    if let ahead {
-      ahead.queue.discard(ahead.call)
-      client.runner.pool.giveBack(ahead.queue)
+    if let lookAhead {
+      lookAhead.queue.discard(lookAhead.call)
+      client.runner.pool.release(lookAhead.queue)
     }
   }
 
@@ -82,8 +82,8 @@ extension UserCursor {
       if let user = users?.item(index) {
         index += 1
         // What has come of the next page is read now and then, or the server would have to stop sending it.
-        if let ahead, index.isMultiple(of: UserCursor.usersBetweenLooks) {
-          try? ahead.queue.drive()
+        if let lookAhead, index.isMultiple(of: UserCursor.usersPerPoll) {
+          try? lookAhead.queue.drive()
           try client.runner.checkProcess()
         }
         return user
@@ -139,37 +139,37 @@ extension UserCursor {
     _ read: (inout UserPaging, Answer) throws(ArgyleError) -> Page
   ) throws(ArgyleError) -> Page? {
     while true {
-      if let answer = try takeAhead(), let page = try? read(&paging, answer) {
-        try lookAhead()
+      if let answer = try takeLookAhead(), let page = try? read(&paging, answer) {
+        try startLookAhead()
         return page
       }
       let query: String
-      switch paging.following {
+      switch paging.nextStep {
       case .end: return nil
       case .failure(let error): throw error
       case .page(let text): query = text
       }
       let call = try Call(client, .listUsers(query: query))
       try client.runner.run(call)
-      if let error = call.error, paging.askForFewer(after: error) { continue }
+      if let error = call.error, paging.reducePageSize(after: error) { continue }
       let page = try read(&paging, try call.answer())
-      try lookAhead()
+      try startLookAhead()
       return page
     }
   }
 
   /// The answer that was asked for ahead; nil where none was, or where none came.
-  private func takeAhead() throws(ArgyleError) -> Answer? {
-    guard let (call, queue) = ahead else { return nil }
-    ahead = nil
-    defer { client.runner.pool.giveBack(queue) }
+  private func takeLookAhead() throws(ArgyleError) -> Answer? {
+    guard let (call, queue) = lookAhead else { return nil }
+    lookAhead = nil
+    defer { client.runner.pool.release(queue) }
     try client.runner.run(call, queue)
     if let error = call.error {
       let failure = LookAheadFailure(
         error: error,
         time: call.times.finishedAt,
         // Or else the queue has broken.
-        wasEndedByCaller: error.code == .cancelled && !queue.isBroken
+        wasCancelledByCaller: error.code == .cancelled && !queue.isBroken
       )
       try paging.take(failure, at: MonotonicClock.now)
     }
@@ -179,15 +179,15 @@ extension UserCursor {
   /// Asks for the page after the one at hand, without waiting for it.
   ///
   /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked`` where the host has forked in a callback meanwhile.
-  private func lookAhead() throws(ArgyleError) {
-    guard case .page(let query) = paging.following,
+  private func startLookAhead() throws(ArgyleError) {
+    guard case .page(let query) = paging.nextStep,
       let call = try? Call(client, .listUsers(query: query)),
-      let queue = try? client.runner.pool.take()
+      let queue = try? client.runner.pool.acquire()
     else { return }
     do {
       try queue.submit(call)
       try queue.drive()
-      ahead = (call, queue)
+      lookAhead = (call, queue)
     } catch {
       // The page is asked for when it is needed.
     }

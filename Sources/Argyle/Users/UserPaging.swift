@@ -10,10 +10,10 @@ struct UserPaging {
   /// Users on a page that a query without a limit asks for.
   private static let serviceLimit = 10
   /// How many pages in a row may have no user and yet a link to the next: more than a service has reason for.
-  private static let mostEmptyPages = 100
+  private static let maxEmptyPages = 100
 
   /// What comes after the pages that were taken in.
-  enum Following {
+  enum NextStep {
     /// The page that this query asks for.
     case page(query: String)
     /// Nothing more.
@@ -22,7 +22,7 @@ struct UserPaging {
     case failure(ArgyleError)
   }
 
-  private(set) var following: Following
+  private(set) var nextStep: NextStep
   private var query: UserQuery
   private var history = QueryHistory()
   /// How many pages without a user came last.
@@ -34,7 +34,7 @@ struct UserPaging {
   init(_ query: UserQuery) {
     self.query = query
     if query.limit == nil { self.query.limit = UserPaging.defaultLimit }
-    following = .page(query: self.query.text)
+    nextStep = .page(query: self.query.text)
   }
 }
 
@@ -44,8 +44,8 @@ extension UserPaging {
   /// Asks for half as many users where a page failed because it was too large; false where it was to have one user alone.
   ///
   /// Headers that are too large have nothing to do with the users: then no status is told.
-  mutating func askForFewer(after error: ArgyleError) -> Bool {
-    guard error.code == .tooLarge, error.httpStatus != nil, case .page(let asked) = following
+  mutating func reducePageSize(after error: ArgyleError) -> Bool {
+    guard error.code == .tooLarge, error.httpStatus != nil, case .page(let asked) = nextStep
     else { return false }
     let name = "limit=".utf8
     let parameters = asked.utf8.split(separator: UInt8(ascii: "&"))
@@ -56,7 +56,7 @@ extension UserPaging {
     query.limit = fewer
     let others = parameters.filter { !$0.starts(with: name) }
     let text = others.reduce("limit=\(fewer)") { "\($0)&\(String(decoding: $1, as: UTF8.self))" }
-    following = .page(query: text)
+    nextStep = .page(query: text)
     return true
   }
 }
@@ -68,11 +68,11 @@ extension UserPaging {
   ///
   /// It may not where the caller has ended the call, or before the time that the service has set.
   mutating func take(_ failure: LookAheadFailure, at now: Int64) throws(ArgyleError) {
-    if failure.wasEndedByCaller { throw failure.error }
+    if failure.wasCancelledByCaller { throw failure.error }
     if let wait = failure.error.retryAfterMilliseconds, (now - failure.time) / 1000 < wait {
       throw failure.error
     }
-    _ = askForFewer(after: failure.error)
+    _ = reducePageSize(after: failure.error)
   }
 }
 
@@ -96,7 +96,7 @@ extension UserPaging {
     switch outline {
     case .envelope(let next, let count):
       follow(next, answer)
-      if let count { noteUsers(count, answer) }
+      if let count { checkProgress(count, answer) }
     case .array(let count, let firstID):
       try advance(past: count, beginningWith: firstID, answer)
     case .other:
@@ -105,27 +105,27 @@ extension UserPaging {
   }
 
   /// Ends a walk that would give whoever wants a user none for ever.
-  private mutating func noteUsers(_ count: Int, _ answer: Answer) {
+  private mutating func checkProgress(_ count: Int, _ answer: Answer) {
     emptyPages = count == 0 ? emptyPages + 1 : 0
-    guard emptyPages >= UserPaging.mostEmptyPages, case .page = following else { return }
+    guard emptyPages >= UserPaging.maxEmptyPages, case .page = nextStep else { return }
     let reason = "the answer is the \(emptyPages)th page in a row without a user"
-    following = .failure(answer.protocolError(reason))
+    nextStep = .failure(answer.protocolError(reason))
   }
 
   /// Follows the link to the next page: nothing but its query is used, so that the key goes nowhere else.
   private mutating func follow(_ link: String?, _ answer: Answer) {
     guard let link else {
-      following = .end
+      nextStep = .end
       return
     }
     let withoutFragment = link.utf8.prefix { $0 != UInt8(ascii: "#") }
     let query = withoutFragment.drop { $0 != UInt8(ascii: "?") }.dropFirst()
-    let isSendable = query.allSatisfy { (0x21...0x7E).contains($0) }
-    guard !query.isEmpty, query.count <= 8192, isSendable else {
-      following = .failure(answer.protocolError("\"next\" in the answer is no link with a query"))
+    let isValid = query.allSatisfy { (0x21...0x7E).contains($0) }
+    guard !query.isEmpty, query.count <= 8192, isValid else {
+      nextStep = .failure(answer.protocolError("\"next\" in the answer is no link with a query"))
       return
     }
-    ask(String(decoding: query, as: UTF8.self), answer)
+    request(String(decoding: query, as: UTF8.self), answer)
   }
 
   /// Where a bare array comes, the offset grows by what was received until a page is empty.
@@ -135,7 +135,7 @@ extension UserPaging {
     _ answer: Answer
   ) throws(ArgyleError) {
     guard count > 0 else {
-      following = .end
+      nextStep = .end
       return
     }
     if let lastFirstID, let firstID, lastFirstID.utf8.elementsEqual(firstID.utf8) {
@@ -143,12 +143,12 @@ extension UserPaging {
     }
     lastFirstID = firstID
     query.offset = (query.offset ?? 0) + count
-    ask(query.text, answer)
+    request(query.text, answer)
   }
 
-  private mutating func ask(_ query: String, _ answer: Answer) {
-    if case .page(let asked) = following { history.add(asked) }
-    following =
+  private mutating func request(_ query: String, _ answer: Answer) {
+    if case .page(let asked) = nextStep { history.add(asked) }
+    nextStep =
       history.contains(query)
       ? .failure(answer.protocolError("the page after the answer is one that was already given"))
       : .page(query: query)

@@ -10,10 +10,10 @@ final class CallObject {
   var tag: UnsafeMutableRawPointer?
 
   private let userID: UserID?
-  private var lentUserID: CText?
-  private var lentError: ErrorObject?
-  private var lentBody: CText?
-  private var lentHeaders: [(name: String, value: CText)] = []
+  private var borrowedUserID: CText?
+  private var borrowedError: ErrorObject?
+  private var borrowedBody: CText?
+  private var borrowedHeaders: [(name: String, value: CText)] = []
   private var allHeaders: [(name: CText, value: CText)]?
   private var document: JSONReference?
 
@@ -29,31 +29,31 @@ final class CallObject {
 
 extension CallObject {
   /// The user that the call was made for.
-  var lentUser: CText? {
-    if lentUserID == nil { lentUserID = userID.map { CText($0.text) } }
-    return lentUserID
+  var borrowedUser: CText? {
+    if borrowedUserID == nil { borrowedUserID = userID.map { CText($0.text) } }
+    return borrowedUserID
   }
 
   /// The error of a call that failed.
   var error: ErrorObject? {
-    if lentError == nil { lentError = call.error.map { ErrorObject($0) } }
-    return lentError
+    if borrowedError == nil { borrowedError = call.error.map { ErrorObject($0) } }
+    return borrowedError
   }
 
   /// The body of the answer to the last attempt.
   var body: CText? {
-    if lentBody == nil { lentBody = call.body.map { CText($0) } }
-    return lentBody
+    if borrowedBody == nil { borrowedBody = call.body.map { CText($0) } }
+    return borrowedBody
   }
 
   /// The first header of a name in the answer to the last attempt.
   func header(_ name: String) -> CText? {
-    if let lent = lentHeaders.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
+    if let lent = borrowedHeaders.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
       return lent.value
     }
     guard let value = call.header(name) else { return nil }
     let lent = CText(value)
-    lentHeaders.append((name, lent))
+    borrowedHeaders.append((name, lent))
     return lent
   }
 

@@ -24,7 +24,7 @@ final class QueueObject {
   ) throws(ArgyleError) -> Result {
     // First, for in a forked child the lock may be held by a thread that is not there.
     try queue.checkProcess()
-    let result = try lock.withLockIfFree { () throws(ArgyleError) in try body(queue) }
+    let result = try lock.withLockIfAvailable { () throws(ArgyleError) in try body(queue) }
     // The host may have forked in a callback.
     try queue.checkProcess()
     guard let result else {

@@ -26,7 +26,7 @@ package final class Lock: @unchecked Sendable {
   }
 
   /// Runs a body that no other thread runs at the same time; nil, and nothing is run, where one does.
-  package func withLockIfFree<Result, Failure: Error>(
+  package func withLockIfAvailable<Result, Failure: Error>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result? {
     guard pthread_mutex_trylock(mutex) == 0 else { return nil }

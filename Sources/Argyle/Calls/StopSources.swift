@@ -1,5 +1,5 @@
 /// What may end a blocking call before its answer has come.
-struct WaitEnds: Sendable {
+struct StopSources: Sendable {
   /// What is asked when a signal has interrupted the wait.
   var interruption: Interruption?
   /// What another thread ends it with.
