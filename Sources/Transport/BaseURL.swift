@@ -2,21 +2,21 @@ import CCurl
 import CPlatform
 import Support
 
-/// The part of every URL before the path of a request, known to be good.
+/// The validated part of every URL before a request's path.
 package struct BaseURL: Sendable {
-  /// Scheme, host, port and path, without a slash at the end.
+  /// Scheme, host, port and path, without a trailing slash.
   package let text: String
 
-  /// Host and port, for errors.
+  /// Host and port, for error messages.
   package let authority: String
 
   /// Whether the scheme is https.
   package let isSecure: Bool
 
-  /// Whether the host is this machine itself.
+  /// Whether the host is a loopback address.
   package let isLoopback: Bool
 
-  /// Checks a URL; an error names the rule that it breaks, but does not show it, for it may hold a password.
+  /// Validates a URL; the error names the broken rule but omits the URL, which may hold a password.
   package init(_ url: String, allowInsecureHTTP: Bool) throws(OptionError) {
     guard let parts = try URLParts(url), let scheme = try parts[CURLUPART_SCHEME],
       let host = try parts[CURLUPART_HOST], !host.isEmpty
@@ -32,7 +32,7 @@ package struct BaseURL: Sendable {
     guard try parts[CURLUPART_ZONEID] == nil else {
       throw BaseURL.error("must not contain a zone of an IPv6 address")
     }
-    // libcurl does not report an empty query or fragment, hence the look at the text.
+    // libcurl does not report an empty query or fragment, so the text is searched.
     let delimiters = [UInt8(ascii: "?"), UInt8(ascii: "#")]
     guard !url.utf8.contains(where: { delimiters.contains($0) }) else {
       throw BaseURL.error("must not contain a query or a fragment")
@@ -59,7 +59,7 @@ package struct BaseURL: Sendable {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Tells whether a host, as libcurl writes it, is localhost, in 127.0.0.0/8 or ::1.
+  /// Whether a host, as libcurl writes it, is localhost, in 127.0.0.0/8 or ::1.
   private static func isLoopback(_ host: String) -> Bool {
     if ASCII.areSame(host.utf8, "localhost".utf8) || host.utf8.elementsEqual("[::1]".utf8) {
       return true

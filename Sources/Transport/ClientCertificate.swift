@@ -1,9 +1,9 @@
 import Support
 
-/// The certificate by which a client shows who it is.
+/// A TLS client certificate.
 package struct ClientCertificate: Sendable {
   let file: String
-  /// Where the key is, unless it is in the same file.
+  /// The private key's file; nil if the key is in `file`.
   let keyFile: String?
   package let password: Secret?
 

@@ -1,9 +1,9 @@
 import Support
 
-/// What the headers of an answer say of how its body is coded.
+/// Checks the content and transfer codings that response headers declare.
 ///
-/// libcurl decodes as many codings in a row as there are, without a bound between them: a kilobyte can keep it busy for
-/// minutes, in which nothing comes out. One content coding is enough, and of transfer codings only chunks were asked for.
+/// libcurl decodes any number of chained codings without a limit between them: a kilobyte can keep it busy for minutes
+/// without output. One content coding is enough, and chunked is the only transfer coding that was asked for.
 struct Codings {
   private enum Field {
     case content
@@ -11,21 +11,21 @@ struct Codings {
     case other
   }
 
-  /// The field that the last line belongs to: the next one may go on with it.
+  /// The field of the last line, which the next line may continue.
   private var field = Field.other
   private var contentCodings = 0
   private var transferCodings = 0
 
-  /// Why the body is not to be decoded; nil where it may be.
+  /// Why the body must not be decoded; nil if it may be.
   private(set) var fault: String?
 
-  /// Takes in a header line.
+  /// Parses a header line.
   mutating func note(_ line: UnsafeRawBufferPointer) {
     var value = line[...]
-    // A line that begins with a blank goes on with the one before.
+    // A line that starts with whitespace continues the one before.
     if line.first != UInt8(ascii: " "), line.first != UInt8(ascii: "\t") {
-      // Most lines are none of these.
       field = .other
+      // Most lines declare no coding.
       guard let first = line.first,
         "ct".utf8.contains(first.asciiLowercased),
         let colon = line.firstIndex(of: UInt8(ascii: ":"))

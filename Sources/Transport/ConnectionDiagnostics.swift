@@ -1,11 +1,11 @@
-/// What was noted where connections were opened for an attempt, and where they were closed.
+/// What opening and closing an attempt's connections revealed.
 ///
-/// An object of its own, for a connection may outlast the attempt.
+/// A class, because a connection may outlive the attempt.
 final class ConnectionDiagnostics {
-  /// Whether the process could open no descriptor when the attempt needed one.
+  /// Whether opening a connection failed because file descriptors ran out.
   var ranOutOfDescriptors = false
-  /// Whether the process could open none when a connection was about to be closed.
+  /// Whether file descriptors had run out when a connection was about to be closed.
   var ranOutOnClose = false
-  /// The option of a file that is not a regular one any more, for which no connection was begun; nil: none is.
+  /// The option whose file is no longer a regular one, so that no connection was opened; nil if all are.
   var irregularOption: String?
 }

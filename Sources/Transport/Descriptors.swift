@@ -1,17 +1,17 @@
 import CPlatform
 
-/// Whether the process can open descriptors.
+/// Checks whether the process can open file descriptors.
 enum Descriptors {
-  /// What is said where it cannot.
+  /// Error message for a lack of descriptors.
   static let reason = "the process may open no more file descriptors"
 
-  /// Whether the last system call failed because the process, or the system, may open no more.
+  /// Whether `errno` means that the process or the system has reached its limit of descriptors.
   static var areExhausted: Bool {
     let number = __errno_location().pointee
     return number == EMFILE || number == ENFILE
   }
 
-  /// Whether so many more can be opened now.
+  /// Whether `count` more descriptors can be opened now.
   static func canOpen(_ count: Int) -> Bool {
     guard count > 0 else { return true }
     let descriptor = eventfd(0, Int32(EFD_CLOEXEC))

@@ -2,34 +2,33 @@ import CCurl
 import CPlatform
 import Support
 
-/// One of libcurl's easy handles, with the memory that it needs for as long as it lives.
+/// A libcurl easy handle with the memory it refers to.
 ///
-/// What all requests of a client have in common is set once: setting it anew for each would cost as much as the
-/// rest of a request does here.
+/// Options shared by all requests of a client are set once: setting them for each request would double its cost here.
 package final class EasyHandle {
   private(set) var handle: UnsafeMutableRawPointer
-  /// Whether nothing was set yet.
+  /// Whether no option has been set yet.
   private var isNew = true
-  /// The attempt that the handle is making or has made.
+  /// The current or last attempt.
   let transfer: Transfer
-  /// What whoever started the transfer wants to find again.
+  /// The caller's context.
   package internal(set) var context: UnsafeMutableRawPointer?
-  /// What libcurl said of the transfer that has ended.
+  /// libcurl's result for the completed transfer.
   var result = CURLE_OK
   private var hasBody = false
 
   private let poller: Poller
   private let errorText: UnsafeMutablePointer<CChar>
   private let mark: ProcessMark
-  /// What the handle is set up for.
+  /// The settings the handle is configured for.
   private var settings: TransferSettings?
   private var method: Request.Method?
-  /// Where the URL is put together, with a NUL at its end.
+  /// Buffer for the URL, with a terminating NUL.
   private var url: [UInt8] = []
 
-  /// Makes a handle for the transfers of a multi handle; nil where memory ran out.
+  /// Creates a handle for a multi handle's transfers; returns nil if memory ran out.
   static func make(_ multi: MultiHandle) -> EasyHandle? {
-    // Not in the initialiser: Embedded Swift leaks an object whose initialiser fails before all of it is set.
+    // Not an initialiser: Embedded Swift leaks an object whose initialiser fails before all of it is set.
     curl_easy_init().map { EasyHandle($0, multi) }
   }
 
@@ -51,7 +50,7 @@ package final class EasyHandle {
     errorText.deallocate()
   }
 
-  /// The object of a handle of libcurl's.
+  /// Returns the object that owns a `CURL *`.
   static func from(_ handle: UnsafeMutableRawPointer) -> EasyHandle? {
     var context: UnsafeMutableRawPointer?
     guard argyle_curl_get_pointer(handle, CURLINFO_PRIVATE, &context) == CURLE_OK else {
@@ -60,39 +59,39 @@ package final class EasyHandle {
     return context.map { Unmanaged<EasyHandle>.fromOpaque($0).takeUnretainedValue() }
   }
 
-  /// What libcurl said of the last failure; empty where it said nothing.
+  /// libcurl's message for the last failure; empty if there is none.
   var errorMessage: String { String(cString: errorText) }
 
-  /// Whether the error is about an HTTP/2 answer that breaks the protocol, and not a stream that the server has reset.
+  /// Whether the error is about invalid HTTP/2 frames, not a stream that the server reset.
   ///
-  /// libcurl 8 says so. libcurl 7 says the same of both.
+  /// libcurl 8 says so. libcurl 7 has the same message for both.
   var errorIsInvalidFrame: Bool {
     strstr(errorText, "received invalid frame") != nil || strstr(errorText, "reset by curl") != nil
   }
 
-  /// Whether libcurl's words are of the chunks of an answer.
+  /// Whether the error is about chunked encoding.
   ///
-  /// Its result for chunks that cannot be read is that of a lost connection.
+  /// libcurl has the same result for invalid chunks and a lost connection.
   var errorIsChunkedEncoding: Bool { strstr(errorText, "chunk") != nil }
 }
 
 // MARK: - Progress
 
 extension EasyHandle {
-  /// When a byte last came or went, in microseconds; nil before the connection stands.
+  /// When a byte was last sent or received, in microseconds; nil until connected.
   package var lastProgress: Int64? { transfer.lastProgress }
 
-  /// Whether the transfer ended because it was asked to, in the middle of the answer.
+  /// Whether the caller stopped the transfer in the middle of the response.
   package var wasStopped: Bool { transfer.wasStopped }
 
-  /// Whether the transfer failed because the process could open no descriptor.
+  /// Whether the transfer failed because file descriptors ran out.
   package var ranOutOfDescriptors: Bool { transfer.ranOutOfDescriptors }
 
-  /// Notes that nobody drove the transfer for a while, which says nothing of the server.
+  /// Records a pause of the host, which says nothing about the server.
   ///
   /// - Parameters:
-  ///   - now: when it was driven again.
-  ///   - isLong: whether the server may have lost patience.
+  ///   - now: when the host drove the transfer again.
+  ///   - isLong: whether the server may have timed out.
   package func notePause(until now: Int64, isLong: Bool) {
     transfer.notePause(until: now, isLong: isLong)
   }
@@ -101,10 +100,10 @@ extension EasyHandle {
 // MARK: - Proxies
 
 extension EasyHandle {
-  /// The status of the proxy's answer to CONNECT; 0 if there was none.
+  /// Status of the proxy's response to CONNECT; 0 if there was none.
   var proxyStatus: Int { integer(CURLINFO_HTTP_CONNECTCODE) }
 
-  /// The address and port of the last connection, which goes to the proxy if there is one; nil if libcurl does not say.
+  /// Address and port of the last connection, the proxy's if one is used; nil if unknown.
   var peer: String? {
     var address: UnsafeMutableRawPointer?
     argyle_curl_get_pointer(handle, CURLINFO_PRIMARY_IP, &address)
@@ -123,10 +122,10 @@ extension EasyHandle {
 // MARK: - Times and sizes
 
 extension EasyHandle {
-  /// How long the last transfer took, and when what happened in it.
+  /// Timings of the last transfer.
   package var times: TransferTimes {
     var times = TransferTimes()
-    // On a kept connection libcurl tells how long it took to find it.
+    // For a reused connection libcurl reports the time to find it.
     if integer(CURLINFO_NUM_CONNECTS) > 0 {
       times.nameResolved = number(CURLINFO_NAMELOOKUP_TIME_T)
       times.connected = number(CURLINFO_CONNECT_TIME_T)
@@ -137,9 +136,9 @@ extension EasyHandle {
     return times
   }
 
-  /// Lets the attempt know how much of its body was sent, which libcurl does not tell by itself.
+  /// Updates the attempt's count of sent body bytes, which libcurl does not report by itself.
   package func noteSentBytes(at now: Int64) {
-    // What the system holds has not gone yet.
+    // Bytes in the socket's send buffer are not sent yet.
     let unsent = Int64(poller.unsentBytes(from: transfer.localPort))
     transfer.noteSent(bytes: number(CURLINFO_SIZE_UPLOAD_T) - unsent, at: now)
   }
@@ -154,7 +153,7 @@ extension EasyHandle {
 // MARK: - Options
 
 extension EasyHandle {
-  /// Makes the handle ready for one attempt.
+  /// Prepares the handle for one attempt.
   func prepare(_ request: Request, _ settings: TransferSettings) -> CURLcode {
     transfer.begin(settings)
     errorText.pointee = 0
@@ -173,7 +172,7 @@ extension EasyHandle {
         list: request.method.hasBody ? headers.withBody : headers.plain
       )
       options.set(request.method)
-      // To be set again where a part of it could not be.
+      // If an option failed, it is set again for the next attempt.
       method = options.result == CURLE_OK ? request.method : nil
     }
     hasBody = request.body != nil
@@ -190,31 +189,31 @@ extension EasyHandle {
     return options.result
   }
 
-  /// Lets the handle be set up anew for the next attempt.
+  /// Makes the next attempt set all options again.
   ///
-  /// libcurl counts how often it would have sent requests again, over all transfers of a handle, and gives up after
-  /// five. It also keeps in mind that a stream was refused, and would believe it of a later request.
+  /// libcurl counts its own retries across all transfers of a handle and gives up after five. It also remembers that a
+  /// stream was refused, and would apply that to a later request.
   func invalidateSettings() {
     settings = nil
   }
 
-  /// Whether the server has refused the stream of the last transfer, which libcurl was to send again.
+  /// Whether the server refused the last transfer's stream, which libcurl was about to retry.
   func wasRefused() -> Bool {
     invalidateSettings()
     return argyle_curl_was_refused(handle) != 0
   }
 
-  /// Forgets the body that was sent, which libcurl would otherwise keep until the next one.
+  /// Releases the request body, which libcurl would otherwise keep until the next one.
   func discardBody() {
     guard hasBody else { return }
     var options = OptionList(handle)
     options.discardBody()
   }
 
-  /// Sets what all requests with these settings have in common.
+  /// Sets the options shared by all requests with these settings.
   private func configure(_ settings: TransferSettings) -> CURLcode {
     if !isNew {
-      // Not `curl_easy_reset`, which does not tell where memory ran out, and then leaves some defaults out.
+      // Not `curl_easy_reset`: it does not report that memory ran out, and then omits some defaults.
       guard let other = curl_easy_init() else { return CURLE_OUT_OF_MEMORY }
       curl_easy_cleanup(handle)
       handle = other
@@ -224,22 +223,22 @@ extension EasyHandle {
     options.set(CURLOPT_PRIVATE, pointer: Unmanaged.passUnretained(self).toOpaque())
     options.set(CURLOPT_ERRORBUFFER, pointer: errorText)
     options.set(CURLOPT_NOSIGNAL, 1)
-    // Not to wait for a name that resolves slowly once a time-out has passed.
+    // Do not wait for slow name resolution after a timeout.
     options.set(CURLOPT_QUICK_EXIT, 1)
-    // The time of the whole attempt is for the queue to watch: libcurl counts the time in which nobody drives it.
+    // The queue keeps the attempt's deadline: libcurl also counts time in which nobody drives it.
     options.set(CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeoutMilliseconds)
 
     options.set(CURLOPT_PATH_AS_IS, 1)
     options.set(CURLOPT_PROTOCOLS_STR, "http,https")
     options.set(CURLOPT_FOLLOWLOCATION, 0)
-    // Absent, libcurl's environment rule holds; a request to this machine itself goes through no proxy then.
+    // Without the option libcurl reads the environment; requests to a loopback host then use no proxy.
     let proxy = settings.proxy ?? (settings.baseURL.isLoopback ? "" : nil)
     if let proxy { options.set(CURLOPT_PROXY, proxy) }
-    // What a proxy says before the tunnel stands is no answer.
+    // A proxy's response to CONNECT is not the response.
     options.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
-    // What the environment excepts is excepted of the environment's proxy only.
+    // The environment's NO_PROXY applies only to the environment's proxy.
     if settings.proxy != nil { options.set(CURLOPT_NOPROXY, "") }
-    // HTTP/2 where the server offers it over TLS; then requests wait for the connection that they can share.
+    // HTTP/2 if the server offers it over TLS; requests then wait for a connection to share.
     options.set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
     if settings.baseURL.isSecure { options.set(CURLOPT_PIPEWAIT, 1) }
 
@@ -251,7 +250,7 @@ extension EasyHandle {
     if let certificate = settings.clientCertificate {
       options.set(CURLOPT_SSLCERT, certificate.file)
       if let file = certificate.keyFile { options.set(CURLOPT_SSLKEY, file) }
-      // Without one, the TLS library would ask for it on the terminal.
+      // Without a password the TLS library would ask for it on the terminal.
       options.set(CURLOPT_KEYPASSWD, certificate.password ?? Secret([]))
     }
 
@@ -278,7 +277,7 @@ extension EasyHandle {
 // MARK: - Sockets
 
 extension EasyHandle {
-  /// Opens the socket of a connection; `CURL_SOCKET_BAD` where that fails.
+  /// Opens a connection's socket; returns `CURL_SOCKET_BAD` on failure.
   private func openSocket(_ address: curl_sockaddr) -> curl_socket_t {
     let diagnostics = transfer.makeDiagnostics()
     diagnostics.irregularOption = settings?.irregularFile

@@ -1,14 +1,12 @@
 import CPlatform
 import Support
 
-/// The HTTP/2 connections whose end the server has announced, with the last stream that it takes on each.
+/// HTTP/2 connections that received GOAWAY, with the last stream that the server processes on each.
 ///
-/// A request on a later stream was not looked at, so that it can be sent again whatever it does (RFC 9113, 6.8).
-/// libcurl knows, but it sends such a request again by itself in the same way as one whose connection has died, or
-/// reports an empty answer; it tells the streams' numbers in its trace alone. Where its words are not those that are
-/// looked for here, no request counts as refused.
+/// A request on a later stream was not processed and is safe to retry, whatever it does (RFC 9113, 6.8). libcurl knows
+/// that, but it resends such a request like one whose connection died, or reports an empty response; stream numbers
+/// appear only in its trace. If the trace has other texts than expected here, no request counts as refused.
 final class EndedConnections {
-  /// How many are remembered.
   private static let maxRemembered = 64
 
   private final class Entry {
@@ -28,7 +26,7 @@ final class EndedConnections {
     return nil
   }
 
-  /// Notes what the server has said; it may lower the number later.
+  /// Records a GOAWAY; a later one may lower the stream number.
   fileprivate func note(_ connection: ConnectionName, lastStream: UInt32) {
     if let entry = find(connection) {
       entry.lastStream = min(entry.lastStream, lastStream)
@@ -38,12 +36,12 @@ final class EndedConnections {
     list.append(Entry(connection, lastStream))
   }
 
-  /// Forgets one whose addresses a new connection has: all its streams are taken.
+  /// Forgets the GOAWAY of an earlier connection with the same addresses: all streams are accepted again.
   fileprivate func forget(_ connection: ConnectionName) {
     find(connection)?.lastStream = UInt32.max
   }
 
-  /// Whether the server has said that it did not process a stream.
+  /// Whether the server said that it did not process a stream.
   func refuses(_ stream: StreamTrace) -> Bool {
     if stream.isRefused { return true }
     guard !list.isEmpty, stream.number > 0, let connection = stream.connection,
@@ -53,7 +51,7 @@ final class EndedConnections {
   }
 }
 
-/// What a connection is known by while it lasts: the addresses and ports of both sides.
+/// Identifies an open connection by the addresses and ports of both sides.
 struct ConnectionName {
   fileprivate private(set) var bytes: [UInt8] = []
 
@@ -77,34 +75,32 @@ struct ConnectionName {
   }
 }
 
-/// What libcurl's trace of one attempt tells of its HTTP/2 stream.
+/// The state of an attempt's HTTP/2 stream, read from libcurl's trace.
 ///
-/// The words are those of libcurl 7.88 and of 8.12 to 8.23.
+/// The trace texts are those of libcurl 7.88 and of 8.12 to 8.23.
 struct StreamTrace {
-  /// The connection that the attempt uses.
   var connection: ConnectionName?
-  /// The stream's number; 0 if it is not known.
+  /// The stream's number; 0 if unknown.
   private(set) var number: UInt32 = 0
-  /// Whether the server has refused the stream.
+  /// Whether the server refused the stream.
   fileprivate private(set) var isRefused = false
-  /// Whether libcurl set out to send the request again, for a refused stream or a lost connection alike.
+  /// Whether libcurl started to resend the request, be it for a refused stream or a lost connection.
   private(set) var wasRetried = false
-  /// Whether the server wants HTTP/1.1 instead.
+  /// Whether the server requires HTTP/1.1.
   private(set) var needsHTTP1 = false
-  /// Whether what is said of a connection is certain to be said of this one.
+  /// Whether trace lines about a connection are certain to be about this one.
   ///
-  /// Nothing unexpected was said since the request was sent: the attempt may look at other connections later.
+  /// True until the first unexpected line after the request was sent: the attempt may look at other connections later.
   private var isTrusted = false
 
-  /// Whether libcurl may have left the stream because it was refused, without saying so.
+  /// Whether libcurl may have resent the request because the stream was refused, without saying so.
   var mayBeRefused: Bool { wasRetried && number > 0 && !isRefused }
 
-  /// Notes that the server has refused the stream.
   mutating func noteRefusal() {
     isRefused = true
   }
 
-  /// Reads a line of the trace.
+  /// Parses a line of the trace.
   mutating func note(_ text: UnsafeRawBufferPointer, _ ended: EndedConnections) {
     guard let connection else { return }
     if number == 0 {
@@ -132,7 +128,7 @@ struct StreamTrace {
   }
 
   private static func openedStream(in text: UnsafeRawBufferPointer) -> UInt32? {
-    // libcurl 7 and 8.
+    // libcurl 7 and 8, respectively.
     number(in: text, after: "Using Stream ID: ")
       ?? number(in: text, after: "[HTTP/2] [", before: "] OPENED stream ")
   }
@@ -141,19 +137,19 @@ struct StreamTrace {
     number(in: text, after: "HTTP/2 stream ", before: " refused by server")
   }
 
-  /// Whether the line is one that any request brings.
+  /// Whether the line appears for any request.
   private static func isRoutine(_ line: UnsafeRawBufferPointer) -> Bool {
     text(line, beginsWith: "We are completely uploaded")
       || text(line, beginsWith: "upload completely sent off")
       || text(line, beginsWith: "Request completely sent off")
       || text(line, beginsWith: "[HTTP/2] [")
-      // The server may send them at any time, and does on a new connection.
+      // The server may send tickets at any time, and does on a new connection.
       || text(line, beginsWith: "TLSv1.3 (IN), TLS handshake, Newsession Ticket")
       || text(line, beginsWith: "old SSL session ID is stale")
   }
 
   private static func lastStream(in text: UnsafeRawBufferPointer) -> UInt32? {
-    // libcurl 7 has a slip of the pen there.
+    // The typo is libcurl 7's.
     guard end(of: "recveived GOAWAY, ", in: text) ?? end(of: "received GOAWAY, ", in: text) != nil
     else { return nil }
     var comma = text.count - 1
@@ -168,7 +164,7 @@ struct StreamTrace {
     end(of: beginning, in: text) != nil
   }
 
-  /// Where a beginning of the text ends; nil where it begins otherwise.
+  /// Returns the index after the prefix; nil if the text does not start with it.
   private static func end(of beginning: StaticString, in text: UnsafeRawBufferPointer) -> Int? {
     let count = beginning.utf8CodeUnitCount
     guard let start = text.baseAddress, text.count >= count,
@@ -177,7 +173,7 @@ struct StreamTrace {
     return count
   }
 
-  /// The number that follows the text's beginning, and is followed by another text if one is given.
+  /// Parses the number after a prefix, which `next` must follow unless it is empty.
   private static func number(
     in text: UnsafeRawBufferPointer,
     after beginning: StaticString,

@@ -1,19 +1,19 @@
 import CCurl
 import CPlatform
 
-/// The libcurl that is loaded.
+/// The loaded libcurl.
 package enum Libcurl {
-  /// Its version, such as "7.88.1".
+  /// The version, such as "7.88.1".
   package static var version: String { String(cString: information.version) }
 
-  // Not `curl_version`, which lets the LDAP library resolve this machine's name, and waits for it.
+  // Not `curl_version`: it makes the LDAP library resolve this machine's name, and waits for it.
   private static var information: curl_version_info_data {
     curl_version_info(CURLVERSION_FIRST).pointee
   }
 
   /// Initialises libcurl.
   ///
-  /// - Returns: why it cannot be used; nil where it can.
+  /// - Returns: an error message, or nil on success.
   package static func initialize() -> String? {
     guard information.version_num >= 0x07_57_00 else {
       return "libcurl 7.87.0 or newer is needed, and libcurl \(version) is loaded"
@@ -21,8 +21,8 @@ package enum Libcurl {
     guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK else {
       return "libcurl could not be initialised"
     }
-    // libcurl resolves names on a thread that a call which timed out leaves behind: were libcurl unloaded with
-    // this library, that thread would run into nothing.
+    // A name resolution that timed out goes on in a thread of libcurl's: unloading libcurl with this library would
+    // crash it.
     _ = argyle_pin_library(argyle_curl_address())
     return nil
   }

@@ -1,30 +1,29 @@
 import CCurl
 import Support
 
-/// One of libcurl's multi handles: the transfers that run in it, and the connections that it keeps.
+/// A libcurl multi handle: its running transfers and its connection cache.
 ///
-/// It is driven by libcurl's socket interface, so that all it waits for stands behind the one descriptor of a
-/// ``Poller``. In a forked child it does nothing: a host may fork in a callback, and its child comes back from that
-/// with connections that are the parent's.
+/// It uses libcurl's socket interface, so that everything it waits for is behind the single descriptor of a ``Poller``.
+/// In a forked child it does nothing: a host may fork in a callback, whose child then returns here with the parent's
+/// connections.
 package final class MultiHandle {
   /// The sockets, the timer and the wake-up.
   package let poller: Poller
-  /// The connections whose end the server has announced.
+  /// The connections for which the server sent GOAWAY.
   let endedConnections = EndedConnections()
 
   private var multi: UnsafeMutableRawPointer
   private let connections: Int
   let mark: ProcessMark
-  /// When libcurl wants to be called, in microseconds: 0 for at once, nil for not at all.
+  /// When libcurl's timer expires, in microseconds: 0 for at once, nil for never.
   package private(set) var due: Int64?
-  /// Whether libcurl could not go on with a transfer, and does not tell with which: then all are to be taken out, and
-  /// ``renew()`` is to be called.
+  /// Whether libcurl failed without saying for which transfer: remove all transfers and call ``renew()``.
   package private(set) var hasFailed = false
-  /// Whether libcurl's handle is not to be used any more.
+  /// Whether the `CURLM *` must not be used any more.
   private var isUnusable = false
-  /// Those of libcurl's easy handles that nobody uses.
+  /// Idle easy handles.
   private var idle: [EasyHandle] = []
-  /// Asked in the middle of an answer: whether the transfer is to end.
+  /// Called in the middle of a response; returns whether to end the transfer.
   package var shouldStop: ((EasyHandle) -> Bool)?
 
   private init(
@@ -39,7 +38,7 @@ package final class MultiHandle {
     self.multi = multi
   }
 
-  /// Makes a handle that keeps so many connections; nil where memory or descriptors ran out.
+  /// Creates a handle that caches `connections` connections; returns nil without memory or descriptors.
   package static func make(connections: Int, _ mark: ProcessMark) -> MultiHandle? {
     guard let poller = Poller.make(mark), let multi = curl_multi_init() else { return nil }
     let handle = MultiHandle(poller, multi, connections, mark)
@@ -85,7 +84,7 @@ package final class MultiHandle {
 // MARK: - Transfers
 
 extension MultiHandle {
-  /// Starts a transfer; an error where it cannot be, so that nothing was sent.
+  /// Starts a transfer; throws if it cannot be started, with nothing sent.
   package func start(
     _ request: Request,
     _ settings: TransferSettings,
@@ -106,13 +105,13 @@ extension MultiHandle {
     return curl_multi_add_handle(multi, easy.handle) == CURLM_OK
   }
 
-  /// Tells what a transfer has brought that has ended, and keeps its handle for another.
+  /// Returns a completed transfer's result and makes its handle idle.
   package func finish(_ easy: EasyHandle) -> Result<Response, TransferFailure> {
     release(easy)
     return easy.transfer.outcome(of: easy.result, easy)
   }
 
-  /// Ends a transfer, and keeps its handle for another.
+  /// Ends a transfer early and makes its handle idle.
   package func stop(
     _ easy: EasyHandle,
     _ kind: TransferFailure.Kind,
@@ -130,12 +129,11 @@ extension MultiHandle {
     idle.append(easy)
   }
 
-  /// Whether a transfer waits for a socket.
   package func isWaiting(_ easy: EasyHandle, for socket: Int32) -> Bool {
     poller.isWatched(socket, for: easy.handle, from: easy.transfer.localPort)
   }
 
-  /// The next transfer that has ended, which is to be finished or stopped.
+  /// Returns the next completed transfer, to be passed to `finish` or `stop`; nil if there is none.
   package func nextEnded() -> EasyHandle? {
     guard mark.isOfThisProcess else { return nil }
     var left: Int32 = 0
@@ -153,7 +151,7 @@ extension MultiHandle {
 // MARK: - Driving
 
 extension MultiHandle {
-  /// Waits for ready sockets, at most so many milliseconds (-1 for ever), and lets libcurl work on them.
+  /// Waits up to `milliseconds` (-1: no limit) and lets libcurl process ready sockets.
   package func wait(_ milliseconds: Int32) -> Poller.WaitResult {
     guard mark.isOfThisProcess else { return .timedOut }
     var running: Int32 = 0
@@ -163,13 +161,13 @@ extension MultiHandle {
     }
   }
 
-  /// Whether a time has passed that libcurl waits for, and not just its next step is due.
+  /// Whether a libcurl timer has expired, as opposed to libcurl wanting to run at once.
   package func hasExpiredTimer(_ now: Int64) -> Bool {
     guard let due else { return false }
     return due > 0 && due <= now
   }
 
-  /// Lets libcurl do what is due, and tells whether anything was.
+  /// Runs libcurl's timer if it is due; returns whether it was.
   package func runDue(_ now: Int64) -> Bool {
     guard mark.isOfThisProcess, !isUnusable, let due, due <= now else { return false }
     self.due = nil
@@ -185,9 +183,9 @@ extension MultiHandle {
     due = nil
   }
 
-  /// Goes on with another of libcurl's handles, without transfers and connections; false where memory ran out.
+  /// Replaces the `CURLM *` by a new one without connections; returns false if memory ran out.
   ///
-  /// One that has failed may have kept a socket in mind that was closed, and crash when its number is given again.
+  /// After a failure libcurl may remember a closed socket, and crash when its number is reused.
   @discardableResult
   package func renew() -> Bool {
     hasFailed = false

@@ -1,10 +1,10 @@
 import CCurl
 import Support
 
-/// Sets one option of an easy handle after the other, up to the first that fails.
+/// Sets options of an easy handle until one fails.
 struct OptionList {
   let handle: UnsafeMutableRawPointer
-  /// The result of all options together.
+  /// The first error, or `CURLE_OK`.
   private(set) var result = CURLE_OK
 
   init(_ handle: UnsafeMutableRawPointer) {
@@ -19,19 +19,19 @@ struct OptionList {
     attempt { argyle_curl_set_long($0, option, value) }
   }
 
-  /// libcurl keeps a copy of the text.
+  /// Sets a string, which libcurl copies.
   mutating func set(_ option: CURLoption, _ value: String) {
     attempt { argyle_curl_set_string($0, option, value) }
   }
 
-  /// The bytes of a text with a NUL at its end, of which libcurl keeps a copy.
+  /// Sets a NUL-terminated string, which libcurl copies.
   mutating func set(_ option: CURLoption, _ text: [UInt8]) {
     attempt { handle in
       text.withUnsafeBytes { argyle_curl_set_bytes(handle, option, $0.baseAddress) }
     }
   }
 
-  /// libcurl keeps a copy of the text, which it does not wipe.
+  /// Sets a secret string, which libcurl copies and does not wipe.
   mutating func set(_ option: CURLoption, _ secret: Secret) {
     attempt { handle in
       secret.withCString { argyle_curl_set_string(handle, option, $0) } ?? CURLE_OUT_OF_MEMORY
@@ -74,7 +74,7 @@ struct OptionList {
     attempt { argyle_curl_set_close_function($0, function) }
   }
 
-  /// The method; nothing is left of another one.
+  /// Sets the method and clears what a previous one set.
   mutating func set(_ method: Request.Method) {
     switch method {
     case .get, .post: attempt { argyle_curl_set_string($0, CURLOPT_CUSTOMREQUEST, nil) }
@@ -83,12 +83,12 @@ struct OptionList {
     set(method.hasBody ? CURLOPT_POST : CURLOPT_HTTPGET, 1)
   }
 
-  /// The body, of which libcurl keeps a copy.
+  /// Sets the body, which libcurl copies.
   mutating func set(body: [UInt8]) {
     attempt { argyle_curl_set_offset($0, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)) }
     attempt { handle in
       body.withUnsafeBytes {
-        // NULL would mean a body to be read from a callback, and an empty array may have no address.
+        // NULL would mean to read the body from a callback, and an empty array may have no address.
         $0.isEmpty
           ? argyle_curl_set_bytes(handle, CURLOPT_COPYPOSTFIELDS, "")
           : argyle_curl_set_bytes(handle, CURLOPT_COPYPOSTFIELDS, $0.baseAddress)
@@ -96,7 +96,7 @@ struct OptionList {
     }
   }
 
-  /// Releases libcurl's copy of a body.
+  /// Releases libcurl's copy of the body.
   mutating func discardBody() {
     attempt { argyle_curl_set_bytes($0, CURLOPT_POSTFIELDS, nil) }
   }

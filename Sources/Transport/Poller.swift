@@ -2,47 +2,47 @@ import CCurl
 import CPlatform
 import Support
 
-/// The sockets that libcurl watches, a timer and a wake-up, behind one descriptor.
+/// libcurl's sockets, a timer and a wake-up behind one descriptor.
 ///
-/// This is epoll(7), with a timerfd and an eventfd inside once somebody else waits on the descriptor. On macOS one
-/// kqueue(2) would do all three: `EVFILT_READ` and `EVFILT_WRITE` for the sockets, `EVFILT_TIMER` and
-/// `EVFILT_USER`. Nothing outside this file knows which it is.
+/// This is epoll(7), with a timerfd and an eventfd added once the descriptor is shared. On macOS one kqueue(2) would do
+/// all three: `EVFILT_READ` and `EVFILT_WRITE` for the sockets, `EVFILT_TIMER` and `EVFILT_USER`. Nothing outside this
+/// file depends on which it is.
 ///
-/// A forked child has copies of the descriptors, behind which is what the parent's are for: it leaves them alone.
+/// A forked child inherits descriptors that still refer to the parent's sockets, so it leaves them alone.
 package final class Poller {
-  /// A socket that is ready, in libcurl's terms: any of `CURL_CSELECT_IN`, `CURL_CSELECT_OUT` and `CURL_CSELECT_ERR`.
+  /// A ready socket with any of `CURL_CSELECT_IN`, `CURL_CSELECT_OUT` and `CURL_CSELECT_ERR`.
   package struct Ready {
     package let socket: Int32
     package let events: Int32
   }
 
-  /// What is watched of a socket: what libcurl wants, and what the kernel was told.
+  /// Interest in a socket: what libcurl wants, and what the kernel was told.
   private struct Watch {
     let socket: curl_socket_t
     var wanted: UInt32 = 0
     var applied: UInt32 = 0
     var isChanged = false
-    /// Whether it is a connection, which is closed by ``closeSocket(_:)`` alone.
+    /// Whether it is a connection, which only ``closeSocket(_:)`` closes.
     var isConnection = false
-    /// The connection's port on this side; 0 until it is asked for.
+    /// The connection's local port; 0 until it is looked up.
     var localPort: Int32 = 0
-    /// Whether the connection has brought an answer of HTTP/1.
+    /// Whether the connection has received an HTTP/1 response.
     var hasAnsweredHTTP1 = false
-    /// Whether bytes that it has brought may be where nobody can look.
+    /// Whether received bytes may be where they cannot be checked.
     var hidesInput = false
-    /// What the attempt that opened the connection is to know of it.
+    /// Diagnostics of the attempt that opened the connection.
     var diagnostics: ConnectionDiagnostics?
-    /// The handle of libcurl's for which it was asked last.
+    /// The `CURL *` that last asked for it.
     var handle: UnsafeMutableRawPointer?
   }
 
-  /// The descriptor, which is readable whenever there is something to do.
+  /// The descriptor, readable whenever there is work to do.
   package let descriptor: Int32
 
   private let mark: ProcessMark
-  /// In no order, without gaps.
+  /// Unordered and without gaps.
   private var watches: [Watch] = []
-  /// Where to look first: mostly the same socket is asked for several times in a row.
+  /// Where to look first: the same socket is usually needed several times in a row.
   private var likelyIndex = 0
   private var changed: [curl_socket_t] = []
   private let events: UnsafeMutableBufferPointer<epoll_event>
@@ -50,13 +50,13 @@ package final class Poller {
   /// The timer and the wake-up; nil until the descriptor is shared.
   private var signals: (timer: Int32, wakeUp: Int32)?
   private var isAwake = false
-  /// Whether somebody else has closed the descriptor, whose number may stand for something else by now.
+  /// Whether the host closed the descriptor, so that its number may now refer to something else.
   private var isAbandoned = false
-  /// What makes waits end, for as long as it is watched.
+  /// The cancellation descriptor; nil if none is watched.
   private var cancellation: Int32?
-  /// When the last wait was over, in microseconds.
+  /// When the last wait ended, in microseconds.
   package private(set) var lastReturn: Int64 = 0
-  /// When the timer goes off, in microseconds; nil where it is not set.
+  /// When the timer fires, in microseconds; nil if it is not set.
   private var armedTime: Int64?
 
   private init(_ descriptor: Int32, _ mark: ProcessMark) {
@@ -66,7 +66,7 @@ package final class Poller {
     events.initialize(repeating: epoll_event())
   }
 
-  /// Makes a descriptor; nil where the process may have no more.
+  /// Creates a poller; returns nil if file descriptors ran out.
   static func make(_ mark: ProcessMark) -> Poller? {
     let descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
     return descriptor < 0 ? nil : Poller(descriptor, mark)
@@ -74,7 +74,7 @@ package final class Poller {
 
   deinit {
     events.deallocate()
-    // A forked child's copies are the parent's.
+    // A forked child's copies belong to the parent.
     guard mark.isOfThisProcess else { return }
     if let signals {
       close(signals.timer)
@@ -83,7 +83,7 @@ package final class Poller {
     if !isAbandoned { close(descriptor) }
   }
 
-  /// Leaves the descriptor alone, which is not ours any more.
+  /// Leaves the descriptor alone after the host closed it.
   package func abandonDescriptor() {
     isAbandoned = true
   }
@@ -92,16 +92,16 @@ package final class Poller {
 // MARK: - Sockets
 
 extension Poller {
-  /// Notes that a socket has been made for a connection.
+  /// Registers a new connection's socket.
   func adopt(_ socket: curl_socket_t, _ diagnostics: ConnectionDiagnostics? = nil) {
     forget(socket)
     watches.append(Watch(socket: socket, isConnection: true, diagnostics: diagnostics))
   }
 
-  /// Notes what libcurl wants to know of a socket, to be told to the kernel by ``apply()``.
+  /// Records libcurl's interest in a socket, for ``apply()`` to pass to the kernel.
   ///
-  /// A connection that is of no interest stays with the kernel until it is ready or closed: mostly the next request
-  /// on it asks for the same again. Others, as those on which a name is waited for, libcurl closes without a word.
+  /// A connection without interest stays registered until it is ready or closed: usually the next request on it asks
+  /// for the same again. Other sockets, such as those of name resolution, libcurl closes without telling.
   func watch(_ socket: curl_socket_t, _ what: Int32, for handle: UnsafeMutableRawPointer? = nil) {
     var wanted: UInt32 = 0
     if what == CURL_POLL_IN || what == CURL_POLL_INOUT { wanted |= EPOLLIN.rawValue }
@@ -120,21 +120,21 @@ extension Poller {
     }
   }
 
-  /// Closes a socket, whose number may stand for another one at once.
+  /// Closes a socket, whose number may be reused at once.
   func closeSocket(_ socket: curl_socket_t) -> Int32 {
     guard mark.isOfThisProcess else { return close(socket) }
-    // While it is still open: afterwards there would be a descriptor again.
+    // Checked while it is still open: closing it frees a descriptor.
     if let index = index(of: socket), let diagnostics = watches[index].diagnostics {
       diagnostics.ranOutOnClose = !Descriptors.canOpen(1)
     }
-    // Not left to `close`: a child of this process may hold a copy, for which the kernel would go on.
+    // `close` does not remove it from epoll while a forked child holds a copy.
     remove(socket)
     return close(socket)
   }
 
-  /// Lets nothing that a forked child still does reach the connections, which are the parent's.
+  /// Detaches a forked child from the connections, which belong to the parent.
   package func abandonConnections() {
-    // Anything on which nothing can be sent will do in their place.
+    // Any descriptor that cannot be written to will do as a replacement.
     for watch in watches where watch.isConnection {
       argyle_replace_descriptor(watch.socket, descriptor)
     }
@@ -147,7 +147,7 @@ extension Poller {
     return index
   }
 
-  /// Takes a socket away from the kernel.
+  /// Removes a socket from the kernel's set.
   private func remove(_ socket: curl_socket_t) {
     guard let index = index(of: socket) else { return }
     if watches[index].applied != 0 { deselect(socket) }
@@ -165,9 +165,9 @@ extension Poller {
     if index < watches.endIndex { watches[index] = last }
   }
 
-  /// Tells the kernel what has changed since the last time.
+  /// Passes the changes since the last call to the kernel.
   ///
-  /// - Returns: the sockets that the kernel cannot watch, on which nothing would ever be noticed.
+  /// - Returns: the sockets that the kernel cannot watch, which would never become ready.
   @discardableResult
   package func apply() -> [Int32] {
     var refused: [curl_socket_t] = []
@@ -189,31 +189,31 @@ extension Poller {
     return refused
   }
 
-  /// Whether the kernel's refusal to watch says that a socket is closed, and that its number may stand for a file.
+  /// Whether the error means that the socket is closed; its number may now refer to a file.
   private static func meansClosed(_ error: Int32) -> Bool {
     error == EBADF || error == EPERM
   }
 
-  /// Whether a socket is watched for a transfer, by libcurl's handle and its connection's port on this side.
+  /// Whether a socket is watched for a transfer, given by its `CURL *` and local port.
   func isWatched(
     _ socket: curl_socket_t,
     for handle: UnsafeMutableRawPointer,
     from localPort: Int32
   ) -> Bool {
-    // Transfers may share a connection of HTTP/2, which libcurl watches for one of them.
+    // Transfers may share an HTTP/2 connection, which libcurl watches for only one of them.
     var isShared = false
     if localPort != 0 { forEachConnection(from: localPort) { isShared = $0.socket == socket } }
     return isShared || index(of: socket).map { watches[$0].handle == handle } == true
   }
 
-  /// Tells the kernel what to watch of a descriptor; it gives back the number with a hint at where it stood.
+  /// Registers a descriptor with the kernel; events return its number and an index hint.
   private func set(_ descriptor: Int32, to wanted: UInt32, isNew: Bool) -> Bool {
     var event = epoll_event()
     event.events = wanted
     event.data.u64 = UInt64(likelyIndex) << 32 | UInt64(descriptor)
     let operation = isNew ? EPOLL_CTL_ADD : EPOLL_CTL_MOD
     guard epoll_ctl(self.descriptor, operation, descriptor, &event) != 0 else { return true }
-    // A number that was closed and given again behind our back.
+    // The number was closed and reused without our knowing.
     if __errno_location().pointee == EEXIST {
       return epoll_ctl(self.descriptor, EPOLL_CTL_MOD, descriptor, &event) == 0
     }
@@ -225,12 +225,12 @@ extension Poller {
 // MARK: - Connections
 
 extension Poller {
-  /// Notes that a connection has brought an answer of HTTP/1.
+  /// Records that a connection received an HTTP/1 response.
   ///
   /// - Parameters:
-  ///   - localPort: the connection's port on this side.
-  ///   - hidesInput: whether bytes may be where nobody can look. So it is with TLS within the TLS of a proxy: libcurl
-  ///     tells of one of the two sessions alone.
+  ///   - localPort: the connection's local port.
+  ///   - hidesInput: whether received bytes cannot be checked. That is so for TLS inside a proxy's TLS: libcurl exposes
+  ///     only one of the two sessions.
   func noteHTTP1Answer(from localPort: Int32, hidesInput: Bool) {
     forEachConnection(from: localPort) { connection in
       connection.hasAnsweredHTTP1 = true
@@ -238,15 +238,15 @@ extension Poller {
     }
   }
 
-  /// Whether a kept connection of HTTP/1 has, or may have, brought bytes that nobody asked for, or its end.
+  /// Whether a reused HTTP/1 connection has, or may have, unsolicited bytes or was closed by the peer.
   ///
-  /// libcurl would take them for the answer to the next request. Before its first answer a connection rightly brings
-  /// TLS session tickets, and one of HTTP/2 brings frames at any time.
+  /// libcurl would take the bytes for the next response. Before its first response a connection legitimately receives
+  /// TLS session tickets, and an HTTP/2 connection receives frames at any time.
   ///
   /// - Parameters:
-  ///   - localPort: the connection's port on this side.
-  ///   - hasPending: whether the TLS library has read bytes from it that nobody has taken.
-  /// - Returns: false where libcurl may use the connection.
+  ///   - localPort: the connection's local port.
+  ///   - hasPending: whether the TLS library holds unread bytes of the connection.
+  /// - Returns: false if libcurl may use the connection.
   func mayHaveUnsolicitedInput(from localPort: Int32, hasPending: () -> Bool) -> Bool {
     var mayHaveUnsolicitedInput = false
     forEachConnection(from: localPort) { connection in
@@ -258,17 +258,17 @@ extension Poller {
     return mayHaveUnsolicitedInput
   }
 
-  /// How many bytes of a connection the other side has not confirmed yet.
+  /// Returns how many sent bytes of a connection the peer has not acknowledged.
   func unsentBytes(from localPort: Int32) -> Int {
     var count = 0
     forEachConnection(from: localPort) { count += Int(argyle_unsent_bytes($0.socket)) }
     return count
   }
 
-  /// Visits the connection from a port on this side, by which alone libcurl names it while it is in use.
+  /// Visits the connections with a local port, the only name libcurl has for one in use.
   ///
-  /// There may be several where they go to different addresses. What is said of one is then taken for all, which does
-  /// no harm: a connection too many is given up.
+  /// Several connections to different addresses may share a port. Treating them alike is harmless: at worst a usable
+  /// connection is closed.
   private func forEachConnection(from localPort: Int32, _ body: (inout Watch) -> Void) {
     for index in watches.indices where watches[index].isConnection {
       if watches[index].localPort == 0 {
@@ -286,17 +286,17 @@ extension Poller {
   package enum WaitResult {
     /// A socket is ready.
     case ready
-    /// The time has passed, or nothing but the timer or the wake-up is ready.
+    /// The timeout passed, or only the timer or the wake-up is ready.
     case timedOut
-    /// What is watched to cancel all has come.
+    /// The cancellation descriptor is readable.
     case cancelled
-    /// A signal interrupted it.
+    /// A signal interrupted the wait.
     case interrupted
-    /// The descriptor is not ours any more.
+    /// The host closed the descriptor.
     case broken
   }
 
-  /// Waits for ready sockets, at most so many milliseconds (-1 for ever), and hands them over.
+  /// Waits up to `milliseconds` (-1: no limit) and passes each ready socket to `body`.
   func wait(_ milliseconds: Int32, _ body: (Ready) -> Void) -> WaitResult {
     let count = epoll_wait(descriptor, events.baseAddress, Int32(events.count), milliseconds)
     lastReturn = MonotonicClock.now
@@ -304,7 +304,7 @@ extension Poller {
     var isCancelled = false
     var isReady = false
     for index in 0..<Int(count) {
-      // The host may have forked while the one before was read.
+      // The host may have forked while the previous socket was read.
       guard mark.isOfThisProcess else { break }
       let event = events[index]
       let descriptor = Int32(truncatingIfNeeded: event.data.u64)
@@ -325,13 +325,13 @@ extension Poller {
     return isReady ? .ready : .timedOut
   }
 
-  /// Lets waits end when a descriptor is readable; false where it cannot be watched, for it was closed.
+  /// Ends waits when a descriptor becomes readable; returns false if it is closed.
   package func watch(cancellation descriptor: Int32) -> Bool {
     cancellation = descriptor
     return set(descriptor, to: EPOLLIN.rawValue, isNew: true)
   }
 
-  /// Watches for a cancellation no more.
+  /// Stops watching the cancellation descriptor.
   package func unwatchCancellation() {
     if let cancellation { deselect(cancellation) }
     cancellation = nil
@@ -340,7 +340,7 @@ extension Poller {
   private func ready(_ socket: curl_socket_t, _ events: UInt32) -> Ready? {
     guard let index = index(of: socket) else { return nil }
     if watches[index].wanted == 0 {
-      // Nobody waits for it: a kept connection that the server closes. It may be asked for again.
+      // No transfer waits for it: the server is closing an idle connection. libcurl may ask for it again.
       deselect(socket)
       watches[index].applied = 0
       return nil
@@ -356,10 +356,10 @@ extension Poller {
 // MARK: - Sharing the descriptor
 
 extension Poller {
-  /// Whether somebody else may wait on the descriptor, so that the timer and the wake-up have to be inside.
+  /// Whether the host waits on the descriptor, so that it must include the timer and the wake-up.
   package var isShared: Bool { signals != nil }
 
-  /// Puts a timer and a wake-up behind the descriptor; false where memory or descriptors ran out.
+  /// Adds the timer and the wake-up; returns false if memory or descriptors ran out.
   package func share() -> Bool {
     if isShared { return true }
     let timer = timerfd_create(CLOCK_MONOTONIC, Int32(TFD_CLOEXEC | TFD_NONBLOCK))
@@ -367,7 +367,7 @@ extension Poller {
     guard timer >= 0, wakeUp >= 0, set(timer, to: EPOLLIN.rawValue, isNew: true),
       set(wakeUp, to: EPOLLIN.rawValue, isNew: true)
     else {
-      // The kernel forgets what is closed.
+      // Closing a descriptor removes it from epoll.
       if timer >= 0 { close(timer) }
       if wakeUp >= 0 { close(wakeUp) }
       return false
@@ -376,17 +376,16 @@ extension Poller {
     return true
   }
 
-  /// Makes the descriptor readable until it is told otherwise.
+  /// Makes the descriptor readable, or not, until the next call.
   package func setAwake(_ awake: Bool) {
     guard let signals, awake != isAwake, mark.isOfThisProcess else { return }
     isAwake = awake
     if awake { eventfd_write(signals.wakeUp, 1) } else { drain(signals.wakeUp) }
   }
 
-  /// Makes the descriptor readable at a time, in microseconds, or a little before.
+  /// Makes the descriptor readable at a time, in microseconds, or slightly earlier.
   ///
-  /// A timer that goes off too early is left as it is: one needless round costs less than setting it for each
-  /// request.
+  /// An earlier timer is left as it is: one needless round costs less than setting the timer for each request.
   package func setTimer(_ time: Int64?) {
     guard let signals, let time, mark.isOfThisProcess else { return }
     if let armedTime, armedTime <= time { return }

@@ -1,17 +1,17 @@
 import CCurl
 import Support
 
-/// A proxy that is known to be well-formed.
+/// A validated proxy.
 package struct Proxy {
   /// The URL; empty for no proxy.
   package let url: String
 
-  /// What of it no message may show.
+  /// Secrets in the URL, which no message may show.
   package let secrets: [Secret]
 
-  /// Checks a URL; nil where none is given.
+  /// Validates a URL; returns nil if `url` is nil.
   ///
-  /// An error does not show it, for it may hold a password.
+  /// The error omits the URL, which may hold a password.
   package init?(_ url: String?) throws(OptionError) {
     guard let url else { return nil }
     self.url = url
@@ -30,7 +30,7 @@ package struct Proxy {
         "must be \"\" or a URL that begins with http, https, socks4, socks4a, socks5 or socks5h"
       )
     }
-    // libcurl would go on without a proxy whose credentials it cannot decode.
+    // libcurl would ignore a proxy whose credentials it cannot decode.
     for part in [CURLUPART_USER, CURLUPART_PASSWORD] where try parts[part] != nil {
       guard try parts[part, decoded: true] != nil else {
         throw .invalid(

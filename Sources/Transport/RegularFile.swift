@@ -1,19 +1,19 @@
 import CPlatform
 import Support
 
-/// A file that an option names.
+/// Checks of files named by options.
 package enum RegularFile {
-  /// Checks that a file is there and can be read.
+  /// Checks that a file exists and is readable.
   ///
-  /// - Returns: what is to be said of one that is not; nil for one that is.
+  /// - Returns: the broken rule, or nil if there is none.
   package static func rule(_ file: String) -> String? {
     !file.utf8.contains(0) && isRegular(file) == true && access(file, R_OK) == 0
       ? nil : "must be a regular file that can be read"
   }
 
-  /// Whether a file is a regular one; nil where there is none.
+  /// Whether a file is a regular one; nil if it does not exist.
   ///
-  /// To open another may take for ever: a FIFO waits for somebody who writes to it.
+  /// Opening another kind may block for ever: a FIFO waits for a writer.
   static func isRegular(_ file: String) -> Bool? {
     var status = stat()
     guard stat(file, &status) == 0 else { return nil }

@@ -1,13 +1,12 @@
-/// One HTTP request as the service is to see it, without host and key.
+/// An HTTP request without host and credentials.
 package struct Request: Sendable {
-  /// The HTTP methods in use.
   package enum Method: Sendable {
     case get
     case post
     case patch
     case delete
 
-    /// Whether a body is sent, even an empty one.
+    /// Whether a body is sent, even if empty.
     package var hasBody: Bool {
       switch self {
       case .post, .patch: true
@@ -15,7 +14,7 @@ package struct Request: Sendable {
       }
     }
 
-    /// The method's name on the wire.
+    /// The name in a request line.
     package var name: String {
       switch self {
       case .get: "GET"
@@ -29,9 +28,9 @@ package struct Request: Sendable {
   package let method: Method
   /// The path from `/v1` on, percent-encoded.
   package let path: String
-  /// The part after the question mark; empty where there is none.
+  /// The query without the question mark; may be empty.
   package let query: String
-  /// The JSON document to send; nil where the body is empty.
+  /// The JSON document to send; nil for an empty body.
   package let body: [UInt8]?
 
   package init(
@@ -46,10 +45,10 @@ package struct Request: Sendable {
     self.body = body
   }
 
-  /// Whether the request is to change something.
+  /// Whether the request changes anything on the service.
   package var isMutating: Bool { method != .get }
 
-  /// Whether the request may be sent twice to the same effect as once.
+  /// Whether sending the request twice has the same effect as once.
   package var isIdempotent: Bool {
     switch method {
     case .get, .patch, .delete: true

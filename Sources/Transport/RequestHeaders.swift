@@ -2,14 +2,14 @@ import CCurl
 import CPlatform
 import Support
 
-/// The header lines that all requests of a client have, the key among them, wiped once nobody needs them.
+/// The header lines of all requests of a client, including the API key; wiped after use.
 ///
-/// libcurl is not told the key in another way, for it would keep copies that it does not wipe.
+/// libcurl gets the key in no other way, because it would keep copies that it does not wipe.
 package final class RequestHeaders: Sendable {
-  // libcurl only reads them.
-  /// Those of requests without a document.
+  // `nonisolated(unsafe)` is safe because libcurl only reads them.
+  /// For requests without a body.
   nonisolated(unsafe) package let plain: UnsafeMutablePointer<curl_slist>
-  /// Those of requests with one.
+  /// For requests with a JSON body.
   nonisolated(unsafe) let withBody: UnsafeMutablePointer<curl_slist>
 
   private init(
@@ -25,7 +25,7 @@ package final class RequestHeaders: Sendable {
     RequestHeaders.free(withBody)
   }
 
-  /// Makes the lines for a key in the form of HTTP Basic authentication; an error where memory ran out.
+  /// Creates the lines from base64-encoded Basic credentials; throws if memory ran out.
   package static func make(_ credentials: Secret) throws(OptionError) -> RequestHeaders {
     let name: StaticString = "Authorization: Basic "
     let line = Secret(count: name.utf8CodeUnitCount + credentials.count) { put in
@@ -35,7 +35,7 @@ package final class RequestHeaders: Sendable {
     guard let plain = list(line, ["Accept: application/json"]) else {
       throw .outOfMemory
     }
-    // An empty "Expect" keeps libcurl from asking for leave to send a large body.
+    // An empty "Expect" keeps libcurl from sending "Expect: 100-continue" before a large body.
     let texts: [StaticString] = [
       "Accept: application/json", "Content-Type: application/json", "Expect:",
     ]

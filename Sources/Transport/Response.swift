@@ -1,7 +1,7 @@
-/// The service's answer to one request.
+/// The service's response to one request.
 package struct Response: Sendable {
   package let head: ResponseHead
-  /// The body after decompression.
+  /// The decompressed body.
   package let body: [UInt8]
 
   package init(head: ResponseHead, body: [UInt8]) {

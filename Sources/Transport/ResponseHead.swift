@@ -1,29 +1,27 @@
 import CCurl
 import Support
 
-/// The status of an answer and its headers.
+/// The status and headers of a response.
 package struct ResponseHead: Sendable {
-  /// The HTTP status.
   package let status: Int
-  /// The headers of the final answer, without trailers.
+  /// Headers of the final response, without trailers.
   package let headers: ResponseHeaders
-  /// When it came, in seconds since 1970: what a `Retry-After` date is read by.
+  /// When it was received, in seconds since 1970: the reference for a `Retry-After` date.
   private let receivedAt: Int64
 
-  /// Makes a head; package-wide for tests alone.
+  /// Creates a head; `package` only for tests.
   package init(status: Int, headers: ResponseHeaders = ResponseHeaders(), receivedAt: Int64 = 0) {
     self.status = status
     self.headers = headers
     self.receivedAt = receivedAt
   }
 
-  /// The type of the body.
   package var contentType: String? { headers["Content-Type"] }
 
-  /// The id by which Argyle's support can find the request.
+  /// The id for Argyle's support to find the request.
   package var traceID: String? { headers["X-Trace-Id"] }
 
-  /// How long the service asked to wait, or nil where it said nothing that can be read.
+  /// The wait that the service asked for; nil if there is none or it cannot be parsed.
   package var retryAfterMilliseconds: Int64? {
     headers["Retry-After"].flatMap {
       ResponseHead.milliseconds(ofRetryAfter: $0, receivedAt: receivedAt)
@@ -34,10 +32,10 @@ package struct ResponseHead: Sendable {
 // MARK: - Retry-After
 
 extension ResponseHead {
-  /// A year: what is longer is as good as never, and far from any overflow.
+  /// A year, in seconds: longer is as good as never, and this is far from any overflow.
   private static let maxWait: Int64 = 365 * 24 * 60 * 60
 
-  /// Reads seconds or an HTTP date; a wait that lies in the past is 0.
+  /// Parses seconds or an HTTP date; a wait in the past is 0.
   package static func milliseconds(ofRetryAfter text: String, receivedAt: Int64) -> Int64? {
     if let seconds = seconds(text) { return seconds * 1000 }
     let date = curl_getdate(text, nil)

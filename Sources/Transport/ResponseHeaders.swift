@@ -1,25 +1,24 @@
 import Support
 
-/// The header lines of an answer as they were received, searched when one is asked for.
+/// Header lines as received, parsed only when one is looked up.
 package struct ResponseHeaders: Sendable {
-  /// What the headers of most answers take, in bytes.
+  /// Size of most responses' headers, in bytes.
   private static let typicalSize = 448
 
-  /// The lines with their ends.
+  /// The lines with their line ends.
   private var lines: [UInt8]
 
-  /// Makes headers of lines, each with its end; package-wide for tests alone.
+  /// Creates headers from lines with their line ends; `package` only for tests.
   package init(_ lines: String = "") {
     self.lines = Array(lines.utf8)
   }
 
-  /// Adds a line.
   package mutating func append(_ line: UnsafeRawBufferPointer) {
     if lines.isEmpty { lines.reserveCapacity(ResponseHeaders.typicalSize) }
     lines.append(contentsOf: line)
   }
 
-  /// The value of the first header of that name, in any case of letters; nil where there is none.
+  /// Value of the first header with this name, case-insensitive; nil if absent.
   package subscript(name: String) -> String? {
     guard !name.utf8.isEmpty else { return nil }
     for line in lines.split(separator: UInt8(ascii: "\n")) {
@@ -31,7 +30,7 @@ package struct ResponseHeaders: Sendable {
     return nil
   }
 
-  /// All headers in the order of their lines, with names as they were received.
+  /// All headers in the order received, with names as received.
   package var all: [(name: String, value: String)] {
     lines.split(separator: UInt8(ascii: "\n")).compactMap { line in
       ResponseHeaders.name(in: line).map { name in
@@ -40,7 +39,7 @@ package struct ResponseHeaders: Sendable {
     }
   }
 
-  /// The name that a line begins with; nil where it has none, as one that goes on with the line before.
+  /// Returns the name in a line; nil if it has none, like a continuation line.
   private static func name(in line: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
     let name = line.prefix { $0 != UInt8(ascii: ":") }
     guard name.count < line.count, let first = name.first, !isBlank(first) else { return nil }

@@ -1,7 +1,7 @@
 extension String {
-  /// The text with what may be the user name and password of a URL blacked out.
+  /// The text with a URL's user name and password redacted.
   ///
-  /// A URL that is wrong may have any character in them, so that it is all up to the last "@".
+  /// In an invalid URL they may contain any character, so everything up to the last "@" is redacted.
   var redactingUserInfo: String {
     let text = Array(utf8)
     let at = UInt8(ascii: "@")

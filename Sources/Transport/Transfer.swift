@@ -2,20 +2,20 @@ import CCurl
 import CPlatform
 import Support
 
-/// One attempt after the other of an easy handle: what libcurl's callbacks gather, and what its end means.
+/// State and outcome of an easy handle's attempts, one after the other, as reported by libcurl's callbacks.
 final class Transfer {
-  /// The most bytes of header lines: less than libcurl's own bound for a head.
+  /// Maximum size of all header lines in bytes, below libcurl's own limit for a head.
   private static let maxHeadBytes = 256 * 1024
-  /// The most header lines, trailers and those of interim answers included.
+  /// Maximum number of header lines, including trailers and interim responses.
   private static let maxHeadLines = 1000
-  /// The bytes of decoded body between two questions whether the attempt is to end.
+  /// Bytes of decoded body between two calls of ``shouldStop``.
   private static let bytesPerStopCheck = 1024 * 1024
-  /// Maximum number of steps of a connection between two looks at the clock.
+  /// Maximum number of progress callbacks between two looks at the clock while connecting.
   private static let stepsPerClockCheck = 4096
 
   private var maxResponseBytes = 0
   private var connectTimeoutMilliseconds = 0
-  /// When the connection has to stand, in microseconds; nil until the clock is looked at.
+  /// Deadline for connecting, in microseconds; nil until the clock is first read.
   private var connectDeadline: Int64?
   private var connectSteps = 0
   private var connectTimedOut = false
@@ -24,50 +24,50 @@ final class Transfer {
   private var bodyIsTooLarge = false
   private var headIsTooLarge = false
   private var codings = Codings()
-  /// Whether the attempt was ended in the middle of the body, the service's or a proxy's.
+  /// Whether ``shouldStop`` ended the attempt in the middle of a body, the service's or a proxy's.
   private(set) var wasStopped = false
   private var bytesSinceStopCheck = 0
-  /// Asked in the middle of a long body.
+  /// Called in the middle of a long body; returns whether to end the attempt.
   var shouldStop: (() -> Bool)?
-  /// Whether the blank line after the headers of the answer has come.
+  /// Whether the blank line after the final response's headers was received.
   private var hasCompleteHead = false
-  /// Whether the headers that come are those of an interim answer, after which the answer is still to come.
+  /// Whether the current headers belong to an interim (1xx) response.
   private var isInterim = false
-  /// The bytes of all header lines, trailers included.
+  /// Size of all header lines in bytes, including trailers.
   private var headBytes = 0
   private var headLines = 0
-  /// The port on this side of the connection that the request goes to; 0 until it stands.
+  /// Local port of the connection that carries the request; 0 until connected.
   private(set) var localPort: Int32 = 0
-  /// Whether the kept connection that libcurl chose was not to be used.
+  /// Whether libcurl chose a reused connection with unsolicited input, which must not be used.
   private var hadUnsolicitedInput = false
-  /// How often a connection stood ready for the request.
+  /// How often libcurl had a connection ready for the request.
   private var readyConnections = 0
-  /// When a byte was last seen to come or go, in microseconds; nil until the connection stands.
+  /// When a byte was last sent or received, in microseconds; nil until connected.
   private(set) var lastProgress: Int64?
-  /// Whether ``lastProgress`` is wanted, for looking at the clock takes time.
+  /// Whether to maintain ``lastProgress``: reading the clock takes time.
   private var tracksProgress = false
-  /// The bytes of the body that were seen to go.
+  /// Bytes of the request body known to be sent.
   private var sentBytes: Int64 = 0
-  /// Whether the request was sent as HTTP/2, which was negotiated then; nil until it is, and where that is not traced.
+  /// Whether HTTP/2 was negotiated for the request; nil until it is sent, or if it is not traced.
   private var isHTTP2: Bool?
-  /// Whether the headers that come are of another version of HTTP than was negotiated.
+  /// Whether the response has another HTTP version than was negotiated.
   private var hasUnexpectedVersion = false
-  /// Whether TLS was spoken on a connection that the attempt has opened, and whether with a proxy.
+  /// Whether this attempt sent TLS records on a new connection, and whether it did so to a proxy.
   private var hasSentTLS = false
   private var hasSecureProxy = false
-  /// The request's HTTP/2 stream, where the connection is traced.
+  /// The request's HTTP/2 stream, if the connection is traced.
   private var stream = StreamTrace()
   private var isTraced = false
   private let endedConnections: EndedConnections
   private let poller: Poller
-  /// libcurl's handle of the easy handle that owns this.
+  /// The `CURL *` of the easy handle that owns this object.
   private var handle: UnsafeMutableRawPointer?
 
-  /// Whether nobody drove the queue for so long that the server may have lost patience.
+  /// Whether the host paused for so long that the server may have timed out.
   private var hostWasPaused = false
-  /// What was noted where connections were opened for the attempt; nil where none was.
+  /// Diagnostics of the connections opened for the attempt; nil if there were none.
   private(set) var diagnostics: ConnectionDiagnostics?
-  /// Whether the attempt failed because the process could open no descriptor.
+  /// Whether the attempt failed because file descriptors ran out.
   private(set) var ranOutOfDescriptors = false
 
   init(_ endedConnections: EndedConnections, _ poller: Poller) {
@@ -75,16 +75,16 @@ final class Transfer {
     self.poller = poller
   }
 
-  /// Whether libcurl wanted to send the request again.
+  /// Whether libcurl tried to resend the request by itself.
   var wantedRetry: Bool { readyConnections > 1 || stream.wasRetried || stream.needsHTTP1 }
 
-  /// Whether the server has said that it did not process the request.
+  /// Whether the server said that it did not process the request.
   private var isRefused: Bool { headBytes == 0 && endedConnections.refuses(stream) }
 
   /// Whether the request may have reached the service.
   var mayHaveBeenReceived: Bool { readyConnections > 0 && !isRefused }
 
-  /// Starts anew.
+  /// Resets the state for a new attempt.
   func begin(_ settings: TransferSettings) {
     maxResponseBytes = settings.maxResponseBytes
     connectTimeoutMilliseconds = settings.connectTimeoutMilliseconds
@@ -117,20 +117,20 @@ final class Transfer {
     ranOutOfDescriptors = false
   }
 
-  /// Where to note what happens to a connection that is opened for the attempt.
+  /// Returns the diagnostics for a connection opened by this attempt, created on first use.
   func makeDiagnostics() -> ConnectionDiagnostics {
     let diagnostics = self.diagnostics ?? ConnectionDiagnostics()
     self.diagnostics = diagnostics
     return diagnostics
   }
 
-  /// Notes that nobody drove the queue for a while, which says nothing of the server.
+  /// Records a pause of the host, which says nothing about the server.
   func notePause(until now: Int64, isLong: Bool) {
     if isLong { hostWasPaused = true }
     if lastProgress != nil { lastProgress = now }
   }
 
-  /// Notes how much of the body was sent until now.
+  /// Records how much of the body has been sent.
   func noteSent(bytes: Int64, at now: Int64) {
     guard lastProgress != nil, bytes > sentBytes else { return }
     sentBytes = bytes
@@ -145,7 +145,7 @@ final class Transfer {
 // MARK: - Callbacks
 
 extension Transfer {
-  /// Lets the easy handle that owns this report to it.
+  /// Installs the callbacks on the easy handle that owns this object.
   func attach(to options: inout OptionList) {
     isTraced = false
     handle = options.handle
@@ -170,7 +170,7 @@ extension Transfer {
     options.set(CURLOPT_PREREQDATA, pointer: context)
   }
 
-  /// Lets libcurl tell what was negotiated, and what happens to HTTP/2 streams, which it tells in no other way.
+  /// Installs the trace, libcurl's only report of the negotiated version and of HTTP/2 stream events.
   func attachTrace(to options: inout OptionList) {
     isTraced = true
     options.set(CURLOPT_DEBUGDATA, pointer: Unmanaged.passUnretained(self).toOpaque())
@@ -188,7 +188,7 @@ extension Transfer {
     options.set(CURLOPT_VERBOSE, 1)
   }
 
-  /// Notes the headers of a request, the attempt's or one to a proxy.
+  /// Records the headers of a request, the attempt's own or a proxy's CONNECT.
   private func noteRequest(_ head: UnsafeRawBufferPointer) {
     let line = head.prefix { $0 != UInt8(ascii: "\r") }
     if line.starts(with: "CONNECT ".utf8) {
@@ -198,9 +198,9 @@ extension Transfer {
     }
   }
 
-  /// Ends a transfer whose connection takes too long.
+  /// Ends a transfer that takes too long to connect.
   ///
-  /// libcurl looks at its own time only where it waits, and not while it reads the body of a proxy's refusal.
+  /// libcurl checks its own timeout only while it waits, not while it reads the body of a proxy's refusal.
   func attachClock(to options: inout OptionList) {
     options.set(CURLOPT_XFERINFODATA, pointer: Unmanaged.passUnretained(self).toOpaque())
     options.set(progress: { context, _, _, _, _ in
@@ -213,7 +213,7 @@ extension Transfer {
     context.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
   }
 
-  /// Whether there is time left to connect, or nothing to wait for any more.
+  /// Whether the transfer is connected or still has time to connect.
   private func shouldContinue() -> Bool {
     guard readyConnections == 0 else { return true }
     connectSteps += 1
@@ -231,7 +231,7 @@ extension Transfer {
     return !connectTimedOut
   }
 
-  /// Takes in a piece of the body, already decompressed; another number than its size ends the transfer.
+  /// Receives decompressed body bytes; returning anything but their count ends the transfer.
   private func receive(_ piece: UnsafeRawBufferPointer) -> Int {
     guard piece.count <= maxResponseBytes - body.count else {
       bodyIsTooLarge = true
@@ -250,10 +250,10 @@ extension Transfer {
     return piece.count
   }
 
-  /// Takes in a header line; another number than its size ends the transfer.
+  /// Receives a header line; returning anything but its size ends the transfer.
   ///
-  /// It notes whether the head is whole, for libcurl takes one that ends with the connection for an answer, and it
-  /// bounds the size, for libcurl does not bound trailers.
+  /// Tracks whether the head is complete, because libcurl accepts a head cut off by the end of the connection, and
+  /// limits the size, because libcurl does not limit trailers.
   private func receive(headerLine line: UnsafeRawBufferPointer) -> Int {
     guard line.count <= Transfer.maxHeadBytes - headBytes, headLines < Transfer.maxHeadLines else {
       headIsTooLarge = true
@@ -262,7 +262,7 @@ extension Transfer {
     noteProgress()
     headBytes += line.count
     headLines += 1
-    // The final answer may follow an interim one.
+    // A final response may follow an interim one.
     if line.first == UInt8(ascii: "H"), line.starts(with: "HTTP/".utf8) {
       hasCompleteHead = false
       let isHTTP1 = line.starts(with: "HTTP/1.".utf8)
@@ -285,10 +285,10 @@ extension Transfer {
     return line.count
   }
 
-  /// Lets the attempt's first connection be used, and no other; an answer other than OK ends the transfer.
+  /// Allows the attempt's first connection and no other; any result but OK ends the transfer.
   ///
-  /// libcurl sends a request again by itself, a POST too, when a kept connection dies before the first byte of
-  /// the answer. Whether to send again is for the call to decide.
+  /// libcurl resends a request by itself, even a POST, when a reused connection dies before the first response byte.
+  /// Whether to retry is the caller's decision.
   func connectionIsReady(
     from localPort: Int32,
     named name: @autoclosure () -> ConnectionName
@@ -306,8 +306,9 @@ extension Transfer {
     return readyConnections == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
   }
 
-  /// Whether the TLS library holds bytes of the connection: libcurl reads no more of a body than it is long, and what
-  /// follows in the same record stays there.
+  /// Whether the TLS library holds unread bytes of the connection.
+  ///
+  /// libcurl reads no more than the body's length; what follows in the same TLS record stays there.
   private func hasPendingBytes() -> Bool {
     guard let handle, let session = argyle_curl_openssl_session(handle) else { return false }
     return argyle_openssl_has_pending(argyle_curl_address(), session) != 0
@@ -317,9 +318,9 @@ extension Transfer {
 // MARK: - Outcome
 
 extension Transfer {
-  /// What the attempt has brought.
+  /// Returns the result of a completed attempt.
   func outcome(of result: CURLcode, _ easy: EasyHandle) -> Result<Response, TransferFailure> {
-    // An idle handle is not to hold on to the last answer.
+    // An idle handle must not keep the last response in memory.
     defer { discardResponse() }
     if hadUnsolicitedInput {
       return .failure(
@@ -361,7 +362,7 @@ extension Transfer {
     return .success(Response(head: head, body: body))
   }
 
-  /// What an attempt has brought that is ended from outside.
+  /// Returns the failure of an attempt that the caller stopped.
   func outcome(_ kind: TransferFailure.Kind, _ reason: String) -> TransferFailure {
     discardResponse()
     return TransferFailure(
@@ -407,7 +408,7 @@ extension Transfer {
     if let fault = codings.fault {
       return TransferFailure(.protocolViolation, fault, mayHaveBeenReceived: mayHaveBeenReceived)
     }
-    // libcurl calls a header line that is longer than its bound a want of memory. Before the answer, it is one.
+    // libcurl reports a header line beyond its limit as out of memory. Before a response begins, memory did run out.
     let lineIsTooLong =
       result == CURLE_OUT_OF_MEMORY && mayHaveBeenReceived && !hasCompleteHead
       && times.answerBegan > 0
@@ -462,19 +463,19 @@ extension Transfer {
         mayHaveBeenReceived: mayHaveBeenReceived
       )
     }
-    // The proxy's, which the environment may have given.
+    // The message may contain the proxy's credentials, which may come from the environment.
     var detail: String? =
       (message.isEmpty ? String(cString: curl_easy_strerror(result)) : message).redactingUserInfo
     var reason = ""
     if message.utf8.starts(with: "Unsupported proxy".utf8) {
       (reason, detail) = ("the proxy's URL is one that libcurl does not understand", nil)
     } else if !mayHaveBeenReceived, result == CURLE_OPERATION_TIMEDOUT {
-      // libcurl watches no other time, and says how far it came.
+      // It is libcurl's only timeout; its message says how far it got.
       reason = connectTimeoutReason
     } else if !mayHaveBeenReceived, let refusal = Transfer.proxyRefusal(easy) {
       (reason, detail) = (refusal, nil)
     } else if !mayHaveBeenReceived, result == CURLE_RECV_ERROR {
-      // Nobody else is read from in clear by then.
+      // At this point only a proxy is read from without TLS.
       reason = "\(Transfer.proxyName(easy)) failed"
     }
     let isBroken =
@@ -495,7 +496,7 @@ extension Transfer {
     "no connection within connect_timeout_ms (\(connectTimeoutMilliseconds))"
   }
 
-  /// What to say where the proxy does not let the request through; nil where it does, or has not said so.
+  /// Returns the message for a proxy's refusal; nil if it did not refuse, or not with a status.
   private static func proxyRefusal(_ easy: EasyHandle) -> String? {
     let status = easy.proxyStatus
     guard status != 0, !(200..<300).contains(status) else { return nil }
@@ -506,9 +507,9 @@ extension Transfer {
     easy.peer.map { "the proxy at \($0)" } ?? "the proxy"
   }
 
-  /// Whether the process could not open what the attempt needed.
+  /// Whether a lack of file descriptors explains the failure.
   ///
-  /// libcurl does not tell why it could not read a certificate, nor why a name was not found.
+  /// libcurl does not report why it could not read a certificate or resolve a name.
   private func descriptorShortage(explains result: CURLcode, _ kind: TransferFailure.Kind) -> Bool {
     if result == CURLE_COULDNT_RESOLVE_HOST || result == CURLE_COULDNT_RESOLVE_PROXY {
       // Two that libcurl has closed by now, and one for the C library.
@@ -518,13 +519,13 @@ extension Transfer {
     return diagnostics.ranOutOfDescriptors || kind == .tls && diagnostics.ranOutOnClose
   }
 
-  /// Whether libcurl's message on a TLS handshake that failed says that the connection was lost.
+  /// Whether libcurl's message about a failed TLS handshake means a lost connection.
   ///
-  /// It has one result for that and for a server that cannot be trusted, only one of which may pass. With words that
-  /// are not known here, the server is taken for the cause.
+  /// libcurl uses one result for that, which is transient, and for an untrusted server, which is not. Unknown messages
+  /// count as an untrusted server.
   private static func meansConnectionLost(_ message: String) -> Bool {
     let text = message.utf8
-    // The third is said only where OpenSSL names no error.
+    // The third appears only if OpenSSL reports no error.
     return text.starts(with: "Recv failure: ".utf8) || text.starts(with: "Send failure: ".utf8)
       || text.starts(with: "OpenSSL SSL_connect: ".utf8)
       || text.reversed().starts(with: "unexpected eof while reading".utf8.reversed())
@@ -532,13 +533,13 @@ extension Transfer {
 }
 
 extension TransferFailure.Kind {
-  /// What one of libcurl's results, other than success, stands for.
+  /// Maps a libcurl result other than success.
   fileprivate init(_ result: CURLcode) {
     self =
       switch result {
       case CURLE_OPERATION_TIMEDOUT:
         .timeout
-      // The last two are for a connection and a stream of HTTP/2 that the server has ended.
+      // The last two mean that the server closed an HTTP/2 connection or stream.
       case CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT,
         CURLE_PROXY, CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_PARTIAL_FILE,
         CURLE_HTTP2, CURLE_HTTP2_STREAM:

@@ -1,53 +1,51 @@
-/// Why a transfer brought no answer.
+/// Why a transfer failed.
 package struct TransferFailure: Error {
-  /// What has failed.
   package enum Kind: Sendable {
     /// The server could not be reached, or the connection was lost.
     case connection
-    /// There is no secure connection.
+    /// TLS could not be established.
     case tls
-    /// A timeout passed.
     case timeout
-    /// The answer is not HTTP that can be read.
+    /// The response is not valid HTTP.
     case protocolViolation
-    /// The answer is larger than the limit.
+    /// The response exceeds the limit.
     case tooLarge
-    /// Whoever started the transfer has ended it.
+    /// The caller cancelled the transfer.
     case cancelled
-    /// Memory or descriptors ran out.
+    /// Memory or file descriptors ran out.
     case `internal`
   }
 
   package let kind: Kind
 
-  /// What was wrong, for people; empty where the detail says it.
+  /// Message for humans; empty if ``detail`` says it all.
   package let reason: String
 
-  /// What libcurl says of it, which may quote the server.
+  /// libcurl's message, which may quote the server.
   package let detail: String?
 
-  /// How long the attempt took, in milliseconds.
+  /// Duration of the attempt, in milliseconds.
   ///
-  /// It stands before the truth values on purpose: valgrind would take an event's mark, which the compiler would put
-  /// into the gap behind them, for unset.
+  /// Declared before the booleans on purpose: the compiler would put an enum tag into the padding after them, which
+  /// valgrind reports as uninitialised.
   package let milliseconds: Int
 
   /// Whether the request may have reached the service.
   package let mayHaveBeenReceived: Bool
 
-  /// Whether the server has said that it did not look at the request.
+  /// Whether the server said that it did not process the request.
   package let wasRefused: Bool
 
-  /// Whether a connection kept from an earlier request turned out dead before the first byte of the answer.
+  /// Whether a reused connection turned out to be closed before the first response byte.
   package let keptConnectionWasDead: Bool
 
-  /// Whether a kept connection had brought bytes that nobody asked for, so that the request was not sent on it.
+  /// Whether a reused connection had unsolicited input, so that the request was not sent on it.
   package let hadUnsolicitedInput: Bool
 
-  /// Whether nobody drove the queue for so long that the server may have lost patience.
+  /// Whether the host paused for so long that the server may have timed out.
   package let hostWasPaused: Bool
 
-  /// The head of the answer, where all of it came before the attempt failed.
+  /// The response head, if all of it was received before the failure.
   package let head: ResponseHead?
 
   package init(
@@ -74,6 +72,6 @@ package struct TransferFailure: Error {
     self.head = head
   }
 
-  /// Whether another attempt may do better.
+  /// Whether another attempt may succeed.
   package var isTransient: Bool { kind == .connection || kind == .timeout }
 }

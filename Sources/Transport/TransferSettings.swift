@@ -1,14 +1,14 @@
 import Support
 
-/// What all transfers of a client have in common.
+/// Settings shared by all transfers of a client.
 ///
-/// An object, by whose identity an easy handle knows what it is set up for.
+/// A class: an easy handle compares its identity to know what it is configured for.
 package final class TransferSettings: Sendable {
   package let headers: RequestHeaders
   package let baseURL: BaseURL
   let connectTimeoutMilliseconds: Int
   let maxResponseBytes: Int
-  /// Whether somebody asks when a byte last came or went, for looking at the clock takes time.
+  /// Whether to record when bytes are sent or received: reading the clock takes time.
   let tracksProgress: Bool
   let caFile: String?
   let proxy: String?
@@ -37,7 +37,7 @@ package final class TransferSettings: Sendable {
     self.userAgent = userAgent
   }
 
-  /// The option of a file, needed for a secure connection, that is not a regular one any more; nil: none is.
+  /// The option for a TLS file that is no longer a regular file; nil if all are.
   var irregularFile: String? {
     guard baseURL.isSecure else { return nil }
     let files = [

@@ -1,4 +1,4 @@
-/// When what happened in an attempt, in microseconds from its beginning; 0 for what did not happen.
+/// Timings of an attempt, in microseconds from its start; 0 for what did not happen.
 package struct TransferTimes: Sendable {
   package var nameResolved: Int64 = 0
   package var connected: Int64 = 0

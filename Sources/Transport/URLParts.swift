@@ -1,7 +1,7 @@
 import CCurl
 import Support
 
-/// The parts of a URL that libcurl has parsed.
+/// The parts of a URL, parsed by libcurl.
 package final class URLParts {
   private let handle: OpaquePointer
 
@@ -9,7 +9,7 @@ package final class URLParts {
     self.handle = handle
   }
 
-  /// Parses a URL with a scheme; nil where it is none.
+  /// Parses an absolute URL; returns nil if `url` is not one.
   package convenience init?(_ url: String, anyScheme: Bool = false) throws(OptionError) {
     guard let handle = curl_url() else { throw .outOfMemory }
     self.init(handle)
@@ -24,13 +24,13 @@ package final class URLParts {
     curl_url_cleanup(handle)
   }
 
-  /// A part as it is written, or with its percent-encoding resolved; nil where there is none.
+  /// Returns a part as written or percent-decoded; nil if absent.
   package subscript(part: CURLUPart, decoded decoded: Bool = false) -> String? {
     get throws(OptionError) {
       var text: UnsafeMutablePointer<CChar>?
       let flags = decoded ? UInt32(CURLU_URLDECODE) : 0
       let result = curl_url_get(handle, part, &text, flags)
-      // Not taken for a part that is not there: a URL without its port is another one.
+      // Out of memory is not the same as absent: a URL without its port is another URL.
       guard result != CURLUE_OUT_OF_MEMORY else { throw .outOfMemory }
       guard result == CURLUE_OK, let text else { return nil }
       defer { curl_free(text) }
