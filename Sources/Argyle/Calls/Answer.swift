@@ -1,17 +1,17 @@
 import Support
 import Transport
 
-/// An answer together with what was asked: what is needed to read it, or to say why it cannot be read.
+/// A response with the context needed to read it, or to report why it cannot be read.
 package struct Answer: Sendable {
   let context: CallContext
   package let response: Response
-  /// Whether an attempt before may have done what was asked, though it brought no answer.
+  /// Whether an earlier attempt without a response may have been carried out.
   let mayHaveActedBefore: Bool
 
-  /// The attempts that were made.
+  /// Number of attempts.
   ///
-  /// It stands last on purpose: valgrind would take a step's mark, which the compiler would put behind the truth value,
-  /// for unset.
+  /// Declared last on purpose: the compiler would put an enum tag into the padding after the boolean, which valgrind
+  /// reports as uninitialised.
   package let attempts: Int
 
   /// The body as JSON.
@@ -27,7 +27,7 @@ package struct Answer: Sendable {
     }
   }
 
-  /// The body as JSON, checked for what this library relies on in the answer to an operation.
+  /// The body as JSON, with the members that this library relies on checked.
   func document(of operation: Operation) throws(ArgyleError) -> JSONReference {
     switch operation.endpoint.answer {
     case .anything: return try document()
@@ -39,7 +39,7 @@ package struct Answer: Sendable {
     }
   }
 
-  /// Refuses an answer about another user than the one that was asked for: it is the answer to something else.
+  /// Throws if the response is about another user than requested: it answers another request.
   private func check(
     _ document: JSONReference,
     _ subject: Endpoint.Subject,
@@ -57,12 +57,12 @@ package struct Answer: Sendable {
     throw protocolError("the \"\(member)\" in the answer is another user's")
   }
 
-  /// The user whom a token is for; nil where it does not say so in a form that can be read.
+  /// Returns a token's user; nil if it cannot be read.
   private static func userID(inToken token: String) -> String? {
     (try? TokenClaims.document(of: token))?.member("user_id")?.text
   }
 
-  /// The body as a JSON object with members that are texts and not empty.
+  /// The body as a JSON object with these members, each a non-empty string.
   private func object(with keys: [StaticString]) throws(ArgyleError) -> JSONReference {
     let document = try document()
     guard document.isObject else { throw protocolError("the answer is not a JSON object") }
@@ -76,12 +76,12 @@ package struct Answer: Sendable {
 // MARK: - Errors
 
 extension Answer {
-  /// The error for an answer that breaks the protocol.
+  /// Returns the error for a response that breaks the protocol.
   func protocolError(_ reason: String, detail: String? = nil) -> ArgyleError {
     error(.protocolViolation, reason, detail, RetryPolicy.verdict(onUnreadable: context.request))
   }
 
-  /// The error that the answer's status stands for.
+  /// Returns the error for the response's status.
   func statusError(_ verdict: RetryPolicy.Verdict) -> ArgyleError {
     var reason = "status \(response.head.status)"
     if (300..<400).contains(response.head.status) { reason += ": redirects are refused" }
@@ -110,7 +110,7 @@ extension Answer {
     )
   }
 
-  /// What the service says of its refusal: `{"detail": "<text>"}` or `{"<field>": ["<text>", …]}`.
+  /// Extracts the service's message: `{"detail": "<text>"}` or `{"<field>": ["<text>", …]}`.
   private func detail(in document: JSONReference?) -> String? {
     guard let document else { return nil }
     if let detail = document.member("detail")?.text { return detail }
@@ -122,6 +122,6 @@ extension Answer {
 }
 
 extension Response {
-  /// The body as JSON; nil where it is none.
+  /// The body as JSON; nil if it is not JSON.
   var document: JSONReference? { try? JSONReference(parsing: body) }
 }

@@ -2,19 +2,19 @@ import Support
 import Transport
 
 extension ArgyleError {
-  /// The error of a call that has begun.
+  /// Creates the error of a call that has started.
   ///
   /// - Parameters:
-  ///   - code: what has failed.
-  ///   - reason: the library's own words on it.
-  ///   - detail: what others say of it.
-  ///   - verdict: what the last attempt says.
-  ///   - mayHaveActedBefore: whether an attempt before may have done what was asked.
-  ///   - attempts: the attempts that were made.
-  ///   - head: the head of the answer to the last one.
+  ///   - code: the kind of failure.
+  ///   - reason: the library's own message.
+  ///   - detail: a message from libcurl or the service.
+  ///   - verdict: the policy's verdict on the last attempt.
+  ///   - mayHaveActedBefore: whether an earlier attempt may have been carried out.
+  ///   - attempts: the number of attempts.
+  ///   - head: the response head of the last attempt.
   ///   - body: its body.
-  ///   - document: the body, where it is JSON.
-  ///   - context: what was asked of whom.
+  ///   - document: the body, if it is JSON.
+  ///   - context: the request and its secrets.
   @inline(never)
   init(
     _ code: Code,

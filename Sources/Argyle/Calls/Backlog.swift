@@ -1,27 +1,25 @@
-/// The calls of a queue that wait for their turn, a lane for each rate limit.
+/// A queue's pending calls, with one lane for each rate limit.
 ///
-/// It knows no clock: times are microseconds that the queue reads.
+/// It reads no clock: times are microseconds passed by the queue.
 struct Backlog {
-  /// Whether a call's deadline runs while it waits for its turn, as it does for somebody who waits for that call alone.
+  /// Whether a call's deadline includes its time in the backlog, as for a caller who waits for that call alone.
   private let deadlineIncludesQueueing: Bool
-  /// None is empty.
+  /// Lanes with pending calls; none is empty.
   private var lanes: [CallLane] = []
-  /// The lane whose turn is next.
+  /// Index of the next lane in the rotation.
   private var turn = 0
-  /// How many calls wait.
   private(set) var count = 0
 
   init(deadlineIncludesQueueing: Bool) {
     self.deadlineIncludesQueueing = deadlineIncludesQueueing
   }
 
-  /// All calls that wait, in no particular order.
+  /// All pending calls, in no particular order.
   var calls: [Call] { lanes.flatMap { $0.calls.remaining } }
 
-  /// When the next call can have its turn, or its deadline passes before that.
+  /// When the next call can start or its deadline expires, whichever is earlier.
   var due: Int64 { lanes.reduce(Int64.max) { min($0, $1.due, expiry($1)) } }
 
-  /// Adds a call.
   mutating func append(_ call: Call) {
     let lane = lane(of: call)
     call.place = lane.calls.append(call)
@@ -29,14 +27,14 @@ struct Backlog {
     count += 1
   }
 
-  /// Takes out a call that is to have no turn.
+  /// Removes a call that is not to be started.
   mutating func remove(_ call: Call) {
     let lane = lane(of: call)
     lane.calls.remove(call.place)
     noteTaken(from: lane)
   }
 
-  /// Takes out the next call that may have its turn, of one lane after the other; nil where all have to wait.
+  /// Removes and returns the next call that may start, rotating between lanes; nil if all must wait.
   mutating func next(at now: Int64) -> Call? {
     for _ in lanes.indices {
       if turn >= lanes.count { turn = 0 }
@@ -60,7 +58,7 @@ struct Backlog {
     return lane.calls.popFirst()
   }
 
-  /// When the deadline of a lane's next call passes, where that runs already.
+  /// When the deadline of a lane's next call expires, if it is already running.
   private func expiry(_ lane: CallLane) -> Int64 {
     guard deadlineIncludesQueueing, lane.limiter != nil, let call = lane.calls.remaining.first,
       let milliseconds = call.setup.limits.deadlineMilliseconds
@@ -68,7 +66,7 @@ struct Backlog {
     return call.times.submittedAt + Int64(milliseconds) * 1000
   }
 
-  /// The lane in which a call waits, or is to wait.
+  /// Returns the lane of a call, created if needed.
   private mutating func lane(of call: Call) -> CallLane {
     if let lane = lanes.first(where: { $0.limiter === call.setup.limiter }) { return lane }
     let lane = CallLane(call.setup.limiter)

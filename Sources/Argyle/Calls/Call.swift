@@ -1,51 +1,49 @@
 import Support
 import Transport
 
-/// One operation ready to run, and what became of it.
+/// One operation and its outcome.
 ///
-/// It runs once: alone, or in a queue among others. It is used by one thread at a time.
+/// A call runs once, alone or in a queue. Only one thread at a time may use it.
 package final class Call {
-  /// How far the call has come.
   enum State {
-    /// Nobody has asked for it yet.
+    /// Not run or submitted yet.
     case ready
-    /// It waits for its turn in a queue.
+    /// Pending in a queue.
     case waiting
-    /// It has its turn, and waits until another attempt is to be made.
+    /// Waiting for the next attempt.
     case delayed(until: Int64)
-    /// An attempt is under way.
+    /// An attempt is in flight.
     case running(EasyHandle, deadline: Int64)
-    /// It is over.
     case finished
   }
 
   let setup: CallSetup
   let runner: CallRunner
-  /// The request, and what messages about it say.
+  /// The request and the context for its messages.
   let requestContext: CallContext
   private let operation: Operation
 
   /// The queue that holds the call; nil before and after.
   package unowned(unsafe) var queue: CallQueue?
-  /// What whoever made the call wants to find again.
+  /// The caller's context.
   package var context: UnsafeMutableRawPointer?
 
-  // What follows is for the queue to change.
-  /// Whether nobody wants to hear of the call any more.
+  // Changed only by the queue:
+  /// Whether the caller discarded the call.
   var isDiscarded = false
   var state = State.ready
   var machine: CallMachine?
-  /// What became of the call; nil before it is over.
+  /// The outcome; nil until the call is finished.
   var outcome: Result<Answer, ArgyleError>?
-  /// Where the call stands among those of the queue that wait, or among those that are over.
+  /// The call's number in the queue's FIFO of pending or finished calls.
   var place = 0
-  /// Where the call stands among those of the queue that have their turn; nil where it does not.
+  /// The call's index among the queue's active calls; nil if it is not active.
   var activeIndex: Int?
-  /// The head of the answer to the last attempt, whatever its status; nil if none came.
+  /// The response head of the last attempt, whatever its status; nil without a response.
   var head: ResponseHead?
-  /// The body of that answer; nil if not all of it came.
+  /// The body of that response; nil if it is incomplete.
   package internal(set) var body: [UInt8]?
-  /// The attempts that were made.
+  /// Number of attempts.
   package var attempts = 0
   package var times = CallTimes()
 
@@ -56,21 +54,21 @@ package final class Call {
     self.operation = operation
   }
 
-  /// Prepares a call; whatever becomes of the client, it has what it needs.
+  /// Creates a call, which does not depend on the client's lifetime.
   package convenience init(_ client: Client, _ operation: Operation) throws(ArgyleError) {
     self.init(client, operation, try operation.request())
   }
 
   var request: Request { requestContext.request }
 
-  /// Waits until the call is over; an error where it failed.
+  /// Blocks until the call is finished; throws if it failed.
   package func run() throws(ArgyleError) {
     try checkReady()
     try runner.run(self)
     if let error { throw error }
   }
 
-  /// Refuses a call that was handed over before.
+  /// Throws if the call was already run or submitted.
   func checkReady() throws(ArgyleError) {
     guard case .ready = state else {
       throw ArgyleError(.argument, "call must not have been run or submitted before")
@@ -81,47 +79,46 @@ package final class Call {
 // MARK: - Answer to the last attempt
 
 extension Call {
-  /// The status; nil if no answer came.
+  /// The status; nil without a response.
   package var status: Int? { head?.status }
 
-  /// All headers in the order of their lines, with names as they were received; nil if no answer came.
+  /// All headers in the order received, with names as received; nil without a response.
   package var headers: [(name: String, value: String)]? { head?.headers.all }
 
-  /// The value of the first header of that name, in any case of letters.
+  /// Value of the first header with this name, case-insensitive; nil if absent.
   package func header(_ name: String) -> String? { head?.headers[name] }
 }
 
 // MARK: - Result
 
 extension Call {
-  /// Whether the call is over.
   package var isFinished: Bool {
     if case .finished = state { true } else { false }
   }
 
-  /// Why the call failed; nil where it succeeded or is not over.
+  /// The call's error; nil if it succeeded or is not finished.
   package var error: ArgyleError? {
     if case .failure(let error) = outcome { error } else { nil }
   }
 
-  /// What became of the call; an error where it is not over.
+  /// The outcome, or an error if the call is not finished.
   var result: Result<Answer, ArgyleError> {
     outcome ?? .failure(ArgyleError(.argument, "call must be over"))
   }
 
-  /// The answer to a call that succeeded.
+  /// Returns the response of a successful call.
   func answer() throws(ArgyleError) -> Answer {
     try result.get()
   }
 
-  /// The answer as a jansson value, checked for what this library relies on; nil after a delete.
+  /// Returns the checked response as a jansson value; nil after a delete.
   package func document() throws(ArgyleError) -> JSONReference? {
     let answer = try answer()
     if case .anything = operation.endpoint.answer { return nil }
     return try answer.document(of: operation)
   }
 
-  /// The error of an answer that cannot be read; that of the call where there is no answer.
+  /// Returns the error of an unreadable response; throws the call's error if there is no response.
   package func unreadable(_ reason: String) throws(ArgyleError) -> ArgyleError {
     try answer().protocolError(reason.printable)
   }

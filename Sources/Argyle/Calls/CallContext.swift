@@ -1,29 +1,29 @@
 import Support
 import Transport
 
-/// What is asked of whom: what every message about a call begins with, and what none may show.
+/// The request as it appears in messages, and the secrets that must not.
 package final class CallContext: Sendable {
-  /// The bytes from which on a secret stands nowhere by chance.
+  /// Minimum length, in bytes, of a secret that cannot occur in other text by chance.
   private static let longSecret = 8
 
   let request: Request
   private let authority: String
-  /// The key's secret, and the key as HTTP Basic authentication writes it.
+  /// The key's secret, its base64-encoded Basic credentials, and passwords.
   let secrets: [Secret]
 
-  /// Makes one; package-wide for tests alone.
+  /// Creates a context; `package` only for tests.
   package init(_ request: Request, authority: String, secrets: [Secret]) {
     self.request = request
     self.authority = authority
     self.secrets = secrets
   }
 
-  /// The one line for people about a failure: the reason in the library's own words, and what others said of it.
+  /// Builds a one-line message from the library's own reason and a quoted detail.
   ///
-  /// In the library's own words a short secret may stand by chance, as in a number, and is left there.
+  /// The reason is searched for long secrets only: a short one may occur in it by chance, as in a number.
   ///
-  /// Where the outcome is unknown because of an earlier attempt alone, the line says so: the reason, which is that of
-  /// the last attempt, would seem to contradict it.
+  /// If the outcome is unknown only because of an earlier attempt, the message says so: the reason, which is the last
+  /// attempt's, would seem to contradict it.
   func message(
     _ reason: String,
     detail: String? = nil,
@@ -38,10 +38,10 @@ package final class CallContext: Sendable {
     return "\(own)\(colon)\(quote)\(addition)"
   }
 
-  /// The path of the request, fit to be shown: a program may take the key or a token for a user's id.
+  /// The request's path, redacted: a program may pass the key or a token as a user's id.
   var path: String { redactingLongSecrets(request.path) }
 
-  /// The host and port, fit to be shown.
+  /// Host and port, redacted.
   var host: String { redactingLongSecrets(authority) }
 
   private func redactingLongSecrets(_ text: String) -> String {
@@ -49,12 +49,12 @@ package final class CallContext: Sendable {
       .redactingTokens
   }
 
-  /// A text from outside, fit for one line of a log and without secrets.
+  /// Makes foreign text fit for one line of a log, with secrets and tokens redacted.
   func quotable(_ text: String) -> String {
     secrets.reduce(text) { $0.redacting($1) }.redactingTokens.printable
   }
 
-  /// The trace id of an answer, fit to be shown.
+  /// The response's trace id, fit for a message.
   func traceID(in head: ResponseHead) -> String? {
     head.traceID.map { quotable($0) }
   }

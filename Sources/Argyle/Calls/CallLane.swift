@@ -1,10 +1,10 @@
-/// The calls of a queue that wait for their turn under one rate limit, or under none.
+/// Pending calls that share a rate limit, or have none.
 final class CallLane {
-  /// What the calls have to ask for leave; nil where they need none.
+  /// The limiter to acquire from; nil if there is no limit.
   let limiter: RateLimiter?
   var calls = FIFO<Call>()
   var count = 0
-  /// When to ask for leave again.
+  /// When to try to acquire again.
   var due: Int64 = 0
 
   init(_ limiter: RateLimiter?) {

@@ -1,14 +1,14 @@
-/// How long a call may take and how often it may be repeated.
+/// Timeouts and retry limits of a call.
 package struct CallLimits: Sendable {
-  /// The time of one attempt (`timeout_ms`).
+  /// Timeout of one attempt (`timeout_ms`).
   let timeoutMilliseconds: Int
-  /// The longest time of an attempt in which no byte comes or goes (`stall_timeout_ms`); nil for any.
+  /// Maximum time without a byte sent or received (`stall_timeout_ms`); nil for no limit.
   let stallTimeoutMilliseconds: Int?
-  /// The time of the whole call, across attempts and waits (`deadline_ms`); nil for any.
+  /// Deadline of the whole call, including backoff (`deadline_ms`); nil for no limit.
   let deadlineMilliseconds: Int?
-  /// How often a request is made again after a failure that may pass (`max_retries`).
+  /// Maximum number of retries after transient failures (`max_retries`).
   let maxRetries: Int
-  /// The longest wait that the service may ask for (`max_retry_after_ms`).
+  /// Maximum wait that the service may ask for (`max_retry_after_ms`).
   let maxRetryAfterMilliseconds: Int64
 
   package init(

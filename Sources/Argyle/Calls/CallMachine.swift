@@ -1,34 +1,31 @@
 import Support
 import Transport
 
-/// The course of one call as a state machine: events go in, the next step comes out.
+/// One call as a state machine: events go in, the next step comes out.
 ///
-/// It knows no network, no clock and no chance: whatever drives it, a blocking wait or an event loop, tells it the
-/// time and a random number, so that the same decisions are taken in one place.
+/// It uses no network, clock or random source: its driver, a blocking wait or an event loop, passes in time and random
+/// numbers, so that all decisions are made in one place.
 package struct CallMachine {
-  /// What has happened.
   package enum Event {
-    /// The call begins.
+    /// The call starts.
     case started
-    /// The attempt has brought an answer.
+    /// The attempt received a response.
     case answered(Response)
-    /// The attempt has brought none.
+    /// The attempt failed.
     case failed(TransferFailure)
-    /// The time that was to be waited for has come.
+    /// The wait is over.
     case waited
-    /// The attempt that was to be made will not be.
+    /// The next attempt could not be started.
     case givenUp(TransferFailure)
-    /// The call is ended while no attempt is under way.
+    /// The call was cancelled between attempts.
     case ended(TransferFailure)
   }
 
-  /// What to do next.
   package enum Step {
-    /// Make one attempt, which ends at a time in microseconds.
+    /// Make an attempt, with a deadline in microseconds.
     case send(until: Int64)
     /// Wait until a time in microseconds.
     case wait(until: Int64)
-    /// The call is over.
     case finish(Result<Answer, ArgyleError>)
   }
 
@@ -36,29 +33,28 @@ package struct CallMachine {
   private let limits: CallLimits
   private let policy: RetryPolicy
   private let budget: RetryBudget
-  /// When the time of the whole call began, in microseconds; nil: when it starts.
+  /// When the whole call began, in microseconds; nil if it begins with `started`.
   private let beginning: Int64?
 
-  /// The attempts that were made.
+  /// Number of attempts.
   private(set) var attempts = 0
-  /// When the last of them began, in microseconds.
+  /// When the last attempt started, in microseconds.
   private(set) var attemptStart: Int64 = 0
-  /// The answer to the last of them; nil if none came.
+  /// The last attempt's response; nil if there was none.
   private var response: Response?
-  /// How many of them the server refused.
+  /// Number of attempts that the server refused.
   private var refusals = 0
-  /// Whether an attempt was made again at once, as no failure of the server's.
+  /// Whether a request was already resent immediately for a failure that is not the server's.
   private var hasResent = false
-  /// How often the call was repeated after a failure that may pass.
+  /// Number of retries after transient failures.
   private var retries = 0
-  /// Whether an attempt before this one may have done what was asked, though it brought no answer.
+  /// Whether an earlier attempt without a response may have been carried out.
   private var mayHaveActed = false
-  /// The time that attempts before this one took off the time-out, in milliseconds.
+  /// Part of `timeout_ms` used by attempts that were resent immediately, in milliseconds.
   private var timeSpent = 0
-  /// When the whole call is to be over, in microseconds.
+  /// Deadline of the whole call, in microseconds.
   private(set) var deadline = Int64.max
 
-  /// Prepares a call.
   init(
     _ context: CallContext,
     _ limits: CallLimits,
@@ -72,7 +68,7 @@ package struct CallMachine {
     self.beginning = beginning
   }
 
-  /// Takes in one event, with the time in microseconds and random numbers from 0 to 1, and tells the next step.
+  /// Returns the next step after an event; `now` in microseconds, random numbers from 0 to 1.
   package mutating func handle(_ event: Event, at now: Int64, random: () -> Double) -> Step {
     switch event {
     case .started:
@@ -86,7 +82,7 @@ package struct CallMachine {
       self.response = response
       return finish(response, at: now, random: random)
     case .failed(let failure) where failure.hadUnsolicitedInput:
-      // Nothing was sent, and the connection is gone: there are only so many, and a new one is not looked at.
+      // Nothing was sent, and the connection is closed: their number is limited, and a new one is not checked.
       attempts -= 1
       timeSpent += failure.milliseconds
       return send(at: now)
@@ -129,14 +125,14 @@ package struct CallMachine {
     return .send(until: min(now + time, deadline))
   }
 
-  /// What is to be said of an attempt that has run out of time.
+  /// The message for an attempt that timed out.
   func timeoutReason(at now: Int64) -> String {
     now < deadline
       ? "no answer within timeout_ms (\(limits.timeoutMilliseconds))"
       : "deadline_ms (\(limits.deadlineMilliseconds ?? 0)) has passed"
   }
 
-  /// What is to be said of an attempt in which no byte came or went for too long.
+  /// The message for a stalled attempt.
   var stallReason: String {
     "no byte came or went within stall_timeout_ms (\(limits.stallTimeoutMilliseconds ?? 0))"
   }
@@ -159,7 +155,7 @@ package struct CallMachine {
       ?? .finish(.failure(answer.statusError(verdict)))
   }
 
-  /// Retries a transient failure, where that does no harm, and is not too often nor too late; nil where it is.
+  /// Schedules a retry if that is safe, within budget and in time; nil otherwise.
   private mutating func retry(
     _ verdict: RetryPolicy.Verdict,
     _ asked: Int64?,
@@ -177,7 +173,7 @@ package struct CallMachine {
     return .wait(until: now + wait)
   }
 
-  /// The error of a call without an answer to its last attempt, or one that ends where no attempt is made.
+  /// Returns the error of a call that failed without a response, or between attempts.
   private func error(
     _ failure: TransferFailure,
     _ head: ResponseHead?,

@@ -1,62 +1,63 @@
 import Support
 import Transport
 
-/// Runs calls, any number at once, on the thread that uses it.
+/// Runs any number of calls concurrently on the calling thread.
 ///
-/// Whatever waits for calls, a blocking function or somebody's event loop, does it here: this is the one place
-/// that carries out the steps of a ``CallMachine``.
+/// Blocking functions and event loops both wait for calls here: this is the only place that carries out the steps of a
+/// ``CallMachine``.
 package final class CallQueue {
-  /// How long the descriptor may be silent while an attempt is under way, in microseconds.
+  /// Maximum time the descriptor stays silent during an attempt, in microseconds.
   ///
-  /// A longer pause between two rounds is therefore known to be the host's, and not the server's.
+  /// A longer pause between two rounds is therefore the host's, not the server's.
   private static let tick: Int64 = 1_000_000
-  /// How late a round may come before the host counts as having been away, in microseconds.
+  /// How late a round may start before it counts as a pause of the host, in microseconds.
   private static let slack: Int64 = 50_000
-  /// How long reading what has already come may take once a time has passed, in microseconds.
+  /// Maximum time to read pending input once a deadline has passed, in microseconds.
   private static let maxReadTime: Int64 = 500_000
-  /// How often, and how long in microseconds, a round goes on at once before others get their turn.
+  /// Maximum number and duration, in microseconds, of consecutive rounds before yielding.
   private static let maxRounds = 64
   private static let maxRoundTime: Int64 = 100_000
-  /// How long a blocking call goes on without asking whether it is to end, in microseconds.
+  /// Interval between interrupt checks in a blocking call, in microseconds.
   ///
-  /// A signal may come just before a wait, or to another thread of the program.
+  /// A signal may arrive just before a wait, or on another thread of the program.
   private static let interruptCheckInterval: Int64 = 100_000
 
   private let maxInFlight: Int
-  /// Whether a call's deadline runs while it waits for its turn, as it does for somebody who waits for that call alone.
+  /// Whether a call's deadline includes its time in the backlog, as for a caller who waits for that call alone.
   private let deadlineIncludesQueueing: Bool
   private let multi: MultiHandle
   private let mark: ProcessMark
 
-  /// The calls that wait for their turn.
+  /// Pending calls.
   private var backlog: Backlog
-  /// Whether a call has come since the last round.
+  /// Whether a call was submitted since the last round.
   private var hasSubmissions = false
-  /// The calls that have their turn: under way, or about to make another attempt.
+  /// Calls with an attempt in flight or waiting for a retry.
   private var active: [Call] = []
   private var finished = FIFO<Call>()
   private var finishedCount = 0
 
-  /// No active call has anything to do by the clock before this time, which may be too early.
+  /// Lower bound for the next time at which an active call has something to do; may be too early.
   private var earliestDue = Int64.max
-  /// When the last round was made, and when it was over.
+  /// Start and end of the last round.
   private var lastRound: Int64 = 0
   private var lastRoundEnd: Int64 = 0
-  /// How long the host's functions took since that was last given back to the attempts, in microseconds.
+  /// Time spent in the host's callbacks and not yet added to attempt deadlines, in microseconds.
   private var hostTime: Int64 = 0
-  /// Whether the last round stopped with work at hand.
+  /// Whether the last round yielded with work left.
   private var isUnfinished = false
-  /// Whether an attempt lacked descriptors: a handle of libcurl's that could not open an IPv6 socket asks for IPv4
-  /// addresses alone from then on.
+  /// Whether an attempt ran out of descriptors.
+  ///
+  /// A `CURLM *` that failed to open an IPv6 socket resolves only IPv4 addresses from then on.
   private var hasRunOutOfDescriptors = false
-  /// Whether the descriptor was closed by somebody else.
+  /// Whether the host closed the descriptor.
   private(set) var isBroken = false
-  /// What may end the blocking call that waits now, and when it is asked next, in microseconds.
+  /// What can stop the current blocking call, and when to check it next, in microseconds.
   private var stopSources = StopSources()
   private var nextInterruptCheck = Int64.max
-  /// Whether the blocking call is to end, though its attempts have not been told yet.
+  /// Whether the blocking call must end but its attempts are not cancelled yet.
   private var isStopping = false
-  /// When libcurl began to read what has come.
+  /// When libcurl started to read pending input; 0 before that.
   private var readStart: Int64 = 0
 
   private init(
@@ -75,12 +76,11 @@ package final class CallQueue {
     }
   }
 
-  /// The call that a transfer is for.
   private static func call(of transfer: EasyHandle) -> Call? {
     transfer.context.map { Unmanaged<Call>.fromOpaque($0).takeUnretainedValue() }
   }
 
-  /// Makes a queue; an error where memory or descriptors ran out.
+  /// Creates a queue; throws if memory or descriptors ran out.
   package static func make(maxInFlight: Int) throws(ArgyleError) -> CallQueue {
     try make(maxInFlight: maxInFlight, ProcessMark())
   }
@@ -89,7 +89,7 @@ package final class CallQueue {
     ArgyleError(.internal, "memory or file descriptors ran out")
   }
 
-  /// The same with the mark of what the queue belongs to.
+  /// Creates a queue that shares the process mark of its owner.
   static func make(
     maxInFlight: Int,
     deadlineIncludesQueueing: Bool = false,
@@ -110,16 +110,16 @@ package final class CallQueue {
     }
   }
 
-  /// Whether this is the process that made the queue, and not a fork of it.
+  /// Whether this is the process that created the queue, not a fork of it.
   var isOfThisProcess: Bool { mark.isOfThisProcess }
 
-  /// How many calls the queue holds: those that wait, those under way, and those that are over.
+  /// Number of calls in the queue: pending, active and finished.
   package var count: Int { backlog.count + active.count + finishedCount }
 
-  /// How many calls are over and were not taken.
+  /// Number of finished calls that were not taken yet.
   package var readyCount: Int { finishedCount }
 
-  /// All calls that the queue holds, in no particular order.
+  /// All calls in the queue, in no particular order.
   package var calls: [Call] {
     backlog.calls + active + finished.remaining
   }
@@ -128,7 +128,7 @@ package final class CallQueue {
 // MARK: - In and out
 
 extension CallQueue {
-  /// Takes a call, which begins with the next round.
+  /// Submits a call, which starts with the next round.
   package func submit(_ call: Call) throws(ArgyleError) {
     try call.checkReady()
     try call.runner.checkProcess()
@@ -142,7 +142,7 @@ extension CallQueue {
     updateWakeUp()
   }
 
-  /// Gives back a call that is over, in the order in which they ended; nil where none is.
+  /// Takes the next finished call, in order of completion; nil if there is none.
   package func next() -> Call? {
     guard let call = finished.popFirst() else { return nil }
     call.queue = nil
@@ -151,21 +151,21 @@ extension CallQueue {
     return call
   }
 
-  /// Ends a call that the queue holds; nothing happens to one that is over.
+  /// Cancels a call of this queue; does nothing if it is finished.
   package func cancel(_ call: Call) {
     end(call, CallQueue.cancelledReason)
     updateWakeUp()
   }
 
-  /// Ends all calls that the queue holds.
+  /// Cancels all calls of this queue.
   package func cancelAll() {
     for call in calls { end(call, CallQueue.cancelledReason) }
     updateWakeUp()
   }
 
-  /// Lets go of a call that the queue holds: it is ended, and not given back.
+  /// Discards a call of this queue: cancels it and does not return it.
   package func discard(_ call: Call) {
-    // A forked child leaves what is under way to the parent.
+    // A forked child leaves calls in flight to the parent.
     guard isOfThisProcess else {
       call.queue = nil
       return
@@ -195,7 +195,7 @@ extension CallQueue {
 // MARK: - Driving
 
 extension CallQueue {
-  /// Makes a descriptor that is readable whenever there is something to do.
+  /// Returns a descriptor that is readable whenever there is work to do.
   package func shareDescriptor() throws(ArgyleError) -> Int32 {
     try checkUsable()
     guard multi.poller.share() else { throw CallQueue.resourceError }
@@ -203,7 +203,7 @@ extension CallQueue {
     return multi.poller.descriptor
   }
 
-  /// Does all that can be done without waiting.
+  /// Does everything that can be done without blocking.
   package func drive() throws(ArgyleError) {
     try checkUsable()
     _ = notePause(since: expectedRound, isLong: CallQueue.slack)
@@ -211,12 +211,12 @@ extension CallQueue {
     try round()
   }
 
-  /// Waits until a call is over, the queue holds none, or so much time has passed.
+  /// Blocks until a call is finished, the queue is empty, or the time has passed.
   ///
   /// - Parameters:
-  ///   - milliseconds: the longest wait; nil for any.
+  ///   - milliseconds: the timeout; nil for no limit.
   ///   - stopSources: what can stop the wait and cancel all calls.
-  /// - Throws: ``ArgyleError``; what becomes of a call is told by the call.
+  /// - Throws: ``ArgyleError``; failures of calls are reported by the calls.
   func wait(milliseconds: Int?, _ stopSources: StopSources) throws(ArgyleError) {
     try checkUsable()
     var checksInterrupts = stopSources.interruption != nil
@@ -236,7 +236,7 @@ extension CallQueue {
     let start = MonotonicClock.now
     let end = milliseconds.map { start + Int64($0) * 1000 }
     if checksInterrupts { nextInterruptCheck = start + CallQueue.interruptCheckInterval }
-    // Where there is no wait below, what has come is looked for all the same.
+    // Without a wait below, pending input must be read here.
     let pollsFirst = wasPaused || finishedCount > 0 || milliseconds == 0
     if pollsFirst, read(0) == .broken { throw markBroken() }
     try round()
@@ -244,7 +244,7 @@ extension CallQueue {
       let time = min(expectedRound, end ?? Int64.max, nextInterruptCheck)
       let waited = read(CallQueue.milliseconds(until: time))
       if waited == .broken { throw markBroken() }
-      // The process may have been stopped, or have waited for a processor.
+      // The process may have been stopped or not scheduled.
       _ = notePause(
         since: expectedRound,
         until: multi.poller.lastReturn,
@@ -257,9 +257,9 @@ extension CallQueue {
     }
   }
 
-  /// Returns whether the blocking call is to end.
+  /// Returns whether the blocking call must end.
   ///
-  /// Its interrupt function is asked where a signal has come, or it was not asked for a while.
+  /// Calls the interrupt function after a signal, or once the check interval has passed.
   private func shouldStop(isInterrupted: Bool) -> Bool {
     if stopSources.cancellation?.isCancelled == true { isStopping = true }
     guard !isStopping, nextInterruptCheck < Int64.max else { return isStopping }
@@ -271,13 +271,13 @@ extension CallQueue {
     return isStopping
   }
 
-  /// Waits for ready sockets, at most so many milliseconds (-1 for ever), and lets libcurl read what has come.
+  /// Waits up to `milliseconds` (-1: no limit) for ready sockets and lets libcurl read them.
   private func read(_ milliseconds: Int32) -> Poller.WaitResult {
     readStart = 0
     return multi.wait(milliseconds)
   }
 
-  /// Returns whether an attempt is to end in the middle of reading its answer, of which a few bytes may decode to a lot.
+  /// Returns whether to end an attempt while its response is read: a few bytes may decode to many.
   private func shouldStop(_ call: Call) -> Bool {
     guard case .running(_, let deadline) = call.state else { return true }
     let now = MonotonicClock.now
@@ -285,26 +285,26 @@ extension CallQueue {
     if now >= deadline, now - readStart >= CallQueue.maxReadTime { return true }
     let isStopping = shouldStop(isInterrupted: false)
     guard isOfThisProcess else {
-      // A child of the host's comes back into libcurl, which takes leave on a connection that it closes.
+      // A forked child returns here into libcurl, which sends a goodbye on a connection that it closes.
       multi.poller.abandonConnections()
       return true
     }
     return isStopping
   }
 
-  /// Waits until a call is over, the queue holds none, or so much time has passed; nil: any.
+  /// Blocks until a call is finished, the queue is empty, or the time has passed; nil for no limit.
   package func wait(milliseconds: Int?) throws(ArgyleError) {
     try wait(milliseconds: milliseconds, StopSources())
   }
 
-  /// How long a wait for a time may last.
+  /// The epoll timeout for a point in time.
   private static func milliseconds(until time: Int64) -> Int32 {
     guard time < Int64.max else { return -1 }
-    // Rounded up, so that the time has come when the wait is over.
+    // Rounded up, so that the time has come when the wait returns.
     return Int32(clamping: (max(time - MonotonicClock.now, 0) + 999) / 1000)
   }
 
-  /// When there is something to do by the clock.
+  /// When there is something to do without input.
   private var nextDue: Int64 {
     if isUnfinished { return 0 }
     var next = multi.due ?? Int64.max
@@ -313,12 +313,12 @@ extension CallQueue {
     return next
   }
 
-  /// When the next round is made at the latest by who drives the queue in time.
+  /// The latest start of the next round if the host drives the queue in time.
   private var expectedRound: Int64 {
     active.isEmpty ? nextDue : max(min(nextDue, lastRound + CallQueue.tick), lastRoundEnd)
   }
 
-  /// Keeps what others wait for true: the descriptor's being readable.
+  /// Updates whether and when the shared descriptor is readable.
   private func updateWakeUp() {
     let poller = multi.poller
     guard poller.isShared else { return }
@@ -327,7 +327,7 @@ extension CallQueue {
     if next < Int64.max { poller.setTimer(next) }
   }
 
-  /// Refuses to go on in a forked child, whose copies of the connections are the parent's.
+  /// Throws in a forked child, whose copies of the connections are the parent's.
   package func checkProcess() throws(ArgyleError) {
     guard isOfThisProcess else {
       throw ArgyleError(
@@ -346,13 +346,13 @@ extension CallQueue {
   private static let brokenReason = "the queue's descriptor was closed by the program"
   private static var brokenError: ArgyleError { ArgyleError(.argument, brokenReason) }
 
-  /// Whether a queue that was not used for a while still has its descriptor.
+  /// Whether the descriptor of an idle queue is still open.
   func hasDescriptor() -> Bool {
     if !isBroken, multi.wait(0) == .broken { _ = markBroken() }
     return !isBroken
   }
 
-  /// Ends all calls once the descriptor is not ours any more.
+  /// Cancels all calls after the host closed the descriptor.
   private func markBroken() -> ArgyleError {
     for call in calls { end(call, CallQueue.brokenReason) }
     isBroken = true
@@ -364,9 +364,9 @@ extension CallQueue {
 // MARK: - Rounds
 
 extension CallQueue {
-  /// Goes on with everything until there is nothing to do but wait.
+  /// Advances all calls until they have to wait.
   ///
-  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked`` where the host has forked in a callback, here or before.
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked`` if the host forked in a callback, now or earlier.
   private func round() throws(ArgyleError) {
     hasSubmissions = false
     let start = MonotonicClock.now
@@ -383,7 +383,7 @@ extension CallQueue {
       if earliestDue <= lastRound || multi.hasExpiredTimer(lastRound), readPending() {
         isAtWork = true
       }
-      // What libcurl wants to do at once it does now: a timer would take one more round.
+      // What libcurl wants to do at once is done now: a timer would take another round.
       if multi.runDue(lastRound) { isAtWork = true }
       if earliestDue <= lastRound, runDue() { isAtWork = true }
       repeats += 1
@@ -395,13 +395,13 @@ extension CallQueue {
     try checkProcess()
   }
 
-  /// Reads what lies in the sockets before a time is judged, for an answer that has come is not late.
+  /// Reads pending input before deadlines are checked: a response that has arrived is not late.
   ///
-  /// - Returns: whether an attempt has ended.
+  /// - Returns: whether an attempt has completed.
   private func readPending() -> Bool {
     let start = MonotonicClock.now
     var hasAny = false
-    // A request may have been sent just now.
+    // A request may just have been sent.
     failUnwatchable(multi.poller.apply())
     while read(0) == .ready {
       if collect() { hasAny = true }
@@ -412,7 +412,7 @@ extension CallQueue {
     return hasAny
   }
 
-  /// Takes the attempts that have ended, and tells whether there were any.
+  /// Processes completed attempts; returns whether there were any.
   private func collect() -> Bool {
     var hasAny = false
     while let transfer = multi.nextEnded() {
@@ -437,7 +437,7 @@ extension CallQueue {
     return hasAny
   }
 
-  /// Ends a call whose attempt was ended in the middle of reading its answer.
+  /// Stops an attempt that was interrupted while its response was read.
   private func end(_ call: Call, _ transfer: EasyHandle) {
     if isStopping {
       stop(call, transfer, .cancelled, CallQueue.cancelledReason)
@@ -446,7 +446,7 @@ extension CallQueue {
     }
   }
 
-  /// Ends all attempts under way, and tells whether there were any.
+  /// Fails all attempts in flight; returns whether there were any.
   private func failRunning(_ reason: String) -> Bool {
     var hasAny = false
     for call in active {
@@ -457,7 +457,7 @@ extension CallQueue {
     return hasAny
   }
 
-  /// Ends the attempts that wait for sockets which the kernel cannot watch.
+  /// Fails the attempts that wait for sockets which the kernel cannot watch.
   private func failUnwatchable(_ sockets: [Int32]) {
     for socket in sockets {
       for call in active {
@@ -469,7 +469,7 @@ extension CallQueue {
     }
   }
 
-  /// Begins calls that wait, while there are places and the rate limits allow it.
+  /// Starts pending calls while places and rate limits allow.
   private func startPending() {
     while active.count < maxInFlight, isOfThisProcess, let call = backlog.next(at: lastRound) {
       start(call)
@@ -483,7 +483,7 @@ extension CallQueue {
     step(call, .started)
   }
 
-  /// Ends the attempts whose time has passed, makes those that were delayed, and finds the next time.
+  /// Times out attempts, resumes delayed calls, and computes the next due time.
   private func runDue() -> Bool {
     var hasAny = false
     earliestDue = Int64.max
@@ -513,29 +513,29 @@ extension CallQueue {
     return hasAny
   }
 
-  /// When an attempt will have stalled unless a byte comes or goes before.
+  /// The time at which an attempt stalls unless a byte is sent or received before.
   private func stallDeadline(_ call: Call, _ transfer: EasyHandle) -> Int64 {
     guard let limit = stallLimit(of: call) else { return Int64.max }
     transfer.noteSentBytes(at: lastRound)
-    // Before the connection stands, its own time-out holds.
+    // Until connected, only connect_timeout_ms applies.
     return (transfer.lastProgress ?? lastRound) + limit
   }
 
-  /// How long no byte of an attempt may come or go, in microseconds; nil: any time.
+  /// Maximum time without a byte sent or received, in microseconds; nil for no limit.
   private func stallLimit(of call: Call) -> Int64? {
     call.setup.limits.stallTimeoutMilliseconds.map { Int64($0) * 1000 }
   }
 
   /// Extends attempt deadlines by the time in which the host did not drive the queue.
   ///
-  /// Of the time that an attempt has left the pause takes half, rounded up, at the most, so that what has come meanwhile
-  /// can be read; but it takes something, or else a host that is always late would wait for ever.
+  /// The pause takes at most half of an attempt's remaining time, rounded up, so that pending input can still be read;
+  /// but it takes something, or a host that is always late would wait for ever.
   ///
   /// - Parameters:
-  ///   - expected: when the queue was to be driven again.
-  ///   - now: when it was.
-  ///   - isLong: from how many microseconds on the server may have lost patience.
-  /// - Returns: whether there was such a time.
+  ///   - expected: when the queue was due to be driven.
+  ///   - now: when it was driven.
+  ///   - isLong: pause in microseconds after which the server may have timed out.
+  /// - Returns: whether there was a pause.
   private func notePause(
     since expected: Int64,
     until now: Int64 = MonotonicClock.now,
@@ -549,14 +549,14 @@ extension CallQueue {
     return true
   }
 
-  /// Runs a function of the host's, whose time is not the server's.
+  /// Calls the host and measures the time it takes, which is not the server's.
   private func callingHost<Result>(_ body: () -> Result) -> Result {
     let start = MonotonicClock.now
     defer { hostTime += MonotonicClock.now - start }
     return body()
   }
 
-  /// Extends attempt deadlines by the time that the host's functions took, and by no time of the library's own.
+  /// Extends attempt deadlines by the time spent in the host's callbacks, not by the library's own.
   private func noteHostTime() {
     guard hostTime > CallQueue.slack else { return }
     extendAttempts(at: lastRound, isLong: false) { $0 + hostTime }
@@ -570,7 +570,7 @@ extension CallQueue {
       call.state = .running(transfer, deadline: min(end(deadline), last))
       transfer.notePause(until: now, isLong: isLong)
     }
-    // To be found anew.
+    // Makes the next round recompute it.
     earliestDue = now
   }
 }
@@ -588,10 +588,10 @@ extension CallQueue {
     )
   }
 
-  /// Hands an event to a call's machine, and does what it wants.
+  /// Passes an event to a call's machine and carries out the next step.
   ///
-  /// A forked child, in which the host's callbacks may come back, ends here: other threads of the parent may have held
-  /// the locks that are taken below, and the calls are the parent's.
+  /// A forked child, which may return from the host's callbacks, stops here: the locks taken below may be held by
+  /// threads that exist only in the parent, and the calls are the parent's.
   private func step(_ call: Call, _ event: CallMachine.Event) {
     guard isOfThisProcess else { return }
     switch event {
@@ -626,7 +626,7 @@ extension CallQueue {
     }
   }
 
-  /// Tells the host's log function, if there is one that is to be told of the call.
+  /// Calls `body` with the log, if there is one and the call is not discarded.
   private func withLog(of call: Call, _ body: (CallLog) -> Void) {
     guard !call.isDiscarded, let log = call.setup.log else { return }
     callingHost { body(log) }
@@ -637,7 +637,7 @@ extension CallQueue {
     earliestDue = min(earliestDue, time)
   }
 
-  /// Makes another attempt once its time has come, and the rate limit allows it.
+  /// Starts a delayed call's next attempt if the rate limit allows it, else delays it further.
   private func resume(_ call: Call) {
     let deadline = call.machine?.deadline ?? Int64.max
     if lastRound < deadline, isOfThisProcess, let due = call.setup.limiter?.acquire(lastRound) {
@@ -652,7 +652,7 @@ extension CallQueue {
     do {
       transfer = try multi.start(call.request, call.setup.settings.transfer, context: context)
     } catch {
-      // Nothing was sent, so there was no attempt.
+      // Nothing was sent, so this was not an attempt.
       return step(call, .givenUp(error))
     }
     call.state = .running(transfer, deadline: deadline)
@@ -661,7 +661,7 @@ extension CallQueue {
     if call.times.sentAt == 0 { call.times.sentAt = lastRound }
   }
 
-  /// Ends an attempt that is under way.
+  /// Stops an attempt in flight.
   private func stop(
     _ call: Call,
     _ transfer: EasyHandle,
@@ -688,7 +688,7 @@ extension CallQueue {
     }
     call.place = finished.append(call)
     finishedCount += 1
-    // Last, for whoever is told may let go of the call.
+    // Last, because the host may discard the call in its log function.
     if let error = call.error {
       withLog(of: call) { log in
         log.noteError(call.requestContext, error, microseconds: call.times.total)

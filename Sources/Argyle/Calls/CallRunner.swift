@@ -1,12 +1,12 @@
 import Support
 
-/// Runs calls one by one, each until it is over, on the connections of a client.
+/// Runs blocking calls one by one on a client's connections.
 struct CallRunner: Sendable {
   let pool: ConnectionPool
-  /// What may end a blocking call.
+  /// What can stop a blocking call.
   var stopSources = StopSources()
 
-  /// Waits until a call is over.
+  /// Blocks until a call is finished.
   func run(_ call: Call) throws(ArgyleError) {
     try checkProcess()
     let queue = try pool.acquire()
@@ -14,13 +14,13 @@ struct CallRunner: Sendable {
     try run(call, queue)
   }
 
-  /// Waits until a call is over that a queue of its own holds, or is to hold.
+  /// Blocks until a call is finished that is, or will be, alone in a queue.
   func run(_ call: Call, _ queue: CallQueue) throws(ArgyleError) {
     if call.queue == nil { try queue.submit(call) }
     do {
       try queue.wait(milliseconds: nil, stopSources)
     } catch {
-      // A queue that breaks has ended its calls, each of which tells more than the queue.
+      // A broken queue has failed its calls, whose errors say more.
       if !call.isFinished { throw error }
     }
     // The host may have forked in a callback.
@@ -28,7 +28,7 @@ struct CallRunner: Sendable {
     _ = queue.next()
   }
 
-  /// Refuses to go on in a forked child, whose copies of the connections are the parent's.
+  /// Throws in a forked child, whose copies of the connections are the parent's.
   func checkProcess() throws(ArgyleError) {
     guard pool.isOfThisProcess else {
       throw ArgyleError(

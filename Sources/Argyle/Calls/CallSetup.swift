@@ -1,13 +1,12 @@
 import Transport
 
-/// What all calls of a client have in common.
+/// Settings and state shared by all calls of a client.
 final class CallSetup: Sendable {
   let settings: ClientSettings
-  /// The pace of the requests; nil where it is not limited.
+  /// The rate limiter; nil without a limit.
   let limiter: RateLimiter?
-  /// How many attempts may still be retried.
   let retryBudget: RetryBudget
-  /// Where it is told what happens to calls; nil: nowhere.
+  /// Receives log records; nil if there is no log.
   let log: CallLog?
 
   init(
@@ -24,7 +23,7 @@ final class CallSetup: Sendable {
 
   var limits: CallLimits { settings.limits }
 
-  /// What every message about a request begins with, and what none may show.
+  /// Creates the context for a request's messages.
   func context(for request: Request) -> CallContext {
     CallContext(
       request,

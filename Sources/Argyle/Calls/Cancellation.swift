@@ -1,11 +1,11 @@
 import CPlatform
 import Support
 
-/// Ends blocking calls from another thread: those of clients that were made with it.
+/// Cancels blocking calls from another thread: those of clients created with it.
 ///
-/// Once cancelled it stays so. Any thread may use it at any time.
+/// It cannot be reset. Any thread may use it at any time.
 public final class Cancellation: @unchecked Sendable {
-  // Unchecked: what changes is touched under the lock only.
+  // Unchecked: mutable state is accessed only under the lock.
   private let lock = Lock()
   private let mark = ProcessMark()
   private var hasCome = false
@@ -17,14 +17,14 @@ public final class Cancellation: @unchecked Sendable {
     identity = FileIdentity(descriptor)
   }
 
-  /// What is readable once it has come; nil where the program has closed it, so that it may stand for something else.
+  /// The descriptor, readable once cancelled; nil if the host closed it, as its number may be reused.
   var openDescriptor: Int32? {
     identity != nil && FileIdentity(descriptor) == identity ? descriptor : nil
   }
 
-  /// Makes one.
+  /// Creates a cancellation.
   ///
-  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/internal`` where the process may have no more descriptors.
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/internal`` if file descriptors ran out.
   public convenience init() throws(ArgyleError) {
     let descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
     guard descriptor >= 0 else { throw ArgyleError(.internal, "file descriptors ran out") }
@@ -35,15 +35,14 @@ public final class Cancellation: @unchecked Sendable {
     if let openDescriptor { close(openDescriptor) }
   }
 
-  /// Ends the calls at once, and each later one before it begins.
+  /// Cancels calls in progress at once, and later calls before they start.
   ///
-  /// In a forked child it does nothing, for the calls are the parent's.
+  /// Does nothing in a forked child, because the calls are the parent's.
   public func cancel() {
     guard mark.isOfThisProcess else { return }
     lock.withLock { hasCome = true }
     if let openDescriptor { eventfd_write(openDescriptor, 1) }
   }
 
-  /// Whether the calls are to end.
   var isCancelled: Bool { lock.withLock { hasCome } }
 }

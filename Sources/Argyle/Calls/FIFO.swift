@@ -1,23 +1,23 @@
-/// A list that is filled at one end and emptied at the other, from which any element can be taken out.
+/// A first-in, first-out queue from which any element can be removed.
 struct FIFO<Element> {
   private var elements: [Element?] = []
   private var first = 0
-  /// How many elements were cut off before those at hand.
+  /// Number of elements dropped from the start of the array.
   private var removedCount = 0
 
-  /// Adds an element at the end, and gives the number by which it can be taken out.
+  /// Appends an element and returns the number with which to remove it.
   mutating func append(_ element: Element) -> Int {
     elements.append(element)
     return removedCount + elements.count - 1
   }
 
-  /// Takes out the element of that number, which must be in the list.
+  /// Removes the element with this number, which must be in the queue.
   mutating func remove(_ number: Int) {
     let index = number - removedCount
     if elements.indices.contains(index) { elements[index] = nil }
   }
 
-  /// Takes the element at the beginning, or nil where there is none.
+  /// Removes and returns the first element; nil if the queue is empty.
   mutating func popFirst() -> Element? {
     while first < elements.count {
       let element = elements[first]
@@ -29,7 +29,7 @@ struct FIFO<Element> {
     return nil
   }
 
-  /// Gives back the memory of what was taken, once it is the larger part: each element is moved once at the most.
+  /// Drops removed elements once they are the larger part: each element moves at most once.
   private mutating func compact() {
     if first == elements.count {
       elements.removeAll(keepingCapacity: first < 1024)
@@ -42,6 +42,6 @@ struct FIFO<Element> {
     first = 0
   }
 
-  /// The elements in their order.
+  /// The elements in order.
   var remaining: [Element] { elements[first...].compactMap { $0 } }
 }

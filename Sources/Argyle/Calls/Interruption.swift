@@ -1,10 +1,10 @@
-/// What a blocking call asks when a signal has interrupted its wait: whether to go on.
+/// The host's interrupt function, called when a signal interrupts a blocking call.
 package struct Interruption: @unchecked Sendable {
-  // Unchecked: the caller promises that the function may be called with the context from any thread.
+  // Unchecked: the caller guarantees that the function and context may be used from any thread.
   private let function: @convention(c) (UnsafeMutableRawPointer?) -> Int32
   private let context: UnsafeMutableRawPointer?
 
-  /// Makes one of a function of C's, which answers other than 0 to end the call.
+  /// Wraps a C function that returns nonzero to end the call.
   package init(
     _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Int32,
     _ context: UnsafeMutableRawPointer?
@@ -13,6 +13,6 @@ package struct Interruption: @unchecked Sendable {
     self.context = context
   }
 
-  /// Asks whether the call is to end.
+  /// Calls the function; returns whether to end the call.
   func endsCall() -> Bool { function(context) != 0 }
 }

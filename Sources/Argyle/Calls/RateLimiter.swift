@@ -1,32 +1,31 @@
 import Support
 
-/// The pace of a client's requests: at most so many a second, evenly spaced, with a small burst after a pause.
+/// Limits a client's request rate: evenly spaced, with a small burst after a pause.
 ///
-/// Threads and queues that share a client share its limiter. Whoever wants to make a request asks for leave when it
-/// could be made at once, so that no leave is held and lost. It knows no clock: times are microseconds that the
-/// caller reads.
+/// All threads and queues that use a client share its limiter. A permit is acquired only when the request can be sent
+/// at once, so that none is held and lost. It reads no clock: times are microseconds passed by the caller.
 final class RateLimiter: @unchecked Sendable {
-  // Unchecked: all that changes is touched under the lock only.
+  // Unchecked: mutable state is accessed only under the lock.
   private let lock = Lock()
 
-  /// The pace that was asked for, in requests a second.
+  /// The configured rate, in requests per second.
   private let fullRate: Double
-  /// The pace at this time, which is lower after the service has said that it is too high.
+  /// The current rate, lower after a 429.
   private var rate: Double
-  /// When the next request may be made, were there no burst.
+  /// When the next request may be sent if there were no burst.
   private var next: Int64 = 0
-  /// Before this time none is made.
+  /// No request may be sent before this time.
   private var pausedUntil: Int64 = 0
-  /// When the pace was last changed.
+  /// When the rate last changed.
   private var changedAt: Int64 = 0
 
-  /// A pace is never lowered further than to this part of the one that was asked for.
+  /// Lower bound for the rate, as a fraction of the configured one.
   private static let minRateFraction = 1.0 / 64
-  /// How long it takes to recover from the lowest pace, in microseconds.
+  /// Time to recover from the lowest rate, in microseconds.
   private static let recoveryTime = 10_000_000.0
-  /// One refusal in this time counts: the others were on their way already.
+  /// Counts at most one 429 per interval, in microseconds; requests already in flight do not add up.
   private static let refusalInterval: Int64 = 1_000_000
-  /// The longest that a refusal stops all requests, in microseconds.
+  /// Maximum time that a 429 pauses all requests, in microseconds.
   private static let maxPause: Int64 = 60_000_000
 
   init(requestsPerSecond: Double) {
@@ -34,12 +33,12 @@ final class RateLimiter: @unchecked Sendable {
     rate = requestsPerSecond
   }
 
-  /// Asks for leave to make a request now; nil where it may be made, else when to ask again.
+  /// Acquires a permit to send a request now; returns nil, or when to ask again.
   func acquire(_ now: Int64) -> Int64? {
     lock.withLock {
       if now < pausedUntil { return pausedUntil }
       let interval = Int64(1_000_000 / rate)
-      // A tenth of a second's requests may be made at once after a pause.
+      // After a pause, a tenth of a second's requests may be sent at once.
       let burst = Int64(max(rate / 10 - 1, 0)) * interval
       if now < next - burst { return next - burst }
       next = max(next, now) + interval
@@ -47,7 +46,7 @@ final class RateLimiter: @unchecked Sendable {
     }
   }
 
-  /// Takes note of an answer: 429 lowers the pace by half, others let it recover.
+  /// Records a response: a 429 halves the rate, others let it recover.
   func note(status: Int, retryAfterMilliseconds: Int64?, _ now: Int64) {
     lock.withLock {
       if status == 429 {

@@ -1,20 +1,20 @@
 import Support
 
-/// How many attempts a client may still repeat: what keeps an outage from being answered with a storm of requests.
+/// Limits a client's retries, so that an outage does not cause a storm of requests.
 ///
-/// Each repeated attempt takes from it, each success gives a little back. All threads and queues that share a client
-/// share its budget.
+/// Each retry withdraws from it, each success deposits a little. All threads and queues that use a client share its
+/// budget.
 final class RetryBudget: @unchecked Sendable {
-  // Unchecked: what changes is touched under the lock only.
+  // Unchecked: mutable state is accessed only under the lock.
   private static let capacity = 500
   private static let retryCost = 5
-  /// A time-out costs more: the service is likely to be overwhelmed.
+  /// A timeout costs more: the service is probably overloaded.
   private static let timeoutCost = 10
 
   private let lock = Lock()
   private var balance = RetryBudget.capacity
 
-  /// Pays for one more attempt; false where there is not enough left.
+  /// Withdraws the cost of one retry; returns false if the balance is too low.
   func withdraw(afterTimeout: Bool) -> Bool {
     lock.withLock {
       let cost = afterTimeout ? RetryBudget.timeoutCost : RetryBudget.retryCost
@@ -24,7 +24,7 @@ final class RetryBudget: @unchecked Sendable {
     }
   }
 
-  /// Takes note of a call that succeeded.
+  /// Deposits for a successful call.
   func noteSuccess() {
     lock.withLock { balance = min(balance + 1, RetryBudget.capacity) }
   }

@@ -1,14 +1,14 @@
 import Transport
 
-/// The one place that decides which calls are tried again, and whether one may have been carried out.
+/// Decides which calls are retried, and whether a call may have been carried out.
 ///
-/// It is pure: the same is said of the same.
+/// It is pure: the same input gives the same result.
 package struct RetryPolicy: Sendable {
-  /// What an attempt says of its call.
+  /// What an attempt means for its call.
   package struct Verdict: Equatable, Sendable {
-    /// Whether another attempt may succeed, and does nothing twice.
+    /// Whether a retry may succeed and does nothing twice.
     package let isRetryable: Bool
-    /// Whether the service may have carried out what was asked, if it changes anything.
+    /// Whether the service may have carried out a request that changes anything.
     package let mayHaveActed: Bool
 
     package init(isRetryable: Bool, mayHaveActed: Bool) {
@@ -17,9 +17,9 @@ package struct RetryPolicy: Sendable {
     }
   }
 
-  /// How often a request is sent again at once that the server refused without processing it.
+  /// Maximum number of immediate resends of a request that the server refused without processing it.
   private static let maxRefusals = 10
-  /// The longest backoff before the first retry, in microseconds; it doubles with each.
+  /// Upper bound of the first backoff, in microseconds; it doubles with each retry.
   private static let initialBackoff = 500_000.0
   private static let maxBackoff = 8_000_000.0
 
@@ -33,7 +33,7 @@ package struct RetryPolicy: Sendable {
 // MARK: - Verdicts
 
 extension RetryPolicy {
-  /// What a status says.
+  /// The verdict on a response's status.
   package static func verdict(
     on status: Int,
     hasRetryAfter: Bool,
@@ -51,7 +51,7 @@ extension RetryPolicy {
       case 503: !hasRetryAfter
       // Not Implemented and HTTP Version Not Supported: refused before anything was done.
       case 501, 505: false
-      // Proxies have numbers of their own above 511 for a server behind them that may have acted.
+      // Proxies use their own codes above 511 for a server behind them that may have acted.
       case 200..<300, 408, 500...: true
       default: false
       }
@@ -61,7 +61,7 @@ extension RetryPolicy {
     )
   }
 
-  /// What an attempt says that has brought no answer.
+  /// The verdict on an attempt without a response.
   package static func verdict(on failure: TransferFailure, _ request: Request) -> Verdict {
     Verdict(
       isRetryable: failure.isTransient
@@ -70,12 +70,12 @@ extension RetryPolicy {
     )
   }
 
-  /// What a success says that cannot be read.
+  /// The verdict on a success whose response cannot be read.
   static func verdict(onUnreadable request: Request) -> Verdict {
     Verdict(isRetryable: false, mayHaveActed: request.isMutating)
   }
 
-  /// Whether a status is a success: a repeated DELETE that finds nothing was carried out the first time.
+  /// Whether a status is a success: a retried DELETE that gets 404 was carried out the first time.
   static func isSuccess(_ status: Int, _ request: Request, mayHaveActedBefore: Bool) -> Bool {
     (200..<300).contains(status)
       || request.method == .delete && status == 404 && mayHaveActedBefore
@@ -85,17 +85,17 @@ extension RetryPolicy {
 // MARK: - When
 
 extension RetryPolicy {
-  /// Whether to send again at once after a failure that says nothing of the service, where nothing is done twice.
+  /// Whether to resend immediately after a failure that is not the service's, if nothing is done twice.
   ///
-  /// A kept connection that the server had already closed is such a failure, and one for which the host was away:
-  /// once. A server that ends a connection refuses what came too late, and may do so again and again.
+  /// Once for a reused connection that the server had already closed, or a failure during a pause of the host. A server
+  /// that shuts down a connection refuses late requests and may do so repeatedly.
   ///
   /// - Parameters:
   ///   - failure: the attempt's failure.
   ///   - request: the request.
-  ///   - refusals: how often the server has refused it, this time included.
-  ///   - hasResent: whether it was sent again at once before, for another reason.
-  /// - Returns: whether the next attempt is due.
+  ///   - refusals: how often the server refused it, including this time.
+  ///   - hasResent: whether it was already resent immediately for another reason.
+  /// - Returns: whether to make the next attempt now.
   static func resendsImmediately(
     after failure: TransferFailure,
     _ request: Request,
@@ -108,18 +108,18 @@ extension RetryPolicy {
     return request.isIdempotent || !failure.mayHaveBeenReceived
   }
 
-  /// The backoff before a retry.
+  /// Returns the backoff before a retry.
   ///
   /// - Parameters:
-  ///   - retries: the retries that were made.
-  ///   - asked: the milliseconds that the service asked for; nil: none.
-  ///   - random: a random number from 0 to 1.
-  /// - Returns: microseconds; nil where no retry is to be made.
+  ///   - retries: the number of retries so far.
+  ///   - asked: the `Retry-After` of the service in milliseconds; nil if there is none.
+  ///   - random: returns a random number from 0 to 1.
+  /// - Returns: microseconds; nil if there is to be no retry.
   func wait(afterRetries retries: Int, asked: Int64?, random: () -> Double) -> Int64? {
     guard retries < limits.maxRetries else { return nil }
     if let asked { return asked <= limits.maxRetryAfterMilliseconds ? asked * 1000 : nil }
     let backoff = RetryPolicy.initialBackoff * Double(1 << min(retries, 8))
-    // Anything from nothing to all of it, or else those who failed together come back together.
+    // Full jitter: otherwise clients that failed together would retry together.
     return Int64(min(backoff, RetryPolicy.maxBackoff) * random())
   }
 }

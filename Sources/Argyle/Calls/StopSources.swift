@@ -1,7 +1,7 @@
-/// What may end a blocking call before its answer has come.
+/// What can stop a blocking call before its response arrives.
 struct StopSources: Sendable {
-  /// What is asked when a signal has interrupted the wait.
+  /// Called when a signal interrupts the wait.
   var interruption: Interruption?
-  /// What another thread ends it with.
+  /// Cancelled by another thread.
   var cancellation: Cancellation?
 }
