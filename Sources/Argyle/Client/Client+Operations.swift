@@ -1,6 +1,6 @@
 import Support
 
-// The six operations with their answers as jansson values, checked for what this library relies on.
+// The six operations, returning jansson values with the members that this library relies on checked.
 extension Client {
   package func createUser(_ metadata: Metadata?) throws(ArgyleError) -> JSONReference {
     try document(.createUser(externalMetadata: metadata))

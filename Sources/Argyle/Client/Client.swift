@@ -1,20 +1,20 @@
 import Support
 import Transport
 
-/// An API key, a server and limits, with the connections that are kept for them.
+/// A client: API key, server and limits, with a connection pool.
 ///
-/// Any number of threads may use a client at once. A client made before `fork` answers in the child with
+/// Any number of threads may use a client at once. A client created before `fork` fails in the child with
 /// ``ArgyleError/Code/forked``.
 public final class Client: Sendable {
   private let options: ClientOptions
   let calls: CallSetup
   let runner: CallRunner
 
-  /// Makes a client, which opens no connection yet.
+  /// Creates a client without opening a connection.
   ///
   /// - Parameter options: the key, the server and the limits.
-  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument``, naming the option and the rule that it breaks, or
-  ///   with ``ArgyleError/Code/internal`` where libcurl is too old.
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument``, naming the option and the broken rule, or with
+  ///   ``ArgyleError/Code/internal`` if libcurl is too old.
   public convenience init(_ options: ClientOptions) throws(ArgyleError) {
     if let reason = Libcurl.initialize() { throw ArgyleError(.internal, reason) }
     let settings = try Client.settings(options)
@@ -36,13 +36,13 @@ public final class Client: Sendable {
     options.maxRequestsPerSecond.map { RateLimiter(requestsPerSecond: $0) }
   }
 
-  /// Makes a client for one of Argyle's environments.
+  /// Creates a client for one of Argyle's environments.
   ///
   /// - Parameters:
   ///   - keyID: the API key's id.
   ///   - keySecret: the API key's secret.
   ///   - environment: the server.
-  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument``, naming the option and the rule that it breaks.
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument``, naming the option and the broken rule.
   public convenience init(
     keyID: String,
     keySecret: String,
@@ -51,13 +51,13 @@ public final class Client: Sendable {
     try self.init(ClientOptions(keyID: keyID, keySecret: keySecret, environment: environment))
   }
 
-  /// Makes a client for a server of another address, such as the sandbox's.
+  /// Creates a client for another server, such as the sandbox.
   ///
   /// - Parameters:
   ///   - keyID: the API key's id.
   ///   - keySecret: the API key's secret.
   ///   - baseURL: as for ``Environment/custom(baseURL:)``.
-  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument``, naming the option and the rule that it breaks.
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument``, naming the option and the broken rule.
   public convenience init(
     keyID: String,
     keySecret: String,
@@ -66,14 +66,14 @@ public final class Client: Sendable {
     try self.init(keyID: keyID, keySecret: keySecret, environment: .custom(baseURL: baseURL))
   }
 
-  /// Makes a client like this one, with some options changed, that shares its connections.
+  /// Creates a client with some options changed that shares this client's connections.
   ///
-  /// It is cheap: make one for the time-outs of a single call. It also shares the rate limit, unless
-  /// ``ClientOptions/maxRequestsPerSecond`` is set, even if it is to the same number.
+  /// This is cheap: use it to change the timeouts of a single call. The new client also shares the rate limit, unless
+  /// ``ClientOptions/maxRequestsPerSecond`` is set, even to the same number.
   ///
   /// - Parameter change: changes a copy of this client's options.
-  /// - Returns: the other client.
-  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument``, or what the body throws.
+  /// - Returns: the new client.
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument``, or what `change` throws.
   public func with(
     _ change: (inout ClientOptions) throws(ArgyleError) -> Void
   ) throws(ArgyleError) -> Client {
@@ -82,24 +82,24 @@ public final class Client: Sendable {
     options.rateIsSet = false
     try change(&options)
     let settings = try Client.settings(options)
-    // Options that take the place of all others need not set a pace to have none.
+    // Options that replace all others need not set a rate to have none.
     let sharesRateLimit =
       !options.rateIsSet && options.maxRequestsPerSecond == self.options.maxRequestsPerSecond
     let limiter = sharesRateLimit ? calls.limiter : Client.limiter(options)
     return Client(options, CallSetup(settings, limiter, calls.retryBudget, calls.log), runner)
   }
 
-  /// Makes a client like this one whose blocking calls ask whether to go on when a signal interrupts them.
+  /// Creates a client whose blocking calls ask a function whether to go on after a signal.
   package func with(_ interruption: Interruption?) throws(ArgyleError) -> Client {
     var stopSources = runner.stopSources
     stopSources.interruption = interruption
     return try with(stopSources)
   }
 
-  /// Makes a client like this one whose blocking calls can be ended from another thread.
+  /// Creates a client whose blocking calls can be cancelled from another thread.
   ///
-  /// - Parameter cancellation: what ends them; nil: nothing does.
-  /// - Returns: the other client, which shares this one's connections.
+  /// - Parameter cancellation: cancels the calls; nil for none.
+  /// - Returns: the new client, which shares this client's connections.
   /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked``.
   public func with(_ cancellation: Cancellation?) throws(ArgyleError) -> Client {
     var stopSources = runner.stopSources
@@ -112,11 +112,11 @@ public final class Client: Sendable {
     return Client(options, calls, CallRunner(pool: runner.pool, stopSources: stopSources))
   }
 
-  /// Makes a client like this one that tells what happens to its calls.
+  /// Creates a client that logs its calls.
   ///
-  /// - Parameter log: takes each record, on the thread that waits for the call or drives its queue; nil: nothing is
-  ///   told. It may use any client, but not the queue or cursor whose call it is told of.
-  /// - Returns: the other client, which shares this one's connections.
+  /// - Parameter log: receives each record, on the thread that waits for the call or drives its queue; nil for no log.
+  ///   It may use any client, but not the queue or cursor whose call the record is about.
+  /// - Returns: the new client, which shares this client's connections.
   /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked``.
   public func with(
     log: (@Sendable (LogRecord) -> Void)?
@@ -137,13 +137,13 @@ public final class Client: Sendable {
 // MARK: - Description
 
 extension Client: CustomStringConvertible {
-  /// The type's name alone: never the key.
+  /// Only the type's name, never the key.
   public var description: String { "Client" }
 }
 
 #if !hasFeature(Embedded)
   extension Client: CustomReflectable {
-    /// Nothing, so that no dump shows the key.
+    /// Empty, so that no dump shows the key.
     public var customMirror: Mirror { Mirror(self, children: []) }
   }
 #endif

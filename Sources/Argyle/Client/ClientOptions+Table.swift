@@ -2,7 +2,7 @@ import Support
 import Transport
 
 extension ClientOptions {
-  /// Every option under the name that argyle.h has for it, with its type and its rule.
+  /// Every option by its name in argyle.h, with its type and rule.
   package static var table: OptionTable<ClientOptions> {
     OptionTable([
       Option("key_id", .text({ $0.keyID }, { $0.keyID = $1 }, rule: rule(ofKeyID:))),
@@ -11,7 +11,7 @@ extension ClientOptions {
         "environment",
         .choice(["production", "sandbox"]) { $0.environment = $1 == 0 ? .production : .sandbox }
       ),
-      // The address has parts to be read, as has the proxy's: that says which rule it breaks.
+      // Not checked here: parsing the URLs later reports which rule is broken.
       Option("base_url", unchecked { $0.environment = .custom(baseURL: $1) }),
       Option("timeout_ms", .milliseconds({ $0.timeout }, { $0.timeout = $1 })),
       Option(

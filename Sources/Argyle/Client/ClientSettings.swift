@@ -1,16 +1,14 @@
 import Support
 import Transport
 
-/// A client's options once they are known to be good, apart for those who need them.
+/// A client's validated options, split by who needs them.
 struct ClientSettings: Sendable {
-  /// What transfers need.
   let transfer: TransferSettings
-  /// What calls need.
   let limits: CallLimits
-  /// What no message may show: the key's secret, the key as HTTP Basic authentication writes it, and passwords.
+  /// Secrets to redact: the key's secret, its base64-encoded Basic credentials, and passwords.
   let secrets: [Secret]
 
-  /// Checks options; an error names the one that breaks a rule.
+  /// Validates options; the error names the one that breaks a rule.
   init(_ options: ClientOptions) throws(OptionError) {
     try ClientOptions.table.check(options)
     let credentials = ClientSettings.basicCredentials(options.keyID, options.secret)
@@ -35,11 +33,11 @@ struct ClientSettings: Sendable {
       userAgent: ClientSettings.userAgent(options.application)
     )
     let passwords = (proxy?.secrets ?? []) + [certificate?.password].compactMap { $0 }
-    // A long one first: a shorter one may be a part of it.
+    // Longest first: a shorter one may be part of it.
     secrets = ([options.secret, credentials] + passwords).sorted { $0.count > $1.count }
   }
 
-  /// A key as HTTP Basic authentication writes it.
+  /// The base64-encoded credentials of HTTP Basic authentication.
   private static func basicCredentials(_ keyID: String, _ secret: Secret) -> Secret {
     let count = keyID.utf8.count + 1 + secret.count
     let pair = Secret(count: count) { put in

@@ -1,12 +1,11 @@
 import Support
 
-/// The connections of a client and of those made like it, each lent to one blocking call at a time.
+/// The connections of a client and those derived from it, each used by one blocking call at a time.
 ///
-/// A connection is lent as the queue that it belongs to, of one call in flight. The one that came back last is
-/// lent first, so that few are kept warm. libcurl's own way of sharing connections does not support use by several
-/// threads at once.
+/// A connection is acquired as its queue, which has one call in flight. The last one released is acquired first, so
+/// that few are kept open. libcurl's own connection sharing does not support use by several threads at once.
 final class ConnectionPool: Sendable {
-  /// How many connections are kept while nobody uses them.
+  /// Maximum number of idle connections.
   private static let maxIdle = 32
 
   private let lock = Lock()
@@ -22,19 +21,19 @@ final class ConnectionPool: Sendable {
     }
   #endif
 
-  /// Whether this is the process that made the pool, and not a fork of it.
+  /// Whether this is the process that created the pool, not a fork of it.
   var isOfThisProcess: Bool { mark.isOfThisProcess }
 
-  /// Lends a queue.
+  /// Returns an idle queue, or a new one.
   func acquire() throws(ArgyleError) -> CallQueue {
     while let queue = lock.withLock({ idle.list.popLast() }) {
-      // A program may close all descriptors that it does not know, as those that become daemons do.
+      // A program may close all descriptors that it does not know, as daemons do at their start.
       if queue.hasDescriptor() { return queue }
     }
     return try CallQueue.make(maxInFlight: 1, deadlineIncludesQueueing: true, mark)
   }
 
-  /// Takes back a queue that holds no calls.
+  /// Returns a queue without calls to the pool.
   func release(_ queue: CallQueue) {
     guard isOfThisProcess, !queue.isBroken else { return }
     lock.withLock {
@@ -43,13 +42,13 @@ final class ConnectionPool: Sendable {
   }
 
   deinit {
-    // Another thread of the parent may have been changing the list when it forked: a child leaves it alone.
+    // Another thread of the parent may have been changing the list at the fork, so a child leaks it.
     if !isOfThisProcess { _ = Unmanaged.passRetained(idle) }
   }
 }
 
-/// The queues that nobody uses, a list apart so that it can be left alone as a whole.
+/// Idle queues, in an object of their own so that a forked child can leak them as a whole.
 private final class IdleQueues: @unchecked Sendable {
-  // Unchecked: touched under the pool's lock only.
+  // Unchecked: accessed only under the pool's lock.
   var list: [CallQueue] = []
 }

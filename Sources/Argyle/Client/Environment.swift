@@ -1,13 +1,13 @@
 /// The server that a client talks to.
 public enum Environment: Sendable {
-  /// Argyle's production hosts, with real data.
+  /// Argyle's production host, with real data.
   case production
   /// Argyle's own sandbox, with test data.
   case sandbox
   /// Another server.
   ///
-  /// - Parameter baseURL: an http or https URL of host, optional port and optional path, to which `/v1` is added;
-  ///   without user info, query and fragment. http is allowed for loopback hosts only, unless
+  /// - Parameter baseURL: an http or https URL with host, optional port and optional path, to which `/v1` is added;
+  ///   without user info, query and fragment. http is allowed only for loopback hosts, unless
   ///   ``ClientOptions/allowInsecureHTTP`` is set.
   case custom(baseURL: String)
 
@@ -24,7 +24,7 @@ public enum Environment: Sendable {
 // MARK: - Description
 
 extension Environment: CustomStringConvertible {
-  /// The kind of server; not the URL, which may have been given with a password.
+  /// The kind of server, without the URL, which may contain a password.
   public var description: String {
     switch self {
     case .production: "production"
@@ -36,7 +36,7 @@ extension Environment: CustomStringConvertible {
 
 #if !hasFeature(Embedded)
   extension Environment: CustomReflectable {
-    /// Nothing beyond the description.
+    /// Empty; see ``description``.
     public var customMirror: Mirror { Mirror(self, children: []) }
   }
 #endif

@@ -3,14 +3,14 @@ import Support
 #if !hasFeature(Embedded)
   import Dispatch
 
-  /// Runs calls for Swift concurrency: a queue of calls that Dispatch drives whenever its descriptor is readable.
+  /// Runs calls for Swift concurrency: a call queue that Dispatch drives when its descriptor is readable.
   ///
-  /// No thread waits for an answer. Everything but the entry is done on one serial dispatch queue.
+  /// No thread blocks for a response. Everything except the entry point runs on one serial dispatch queue.
   final class AsyncCalls: @unchecked Sendable {
-    // Unchecked: what changes is touched on the dispatch queue only.
+    // Unchecked: mutable state is accessed only on the dispatch queue.
     private static let maxInFlight = 100
 
-    /// One call with the task that waits for it.
+    /// A call and the task that awaits it.
     private final class Ticket: @unchecked Sendable {
       // Unchecked, as above.
       var call: Call?
@@ -28,12 +28,12 @@ import Support
     }
 
     deinit {
-      // The queue and its descriptor have to stay until Dispatch has let go of them.
+      // The queue and its descriptor must live until Dispatch has released them.
       source?.setCancelHandler { [queue] in _ = queue }
       source?.cancel()
     }
 
-    /// Carries out an operation; the task's cancellation ends it.
+    /// Performs an operation; cancelling the task cancels the call.
     func perform(_ operation: Operation, _ client: Client) async throws(ArgyleError) -> Answer {
       let ticket = Ticket()
       let result = await withTaskCancellationHandler {
@@ -91,7 +91,7 @@ import Support
 
     private func drive() {
       guard let queue else { return }
-      // Where it fails it has ended its calls, each of which tells why.
+      // If driving fails, the queue has failed its calls, whose errors say why.
       try? queue.drive()
       while let call = queue.next() {
         guard let context = call.context else { continue }

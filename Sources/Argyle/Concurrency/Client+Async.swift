@@ -1,6 +1,6 @@
 #if !hasFeature(Embedded)
   extension Client {
-    /// Carries out an operation without blocking, and gives its answer.
+    /// Performs an operation without blocking.
     func perform(_ operation: Operation) async throws(ArgyleError) -> Answer {
       try runner.checkProcess()
       return try await runner.pool.asyncCalls.perform(operation, self)

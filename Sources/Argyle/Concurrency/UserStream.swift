@@ -1,20 +1,20 @@
 import Support
 
 #if !hasFeature(Embedded)
-  /// All users as an asynchronous sequence, page after page, in memory that does not grow with their number.
+  /// All users as an asynchronous sequence that fetches page after page, in constant memory.
   ///
-  /// While one page is read the next is already on its way. What is promised of users who are created or deleted
-  /// meanwhile is what ``UserCursor`` promises. A failure ends the sequence.
+  /// The next page is fetched while the current one is read. For users created or deleted meanwhile, the same holds as
+  /// for ``UserCursor``. A failure ends the sequence.
   public struct UserStream: AsyncSequence, Sendable {
     let client: Client
     let query: UserQuery
 
-    /// Starts a walk.
+    /// Creates an iterator.
     public func makeAsyncIterator() -> AsyncIterator {
       AsyncIterator(client, query)
     }
 
-    /// A walk over the users.
+    /// An iterator over the users.
     public struct AsyncIterator: AsyncIteratorProtocol {
       private let client: Client
       private let query: UserQuery
@@ -30,16 +30,16 @@ import Support
         paging = UserPaging(query)
       }
 
-      /// Gives the next user, or nil at the end.
+      /// Returns the next user, or nil at the end.
       public mutating func next() async throws(ArgyleError) -> User? {
         try await next(isolation: nil)
       }
 
-      /// Gives the next user, or nil at the end.
+      /// Returns the next user, or nil at the end.
       ///
-      /// - Parameter actor: where the caller runs.
+      /// - Parameter actor: the caller's isolation.
       /// - Returns: the user.
-      /// - Throws: ``ArgyleError``, after which the sequence is at its end.
+      /// - Throws: ``ArgyleError``; the sequence is then at its end.
       public mutating func next(
         isolation actor: isolated (any Actor)?
       ) async throws(ArgyleError) -> User? {
@@ -59,12 +59,12 @@ import Support
         return users[index - 1]
       }
 
-      /// Fetches the next page; false where there is none.
+      /// Fetches the next page; returns false if there is none.
       private mutating func fetch(
         isolation actor: isolated (any Actor)?
       ) async throws(ArgyleError) -> Bool {
         try query.validate()
-        // A page that was asked for ahead and did not come, or cannot be read, is asked for again.
+        // If the look-ahead failed or its page cannot be read, the page is requested again.
         switch await lookAhead.take(isolation: actor) {
         case .success(let answer): if (try? read(answer)) != nil { return true }
         case .failure(let failure): try paging.take(failure, at: MonotonicClock.now)
@@ -96,9 +96,9 @@ import Support
     }
   }
 
-  /// The page after the one at hand, asked for before it is needed; given up with the walk.
+  /// The next page, requested before it is needed and cancelled with the iterator.
   private final class LookAhead {
-    /// The answer, or the error and when it came.
+    /// The response, or the error and when it occurred.
     private var task: Task<(result: Result<Answer, ArgyleError>, time: Int64), Never>?
 
     deinit {
@@ -116,9 +116,9 @@ import Support
       }
     }
 
-    /// The answer, or why there is none; nil where none was asked for.
+    /// Returns the look-ahead's response or failure; nil if none was started.
     ///
-    /// Where the caller's task is cancelled, that ends the call too.
+    /// Cancelling the caller's task cancels the call too.
     func take(isolation actor: isolated (any Actor)?) async -> Result<Answer, LookAheadFailure>? {
       guard let task else { return nil }
       self.task = nil
@@ -128,7 +128,7 @@ import Support
         task.cancel()
       }
       return result.mapError { error in
-        // Cancelled by nobody, the queue has broken.
+        // If the task is not cancelled, the queue has broken.
         let wasCancelledByCaller = error.code == .cancelled && Task.isCancelled
         return LookAheadFailure(
           error: error,

@@ -1,12 +1,12 @@
 #if !hasFeature(Embedded)
   extension UserTokens {
-    /// Creates a token for a user ("Create a user token": `POST /v1/user-tokens`), without blocking.
+    /// Creates a token for a user ("Create a user token": `POST /v1/user-tokens`) without blocking.
     ///
-    /// The cancellation of the task ends the call with ``ArgyleError/Code/cancelled``.
+    /// Cancelling the task fails the call with ``ArgyleError/Code/cancelled``.
     ///
     /// - Parameter userID: the user's id, as for ``Users/get(_:)``.
-    /// - Returns: the tokens: credentials to keep secret.
-    /// - Throws: ``ArgyleError``: ``ArgyleError/Code/invalidRequest`` where there is no such user.
+    /// - Returns: the tokens, which are credentials to keep secret.
+    /// - Throws: ``ArgyleError``: ``ArgyleError/Code/invalidRequest`` if there is no such user.
     public func create(_ userID: String) async throws(ArgyleError) -> UserToken {
       let operation = Operation.createUserToken(try UserID(userID))
       return UserToken(try await client.perform(operation).document(of: operation))

@@ -4,7 +4,7 @@ extension Endpoint {
   private static var users: StaticString { "/v1/users" }
   private static var user: StaticString { "/v1/users/{id}" }
 
-  /// What version 1 of the API has for each operation.
+  /// The operation's endpoint in version 1 of the API.
   static func v1(_ operation: Operation.Kind) -> Endpoint {
     switch operation {
     case .createUser:

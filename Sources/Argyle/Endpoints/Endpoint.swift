@@ -1,39 +1,37 @@
 import Transport
 
-/// What one operation asks of the service, and what an answer to it has to hold.
+/// How to request an operation, and what its response must contain.
 struct Endpoint {
-  /// What is sent.
+  /// The request's body.
   enum Body {
-    /// Nothing.
     case none
-    /// The user's metadata as the caller gave them, or nothing.
+    /// The user's metadata as given by the caller, or no body.
     case metadata
-    /// The user's id: `{"user": "<id>"}`.
     case userID
   }
 
-  /// What an answer has to be.
+  /// The expected response.
   enum Answer {
-    /// Anything, of which nothing is given.
+    /// Anything; the body is ignored.
     case anything
     /// A page of users.
     case page
-    /// An object with these members, each a text that is not empty, about the user whom a member names.
+    /// An object with these members, each a non-empty string, about the user that `about` identifies.
     case object([StaticString], about: Subject)
   }
 
-  /// Where an answer says which user it is about.
+  /// Where a response identifies its user.
   enum Subject {
-    /// Nowhere, or about a user who was not asked for.
+    /// Nowhere, or the user is not one of the request's.
     case anybody
     /// In a member.
     case member(StaticString)
-    /// In the claims of the token that a member holds, where they can be read.
+    /// In the claims of the token in a member, if they can be read.
     case token(StaticString)
   }
 
   let method: Request.Method
-  /// The path, which may end with "{id}" for the user's id.
+  /// The path, optionally ending with "{id}" for the user's id.
   let path: StaticString
   let body: Body
   let answer: Answer

@@ -1,7 +1,7 @@
 import Support
 import Transport
 
-/// One of the service's operations with its arguments.
+/// An operation of the service with its arguments.
 package enum Operation: Sendable {
   /// "Create a user".
   case createUser(externalMetadata: Metadata?)
@@ -9,7 +9,7 @@ package enum Operation: Sendable {
   case getUser(UserID)
   /// "Update a user's metadata".
   case updateUser(UserID, externalMetadata: Metadata)
-  /// "List users", with the query part of the URL.
+  /// "List users", with the URL's query.
   case listUsers(query: String)
   /// "Delete a user".
   case deleteUser(UserID)
@@ -20,7 +20,7 @@ package enum Operation: Sendable {
 // MARK: - Kind
 
 extension Operation {
-  /// An operation without its arguments: the numbers of the C header's operations.
+  /// An operation without arguments; the raw values are those of the C header.
   package enum Kind: Int32, Sendable {
     case createUser = 1
     case getUser = 2
@@ -45,7 +45,7 @@ extension Operation {
 // MARK: - User
 
 extension Operation {
-  /// The user that the operation is about; nil where it takes none.
+  /// The operation's user; nil if it has none.
   package var userID: UserID? {
     switch self {
     case .createUser, .listUsers: nil
@@ -58,10 +58,9 @@ extension Operation {
 // MARK: - Request
 
 extension Operation {
-  /// What the service has for this operation.
   var endpoint: Endpoint { .v1(kind) }
 
-  /// The request that asks the service for this operation.
+  /// Builds the request.
   func request() throws(ArgyleError) -> Request {
     let endpoint = endpoint
     return Request(

@@ -1,7 +1,7 @@
 import Support
 import Transport
 
-/// Where a client tells what happens to its calls.
+/// Creates log records for a client's calls.
 struct CallLog: Sendable {
   private let receive: @Sendable (LogRecord) -> Void
 
@@ -9,7 +9,7 @@ struct CallLog: Sendable {
     self.receive = receive
   }
 
-  /// Tells of an event what is to be told.
+  /// Logs an event, if it is one to be logged.
   func note(_ event: CallMachine.Event, _ machine: CallMachine, _ times: CallTimes) {
     let attempt = machine.attempts
     switch event {
@@ -17,14 +17,13 @@ struct CallLog: Sendable {
       let time = times.ended
       noteAnswer(machine.context, response.head, attempt: attempt, microseconds: time)
     case .failed(let failure) where !failure.hadUnsolicitedInput:
-      // libcurl tells no time of what did not get as far as a connection.
+      // libcurl reports no time for an attempt that failed before connecting.
       let time = MonotonicClock.now - machine.attemptStart
       noteFailure(machine.context, failure, attempt: attempt, microseconds: time)
     case .failed, .started, .waited, .givenUp, .ended: break
     }
   }
 
-  /// An attempt has brought an answer.
   private func noteAnswer(
     _ context: CallContext,
     _ head: ResponseHead,
@@ -42,7 +41,6 @@ struct CallLog: Sendable {
     )
   }
 
-  /// An attempt has brought none.
   private func noteFailure(
     _ context: CallContext,
     _ failure: TransferFailure,
@@ -58,7 +56,7 @@ struct CallLog: Sendable {
     receive(LogRecord(level: .debug, message: text, fields: CallLog.object(fields)))
   }
 
-  /// The call waits for another attempt.
+  /// Logs the backoff before the next attempt.
   func noteWait(_ context: CallContext, attempt: Int, microseconds: Int64) {
     let milliseconds = microseconds / 1000
     var fields = CallLog.fields(context, attempt: attempt)
@@ -67,7 +65,7 @@ struct CallLog: Sendable {
     receive(LogRecord(level: .info, message: context.message(text), fields: CallLog.object(fields)))
   }
 
-  /// The call has failed.
+  /// Logs a failed call.
   func noteError(_ context: CallContext, _ error: ArgyleError, microseconds: Int64) {
     let milliseconds = microseconds / 1000
     var fields = CallLog.fields(context, attempt: error.attempts)

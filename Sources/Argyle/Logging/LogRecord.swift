@@ -1,32 +1,32 @@
-/// One thing that happened to a call, for a program's log.
+/// One log record about a call.
 ///
-/// What a record may hold is listed here, and nothing else gets into one: no header, no body, no query, no key and no
-/// token. The path holds the user's id.
+/// A record contains only what is listed here: no header, no body, no query, no key and no token. The path contains the
+/// user's id.
 public struct LogRecord: Sendable {
-  /// How much a record matters: the numbers of the C header's `ARGYLE_LOG_…`.
+  /// Severity; the raw values are the C header's `ARGYLE_LOG_…`.
   public enum Level: Int32, Sendable {
-    /// An attempt has ended.
+    /// An attempt completed.
     case debug = 1
-    /// A call will be repeated.
+    /// A call will be retried.
     case info = 2
-    /// A call has failed.
+    /// A call failed.
     case warning = 3
   }
 
-  /// How much it matters.
+  /// The severity.
   public let level: Level
 
-  /// One line for people, whose wording may change between versions.
+  /// One line for humans; its wording may change between versions.
   public let message: String
 
   /// The same for programs.
   ///
-  /// - `method`, `path`, `host`: what was asked of whom.
-  /// - `attempt`: the number of the attempt, or of the last one of a call that has failed; absent where none was made.
-  /// - `milliseconds`: how long the attempt took, whether an answer came or not; or the whole call that has failed.
-  /// - `status`, `trace_id`: what the answer said; absent where none came.
-  /// - `error`: the code's name, of a failure.
-  /// - `wait_ms`: how long until the next attempt.
+  /// - `method`, `path`, `host`: the request.
+  /// - `attempt`: number of the attempt, or of a failed call's last one; absent if there was none.
+  /// - `milliseconds`: duration of the attempt, with or without a response, or of the whole failed call.
+  /// - `status`, `trace_id`: from the response; absent if there was none.
+  /// - `error`: name of the error code, for a failure.
+  /// - `wait_ms`: time until the next attempt.
   public let fields: JSON
 }
 

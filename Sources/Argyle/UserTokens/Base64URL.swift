@@ -1,6 +1,6 @@
-/// The base64url encoding of RFC 4648 without padding, in which JSON Web Tokens are written.
+/// The base64url encoding of RFC 4648 without padding, as used by JSON Web Tokens.
 enum Base64URL {
-  /// Decodes a text; nil where it is not base64url.
+  /// Decodes base64url; returns nil if the text is invalid.
   static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? {
     var bytes: [UInt8] = []
     var bits: UInt32 = 0
@@ -15,7 +15,7 @@ enum Base64URL {
         bits &= (1 << UInt32(bitCount)) - 1
       }
     }
-    // A single character over encodes nothing.
+    // A single trailing character encodes nothing.
     return bitCount < 6 ? bytes : nil
   }
 

@@ -1,14 +1,14 @@
 import Support
 
-/// What a user token says of itself, decoded and not verified: only the service has the key.
+/// The claims of a user token, decoded but not verified: only the service has the key.
 public struct TokenClaims: Sendable, Equatable {
-  /// The whole object of claims.
+  /// All claims.
   public let raw: JSON
 
-  /// Reads the claims of a JSON Web Token.
+  /// Decodes the claims of a JSON Web Token.
   ///
-  /// - Parameter token: three base64url parts with dots between them.
-  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument`` where the text is no such token.
+  /// - Parameter token: three base64url parts separated by dots.
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument`` if `token` is not such a token.
   public init(token: String) throws(ArgyleError) {
     raw = JSON(try TokenClaims.document(of: token))
   }
@@ -38,7 +38,7 @@ public struct TokenClaims: Sendable, Equatable {
 // MARK: - Decoding
 
 extension TokenClaims {
-  /// The claims as jansson holds them.
+  /// The claims as a jansson value.
   package static func document(of token: String) throws(ArgyleError) -> JSONReference {
     let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     guard parts.count == 3 else {

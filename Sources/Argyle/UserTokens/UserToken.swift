@@ -2,13 +2,13 @@ import Support
 
 /// A user token: a short-lived credential to start Argyle Link for one user ("The user token object").
 public struct UserToken: Sendable, Equatable {
-  /// The token that Argyle Link is given: a credential, which no description shows.
+  /// The token for Argyle Link, a credential that no description shows.
   public let access: String
 
-  /// The token to refresh the other with, or nil where the service sent none.
+  /// The token to refresh ``access`` with; nil if the service sent none.
   public let refresh: String?
 
-  /// The whole object as it was received.
+  /// The whole object as received.
   public let raw: JSON
 
   init(_ document: JSONReference) {
@@ -17,9 +17,9 @@ public struct UserToken: Sendable, Equatable {
     refresh = raw["refresh"]?.stringValue
   }
 
-  /// Reads the claims of ``access``, without verifying them.
+  /// Decodes the claims of ``access`` without verifying them.
   ///
-  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument`` where the service sent no JSON Web Token.
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument`` if the service sent no JSON Web Token.
   public func claims() throws(ArgyleError) -> TokenClaims {
     try TokenClaims(token: access)
   }
@@ -28,13 +28,13 @@ public struct UserToken: Sendable, Equatable {
 // MARK: - Description
 
 extension UserToken: CustomStringConvertible {
-  /// The type's name alone.
+  /// Only the type's name.
   public var description: String { "UserToken" }
 }
 
 #if !hasFeature(Embedded)
   extension UserToken: CustomReflectable {
-    /// Nothing, so that no dump shows the tokens.
+    /// Empty, so that no dump shows the tokens.
     public var customMirror: Mirror { Mirror(self, children: []) }
   }
 #endif
