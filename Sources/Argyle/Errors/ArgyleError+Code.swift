@@ -1,35 +1,35 @@
 import Transport
 
 extension ArgyleError {
-  /// Why a call failed: the numbers of the C header's `ARGYLE_ERROR_…`, of which none is ever reused.
+  /// Why a call failed; the raw values are the C header's `ARGYLE_ERROR_…`, and none is ever reused.
   public struct Code: RawRepresentable, Hashable, Sendable {
     /// The number, the same in every language.
     public let rawValue: Int32
 
-    /// Makes a code of a number, which may be one that this version does not know.
+    /// Creates a code from a number, which this version may not know.
     public init(rawValue: Int32) {
       self.rawValue = rawValue
     }
 
-    /// The caller passed something that breaks a rule; nothing was sent.
+    /// An argument breaks a rule; nothing was sent.
     public static let argument = Code(rawValue: 1)
-    /// The host could not be reached, or the connection was lost.
+    /// The server could not be reached, or the connection was lost.
     public static let connection = Code(rawValue: 2)
-    /// There is no secure connection: certificate, host name or protocol version.
+    /// TLS could not be established: certificate, host name or protocol version.
     public static let tls = Code(rawValue: 3)
-    /// A time-out passed.
+    /// A timeout or the deadline passed.
     public static let timeout = Code(rawValue: 4)
-    /// The answer cannot be read: not HTTP, not JSON, or the wrong JSON.
+    /// The response cannot be read: not HTTP, not JSON, or unexpected JSON.
     public static let protocolViolation = Code(rawValue: 5)
-    /// The answer, decoded, is larger than the client's limit.
+    /// The decoded response exceeds the client's limit.
     public static let tooLarge = Code(rawValue: 6)
-    /// Status 401: the API key is wrong, or of the other environment.
+    /// Status 401: the API key is wrong, or belongs to another environment.
     public static let authentication = Code(rawValue: 7)
-    /// Status 403: the API key may not do this.
+    /// Status 403: the API key has no permission.
     public static let permission = Code(rawValue: 8)
     /// Status 404: there is no such user.
     public static let notFound = Code(rawValue: 9)
-    /// Status 400 or 422: the service refused what was sent.
+    /// Status 400 or 422: the service rejected the request.
     public static let invalidRequest = Code(rawValue: 10)
     /// Status 409.
     public static let conflict = Code(rawValue: 11)
@@ -37,21 +37,21 @@ extension ArgyleError {
     public static let rateLimited = Code(rawValue: 12)
     /// Status 5xx: the service failed.
     public static let server = Code(rawValue: 13)
-    /// Any other status that is not a success.
+    /// Any other unsuccessful status.
     public static let http = Code(rawValue: 14)
-    /// Status 3xx: redirects are refused, for they would carry the key along.
+    /// Status 3xx: redirects are refused, because they would receive the key.
     public static let redirect = Code(rawValue: 15)
-    /// The handle belongs to the parent process of this one.
+    /// The handle belongs to the parent process.
     public static let forked = Code(rawValue: 16)
-    /// Memory ran out, or a defect of this library.
+    /// Memory ran out, or this library has a bug.
     public static let `internal` = Code(rawValue: 17)
-    /// The caller ended the call.
+    /// The caller cancelled the call.
     public static let cancelled = Code(rawValue: 18)
   }
 }
 
 extension ArgyleError.Code {
-  /// The code's name, such as `not_found`: the C constant's, in lower case and without `ARGYLE_ERROR_`.
+  /// The code's name, such as `not_found`: the C constant in lower case without `ARGYLE_ERROR_`.
   public var name: String {
     staticName.withUTF8Buffer { String(decoding: $0, as: UTF8.self) }
   }
@@ -82,7 +82,7 @@ extension ArgyleError.Code {
     }
   }
 
-  /// The code of a transfer that has failed.
+  /// The code for a failed transfer.
   init(_ kind: TransferFailure.Kind) {
     self =
       switch kind {
@@ -96,7 +96,7 @@ extension ArgyleError.Code {
       }
   }
 
-  /// The code that an HTTP status outside 2xx stands for.
+  /// The code for an HTTP status outside 2xx.
   static func status(_ status: Int) -> ArgyleError.Code {
     switch status {
     case 300..<400: .redirect

@@ -2,7 +2,7 @@ import Support
 import Transport
 
 extension ArgyleError {
-  /// All that is known about a failure.
+  /// The error's properties.
   final class Details: Sendable {
     let code: Code
     let message: String

@@ -1,73 +1,73 @@
 import Support
 import Transport
 
-/// A failure of the library or of the service, with all that is known about it.
+/// A failure of the library or of the service.
 ///
-/// Status, trace id, `Retry-After` and body are those of the answer to the last attempt that was made, also where the
-/// call was cancelled or met its deadline before the next one.
+/// Status, trace id, `Retry-After` and body are those of the last attempt's response, even if the call was cancelled or
+/// met its deadline before the next attempt.
 public struct ArgyleError: Error, Sendable {
   /// Why the call failed.
   public var code: Code { details.code }
 
-  /// One sentence for people, whose wording may change between versions.
+  /// One sentence for humans; its wording may change between versions.
   ///
-  /// It holds neither the API key's secret nor user tokens. It can hold the user's id, the host and, cut to 200
-  /// characters, what the service said about the failure.
+  /// It contains neither the API key's secret nor user tokens. It may contain the user's id, the host and what the
+  /// service said about the failure, cut to 200 characters.
   public var message: String { details.message }
 
-  /// The HTTP status of the answer, or nil where no answer came.
+  /// The response's HTTP status; nil without a response.
   public var httpStatus: Int? { details.httpStatus }
 
-  /// The answer's `X-Trace-Id`, by which Argyle's support can find the request.
+  /// The response's `X-Trace-Id`, for Argyle's support to find the request.
   public var traceID: String? { details.traceID }
 
-  /// Whether the same call may succeed later and can be repeated without doing anything twice.
+  /// Whether the call is safe to retry and may succeed later.
   public var isRetryable: Bool { details.isRetryable }
 
-  /// Whether the service may have carried out what was asked, though no success was told.
+  /// Whether the service may have carried out the request despite the failure.
   ///
-  /// So it is where a request that changes something may have reached the service and no answer came, where the
-  /// service failed in the middle (408, 500, 502, 504, and 503 without `Retry-After`), and where a success was
-  /// told in an answer that cannot be read. Where none of this is true of the last attempt, but of an earlier one,
-  /// the message says so.
+  /// True if a request that changes something may have reached the service without a response, if the service failed
+  /// while processing it (408, 500, 502, 504, and 503 without `Retry-After`), and if the response to a success cannot
+  /// be read. If this holds only for an earlier attempt than the last, the message says so.
   public var outcomeIsUnknown: Bool { details.outcomeIsUnknown }
 
-  /// How long the service asked to wait, in milliseconds, or nil where it said nothing.
+  /// The wait that the service asked for, in milliseconds; nil if there is none.
   public var retryAfterMilliseconds: Int64? { details.retryAfterMilliseconds }
 
-  /// The attempts that were made: 0 where the call ended before the first.
+  /// Number of attempts: 0 if the call failed before the first.
   public var attempts: Int { details.attempts }
 
-  /// The body of the answer as it was received, or nil where no whole answer came.
+  /// The response's body as received; nil without a complete response.
   ///
-  /// It may hold personal data: do not log it.
+  /// It may contain personal data: do not log it.
   public var bodyBytes: [UInt8]? { details.bodyBytes }
 
-  /// The body as jansson holds it, or nil where it is not JSON.
+  /// The body as a jansson value; nil if it is not JSON.
   package var document: JSONReference? { details.document }
 
-  // Apart, so that an error is a word to hand on.
+  // A reference, so that passing an error around is cheap.
   private let details: Details
 
-  /// The error of what no call has brought; not inlined, for it is made in many places.
+  /// Creates an error without a call.
+  // Not inlined, because it is used in many places.
   @inline(never)
   package init(_ code: Code, _ message: String) {
     details = Details(code, message)
   }
 
-  /// The error of a call that has begun.
+  /// Creates the error of a call that has started.
   init(_ details: Details) {
     self.details = details
   }
 
-  /// The body of the answer as JSON, or nil where no whole answer came or its body is not JSON.
+  /// The response's body as JSON; nil without a complete response or if it is not JSON.
   public var body: JSON? { document.map { JSON($0) } }
 }
 
 // MARK: - Description
 
 extension ArgyleError: CustomStringConvertible, CustomDebugStringConvertible {
-  /// The code's name and the message; never the body.
+  /// The code's name and the message, never the body.
   public var description: String { "\(code.name): \(message)" }
 
   /// The same as ``description``.
@@ -76,7 +76,7 @@ extension ArgyleError: CustomStringConvertible, CustomDebugStringConvertible {
 
 #if !hasFeature(Embedded)
   extension ArgyleError: CustomReflectable {
-    /// The code and the message alone, so that no dump shows the body.
+    /// Only the code and the message, so that no dump shows the body.
     public var customMirror: Mirror {
       Mirror(self, children: ["code": code, "message": message])
     }
@@ -84,10 +84,10 @@ extension ArgyleError: CustomStringConvertible, CustomDebugStringConvertible {
 #endif
 
 extension ArgyleError {
-  /// An allocation of libcurl's or jansson's failed.
+  /// An allocation in libcurl or jansson failed.
   package static let outOfMemory = ArgyleError(.internal, "memory ran out")
 
-  /// The error of options that cannot be used.
+  /// Creates an error for invalid options.
   package init(_ error: OptionError) {
     switch error {
     case .outOfMemory: self = .outOfMemory
@@ -95,7 +95,7 @@ extension ArgyleError {
     }
   }
 
-  /// Runs what fails for options that cannot be used.
+  /// Converts an ``OptionError`` thrown by `body`.
   package static func ofOptions<Value>(
     _ body: () throws(OptionError) -> Value
   ) throws(ArgyleError) -> Value {

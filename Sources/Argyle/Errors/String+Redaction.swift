@@ -1,7 +1,7 @@
 import Support
 
 extension String {
-  /// The text with all that looks like a JSON Web Token blacked out: such a token begins with `{"` in base64url.
+  /// The text with JSON Web Tokens redacted: they start with `{"` in base64url.
   var redactingTokens: String {
     let text = Array(utf8)
     var result: [UInt8] = []
@@ -22,7 +22,7 @@ extension String {
     character.isASCIILetter || character.isASCIIDigit || "-_.=".utf8.contains(character)
   }
 
-  /// The text with every occurrence of a secret blacked out.
+  /// The text with every occurrence of a secret redacted.
   func redacting(_ secret: Secret) -> String {
     secret.withUTF8 { redacting($0) }
   }

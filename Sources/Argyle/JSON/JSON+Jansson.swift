@@ -1,21 +1,20 @@
 import CJansson
 import Support
 
-// Both ways are loops with a list of the open arrays and objects, not recursion: without optimisation a frame
-// of a recursive function is so large that 2048 of them overflow a thread's stack.
+// Both conversions keep their own stack instead of recursing: without optimisation, 2048 frames of a recursive function
+// overflow a thread's stack.
 
 // MARK: - From jansson
 
 extension JSON {
-  /// Copies a jansson value.
   init(_ reference: JSONReference) {
     self = reference.withValue { JSON.copy($0) }
   }
 
-  /// An array or object of jansson's that is being copied.
+  /// An array or object of jansson's being copied.
   private struct Source {
     let value: UnsafeMutablePointer<json_t>
-    /// The name under which the value stands in its object.
+    /// The value's name in its object.
     let key: String
     var index = 0
     var iterator: UnsafeMutableRawPointer?
@@ -28,7 +27,7 @@ extension JSON {
       iterator = argyle_json_object_first(value)
     }
 
-    /// The next value in it with its name, or nil where all have been copied.
+    /// Returns the next element with its name; nil at the end.
     mutating func next() -> (key: String, value: UnsafeMutablePointer<json_t>)? {
       if let position = iterator, let key = argyle_json_object_iter_key(position),
         let member = argyle_json_object_iter_value(position)
@@ -74,7 +73,7 @@ extension JSON {
     }
   }
 
-  /// The copy of a value that holds no others, nil for arrays and objects.
+  /// Copies a scalar; returns nil for arrays and objects.
   private static func scalar(_ value: UnsafeMutablePointer<json_t>) -> JSON? {
     switch argyle_json_type(value) {
     case JSON_OBJECT, JSON_ARRAY: nil
@@ -98,24 +97,24 @@ extension JSON {
 // MARK: - To jansson
 
 extension JSON {
-  /// How deep a value that is sent may be nested.
+  /// Maximum nesting depth of a value to be sent.
   ///
-  /// jansson's parser goes 2048 levels deep: what stands around a user's metadata in a list takes three of them, and
-  /// a number or text in the innermost array one. A value that is nested deeper could be sent and not be read back,
-  /// and would make every list that it stands in unreadable.
+  /// jansson parses up to 2048 levels: what surrounds a user's metadata in a list takes three of them, and a number or
+  /// string in the innermost array one. A deeper value could be sent but not read back, and would make every list that
+  /// contains it unreadable.
   package static let maximumDepth = 2044
 
-  /// The error for a value that is nested too deep.
+  /// The error for a value that is nested too deeply.
   static func tooDeep(_ argument: String) -> ArgyleError {
     ArgyleError(.argument, "\(argument) must not be nested deeper than \(maximumDepth) levels")
   }
 
-  /// An array or object for jansson that is being filled.
+  /// An array or object being filled for jansson.
   private struct Target {
     let reference: JSONReference
     var members: ArraySlice<JSONObject.Member>
 
-    /// Hangs a value into it under the name of the first member.
+    /// Adds a value under the first remaining member's name.
     mutating func add(_ value: JSONReference) throws(ArgyleError) {
       guard let key = members.popFirst()?.key else { return }
       let status = reference.withValue { target in
@@ -129,7 +128,7 @@ extension JSON {
     }
   }
 
-  /// Makes a jansson value; an error names the argument and the rule that the value breaks.
+  /// Converts to a jansson value; the error names the argument and the broken rule.
   package func makeReference(argument: String) throws(ArgyleError) -> JSONReference {
     var open: [Target] = []
     var value = self
@@ -143,7 +142,7 @@ extension JSON {
       } else {
         return made
       }
-      // Whatever is full now goes into what it stands in.
+      // Complete containers are added to their parents.
       while let last = open.last, last.members.isEmpty {
         made = last.reference
         open.removeLast()
@@ -155,7 +154,7 @@ extension JSON {
     }
   }
 
-  /// The values in an array or object, those of an array without names; nil for other values.
+  /// The members of an object, or the items of an array with empty names; nil for scalars.
   private var members: [JSONObject.Member]? {
     switch self {
     case .array(let items): items.map { JSONObject.Member(key: "", value: $0) }
@@ -164,7 +163,7 @@ extension JSON {
     }
   }
 
-  /// Makes a jansson value, an array or object without what is in it.
+  /// Converts a scalar, or creates an empty array or object.
   private func makeEmptyReference(_ argument: String) throws(ArgyleError) -> JSONReference {
     if case .real(let real) = self, !real.isFinite {
       throw ArgyleError(.argument, "\(argument) must hold finite numbers only")

@@ -1,38 +1,38 @@
-/// A JSON value: what user metadata is made of.
+/// A JSON value, such as user metadata.
 ///
-/// Numbers without fraction and exponent are integers of 64 bits, all others are finite doubles: each the one nearest
-/// to what was received, of which digits beyond a double's are lost.
+/// Numbers without fraction and exponent are 64-bit integers; all others are finite doubles, each the nearest to the
+/// number received, so digits beyond a double's precision are lost.
 public enum JSON: Sendable, Equatable {
   /// `null`.
   case null
   /// `true` or `false`.
   case bool(Bool)
-  /// A whole number.
+  /// An integer.
   case integer(Int64)
-  /// A number with a fraction or an exponent, as the nearest double; it must be finite to be sent.
+  /// A number with a fraction or an exponent, as the nearest double; must be finite to be sent.
   case real(Double)
-  /// A text, of any Unicode characters.
+  /// A string of any Unicode characters.
   case string(String)
-  /// A list of values.
+  /// An array.
   case array([JSON])
-  /// Named values in their order.
+  /// An object whose members keep their order.
   case object(JSONObject)
 }
 
 // MARK: - Access
 
 extension JSON {
-  /// The text of a string, otherwise nil.
+  /// The value of a string; nil for other kinds.
   public var stringValue: String? {
     if case .string(let value) = self { value } else { nil }
   }
 
-  /// The number of an integer, otherwise nil.
+  /// The value of an integer; nil for other kinds.
   public var integerValue: Int64? {
     if case .integer(let value) = self { value } else { nil }
   }
 
-  /// The number of a real or an integer, otherwise nil.
+  /// The value of a real or an integer; nil for other kinds.
   public var doubleValue: Double? {
     switch self {
     case .real(let value): value
@@ -41,22 +41,22 @@ extension JSON {
     }
   }
 
-  /// The truth of a boolean, otherwise nil.
+  /// The value of a boolean; nil for other kinds.
   public var boolValue: Bool? {
     if case .bool(let value) = self { value } else { nil }
   }
 
-  /// The values of an array, otherwise nil.
+  /// The items of an array; nil for other kinds.
   public var arrayValue: [JSON]? {
     if case .array(let value) = self { value } else { nil }
   }
 
-  /// The members of an object, otherwise nil.
+  /// The members of an object; nil for other kinds.
   public var objectValue: JSONObject? {
     if case .object(let value) = self { value } else { nil }
   }
 
-  /// The member of that name, or nil where there is none or this is no object.
+  /// The member with this name; nil if absent or not an object.
   public subscript(key: String) -> JSON? {
     objectValue?[key]
   }
@@ -68,25 +68,25 @@ extension JSON: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, Expressibl
   ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral,
   ExpressibleByDictionaryLiteral
 {
-  /// Makes `null`.
+  /// Creates `null`.
   public init(nilLiteral: ()) { self = .null }
 
-  /// Makes a boolean.
+  /// Creates a boolean.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
 
-  /// Makes an integer.
+  /// Creates an integer.
   public init(integerLiteral value: Int64) { self = .integer(value) }
 
-  /// Makes a real.
+  /// Creates a real.
   public init(floatLiteral value: Double) { self = .real(value) }
 
-  /// Makes a string.
+  /// Creates a string.
   public init(stringLiteral value: String) { self = .string(value) }
 
-  /// Makes an array.
+  /// Creates an array.
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
 
-  /// Makes an object, whose members keep the order in which they are written.
+  /// Creates an object whose members keep their order.
   public init(dictionaryLiteral elements: (String, JSON)...) {
     self = .object(JSONObject(elements))
   }

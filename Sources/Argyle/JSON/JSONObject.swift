@@ -1,6 +1,6 @@
-/// The members of a JSON object in their order, each name once.
+/// A JSON object whose members keep their order; names are unique.
 public struct JSONObject: Sendable {
-  /// One name with its value.
+  /// A name and its value.
   public struct Member: Sendable {
     /// The name.
     public let key: String
@@ -8,29 +8,29 @@ public struct JSONObject: Sendable {
     public let value: JSON
   }
 
-  /// The members in their order.
+  /// The members in order.
   public private(set) var members: [Member] = []
 
-  /// Where each name stands, once there are so many that looking through them would take long.
+  /// Index of each name, once there are too many members for a linear search.
   private var positions: [Name: Int] = [:]
   private static let maxUnindexed = 16
 
-  /// Makes an object without members.
+  /// Creates an empty object.
   public init() {}
 
-  /// Makes an object of pairs; of pairs with the same name the last one counts.
+  /// Creates an object from pairs; for duplicate names the last pair counts.
   public init(_ pairs: [(String, JSON)]) {
     members.reserveCapacity(pairs.count)
     for (key, value) in pairs { self[key] = value }
   }
 
-  /// Takes over members whose names are known to differ.
+  /// Creates an object from members with distinct names.
   init(distinct members: [Member]) {
     self.members = members
     index()
   }
 
-  /// The value of that name; nil where there is none, and nil removes it.
+  /// The value with this name; nil if absent, and setting nil removes it.
   public subscript(key: String) -> JSON? {
     get {
       position(of: key).map { members[$0].value }
@@ -63,8 +63,7 @@ public struct JSONObject: Sendable {
   }
 }
 
-/// A name of a member: equal to another where the code points are, while Swift's `==` for strings would also take
-/// two spellings of "é".
+/// A member's name, compared by code points; Swift's `==` for strings treats different encodings of "é" as equal.
 private struct Name: Hashable {
   private let text: String
 
@@ -84,7 +83,7 @@ private struct Name: Hashable {
 // MARK: - Equality
 
 extension JSONObject: Equatable {
-  /// Tells whether two objects have the same members in any order.
+  /// Whether two objects have the same members in any order.
   public static func == (left: JSONObject, right: JSONObject) -> Bool {
     left.members.count == right.members.count
       && left.members.allSatisfy { right[$0.key] == $0.value }
@@ -94,7 +93,7 @@ extension JSONObject: Equatable {
 // MARK: - Literal
 
 extension JSONObject: ExpressibleByDictionaryLiteral {
-  /// Makes an object, whose members keep the order in which they are written.
+  /// Creates an object whose members keep their order.
   public init(dictionaryLiteral elements: (String, JSON)...) {
     self.init(elements)
   }

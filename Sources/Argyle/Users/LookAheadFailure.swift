@@ -1,10 +1,10 @@
-/// Why a page that was asked for ahead did not come.
+/// Why a look-ahead failed.
 ///
-/// It knows no clock, so that a blocking walk and an asynchronous one go by the same rule.
+/// It reads no clock, so that blocking and asynchronous cursors share the same rule.
 struct LookAheadFailure: Error {
   let error: ArgyleError
-  /// When the call was over, in microseconds.
+  /// When the call finished, in microseconds.
   let time: Int64
-  /// Whether it was the caller who has ended the call.
+  /// Whether the caller cancelled the call.
   let wasCancelledByCaller: Bool
 }

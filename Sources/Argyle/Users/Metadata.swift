@@ -1,11 +1,11 @@
 import CJansson
 import Support
 
-/// The `external_metadata` of a user as JSON text, ready to be sent.
+/// A user's `external_metadata` as JSON text, ready to be sent.
 package struct Metadata: Sendable {
   private let text: [UInt8]
 
-  /// Encodes a jansson value; an error names the rule that it breaks.
+  /// Encodes a jansson value; the error names the broken rule.
   package init(_ value: UnsafePointer<json_t>) throws(ArgyleError) {
     try Metadata.check(value)
     guard let text = JSONReference.text(of: value) else {
@@ -14,19 +14,19 @@ package struct Metadata: Sendable {
     self.text = text
   }
 
-  /// Encodes a Swift value; an error names the rule that it breaks.
+  /// Encodes a Swift value; the error names the broken rule.
   init(_ value: JSON) throws(ArgyleError) {
     let reference = try value.makeReference(argument: "external_metadata")
     self = try reference.withValue { (value) throws(ArgyleError) in try Metadata(value) }
   }
 
-  /// Encodes a Swift value where there is one.
+  /// Encodes a Swift value; returns nil if `value` is nil.
   init?(optional value: JSON?) throws(ArgyleError) {
     guard let value else { return nil }
     try self.init(value)
   }
 
-  /// Takes JSON text, to be sent as it is; an error names the rule that it breaks.
+  /// Validates JSON text, which is sent as is; the error names the broken rule.
   package init(text: [UInt8]) throws(ArgyleError) {
     do {
       _ = try JSONScanner.scan(text, maximumDepth: JSON.maximumDepth)
@@ -47,9 +47,9 @@ package struct Metadata: Sendable {
 // MARK: - Rules
 
 extension Metadata {
-  /// Checks what jansson's encoder does not: how deep a value is nested, and that names can be sent and read back.
+  /// Checks what jansson's encoder does not: nesting depth, and names that can be sent and read back.
   ///
-  /// It is a loop with a list of what is left to check, for recursion would want more stack than some threads have.
+  /// It keeps its own stack, because recursion would overflow the stack of some threads.
   private static func check(_ value: UnsafePointer<json_t>) throws(ArgyleError) {
     var left = [(value: value, levels: JSON.maximumDepth)]
     while let (value, levels) = left.popLast() {

@@ -1,14 +1,14 @@
 import Support
 
-/// A user who was just created, with a token to start Argyle Link for them ("Create a user").
+/// A newly created user, with a token to start Argyle Link ("Create a user").
 public struct NewUser: Sendable, Equatable {
   /// The user's id.
   public let id: String
 
-  /// The user token: a credential, which no description shows.
+  /// The user token, a credential that no description shows.
   public let token: String
 
-  /// The whole object as it was received.
+  /// The whole object as received.
   public let raw: JSON
 
   init(_ document: JSONReference) {
@@ -21,13 +21,13 @@ public struct NewUser: Sendable, Equatable {
 // MARK: - Description
 
 extension NewUser: CustomStringConvertible {
-  /// The id alone.
+  /// Only the id.
   public var description: String { "NewUser(id: \(id))" }
 }
 
 #if !hasFeature(Embedded)
   extension NewUser: CustomReflectable {
-    /// The id alone, so that no dump shows the token.
+    /// Only the id, so that no dump shows the token.
     public var customMirror: Mirror { Mirror(self, children: ["id": id]) }
   }
 #endif

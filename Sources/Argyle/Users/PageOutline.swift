@@ -1,21 +1,20 @@
 import CJansson
 import Support
 
-/// What a page says of the pages after it, read from its text or from jansson's values.
+/// What a page says about the next page, read from its text or from jansson's values.
 enum PageOutline {
-  /// How deep a page is looked into: deeper than a service lets metadata be.
+  /// Maximum nesting depth of a page, beyond what a service allows for metadata.
   private static let maximumDepth = 8192
 
-  /// An object with a link to the next page, nil on the last one, and so many users; nil where nobody has counted.
+  /// An object with a link to the next page, nil on the last one; `count` is nil if users were not counted.
   case envelope(next: String?, count: Int?)
-  /// A bare array of so many users.
+  /// A bare array of users.
   case array(count: Int, firstID: String?)
-  /// Something else.
   case other
 
-  /// Reads a text, of which what stands behind the link need not be JSON.
+  /// Parses a page's text; what follows the link need not be valid JSON.
   ///
-  /// Nothing of it goes through jansson: a user that jansson cannot hold does not make the page unreadable.
+  /// The text does not pass through jansson: a user that jansson cannot represent does not make the page unreadable.
   init(_ text: [UInt8]) throws(JSONTextError) {
     let depth = PageOutline.maximumDepth
     let (kind, next) = try JSONScanner.find("next", in: text, maximumDepth: depth)
@@ -34,7 +33,7 @@ enum PageOutline {
     }
   }
 
-  /// Takes it from a page that was read.
+  /// Reads a parsed page.
   init(_ page: UserPageDocument) {
     let count = page.results.count
     if page.isBareArray {

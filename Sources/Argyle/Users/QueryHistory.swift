@@ -1,17 +1,17 @@
-/// The queries of a walk, to notice that it goes in a circle, in memory that does not grow with its length.
+/// Detects cycles in the queries of a paged list, in constant memory.
 ///
-/// A circle of up to 64 pages is noticed before any is given twice. A longer one is noticed by an older query that is
-/// remembered, a later one each time that the number of pages has doubled: before it has been gone around three times.
+/// A cycle of up to 64 pages is detected before any page is returned twice. For longer ones, a query is remembered each
+/// time the number of pages doubles, so they are detected within three rounds.
 struct QueryHistory {
   private static let recentCapacity = 64
 
-  /// Hashes of the latest queries, in a ring.
+  /// Ring buffer of hashes of the latest queries.
   private var recent: [UInt64] = []
   private var count = 0
   private var milestone: UInt64?
   private var nextMilestone = 1
 
-  /// Remembers a query that was asked.
+  /// Records a query that was sent.
   mutating func add(_ query: String) {
     let hash = QueryHistory.hash(query)
     if recent.count < QueryHistory.recentCapacity {
@@ -26,7 +26,7 @@ struct QueryHistory {
     }
   }
 
-  /// Whether a query is known to have been asked.
+  /// Whether a query is known to have been sent.
   func contains(_ query: String) -> Bool {
     let hash = QueryHistory.hash(query)
     return hash == milestone || recent.contains(hash)

@@ -2,13 +2,13 @@ import Support
 
 /// A user who has connected, or will connect, payroll accounts ("The user object").
 ///
-/// Only the id may be relied on. The other fields are nil where the service sent none, or something of another
-/// type than the documented one; ``raw`` has whatever it sent.
+/// Only the id is guaranteed. Other fields are nil if the service sent none, or sent another type than documented;
+/// ``raw`` has whatever it sent.
 public struct User: Sendable, Equatable {
   /// The user's id.
   public let id: String
 
-  /// The whole object as it was received, with the fields that this library does not know.
+  /// The whole object as received, including fields that this library does not know.
   public let raw: JSON
 
   init(_ document: JSONReference) {
@@ -16,7 +16,7 @@ public struct User: Sendable, Equatable {
     id = raw["id"]?.stringValue ?? ""
   }
 
-  /// When the user was created: ISO 8601 in UTC, with 0 to 6 digits of fraction.
+  /// Creation time: ISO 8601 in UTC, with 0 to 6 fractional digits.
   public var createdAt: String? { raw["created_at"]?.stringValue }
 
   /// The employers that the user has connected.
@@ -25,12 +25,12 @@ public struct User: Sendable, Equatable {
   /// The data providers that the user has connected.
   public var dataProvidersConnected: [String]? { raw["data_providers_connected"]?.stringArrayValue }
 
-  /// The metadata that was attached to the user; an empty object where none was.
+  /// The user's metadata; an empty object if there is none.
   public var externalMetadata: JSON? { raw["external_metadata"] }
 }
 
 extension JSON {
-  /// The texts of an array of strings, otherwise nil.
+  /// The strings of an array of strings; nil for anything else.
   fileprivate var stringArrayValue: [String]? {
     guard let items = arrayValue else { return nil }
     let strings = items.compactMap { $0.stringValue }
@@ -41,13 +41,13 @@ extension JSON {
 // MARK: - Description
 
 extension User: CustomStringConvertible {
-  /// The id alone: all else is personal data.
+  /// Only the id: everything else is personal data.
   public var description: String { "User(id: \(id))" }
 }
 
 #if !hasFeature(Embedded)
   extension User: CustomReflectable {
-    /// The id alone, so that no dump shows personal data.
+    /// Only the id, so that no dump shows personal data.
     public var customMirror: Mirror { Mirror(self, children: ["id": id]) }
   }
 #endif

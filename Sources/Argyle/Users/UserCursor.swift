@@ -1,17 +1,17 @@
 import Support
 import Transport
 
-/// A walk over all users, page after page, in memory that does not grow with their number ("List users").
+/// A cursor over all users that fetches page after page, in constant memory ("List users").
 ///
-/// While one page is read the next is already on its way. The service counts pages by offset: a user deleted during
-/// the walk can make it pass over another, and a user created during it can make it give another twice, unless the
-/// ordering is ``UserQuery/Ordering/oldestFirst``. Where a page is larger than ``ClientOptions/maxResponseBytes``, the
-/// walk goes on with smaller ones. A cursor is used by one thread at a time.
+/// The next page is fetched while the current one is read. The service counts pages by offset: a user deleted meanwhile
+/// can make the cursor skip another, and a user created meanwhile can make it return another twice, unless the ordering
+/// is ``UserQuery/Ordering/oldestFirst``. If a page exceeds ``ClientOptions/maxResponseBytes``, the cursor continues
+/// with smaller pages. Only one thread at a time may use a cursor.
 public final class UserCursor {
-  /// How many users are given between two looks at the page that is under way.
+  /// Number of users returned between two reads of the next page.
   private static let usersPerPoll = 16
 
-  /// In what pieces the users are given.
+  /// What the cursor returns.
   private enum Form {
     case users
     case pages
@@ -19,21 +19,21 @@ public final class UserCursor {
 
   private let client: Client
   private var paging: UserPaging
-  /// The form that the first call chose.
+  /// The form chosen by the first call.
   private var form: Form?
-  /// The users of the page at hand.
+  /// The users of the current page.
   private var users: JSONReference?
   private var index = 0
-  /// The answer whose text was given last.
+  /// The response whose text was returned last.
   private var textAnswer: Answer?
-  /// The call for the next page, and the queue that makes it.
+  /// The call for the next page and its queue.
   private var lookAhead: (call: Call, queue: CallQueue)?
 
-  /// Prepares a walk; an error names what is wrong with the query.
+  /// Creates a cursor; throws if the query is invalid.
   package init(_ client: Client, _ query: UserQuery) throws(ArgyleError) {
     self.client = client
     paging = UserPaging(query)
-    // Last, because Embedded Swift leaks an object whose initialiser throws before all of it is set.
+    // Last: Embedded Swift leaks an object whose initialiser throws before all of it is set.
     try query.validate()
     try client.runner.checkProcess()
   }
@@ -57,16 +57,16 @@ public final class UserCursor {
 // MARK: - Swift values
 
 extension UserCursor {
-  /// Gives the next user, or nil at the end; it blocks where the next page has to be fetched.
+  /// Returns the next user, or nil at the end; blocks if the next page must be fetched.
   ///
-  /// A page that could not be fetched is asked for again by the next call.
+  /// After a failure, the next call requests the page again.
   public func next() throws(ArgyleError) -> User? {
     try nextUserDocument().map { User($0) }
   }
 
-  /// Gives the next page, or nil at the end; it blocks where the page is not there yet.
+  /// Returns the next page, or nil at the end; blocks until the page is received.
   ///
-  /// A cursor gives either users or pages. A page that could not be fetched is asked for again by the next call.
+  /// A cursor returns either users or pages. After a failure, the next call requests the page again.
   public func nextPage() throws(ArgyleError) -> UserPage? {
     try nextPageDocument().map { UserPage($0) }
   }
@@ -75,13 +75,13 @@ extension UserCursor {
 // MARK: - JSON
 
 extension UserCursor {
-  /// The next user as jansson holds it, or nil at the end.
+  /// Returns the next user as a jansson value, or nil at the end.
   package func nextUserDocument() throws(ArgyleError) -> JSONReference? {
     try choose(.users)
     while true {
       if let user = users?.item(index) {
         index += 1
-        // What has come of the next page is read now and then, or the server would have to stop sending it.
+        // The next page's pending bytes are read now and then, or the server would have to stop sending.
         if let lookAhead, index.isMultiple(of: UserCursor.usersPerPoll) {
           try? lookAhead.queue.drive()
           try client.runner.checkProcess()
@@ -94,13 +94,13 @@ extension UserCursor {
     }
   }
 
-  /// The next page in its normal form, or nil at the end.
+  /// Returns the next page in its normal form, or nil at the end.
   package func nextPageDocument() throws(ArgyleError) -> JSONReference? {
     try choose(.pages)
     return try nextDocument()?.document
   }
 
-  /// The text of the next page as it was received, or nil at the end.
+  /// Returns the text of the next page as received, or nil at the end.
   package func nextPageText() throws(ArgyleError) -> [UInt8]? {
     try choose(.pages)
     textAnswer = nil
@@ -111,7 +111,7 @@ extension UserCursor {
     return textAnswer?.response.body
   }
 
-  /// The error of a page whose text, which was given last, cannot be read.
+  /// Returns the error for a page that the caller cannot read, given the text returned last.
   package func unreadable(_ reason: String) throws(ArgyleError) -> ArgyleError {
     guard let textAnswer else {
       throw ArgyleError(.argument, "cursor must have given the text of a page")
@@ -131,10 +131,10 @@ extension UserCursor {
 // MARK: - Fetching
 
 extension UserCursor {
-  /// Fetches the next page and reads it; nil at the end.
+  /// Fetches the next page and reads it; returns nil at the end.
   ///
-  /// A page that was asked for ahead and did not come, or cannot be read, is asked for again; one that is too large,
-  /// with fewer users.
+  /// If the look-ahead failed or its page cannot be read, the page is requested again; if the page is too large, with a
+  /// smaller page size.
   private func fetch<Page>(
     _ read: (inout UserPaging, Answer) throws(ArgyleError) -> Page
   ) throws(ArgyleError) -> Page? {
@@ -158,7 +158,7 @@ extension UserCursor {
     }
   }
 
-  /// The answer that was asked for ahead; nil where none was, or where none came.
+  /// Returns the look-ahead's response; nil if there is none.
   private func takeLookAhead() throws(ArgyleError) -> Answer? {
     guard let (call, queue) = lookAhead else { return nil }
     lookAhead = nil
@@ -168,7 +168,7 @@ extension UserCursor {
       let failure = LookAheadFailure(
         error: error,
         time: call.times.finishedAt,
-        // Or else the queue has broken.
+        // Otherwise the queue has broken.
         wasCancelledByCaller: error.code == .cancelled && !queue.isBroken
       )
       try paging.take(failure, at: MonotonicClock.now)
@@ -176,9 +176,9 @@ extension UserCursor {
     return try? call.answer()
   }
 
-  /// Asks for the page after the one at hand, without waiting for it.
+  /// Requests the next page without waiting for it.
   ///
-  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked`` where the host has forked in a callback meanwhile.
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/forked`` if the host forked in a callback meanwhile.
   private func startLookAhead() throws(ArgyleError) {
     guard case .page(let query) = paging.nextStep,
       let call = try? Call(client, .listUsers(query: query)),
@@ -189,7 +189,7 @@ extension UserCursor {
       try queue.drive()
       lookAhead = (call, queue)
     } catch {
-      // The page is asked for when it is needed.
+      // The page is then requested when it is needed.
     }
     try client.runner.checkProcess()
   }

@@ -1,27 +1,26 @@
 import Support
 
-/// A user's id that is fit to be sent.
+/// A validated user id.
 ///
-/// Ids are only ever compared by the service: neither their version and variant nor their being UUIDs at all is
-/// checked.
+/// Only the service compares ids: version and variant are not checked, nor whether they are UUIDs at all.
 package struct UserID: Sendable {
-  /// The id as it was given.
+  /// The id as given.
   package let text: String
 
-  /// Whether all of it may stand in a path as it is.
+  /// Whether it needs no percent-encoding.
   private let isUnreserved: Bool
 
-  /// Checks an id; an error names the rule that it breaks.
+  /// Validates an id; the error names the broken rule.
   package init(_ text: String) throws(ArgyleError) {
     var text = text
-    // One look at contiguous bytes: this is done for each call.
+    // A single pass over contiguous bytes, because it runs for each call.
     let (count, isUnreserved) = text.withUTF8 { bytes in
       (bytes.count, bytes.allSatisfy { UserID.isUnreserved($0) })
     }
     guard count > 0 else { throw UserID.error("must not be empty") }
     guard count <= 255 else { throw UserID.error("must not be longer than 255 bytes") }
     guard count > 2 || !text.utf8.allSatisfy({ $0 == UInt8(ascii: ".") }) else {
-      // Such a segment is resolved away, here or on the way, and the request would name another resource.
+      // Dot segments are removed from paths, here or on the way, and the request would name another resource.
       throw UserID.error("must not be \".\" or \"..\"")
     }
     guard isUnreserved || !text.utf8.contains(0) else {
@@ -39,7 +38,7 @@ package struct UserID: Sendable {
 // MARK: - Path segment
 
 extension UserID {
-  /// The id as one segment of a path: every byte but RFC 3986's unreserved ones percent-encoded.
+  /// The id as a path segment: every byte but RFC 3986's unreserved ones is percent-encoded.
   var pathSegment: String {
     if isUnreserved { return text }
     var segment: [UInt8] = []

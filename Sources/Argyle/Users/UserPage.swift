@@ -5,13 +5,13 @@ public struct UserPage: Sendable, Equatable {
   /// The users on the page.
   public let results: [User]
 
-  /// The service's link to the next page, or nil on the last one; a ``UserCursor`` follows it.
+  /// The service's link to the next page, nil on the last one; a ``UserCursor`` follows it.
   public let next: String?
 
-  /// The service's link to the page before, or nil on the first one.
+  /// The service's link to the previous page, nil on the first one.
   public let previous: String?
 
-  /// How many users there are in all, or nil where the service did not say.
+  /// Total number of users; nil if the service did not send it.
   public let count: Int64?
 
   init(_ document: JSONReference) {

@@ -1,18 +1,17 @@
 import CJansson
 import Support
 
-/// A page of users as jansson holds it, in the one normal form: `results`, `next`, `previous` and `count`.
+/// A page of users as a jansson value in normal form: `results`, `next`, `previous` and `count`.
 package struct UserPageDocument {
-  /// The page in its normal form.
+  /// The page in normal form.
   package let document: JSONReference
 
-  /// The users.
   let results: JSONReference
 
-  /// Whether the service sent a bare array of users, which says nothing of other pages.
+  /// Whether the service sent a bare array of users, without links to other pages.
   let isBareArray: Bool
 
-  /// Reads an answer; an error names what is wrong with it.
+  /// Reads a response; the error names what is wrong with it.
   init(_ answer: Answer) throws(ArgyleError) {
     let received = try answer.document()
     isBareArray = received.type == JSON_ARRAY
@@ -39,7 +38,7 @@ package struct UserPageDocument {
     return envelope
   }
 
-  /// Makes sure that a member is of its type or null, and there.
+  /// Checks that a member has its type or is null, and adds null if it is absent.
   private func normalize(
     _ key: StaticString,
     _ type: json_type,

@@ -1,36 +1,36 @@
 import Support
 import Transport
 
-/// How a list goes on from page to page: pages go in, the next query comes out.
+/// Paging of a list as a state machine: pages go in, the next query comes out.
 ///
-/// It knows no network, so that a blocking walk and an asynchronous one go the same way.
+/// It does no I/O, so that blocking and asynchronous cursors share it.
 struct UserPaging {
-  /// Users on a page unless the caller said otherwise: the most that the service gives.
+  /// Default page size: the service's maximum.
   private static let defaultLimit = 200
-  /// Users on a page that a query without a limit asks for.
+  /// The service's page size for a query without a limit.
   private static let serviceLimit = 10
-  /// How many pages in a row may have no user and yet a link to the next: more than a service has reason for.
+  /// Maximum number of consecutive empty pages with a link to the next: more than a service has reason for.
   private static let maxEmptyPages = 100
 
-  /// What comes after the pages that were taken in.
+  /// What follows the pages received so far.
   enum NextStep {
-    /// The page that this query asks for.
+    /// The page for this query.
     case page(query: String)
-    /// Nothing more.
+    /// The end of the list.
     case end
-    /// The failure to find out, which stays.
+    /// A permanent failure.
     case failure(ArgyleError)
   }
 
   private(set) var nextStep: NextStep
   private var query: UserQuery
   private var history = QueryHistory()
-  /// How many pages without a user came last.
+  /// Number of consecutive empty pages so far.
   private var emptyPages = 0
-  /// The first id of the bare array before.
+  /// The first id of the previous bare array.
   private var lastFirstID: String?
 
-  /// Begins with the page that a query asks for, which has to be valid.
+  /// Starts with the page of a query, which must be valid.
   init(_ query: UserQuery) {
     self.query = query
     if query.limit == nil { self.query.limit = UserPaging.defaultLimit }
@@ -41,9 +41,9 @@ struct UserPaging {
 // MARK: - Pages that are too large
 
 extension UserPaging {
-  /// Asks for half as many users where a page failed because it was too large; false where it was to have one user alone.
+  /// Halves the page size if a page was too large; returns false if it cannot be reduced.
   ///
-  /// Headers that are too large have nothing to do with the users: then no status is told.
+  /// Headers that are too large have nothing to do with the users; the error then has no status.
   mutating func reducePageSize(after error: ArgyleError) -> Bool {
     guard error.code == .tooLarge, error.httpStatus != nil, case .page(let asked) = nextStep
     else { return false }
@@ -64,9 +64,9 @@ extension UserPaging {
 // MARK: - Pages asked for ahead
 
 extension UserPaging {
-  /// Takes in that a page which was asked for ahead did not come; an error where it may not be asked for again.
+  /// Handles a failed look-ahead; throws if the page must not be requested again.
   ///
-  /// It may not where the caller has ended the call, or before the time that the service has set.
+  /// That is if the caller cancelled the call, or before the service's `Retry-After` has passed.
   mutating func take(_ failure: LookAheadFailure, at now: Int64) throws(ArgyleError) {
     if failure.wasCancelledByCaller { throw failure.error }
     if let wait = failure.error.retryAfterMilliseconds, (now - failure.time) / 1000 < wait {
@@ -79,7 +79,7 @@ extension UserPaging {
 // MARK: - Taking pages in
 
 extension UserPaging {
-  /// Takes in a page as text.
+  /// Adds a page given as text.
   mutating func take(textOf answer: Answer) throws(ArgyleError) {
     let outline: PageOutline
     do {
@@ -91,7 +91,7 @@ extension UserPaging {
     try take(outline, answer)
   }
 
-  /// Takes in what a page says; a page that is refused may be asked for again.
+  /// Adds a page; a rejected page may be requested again.
   mutating func take(_ outline: PageOutline, _ answer: Answer) throws(ArgyleError) {
     switch outline {
     case .envelope(let next, let count):
@@ -104,7 +104,7 @@ extension UserPaging {
     }
   }
 
-  /// Ends a walk that would give whoever wants a user none for ever.
+  /// Stops at too many empty pages, which would keep a caller waiting for a user for ever.
   private mutating func checkProgress(_ count: Int, _ answer: Answer) {
     emptyPages = count == 0 ? emptyPages + 1 : 0
     guard emptyPages >= UserPaging.maxEmptyPages, case .page = nextStep else { return }
@@ -112,7 +112,7 @@ extension UserPaging {
     nextStep = .failure(answer.protocolError(reason))
   }
 
-  /// Follows the link to the next page: nothing but its query is used, so that the key goes nowhere else.
+  /// Follows the link to the next page, using only its query, so that the key is sent to no other server.
   private mutating func follow(_ link: String?, _ answer: Answer) {
     guard let link else {
       nextStep = .end
@@ -128,7 +128,7 @@ extension UserPaging {
     request(String(decoding: query, as: UTF8.self), answer)
   }
 
-  /// Where a bare array comes, the offset grows by what was received until a page is empty.
+  /// After a bare array, advances the offset by the users received, until a page is empty.
   private mutating func advance(
     past count: Int,
     beginningWith firstID: String?,

@@ -2,26 +2,26 @@ import Support
 
 /// Which users to list, and in what order.
 public struct UserQuery: Sendable {
-  /// The order of a list by the time at which the users were created.
+  /// Order by creation time.
   public enum Ordering: Sendable {
-    /// Newest first, as the service does unless told otherwise.
+    /// Newest first, the service's default.
     case newestFirst
     /// Oldest first.
     case oldestFirst
   }
 
-  /// Users on a page, 1 to 2147483647; nil for the service's default of 10.
+  /// Page size, 1 to 2147483647; nil for the service's default of 10.
   ///
-  /// The service gives 200 at the most.
+  /// The service returns at most 200.
   public var limit: Int?
 
-  /// Users to pass over, 0 to 9007199254740991; nil for none.
+  /// Number of users to skip, 0 to 9007199254740991; nil for none.
   public var offset: Int?
 
   /// The order; nil for the service's default.
   public var ordering: Ordering?
 
-  /// Makes a query.
+  /// Creates a query.
   public init(limit: Int? = nil, offset: Int? = nil, ordering: Ordering? = nil) {
     self.limit = limit
     self.offset = offset
@@ -32,11 +32,11 @@ public struct UserQuery: Sendable {
 // MARK: - Encoding
 
 extension UserQuery {
-  /// Every part of a query under the name that argyle.h has for it, with its type and its rule.
+  /// Every parameter by its name in argyle.h, with its type and rule.
   package static var table: OptionTable<UserQuery> {
     OptionTable([
       Option("limit", .integer(1...Int(Int32.max), { $0.limit }, { $0.limit = $1 })),
-      // The largest whole number that every JSON reader holds exactly.
+      // The largest integer that every JSON parser represents exactly.
       Option("offset", .integer(0...9_007_199_254_740_991, { $0.offset }, { $0.offset = $1 })),
       Option(
         "ordering",
@@ -47,12 +47,12 @@ extension UserQuery {
     ])
   }
 
-  /// Checks the numbers; an error names the one that is out of range.
+  /// Validates the numbers; the error names the one out of range.
   package func validate() throws(ArgyleError) {
     try ArgyleError.ofOptions { () throws(OptionError) in try UserQuery.table.check(self) }
   }
 
-  /// The query part of the URL, empty where nothing is asked for.
+  /// The URL's query; empty if nothing is set.
   package var text: String {
     var text = ""
     func add(_ key: String, _ value: String) {

@@ -1,16 +1,16 @@
-/// All users as a sequence, each a result: the walk ends at the end of the list or after its first failure.
+/// All users as a sequence of results, which ends at the end of the list or after its first failure.
 ///
-/// Each iteration walks the list anew, in the manner of ``UserCursor``.
+/// Each iterator lists the users anew, like ``UserCursor``.
 public struct UserSequence: Sequence, Sendable {
   let client: Client
   let query: UserQuery
 
-  /// Starts a walk.
+  /// Creates an iterator.
   public func makeIterator() -> Iterator {
     Iterator(client, query)
   }
 
-  /// A walk over the users.
+  /// An iterator over the users.
   public struct Iterator: IteratorProtocol {
     private var cursor: Result<UserCursor, ArgyleError>?
 
@@ -18,7 +18,7 @@ public struct UserSequence: Sequence, Sendable {
       cursor = Result { () throws(ArgyleError) in try UserCursor(client, query) }
     }
 
-    /// Gives the next user, or the failure that ends the walk; it blocks where a page has to be fetched.
+    /// Returns the next user, or the failure that ends the sequence; blocks if a page must be fetched.
     public mutating func next() -> Result<User, ArgyleError>? {
       guard let cursor else { return nil }
       do {

@@ -1,16 +1,16 @@
 /// The operations on users.
 ///
-/// Each blocks for one call, and any number of threads may use them at once.
+/// Each blocks for one call; any number of threads may use them at once.
 public struct Users: Sendable {
   let client: Client
 
   /// Creates a user ("Create a user": `POST /v1/users`).
   ///
-  /// The request is sent once and never repeated by itself once it may have reached the service.
+  /// The request is never retried once it may have reached the service.
   ///
-  /// - Parameter externalMetadata: any JSON value, nested no deeper than 2044 levels; nil sends none, and the
+  /// - Parameter externalMetadata: any JSON value with at most 2044 levels of nesting; if nil, none is sent, and the
   ///   service stores an empty object.
-  /// - Returns: the user's id and a token: a credential to keep secret.
+  /// - Returns: the user's id and a token, which is a credential to keep secret.
   /// - Throws: ``ArgyleError``.
   public func create(externalMetadata: JSON? = nil) throws(ArgyleError) -> NewUser {
     NewUser(try client.createUser(Metadata(optional: externalMetadata)))
@@ -20,18 +20,18 @@ public struct Users: Sendable {
   ///
   /// - Parameter id: the user's id: 1 to 255 bytes other than "." and "..".
   /// - Returns: the user as the service sent it.
-  /// - Throws: ``ArgyleError``: ``ArgyleError/Code/notFound`` where there is no such user.
+  /// - Throws: ``ArgyleError``: ``ArgyleError/Code/notFound`` if there is no such user.
   public func get(_ id: String) throws(ArgyleError) -> User {
     User(try client.getUser(UserID(id)))
   }
 
-  /// Replaces the metadata of a user ("Update a user's metadata": `PATCH /v1/users/{id}`).
+  /// Replaces a user's metadata ("Update a user's metadata": `PATCH /v1/users/{id}`).
   ///
   /// - Parameters:
   ///   - id: the user's id, as for ``get(_:)``.
-  ///   - externalMetadata: any JSON value, nested no deeper than 2044 levels.
-  /// - Returns: the user as it is now.
-  /// - Throws: ``ArgyleError``: ``ArgyleError/Code/notFound`` where there is no such user.
+  ///   - externalMetadata: any JSON value with at most 2044 levels of nesting.
+  /// - Returns: the updated user.
+  /// - Throws: ``ArgyleError``: ``ArgyleError/Code/notFound`` if there is no such user.
   public func update(_ id: String, externalMetadata: JSON) throws(ArgyleError) -> User {
     User(try client.updateUser(UserID(id), Metadata(externalMetadata)))
   }
@@ -39,10 +39,10 @@ public struct Users: Sendable {
   /// Lists one page of users ("List users": `GET /v1/users`).
   ///
   /// - Parameters:
-  ///   - limit: users on the page, 1 to 2147483647; nil for the service's default of 10. It gives 200 at the most.
-  ///   - offset: users to pass over; nil for none.
+  ///   - limit: page size, 1 to 2147483647; nil for the service's default of 10. The service returns at most 200.
+  ///   - offset: number of users to skip; nil for none.
   ///   - ordering: the order; nil for newest first.
-  /// - Returns: the page, in one form whether the service sends an object or a bare array.
+  /// - Returns: the page, in the same form whether the service sends an object or a bare array.
   /// - Throws: ``ArgyleError``.
   public func list(
     limit: Int? = nil,
@@ -52,19 +52,19 @@ public struct Users: Sendable {
     UserPage(try client.listUsers(UserQuery(limit: limit, offset: offset, ordering: ordering)))
   }
 
-  /// Walks over all users as a sequence of results.
+  /// Returns all users as a sequence of results.
   ///
-  /// - Parameter query: where the walk begins and in what order; 200 users a page unless it says otherwise.
-  /// - Returns: a sequence that walks the list anew each time.
+  /// - Parameter query: first page and order; 200 users per page by default.
+  /// - Returns: a sequence that lists the users anew for each iterator.
   public func all(_ query: UserQuery = UserQuery()) -> UserSequence {
     UserSequence(client: client, query: query)
   }
 
-  /// Walks over all users, a user at a time.
+  /// Returns a cursor over all users.
   ///
   /// - Parameter query: as for ``all(_:)``.
-  /// - Returns: a cursor, which has sent nothing yet.
-  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument``, or ``ArgyleError/Code/forked``.
+  /// - Returns: a cursor that has not sent a request yet.
+  /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/argument`` or ``ArgyleError/Code/forked``.
   public func cursor(_ query: UserQuery = UserQuery()) throws(ArgyleError) -> UserCursor {
     try UserCursor(client, query)
   }
@@ -72,7 +72,7 @@ public struct Users: Sendable {
   /// Deletes a user with all accounts and resources ("Delete a user": `DELETE /v1/users/{id}`).
   ///
   /// - Parameter id: the user's id, as for ``get(_:)``.
-  /// - Throws: ``ArgyleError``: ``ArgyleError/Code/notFound`` where there is no such user.
+  /// - Throws: ``ArgyleError``: ``ArgyleError/Code/notFound`` if there is no such user.
   public func delete(_ id: String) throws(ArgyleError) {
     try client.deleteUser(UserID(id))
   }
