@@ -1,4 +1,4 @@
-/// A text with a NUL after it, at an address that stays, for C to borrow.
+/// A NUL-terminated string at a stable address, for C to borrow.
 package final class CText {
   private let characters: UnsafeMutableBufferPointer<CChar>
 
@@ -16,6 +16,5 @@ package final class CText {
     characters.deallocate()
   }
 
-  /// The first character.
   package var pointer: UnsafePointer<CChar>? { UnsafePointer(characters.baseAddress) }
 }

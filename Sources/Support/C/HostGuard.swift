@@ -1,9 +1,9 @@
 import CPlatform
 
-/// Runs the body of an exported function, which leaves what is the host's thread's as it was.
+/// Runs the body of an exported function and preserves the host thread's state.
 ///
-/// `errno` keeps its value, whatever the system calls in it do. A thread that is cancelled meanwhile ends at its next
-/// cancellation point after the function: all of libcurl's would be within, where nothing could be released.
+/// `errno` keeps its value, whatever system calls the body makes. Thread cancellation is deferred to the next
+/// cancellation point after the function: libcurl's are all inside, where nothing could be released.
 package func guardingHost<Result>(_ body: () -> Result) -> Result {
   let number = __errno_location().pointee
   var state: Int32 = 0

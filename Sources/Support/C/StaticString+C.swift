@@ -1,7 +1,7 @@
 extension StaticString {
-  /// The text as C reads it.
+  /// The string as a C string.
   ///
-  /// Literals end with a NUL and live as long as the library is loaded.
+  /// Literals are NUL-terminated and live as long as the library is loaded.
   package var cString: UnsafePointer<CChar> {
     UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
   }

@@ -1,4 +1,4 @@
-/// What kind of value a JSON text is.
+/// The kind of a JSON value.
 package enum JSONKind {
   case object, array, string, integer, fraction, boolean, null
 }

@@ -1,17 +1,17 @@
 import CJansson
 
-/// One counted reference to a jansson value: released with the last Swift reference to it.
+/// A strong reference to a jansson value, released with the last Swift reference to this object.
 package final class JSONReference: @unchecked Sendable {
-  // Unchecked: jansson counts references atomically, and nobody changes a value that was handed on.
-  /// Only for use by `withValue`: Swift may release an object after its last use, with a pointer still in hand.
+  // Unchecked: jansson's reference counts are atomic, and nobody changes a shared value.
+  /// Only for `withValue`: Swift may release an object after its last use, while the pointer is still in use.
   private let value: UnsafeMutablePointer<json_t>
 
-  /// Takes over a new reference.
+  /// Takes ownership of a new reference.
   package init(owning value: UnsafeMutablePointer<json_t>) {
     self.value = value
   }
 
-  /// Adds a reference to a borrowed value.
+  /// Retains a borrowed value.
   package init(retaining value: UnsafeMutablePointer<json_t>) {
     self.value = argyle_json_retain(value)
   }
@@ -20,7 +20,7 @@ package final class JSONReference: @unchecked Sendable {
     argyle_json_release(value)
   }
 
-  /// Lends the value, which lives at least until the body ends.
+  /// Passes the value to `body`, at whose end the value may be released.
   package func withValue<Result, Failure: Error>(
     _ body: (UnsafeMutablePointer<json_t>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -28,7 +28,7 @@ package final class JSONReference: @unchecked Sendable {
     return try body(value)
   }
 
-  /// Hands out a new reference, for a caller in C to release.
+  /// Returns a new reference, which the C caller must release.
   package func newReference() -> UnsafeMutablePointer<json_t> {
     withValue { argyle_json_retain($0) }
   }
@@ -37,18 +37,18 @@ package final class JSONReference: @unchecked Sendable {
 // MARK: - Text
 
 extension JSONReference {
-  /// Parses one JSON document; of two members with the same name the last one counts, unless that is refused.
+  /// Parses a JSON document; for duplicate names the last member counts, unless they are refused.
   package convenience init(
     parsing text: [UInt8],
     refusingDuplicates: Bool = false
   ) throws(JSONSyntaxError) {
-    // jansson overlooks a NUL after a number or a literal.
+    // jansson ignores a NUL after a number or a literal.
     if let position = text.firstIndex(of: 0) { throw JSONSyntaxError(nulAt: position) }
     var failure = json_error_t()
     let duplicates = refusingDuplicates ? JSON_REJECT_DUPLICATES : 0
     let flags = Int(JSON_DECODE_ANY | JSON_ALLOW_NUL | duplicates)
     let value = text.withUnsafeBytes { bytes in
-      // An empty array may have no address, and jansson takes NULL for a mistake rather than for empty text.
+      // An empty array may have no address, and jansson treats NULL as an error, not as empty text.
       bytes.isEmpty
         ? argyle_json_loadb("", 0, flags, &failure)
         : argyle_json_loadb(bytes.baseAddress, bytes.count, flags, &failure)
@@ -57,20 +57,20 @@ extension JSONReference {
     self.init(owning: value)
   }
 
-  /// Writes the value as compact JSON text; nil where jansson cannot.
+  /// Encodes the value as compact JSON; returns nil if jansson cannot.
   package func encoded() -> [UInt8]? {
     withValue { JSONReference.text(of: $0) }
   }
 
-  /// Writes the value for people to read, 0.1 as 0.1; nil where jansson cannot.
+  /// Encodes the value for humans, 0.1 as 0.1; returns nil if jansson cannot.
   package func shortened() -> [UInt8]? {
     withValue { JSONReference.text(of: $0, flags: argyle_json_compact_flags()) }
   }
 
-  /// Writes a value as compact JSON text; nil where jansson cannot, as with text that is not UTF-8.
+  /// Encodes a value as compact JSON; returns nil if jansson cannot, such as for text that is not UTF-8.
   ///
-  /// The text is collected by a callback, not taken from `json_dumps`: a host may have replaced jansson's
-  /// allocator, and so nothing of jansson's has to be freed here.
+  /// It uses a callback, not `json_dumps`: a host may have replaced jansson's allocator, so nothing allocated by
+  /// jansson should have to be freed here.
   package static func text(
     of value: UnsafePointer<json_t>,
     flags: Int = Int(JSON_COMPACT | JSON_ENCODE_ANY)
@@ -96,23 +96,21 @@ extension JSONReference {
 // MARK: - Reading
 
 extension JSONReference {
-  /// The kind of the value.
   package var type: json_type { withValue { argyle_json_type($0) } }
 
-  /// Whether the value is an object.
   package var isObject: Bool { type == JSON_OBJECT }
 
-  /// The member of an object, or nil where there is none or this is no object.
+  /// Returns an object's member; nil if absent or not an object.
   package func member(_ key: StaticString) -> JSONReference? {
     withValue { argyle_json_object_get($0, key.cString).map { JSONReference(retaining: $0) } }
   }
 
-  /// Whether the value is an object whose member of that name is a string that is not empty.
+  /// Whether the value is an object with a non-empty string under this name.
   package func hasText(_ key: StaticString) -> Bool {
     withValue { JSONReference.hasText($0, key) }
   }
 
-  /// The index of the first item of an array that has no text of that name; nil where all have one.
+  /// Returns the index of an array's first item without a non-empty string under this name; nil if all have one.
   package func firstItem(without key: StaticString) -> Int? {
     withValue { array in
       (0..<argyle_json_array_size(array)).first {
@@ -125,7 +123,7 @@ extension JSONReference {
     argyle_json_string_length(argyle_json_object_get(value, key.cString)) > 0
   }
 
-  /// The first member of an object with its name, or nil where there is none.
+  /// The first member of an object with its name; nil if there is none.
   package var firstMember: (key: String, value: JSONReference)? {
     withValue { object in
       guard let first = argyle_json_object_first(object),
@@ -136,15 +134,15 @@ extension JSONReference {
     }
   }
 
-  /// How many items an array has.
+  /// Number of items in an array.
   package var count: Int { withValue { argyle_json_array_size($0) } }
 
-  /// The item of an array, or nil where there is none or this is no array.
+  /// Returns an array's item; nil if out of range or not an array.
   package func item(_ index: Int) -> JSONReference? {
     withValue { argyle_json_array_get($0, index).map { JSONReference(retaining: $0) } }
   }
 
-  /// The text of a string, otherwise nil.
+  /// The value of a string; nil for other types.
   package var string: String? {
     withValue { value in
       guard let text = argyle_json_string_value(value) else { return nil }
@@ -153,18 +151,18 @@ extension JSONReference {
     }
   }
 
-  /// The text of a string that is not empty, otherwise nil.
+  /// The value of a non-empty string; nil for anything else.
   package var text: String? {
     guard let string, !string.utf8.isEmpty else { return nil }
     return string
   }
 
-  /// The number of an integer, otherwise nil.
+  /// The value of an integer; nil for other types.
   package var integer: Int64? {
     withValue { argyle_json_type($0) == JSON_INTEGER ? Int64(argyle_json_integer_value($0)) : nil }
   }
 
-  /// The number of an integer or a real, otherwise nil.
+  /// The value of an integer or a real; nil for other types.
   package var number: Double? {
     withValue { value in
       let type = argyle_json_type(value)

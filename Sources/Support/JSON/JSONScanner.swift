@@ -1,31 +1,30 @@
-/// A strict reader of RFC 8259 that keeps the text instead of making values.
+/// A strict scanner for RFC 8259 that keeps the text and creates no values.
 ///
-/// Metadata comes back exactly as it was sent only because nobody re-encodes it: numbers beyond any
-/// type, escapes, duplicate keys and order all survive. It keeps its own stack, so that depth costs no
-/// call frames.
+/// Metadata round-trips exactly only because it is never re-encoded: numbers beyond any type, escapes, duplicate keys
+/// and order all survive. The scanner keeps its own stack, so nesting depth uses no call frames.
 package struct JSONScanner {
   private let text: [UInt8]
   private let maximumDepth: Int
   private let wantedKey: String?
   private var position = 0
-  /// The closing byte of each object or array that is open.
+  /// Closing bytes of the open objects and arrays.
   private var open: [UInt8] = []
   private var wantedStart: Int?
   private var wantedKind = JSONKind.null
   private var wanted: JSONValue?
-  /// How many values stand directly in the document.
+  /// Number of values directly in the document.
   private var itemCount = 0
-  /// Where the first of them stands.
+  /// Range of the first of them.
   private var firstItem = 0..<0
 
-  /// Checks one whole document; gives its kind and, for an object, the last member with this key.
+  /// Validates a document; returns its kind and, for an object, the last member with a key.
   ///
   /// - Parameters:
   ///   - text: the document, as UTF-8.
-  ///   - maximumDepth: how deep objects and arrays may be nested.
-  ///   - key: the member's name, or nil where none is wanted.
-  /// - Returns: the document's kind, and the member where there is one.
-  /// - Throws: ``JSONTextError`` where the text is not JSON or nested too deeply.
+  ///   - maximumDepth: maximum nesting of objects and arrays.
+  ///   - key: the member's name; nil for none.
+  /// - Returns: the document's kind, and the member if present.
+  /// - Throws: ``JSONTextError`` if the text is not JSON or is nested too deeply.
   package static func scan(
     _ text: [UInt8],
     maximumDepth: Int,
@@ -36,16 +35,16 @@ package struct JSONScanner {
     return (kind, scanner.wanted)
   }
 
-  /// Finds the last member with this key of a document that is an object, as far as that can be read.
+  /// Finds the last member with a key in an object, as far as the text is valid.
   ///
-  /// A text that breaks off, or is not JSON, after such a member has it all the same.
+  /// It succeeds even if the text is truncated or invalid after such a member.
   ///
   /// - Parameters:
   ///   - key: the member's name.
   ///   - text: the document, as UTF-8.
-  ///   - maximumDepth: how deep objects and arrays may be nested.
-  /// - Returns: the document's kind, and the member where there is one.
-  /// - Throws: ``JSONTextError`` where the text is not JSON or nested too deeply, and no member was found before.
+  ///   - maximumDepth: maximum nesting of objects and arrays.
+  /// - Returns: the document's kind, and the member if present.
+  /// - Throws: ``JSONTextError`` if the text is not JSON or is nested too deeply before a member is found.
   package static func find(
     _ key: String,
     in text: [UInt8],
@@ -60,13 +59,13 @@ package struct JSONScanner {
     }
   }
 
-  /// Counts the items of a document that is an array, and gives the text of the first.
+  /// Counts the items of an array and returns the text of the first.
   ///
   /// - Parameters:
   ///   - text: the document, as UTF-8.
-  ///   - maximumDepth: how deep objects and arrays may be nested.
-  /// - Returns: the number of items; the first is empty where there is none.
-  /// - Throws: ``JSONTextError`` where the text is not JSON or nested too deeply.
+  ///   - maximumDepth: maximum nesting of objects and arrays.
+  /// - Returns: the number of items, and the first one's text, empty if there is none.
+  /// - Throws: ``JSONTextError`` if the text is not JSON or is nested too deeply.
   package static func items(
     of text: [UInt8],
     maximumDepth: Int
@@ -91,7 +90,7 @@ package struct JSONScanner {
       let kind = try scanValueStart()
       if documentKind == nil { documentKind = kind }
       if wantedStart != nil, opened == 1 { wantedKind = kind }
-      // An object or array that is not empty goes on with its first value.
+      // A non-empty object or array continues with its first value.
       if open.count > opened { continue }
       try scanAfterValue()
     } while !open.isEmpty
@@ -100,7 +99,7 @@ package struct JSONScanner {
     return documentKind ?? .null
   }
 
-  /// Reads a scalar, an empty object or array, or the start of one up to its first value.
+  /// Scans a scalar, an empty object or array, or the start of one up to its first value.
   private mutating func scanValueStart() throws(JSONTextError) -> JSONKind {
     guard let first = current else { throw failure("Expecting value") }
     switch first {
@@ -131,7 +130,7 @@ package struct JSONScanner {
     }
   }
 
-  /// Closes all that ends with this value, then goes on to the next value if there is one.
+  /// Closes what ends with this value, then advances to the next value, if any.
   private mutating func scanAfterValue() throws(JSONTextError) {
     while let closing = open.last {
       if open.count == 1 {
@@ -169,7 +168,7 @@ package struct JSONScanner {
     position += 1
   }
 
-  /// Reads a member's key and colon.
+  /// Scans a member's key and colon.
   private mutating func scanKey() throws(JSONTextError) {
     let start = position
     guard current == UInt8(ascii: "\"") else {
@@ -227,7 +226,7 @@ package struct JSONScanner {
     }
   }
 
-  /// Accepts the well-formed sequences of Unicode's table 3-7 and no others.
+  /// Accepts only the well-formed sequences of Unicode's table 3-7.
   private mutating func scanMultibyteCharacter(lead: UInt8) throws(JSONTextError) {
     let following: Int
     var second: ClosedRange<UInt8> = 0x80...0xBF

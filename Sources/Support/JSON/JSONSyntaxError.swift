@@ -1,15 +1,15 @@
 import CJansson
 
-/// What keeps a text from being JSON that jansson can hold, and where.
+/// Why jansson cannot parse a text, and where.
 package struct JSONSyntaxError: Error {
-  /// The reason and the position; never a piece of the text, which may be personal data.
+  /// The reason and the position, without any of the text, which may be personal data.
   package let reason: String
 
-  /// Whether jansson ran out of memory, so that nothing is said of the text.
+  /// Whether jansson ran out of memory, so that the text may be valid.
   package let isOutOfMemory: Bool
 
   init(_ failure: inout json_error_t) {
-    // Where jansson has no memory for one of its objects, it says nothing at all.
+    // If jansson cannot allocate one of its objects, it reports nothing.
     let isSilent = withUnsafeBytes(of: &failure.text) { $0.first == 0 }
     isOutOfMemory = isSilent || json_error_code(&failure) == json_error_out_of_memory
     let text = withUnsafeBytes(of: &failure.text) { bytes in
@@ -23,7 +23,7 @@ package struct JSONSyntaxError: Error {
     reason = "NUL at byte \(position)"
   }
 
-  /// The part of jansson's message before ` near '…'`, where it quotes the text.
+  /// Returns jansson's message up to ` near '…'`, where it quotes the text.
   private static func reason(in message: UnsafeRawBufferPointer) -> Slice<UnsafeRawBufferPointer> {
     let end = message.firstIndex(of: 0) ?? message.endIndex
     var start = message.startIndex

@@ -1,11 +1,11 @@
-/// Why a text is not JSON, and where: never a piece of it, which may be personal data.
+/// Why a text is not JSON, and where, without any of the text, which may be personal data.
 package struct JSONTextError: Error {
   package let reason: String
 
-  /// How many bytes stand before the mistake.
+  /// Byte offset of the error.
   package let offset: Int
 
-  /// Whether the mistake is that values are nested deeper than is allowed.
+  /// Whether values are nested deeper than allowed.
   package let isTooDeep: Bool
 
   package init(reason: String, offset: Int, isTooDeep: Bool = false) {
@@ -14,7 +14,7 @@ package struct JSONTextError: Error {
     self.isTooDeep = isTooDeep
   }
 
-  /// The message in the manner of Python's json module, with line, column and character.
+  /// The message in the style of Python's json module, with line, column and character.
   package func message(in text: [UInt8]) -> String {
     var line = 1
     var column = 1

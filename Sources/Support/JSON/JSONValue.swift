@@ -1,26 +1,26 @@
-/// A valid JSON value as the text it came in.
+/// A valid JSON value as received text.
 package struct JSONValue {
   package let kind: JSONKind
 
-  /// A piece of the document, whose indices tell where in it the value stands.
+  /// A slice of the document, whose indices give the value's position.
   package let text: ArraySlice<UInt8>
 
-  /// What stands between the quotes of a string, with its escapes.
+  /// The escaped text between a string's quotes; empty for other kinds.
   package var escapedContent: ArraySlice<UInt8> {
     kind == .string ? text.dropFirst().dropLast() : []
   }
 
-  /// A string's characters; a surrogate that lacks its pair becomes U+FFFD.
+  /// A string's unescaped characters; an unpaired surrogate becomes U+FFFD.
   package var characters: [UInt8] {
     unescape(escapedContent)
   }
 }
 
-/// Resolves the escapes in the content of a valid JSON string.
+/// Unescapes the content of a valid JSON string.
 func unescape(_ content: ArraySlice<UInt8>) -> [UInt8] {
   guard content.contains(UInt8(ascii: "\\")) else { return [UInt8](content) }
   var result: [UInt8] = []
-  // It is never longer, and leaves no copy of what may be a secret behind.
+  // The result is never longer; reserving leaves no copy of a possible secret behind.
   result.reserveCapacity(content.count)
   var rest = content
   while let byte = rest.popFirst() {
@@ -54,7 +54,7 @@ func unescape(_ content: ArraySlice<UInt8>) -> [UInt8] {
   return result
 }
 
-/// Takes the four digits of a `\u` escape.
+/// Consumes the four digits of a `\u` escape.
 private func takeCodeUnit(_ rest: inout ArraySlice<UInt8>) -> UInt32 {
   let digits = String(decoding: rest.prefix(4), as: UTF8.self)
   rest = rest.dropFirst(4)

@@ -1,12 +1,12 @@
 import CJansson
 
-/// One member of a JSON object that a caller in C passed, read under its own name.
+/// A member of a JSON object passed by a C caller; errors carry its name.
 package struct ObjectMember {
   private let key: UnsafePointer<CChar>
   private let keyCount: Int
   private let value: UnsafeMutablePointer<json_t>
 
-  /// The members of an object, in their order; nil where the value is none.
+  /// Returns the members of an object in order; nil if the value is not an object.
   package static func all(of object: UnsafePointer<json_t>) -> [ObjectMember]? {
     guard argyle_json_type(object) == JSON_OBJECT else { return nil }
     var members: [ObjectMember] = []
@@ -23,15 +23,14 @@ package struct ObjectMember {
     return members
   }
 
-  /// The member's name.
   package var name: String { ObjectMember.string(key, keyCount) }
 
-  /// Tells whether the member has this name.
+  /// Whether the member has this name.
   package func isNamed(_ name: StaticString) -> Bool {
     name.withUTF8Buffer { $0.elementsEqual(UnsafeRawBufferPointer(start: key, count: keyCount)) }
   }
 
-  /// Which of these texts the member is.
+  /// Returns the index of the member's value among `texts`.
   func choice(of texts: [StaticString]) throws(OptionError) -> Int {
     _ = try text()
     guard let bytes else { return 0 }
@@ -44,30 +43,30 @@ package struct ObjectMember {
     throw .invalid(name: name, rule: "must be \(all)")
   }
 
-  /// The member's text.
+  /// The member as a string.
   func text() throws(OptionError) -> String {
     try require(bytes.flatMap { String(validating: $0, as: UTF8.self) }, textType)
   }
 
-  /// The member's text, of which no copy is left behind.
+  /// The member as a secret string, of which no copy is left behind.
   func secret() throws(OptionError) -> Secret {
     try require(validBytes.map { Secret($0) }, textType)
   }
 
-  /// The member's whole number.
+  /// The member as an integer.
   func integer() throws(OptionError) -> Int {
     let isInteger = argyle_json_type(value) == JSON_INTEGER
     return try require(isInteger ? Int(argyle_json_integer_value(value)) : nil, "an integer")
   }
 
-  /// The member's number, whole or not.
+  /// The member as a number, integer or not.
   func number() throws(OptionError) -> Double {
     let type = argyle_json_type(value)
     let isNumber = type == JSON_INTEGER || type == JSON_REAL
     return try require(isNumber ? argyle_json_number_value(value) : nil, "a number")
   }
 
-  /// The member's truth.
+  /// The member as a boolean.
   func boolean() throws(OptionError) -> Bool {
     let type = argyle_json_type(value)
     let isBoolean = type == JSON_TRUE || type == JSON_FALSE
@@ -79,10 +78,10 @@ package struct ObjectMember {
     return value
   }
 
-  /// What a text has to be that is none.
+  /// The required type or encoding that the member lacks.
   private var textType: String { argyle_json_type(value) == JSON_STRING ? "UTF-8" : "a string" }
 
-  /// The bytes of the member's text; nil where it is no string, or one that is not UTF-8.
+  /// The member's bytes; nil if it is not a string or not UTF-8.
   private var validBytes: UnsafeRawBufferPointer? {
     guard let bytes else { return nil }
     var parser = Unicode.UTF8.ForwardParser()
@@ -102,7 +101,7 @@ package struct ObjectMember {
     }
   }
 
-  /// The texts of the member's objects, where it is an array of flat ones.
+  /// The member's objects as JSON texts, if it is an array of flat objects.
   func flatObjects() throws(OptionError) -> [String] {
     try require(flatObjectTexts, "an array of flat JSON objects")
   }

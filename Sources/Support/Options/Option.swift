@@ -1,26 +1,25 @@
-/// What is to be known of one option: its name, and its type and rule with the way to its value.
+/// An option: its name, type, rule and accessors.
 package struct Option<Target> {
-  /// How the value is read from an object, where it can be absent.
+  /// Reads the value; nil if absent.
   package typealias Get<Value> = (Target) -> Value?
   package typealias Set<Value> = (inout Target, Value) -> Void
 
-  /// The type in JSON, and the rule that values keep: it gives what is to be said of one that breaks it.
+  /// The JSON type and the rule for its values; a rule returns an error message, or nil.
   package enum Kind {
-    /// A text.
+    /// A string.
     case text(Get<String>, Set<String>, rule: (String) -> String?)
-    /// A text of which no copy is left behind.
+    /// A string of which no copy is left behind.
     case secret(Get<Secret>, Set<Secret>, rule: (UnsafeBufferPointer<UInt8>) -> String?)
-    /// One of these texts, whose place among them is the value.
+    /// One of these strings; the value is its index.
     case choice([StaticString], Set<Int>)
-    /// A whole number.
+    /// An integer.
     case integer(ClosedRange<Int>, Get<Int>, Set<Int>)
-    /// A time in milliseconds, as many as 32 bits hold.
+    /// A duration from 1 to `Int32.max` milliseconds.
     case milliseconds(Get<Duration>, Set<Duration>)
-    /// A number, whole or not, with its bounds as they are to be written.
+    /// A number, integer or not, with its bounds as shown in messages.
     case number(ClosedRange<Double>, StaticString, Get<Double>, Set<Double>)
-    /// True or false.
     case boolean(Set<Bool>)
-    /// An array of objects, each with members that are neither arrays nor objects, as texts.
+    /// An array of objects without nested arrays or objects, as JSON texts.
     case flatObjects(Set<[String]>)
   }
 
@@ -36,14 +35,14 @@ package struct Option<Target> {
 // MARK: - Reading
 
 extension Option {
-  /// Sets the option to a value of JSON; an error where that is of another type.
+  /// Sets the option from a JSON member; throws if it has another type.
   func read(_ member: ObjectMember, into target: inout Target) throws(OptionError) {
     switch kind {
     case .text(_, let set, _): set(&target, try member.text())
     case .secret(_, let set, _): set(&target, try member.secret())
     case .choice(let texts, let set): set(&target, try member.choice(of: texts))
     case .integer(let range, _, let set):
-      // Before it is set: the option may have no room for it.
+      // Checked before it is set: the option may have a smaller type.
       set(&target, try OptionRules.check(name, try member.integer(), range))
     case .milliseconds(_, let set): set(&target, .milliseconds(try member.integer()))
     case .number(_, _, _, let set): set(&target, try member.number())
@@ -56,7 +55,7 @@ extension Option {
 // MARK: - Checking
 
 extension Option {
-  /// Checks the option's value, wherever it came from.
+  /// Validates the option's value, wherever it came from.
   func check(_ target: Target) throws(OptionError) {
     switch kind {
     case .text(let get, _, let rule): try OptionRules.check(name, get(target).flatMap(rule))

@@ -1,12 +1,11 @@
-/// Why options cannot be used.
+/// Why options are invalid.
 package enum OptionError: Error {
-  /// An allocation failed.
   case outOfMemory
-  /// They break a rule: of an option, or of the object that they stand in.
+  /// A rule of an option, or of the object that contains the options, is broken.
   case invalid(name: String, rule: String)
 
-  /// The error of an option that breaks a rule.
-  // Not inlined, for it is made in many places.
+  /// Creates the error for an option that breaks a rule.
+  // Not inlined, because it is used in many places.
   @inline(never)
   package static func invalid(_ name: StaticString, _ rule: String) -> OptionError {
     .invalid(name: String(cString: name.cString), rule: rule)

@@ -1,8 +1,8 @@
 import CJansson
 
-/// The rules of options, which say what is wrong.
+/// The rules of options and their messages.
 ///
-/// They stand apart from what is generic, or the compiler would make them once for each kind of object.
+/// They are outside the generic types, or the compiler would generate them for each kind of object.
 enum OptionRules {
   @inline(never)
   static func check(_ name: StaticString, _ broken: String?) throws(OptionError) {

@@ -1,6 +1,6 @@
 import CJansson
 
-/// Every option of one kind of object, under the names that the C headers have for them.
+/// All options of a kind of object, by their names in the C headers.
 package struct OptionTable<Target> {
   private let options: [Option<Target>]
 
@@ -8,14 +8,14 @@ package struct OptionTable<Target> {
     self.options = options
   }
 
-  /// Checks all options; an error names the one that breaks a rule.
+  /// Validates all options; the error names the one that breaks a rule.
   package func check(_ target: Target) throws(OptionError) {
     for option in options { try option.check(target) }
   }
 
-  /// Sets the options that a JSON object has, which an error calls by the argument's name.
+  /// Sets the options in a JSON object; errors refer to the object as `argument`.
   ///
-  /// The target is left as it was where an error is thrown. The object must have all that are required, and not both
+  /// The target is unchanged if an error is thrown. The object must have all `required` members, and not both
   /// alternatives.
   package func read(
     _ object: UnsafePointer<json_t>,

@@ -1,10 +1,10 @@
-/// The version of both libraries: that of `argyle.h`, against which a test holds it.
+/// The version of both libraries, which a test compares with `argyle.h`.
 package enum LibraryVersion {
   package static let major: Int32 = 0
   package static let minor: Int32 = 1
   package static let patch: Int32 = 0
 
-  /// The version as a number that grows: major << 16 | minor << 8 | patch.
+  /// The version as an increasing number: major << 16 | minor << 8 | patch.
   package static let number = major << 16 | minor << 8 | patch
 
   /// The version as a constant that C may borrow.

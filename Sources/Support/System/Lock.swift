@@ -1,8 +1,8 @@
 import CPlatform
 
-/// A mutual exclusion over `pthread_mutex_t`: Embedded Swift has no `Mutex`.
+/// A mutex over `pthread_mutex_t`: Embedded Swift has no `Mutex`.
 package final class Lock: @unchecked Sendable {
-  // A mutex has to stay where it is, hence memory of its own. Unchecked: locking is what it is made for.
+  // A mutex must not move, so it has memory of its own. Unchecked: it exists to be shared.
   package let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
 
   package init() {
@@ -18,14 +18,14 @@ package final class Lock: @unchecked Sendable {
 
   package func unlock() { pthread_mutex_unlock(mutex) }
 
-  /// Runs a body that no other thread runs at the same time.
+  /// Runs `body` while holding the lock.
   package func withLock<Result>(_ body: () -> Result) -> Result {
     lock()
     defer { unlock() }
     return body()
   }
 
-  /// Runs a body that no other thread runs at the same time; nil, and nothing is run, where one does.
+  /// Runs `body` while holding the lock; returns nil without running it if the lock is taken.
   package func withLockIfAvailable<Result, Failure: Error>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result? {

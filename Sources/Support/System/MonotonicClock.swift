@@ -1,8 +1,8 @@
 import CPlatform
 
-/// The time since some moment in the past, which nobody sets back.
+/// A monotonic clock that is never set back, with an arbitrary start.
 package enum MonotonicClock {
-  /// Microseconds.
+  /// The current time in microseconds.
   package static var now: Int64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)

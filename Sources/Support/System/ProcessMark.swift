@@ -1,11 +1,11 @@
 import CPlatform
 
-/// Tells whether this is the process that made it, and not a fork of that.
+/// Detects whether the process has forked since the mark was created.
 ///
-/// It is asked at each use of a handle, so it costs no system call: a page of memory that the kernel empties in a
-/// forked child says it. macOS has the same by `minherit(2)`. Where the kernel has not, the process's id is compared.
+/// It is checked at each use of a handle, so it makes no system call: it uses a memory page that the kernel clears in a
+/// forked child. macOS offers the same with `minherit(2)`. If the kernel does not support it, process ids are compared.
 package final class ProcessMark: @unchecked Sendable {
-  // Unchecked: nothing changes after the initialiser but by a fork.
+  // Unchecked: nothing changes after the initialiser except by a fork.
   private let page: UnsafeMutablePointer<Int32>?
   private let processID = getpid()
 
@@ -18,6 +18,6 @@ package final class ProcessMark: @unchecked Sendable {
     if let page { argyle_fork_page_free(page) }
   }
 
-  /// Whether this is the process that made the mark.
+  /// Whether this is the process that created the mark.
   package var isOfThisProcess: Bool { (page?.pointee ?? getpid()) == processID }
 }

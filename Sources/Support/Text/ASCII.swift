@@ -1,6 +1,6 @@
-/// Comparison of texts that are written in ASCII.
+/// Comparison of ASCII texts.
 package enum ASCII {
-  /// Whether two texts are the same but for the case of letters.
+  /// Whether two texts are equal, case-insensitively.
   package static func areSame(
     _ left: some Collection<UInt8>,
     _ right: some Collection<UInt8>

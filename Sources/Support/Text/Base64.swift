@@ -1,13 +1,13 @@
-/// The base64 encoding of RFC 4648, in which HTTP Basic authentication writes a key.
+/// The base64 encoding of RFC 4648, as used by HTTP Basic authentication.
 package enum Base64 {
-  /// Encodes bytes, with padding.
+  /// Encodes bytes with padding.
   package static func encode(_ bytes: some Sequence<UInt8>) -> String {
     var text: [UInt8] = []
     encode(bytes) { text.append($0) }
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// Encodes bytes, with padding, and hands over one character after the other.
+  /// Encodes bytes with padding, passing each character to `put`.
   package static func encode(_ bytes: some Sequence<UInt8>, _ put: (UInt8) -> Void) {
     let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     var bits: UInt32 = 0

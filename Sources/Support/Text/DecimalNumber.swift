@@ -1,4 +1,4 @@
-/// Reads an unsigned decimal number of digits only; one that is very large becomes the limit.
+/// Parses an unsigned decimal number of digits only, clamped to `limit`; returns nil if it is not one.
 package func decimalNumber(_ digits: some Collection<UInt8>, limit: Int) -> Int? {
   if digits.isEmpty { return nil }
   var number = 0

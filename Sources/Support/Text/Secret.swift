@@ -1,11 +1,11 @@
 import CPlatform
 
-/// A text that no message may show, wiped from memory once nobody needs it.
+/// A string that no message may show, wiped from memory on release.
 package final class Secret: Sendable {
-  // Nobody writes to it after the initialiser. A NUL follows the text.
+  // Never written after the initialiser. A NUL follows the text.
   nonisolated(unsafe) private let memory: UnsafeMutableBufferPointer<UInt8>
 
-  /// Makes a secret of so many bytes, which a closure hands over one after the other.
+  /// Creates a secret of `count` bytes, which `fill` passes to `put` one by one.
   package init(count: Int, _ fill: (_ put: (UInt8) -> Void) -> Void) {
     let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: count + 1)
     memory.initialize(repeating: 0)
@@ -18,7 +18,7 @@ package final class Secret: Sendable {
     self.memory = memory
   }
 
-  /// Keeps a copy of a text in UTF-8.
+  /// Copies UTF-8 text.
   package convenience init(_ text: some Collection<UInt8>) {
     self.init(count: text.count) { put in text.forEach(put) }
   }
@@ -28,10 +28,10 @@ package final class Secret: Sendable {
     memory.deallocate()
   }
 
-  /// How many bytes the text has.
+  /// Length in bytes.
   package var count: Int { memory.count - 1 }
 
-  /// Lends the text.
+  /// Passes the text to `body`.
   package func withUTF8<Value, Failure>(
     _ body: (UnsafeBufferPointer<UInt8>) throws(Failure) -> Value
   ) throws(Failure) -> Value {
@@ -39,7 +39,7 @@ package final class Secret: Sendable {
     return try body(UnsafeBufferPointer(rebasing: UnsafeBufferPointer(memory).dropLast()))
   }
 
-  /// Lends the text as C reads it.
+  /// Passes the text to `body` as a C string.
   package func withCString<Value>(_ body: (UnsafePointer<CChar>) -> Value) -> Value? {
     withExtendedLifetime(self) {
       memory.baseAddress.map { body(UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self)) }

@@ -1,8 +1,8 @@
 extension String {
-  /// The most characters of a text from outside that a message repeats.
+  /// Maximum number of characters of foreign text that a message quotes.
   private static let maxQuoteLength = 200
 
-  /// A text from outside, fit for one line of a log: control characters made spaces, and cut at a length.
+  /// The text fit for one line of a log: control characters become spaces, and the length is limited.
   package var printable: String {
     var line = ""
     var count = 0
