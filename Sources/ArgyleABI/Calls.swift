@@ -9,7 +9,7 @@ private func object(_ call: OpaquePointer?) -> CallObject? {
   call.map { Handle.object($0, as: CallObject.self) }
 }
 
-/// Prepares a call.
+/// Creates a call.
 @_cdecl("argyle_call_new") @implementation
 public func argyle_call_new(
   _ client: OpaquePointer?,
@@ -25,7 +25,7 @@ public func argyle_call_new(
   }
 }
 
-/// Prepares a call whose document is given as JSON text.
+/// Creates a call whose document is given as JSON text.
 @_cdecl("argyle_call_new_text") @implementation
 public func argyle_call_new_text(
   _ client: OpaquePointer?,
@@ -43,7 +43,7 @@ public func argyle_call_new_text(
   }
 }
 
-/// Runs a call alone.
+/// Runs a call and blocks until it is finished.
 @_cdecl("argyle_call_run") @implementation
 public func argyle_call_run(
   _ call: OpaquePointer?,
@@ -55,34 +55,34 @@ public func argyle_call_run(
   }
 }
 
-/// Returns which operation a call is.
+/// Returns a call's operation.
 @_cdecl("argyle_call_operation") @implementation
 public func argyle_call_operation(_ call: OpaquePointer?) -> Int32 {
   object(call)?.operation.rawValue ?? 0
 }
 
-/// Returns the id of the user that a call was made for.
+/// Returns the id of a call's user.
 @_cdecl("argyle_call_user_id") @implementation
 public func argyle_call_user_id(_ call: OpaquePointer?) -> UnsafePointer<CChar>? {
   object(call)?.borrowedUser?.pointer
 }
 
-/// Tells why a call failed.
+/// Returns a failed call's error.
 @_cdecl("argyle_call_error") @implementation
 public func argyle_call_error(_ call: OpaquePointer?) -> OpaquePointer? {
-  // Lent: the call object holds it. Making it reads the body as JSON, which sets errno.
+  // Borrowed: the call object owns it. Creating it parses the body as JSON, which sets errno.
   guardingHost {
     object(call)?.error.map { OpaquePointer(Unmanaged.passUnretained($0).toOpaque()) }
   }
 }
 
-/// Tells the HTTP status of the answer to the last attempt.
+/// Returns the HTTP status of the last attempt's response.
 @_cdecl("argyle_call_http_status") @implementation
 public func argyle_call_http_status(_ call: OpaquePointer?) -> Int32 {
   Int32(clamping: object(call)?.call.status ?? 0)
 }
 
-/// Gives a header of the answer to the last attempt.
+/// Returns a header of the last attempt's response.
 @_cdecl("argyle_call_header") @implementation
 public func argyle_call_header(
   _ call: OpaquePointer?,
@@ -92,7 +92,7 @@ public func argyle_call_header(
   return object(call)?.header(String(cString: name))?.pointer
 }
 
-/// Gives the headers of the answer to the last attempt, one after the other.
+/// Returns a header of the last attempt's response by index.
 @_cdecl("argyle_call_header_at") @implementation
 public func argyle_call_header_at(
   _ call: OpaquePointer?,
@@ -104,19 +104,19 @@ public func argyle_call_header_at(
   return header?.name.pointer
 }
 
-/// Gives the body of the answer to the last attempt as it was received.
+/// Returns the body of the last attempt's response as received.
 @_cdecl("argyle_call_body_text") @implementation
 public func argyle_call_body_text(_ call: OpaquePointer?) -> UnsafePointer<CChar>? {
   object(call)?.body?.pointer
 }
 
-/// Tells how long the body of the answer to the last attempt is.
+/// Returns the size of the body of the last attempt's response.
 @_cdecl("argyle_call_body_size") @implementation
 public func argyle_call_body_size(_ call: OpaquePointer?) -> Int {
   object(call)?.call.body?.count ?? 0
 }
 
-/// Gives the answer as JSON.
+/// Returns the response as JSON.
 @_cdecl("argyle_call_json") @implementation
 public func argyle_call_json(
   _ call: OpaquePointer?,
@@ -127,7 +127,7 @@ public func argyle_call_json(
   }
 }
 
-/// Makes the error of an answer that the caller cannot read.
+/// Creates an error for a response that the caller cannot read.
 @_cdecl("argyle_call_unreadable") @implementation
 public func argyle_call_unreadable(
   _ call: OpaquePointer?,
@@ -138,13 +138,13 @@ public func argyle_call_unreadable(
   }
 }
 
-/// Counts the attempts that were made.
+/// Returns the number of attempts.
 @_cdecl("argyle_call_attempts") @implementation
 public func argyle_call_attempts(_ call: OpaquePointer?) -> Int32 {
   Int32(clamping: object(call)?.call.attempts ?? 0)
 }
 
-/// Tells how long a part of the call took.
+/// Returns a timing of the call in microseconds.
 @_cdecl("argyle_call_time_us") @implementation
 public func argyle_call_time_us(_ call: OpaquePointer?, _ time: Int32) -> Int64 {
   guard let call = object(call)?.call, call.isFinished else { return -1 }
@@ -161,12 +161,12 @@ public func argyle_call_time_us(_ call: OpaquePointer?, _ time: Int32) -> Int64 
   }
 }
 
-/// Frees a call and all that was borrowed from it.
+/// Frees a call and everything borrowed from it.
 @_cdecl("argyle_call_free") @implementation
 public func argyle_call_free(_ call: OpaquePointer?) {
   if let call = object(call)?.call {
     guardingHost { call.queue?.discard(call) }
-    // A forked child's queue goes on holding the call, whose handle is gone.
+    // In a forked child the queue still holds the call, whose handle is gone.
     call.context = nil
   }
   Handle.free(call, as: CallObject.self)

@@ -5,7 +5,7 @@ import Support
 
 // The section "Cancellations" of argyle.h, which documents every function in full.
 
-/// Makes a cancellation.
+/// Creates a cancellation.
 @_cdecl("argyle_cancellation_new") @implementation
 public func argyle_cancellation_new(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
@@ -15,7 +15,7 @@ public func argyle_cancellation_new(
   }
 }
 
-/// Makes a client like another whose blocking functions can be ended from another thread.
+/// Creates a client whose blocking functions can be cancelled from another thread.
 @_cdecl("argyle_client_with_cancellation") @implementation
 public func argyle_client_with_cancellation(
   _ client: OpaquePointer?,
@@ -29,7 +29,7 @@ public func argyle_client_with_cancellation(
   }
 }
 
-/// Ends the blocking functions of the clients that were made with a cancellation.
+/// Cancels the blocking functions of clients created with a cancellation.
 @_cdecl("argyle_cancellation_cancel") @implementation
 public func argyle_cancellation_cancel(_ cancellation: OpaquePointer?) {
   guard let cancellation else { return }

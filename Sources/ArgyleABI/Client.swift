@@ -5,7 +5,7 @@ import Support
 
 // The section "Client" of argyle.h, which documents every function in full.
 
-/// Makes a client.
+/// Creates a client.
 @_cdecl("argyle_client_new") @implementation
 public func argyle_client_new(
   _ options: UnsafePointer<json_t>?,
@@ -29,7 +29,7 @@ public func argyle_client_new_text(
   }
 }
 
-/// Makes a client like another, with some options changed, that shares its connections.
+/// Creates a client with some options changed that shares another's connections.
 @_cdecl("argyle_client_with") @implementation
 public func argyle_client_with(
   _ client: OpaquePointer?,
@@ -45,7 +45,7 @@ public func argyle_client_with(
   }
 }
 
-/// Creates a client like another from overrides given as JSON text.
+/// Creates a client that shares another's connections, with overrides given as JSON text.
 @_cdecl("argyle_client_with_text") @implementation
 public func argyle_client_with_text(
   _ client: OpaquePointer?,
@@ -62,7 +62,7 @@ public func argyle_client_with_text(
   }
 }
 
-/// Makes a client like another whose blocking functions can be ended by a signal.
+/// Creates a client whose blocking functions can be ended by a signal.
 @_cdecl("argyle_client_with_interrupt") @implementation
 public func argyle_client_with_interrupt(
   _ client: OpaquePointer?,
@@ -76,7 +76,7 @@ public func argyle_client_with_interrupt(
   }
 }
 
-/// Makes a client like another that tells a function what happens to its calls.
+/// Creates a client that logs its calls to a function.
 @_cdecl("argyle_client_with_log") @implementation
 public func argyle_client_with_log(
   _ client: OpaquePointer?,

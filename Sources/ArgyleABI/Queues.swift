@@ -5,7 +5,7 @@ import Support
 
 // The section "Queues" of argyle.h, which documents every function in full.
 
-/// Makes a queue.
+/// Creates a queue.
 @_cdecl("argyle_queue_new") @implementation
 public func argyle_queue_new(
   _ options: UnsafePointer<json_t>?,
@@ -30,7 +30,7 @@ public func argyle_queue_new_text(
   }
 }
 
-/// Hands a call to a queue.
+/// Submits a call to a queue.
 @_cdecl("argyle_queue_submit") @implementation
 public func argyle_queue_submit(
   _ queue: OpaquePointer?,
@@ -47,7 +47,7 @@ public func argyle_queue_submit(
   }
 }
 
-/// Gives the descriptor to wait on.
+/// Returns the descriptor to wait on.
 @_cdecl("argyle_queue_fd") @implementation
 public func argyle_queue_fd(
   _ queue: OpaquePointer?,
@@ -59,7 +59,7 @@ public func argyle_queue_fd(
   }
 }
 
-/// Does all that can be done without waiting.
+/// Does everything that can be done without blocking.
 @_cdecl("argyle_queue_drive") @implementation
 public func argyle_queue_drive(
   _ queue: OpaquePointer?,
@@ -74,7 +74,7 @@ public func argyle_queue_drive(
   }
 }
 
-/// Waits until a call is over.
+/// Blocks until a call is finished.
 @_cdecl("argyle_queue_wait") @implementation
 public func argyle_queue_wait(
   _ queue: OpaquePointer?,
@@ -90,7 +90,7 @@ public func argyle_queue_wait(
   }
 }
 
-/// Takes a call that is over.
+/// Takes a finished call.
 @_cdecl("argyle_queue_next") @implementation
 public func argyle_queue_next(
   _ queue: OpaquePointer?,
@@ -100,21 +100,21 @@ public func argyle_queue_next(
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
     let queue = try Arguments.queue(queue)
     let call = try queue.use { (queue) throws(ArgyleError) in queue.next() }
-    // The handle that was submitted, which is the caller's again.
+    // The submitted handle, which the caller owns again.
     guard let handle = call?.context.map({ OpaquePointer($0) }) else { return nil }
     tag?.pointee = Handle.object(handle, as: CallObject.self).tag
     return handle
   }
 }
 
-/// Counts the calls that a queue holds.
+/// Returns the number of calls in a queue.
 @_cdecl("argyle_queue_count") @implementation
 public func argyle_queue_count(_ queue: OpaquePointer?) -> Int {
   let count = try? Arguments.queue(queue).use { (queue) throws(ArgyleError) in queue.count }
   return count ?? 0
 }
 
-/// Ends a call that a queue holds.
+/// Cancels a call in a queue.
 @_cdecl("argyle_queue_cancel") @implementation
 public func argyle_queue_cancel(
   _ queue: OpaquePointer?,
@@ -132,7 +132,7 @@ public func argyle_queue_cancel(
   }
 }
 
-/// Ends all calls that a queue holds.
+/// Cancels all calls in a queue.
 @_cdecl("argyle_queue_cancel_all") @implementation
 public func argyle_queue_cancel_all(
   _ queue: OpaquePointer?,
@@ -144,7 +144,7 @@ public func argyle_queue_cancel_all(
   }
 }
 
-/// Frees a queue with all calls that it holds.
+/// Frees a queue with all calls in it.
 @_cdecl("argyle_queue_free") @implementation
 public func argyle_queue_free(_ queue: OpaquePointer?) {
   Handle.free(queue, as: QueueObject.self)

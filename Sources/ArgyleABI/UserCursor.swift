@@ -5,7 +5,7 @@ import Support
 
 // The section "User cursor" of argyle.h, which documents every function in full.
 
-/// Starts a walk over all users.
+/// Creates a cursor over all users.
 @_cdecl("argyle_user_cursor_new") @implementation
 public func argyle_user_cursor_new(
   _ client: OpaquePointer?,
@@ -18,7 +18,7 @@ public func argyle_user_cursor_new(
   }
 }
 
-/// Starts a walk over all users whose query is given as JSON text.
+/// Creates a cursor over all users with a query given as JSON text.
 @_cdecl("argyle_user_cursor_new_text") @implementation
 public func argyle_user_cursor_new_text(
   _ client: OpaquePointer?,
@@ -33,7 +33,7 @@ public func argyle_user_cursor_new_text(
   }
 }
 
-/// Gives the next user.
+/// Returns the next user.
 @_cdecl("argyle_user_cursor_next") @implementation
 public func argyle_user_cursor_next(
   _ cursor: OpaquePointer?,
@@ -44,7 +44,7 @@ public func argyle_user_cursor_next(
   }
 }
 
-/// Gives the next page as a whole.
+/// Returns the next page.
 @_cdecl("argyle_user_cursor_next_page") @implementation
 public func argyle_user_cursor_next_page(
   _ cursor: OpaquePointer?,
@@ -55,7 +55,7 @@ public func argyle_user_cursor_next_page(
   }
 }
 
-/// Gives the text of the next page as it was received.
+/// Returns the text of the next page as received.
 @_cdecl("argyle_user_cursor_next_page_text") @implementation
 public func argyle_user_cursor_next_page_text(
   _ cursor: OpaquePointer?,
@@ -73,7 +73,7 @@ public func argyle_user_cursor_next_page_text(
   }
 }
 
-/// Makes the error of a page that the caller cannot read.
+/// Creates an error for a page that the caller cannot read.
 @_cdecl("argyle_user_cursor_unreadable") @implementation
 public func argyle_user_cursor_unreadable(
   _ cursor: OpaquePointer?,

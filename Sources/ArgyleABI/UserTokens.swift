@@ -18,7 +18,7 @@ public func argyle_user_token_create(
   }
 }
 
-/// Reads the claims of a user token ("The user token object").
+/// Decodes the claims of a user token ("The user token object").
 @_cdecl("argyle_token_claims") @implementation
 public func argyle_token_claims(
   _ token: UnsafePointer<CChar>?,

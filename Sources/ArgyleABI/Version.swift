@@ -4,19 +4,19 @@ import Support
 
 // The section "Version" of argyle.h, which documents every function in full.
 
-/// Tells the version of the loaded library as text, such as "0.1.0".
+/// Returns the loaded library's version as text, such as "0.1.0".
 @_cdecl("argyle_version") @implementation
 public func argyle_version() -> UnsafePointer<CChar>? {
   Version.staticText.cString
 }
 
-/// Tells the version of the loaded library as a number, to compare with ARGYLE_VERSION_NUMBER.
+/// Returns the loaded library's version as a number to compare with ARGYLE_VERSION_NUMBER.
 @_cdecl("argyle_version_number") @implementation
 public func argyle_version_number() -> Int32 {
   Version.number
 }
 
-/// Checks that the loaded library fits the header that a program was compiled with.
+/// Checks that the loaded library is compatible with the header a program was compiled with.
 @_cdecl("argyle_check_version") @implementation
 public func argyle_check_version(
   _ version: Int32,

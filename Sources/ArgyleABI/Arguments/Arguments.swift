@@ -2,35 +2,31 @@ import Argyle
 import CJansson
 import Support
 
-/// The rules that arguments from C have to keep before Swift can take them.
+/// Validates arguments from C and converts them to Swift.
 enum Arguments {
-  /// An argument that must not be NULL.
+  /// Unwraps an argument that must not be NULL.
   static func require<Value>(_ value: Value?, _ name: String) throws(ArgyleError) -> Value {
     guard let value else { throw ArgyleError(.argument, "\(name) must not be NULL") }
     return value
   }
 
-  /// The client behind a handle.
   static func client(_ handle: OpaquePointer?) throws(ArgyleError) -> Client {
     Handle.object(try require(handle, "client"), as: Client.self)
   }
 
-  /// The call behind a handle.
   static func call(_ handle: OpaquePointer?) throws(ArgyleError) -> CallObject {
     Handle.object(try require(handle, "call"), as: CallObject.self)
   }
 
-  /// The queue behind a handle.
   static func queue(_ handle: OpaquePointer?) throws(ArgyleError) -> QueueObject {
     Handle.object(try require(handle, "queue"), as: QueueObject.self)
   }
 
-  /// The cursor behind a handle.
   static func cursor(_ handle: OpaquePointer?) throws(ArgyleError) -> CursorObject {
     Handle.object(try require(handle, "cursor"), as: CursorObject.self)
   }
 
-  /// A string.
+  /// Converts a string, which must be UTF-8.
   static func text(
     _ text: UnsafePointer<CChar>?,
     _ name: String
@@ -41,7 +37,7 @@ enum Arguments {
     return string
   }
 
-  /// The bytes of a text that is given with its size, borrowed; nil for NULL.
+  /// Returns the bytes of a text with its size, borrowed; nil for NULL.
   static func bytes(
     _ text: UnsafePointer<CChar>?,
     _ size: Int,
@@ -52,7 +48,7 @@ enum Arguments {
     return UnsafeRawBufferPointer(start: text, count: size)
   }
 
-  /// A JSON value that is given as text.
+  /// Parses a JSON value.
   static func json(_ text: [UInt8], _ name: String) throws(ArgyleError) -> JSONReference {
     do {
       return try JSONReference(parsing: text)
@@ -62,7 +58,7 @@ enum Arguments {
     }
   }
 
-  /// A user's id.
+  /// Validates a user id.
   static func userID(_ text: UnsafePointer<CChar>?) throws(ArgyleError) -> UserID {
     try UserID(Arguments.text(text, "user_id"))
   }

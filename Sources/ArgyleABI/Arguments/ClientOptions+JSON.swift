@@ -3,24 +3,24 @@ import CJansson
 import Support
 
 extension ClientOptions {
-  /// Reads the options of a new client from a JSON object.
+  /// Reads a new client's options from a JSON object.
   init(_ object: UnsafePointer<json_t>) throws(ArgyleError) {
     self.init(keyID: "", keySecret: "")
     try read(object, "options", requiring: ["key_id", "key_secret"])
   }
 
-  /// Replaces the options that a JSON object has.
+  /// Replaces the options that are in a JSON object.
   mutating func replace(with object: UnsafePointer<json_t>) throws(ArgyleError) {
     try read(object, "overrides", requiring: [])
   }
 
-  /// Reads the options of a new client from a text.
+  /// Reads a new client's options from JSON text.
   init(_ text: ClientOptionsText) throws(ArgyleError) {
     self = try text.object.withValue { (object) throws(ArgyleError) in try ClientOptions(object) }
     text.secrets(into: &self)
   }
 
-  /// Replaces the options that a text has.
+  /// Replaces the options that are in JSON text.
   mutating func replace(with text: ClientOptionsText) throws(ArgyleError) {
     var options = self
     try text.object.withValue { (object) throws(ArgyleError) in try options.replace(with: object) }

@@ -2,17 +2,17 @@ import Argyle
 import CPlatform
 import Support
 
-/// The options of a client as JSON text, with the secrets taken out before jansson reads the rest.
+/// A client's options as JSON text, with secrets removed before jansson parses the rest.
 ///
-/// jansson's reader frees copies of all that it reads without wiping them.
+/// jansson's parser frees copies of what it reads without wiping them.
 struct ClientOptionsText {
-  /// All options, with something else in the place of a secret.
+  /// All options, with a placeholder for each secret.
   let object: JSONReference
 
   private let keySecret: Secret?
   private let keyPassword: Secret?
 
-  /// Reads a text; an error names the argument.
+  /// Parses a text; errors name the argument.
   init(
     _ text: UnsafePointer<CChar>?,
     _ size: Int,
@@ -20,7 +20,7 @@ struct ClientOptionsText {
   ) throws(ArgyleError) {
     let bytes = try Arguments.require(Arguments.bytes(text, size, argument), argument)
     var copy = Array(bytes)
-    // Nothing else refers to the copy any more, so that it is wiped itself and not copied once more.
+    // No other reference exists, so this wipes the buffer itself and not a copy-on-write copy.
     defer { copy.withUnsafeMutableBytes { argyle_wipe($0.baseAddress, $0.count) } }
     let parts = try ClientOptionsText.split(copy, argument)
     object = try Arguments.json(parts.rest, argument)
@@ -28,7 +28,7 @@ struct ClientOptionsText {
     keyPassword = parts.keyPassword.secret
   }
 
-  /// Puts the secrets of the text among the options that were read from the object.
+  /// Adds the secrets to options that were read from ``object``.
   func secrets(into options: inout ClientOptions) {
     if let keySecret { options.secret = keySecret }
     if let keyPassword { options.keyPassword = keyPassword }
@@ -38,7 +38,7 @@ struct ClientOptionsText {
 // MARK: - Secrets
 
 extension ClientOptionsText {
-  /// A secret and where it stands in the text.
+  /// A secret and its range in the text.
   private typealias Part = (secret: Secret?, range: Range<Int>)
 
   private static func split(
@@ -68,7 +68,7 @@ extension ClientOptionsText {
     guard let member, member.kind == .string else { return (nil, 0..<0) }
     var characters = member.characters
     defer { characters.withUnsafeMutableBytes { argyle_wipe($0.baseAddress, $0.count) } }
-    // U+FFFD may stand for a surrogate without its pair: jansson refuses that.
+    // U+FFFD may stand for an unpaired surrogate, which jansson refuses.
     guard !characters.indices.contains(where: { characters[$0...].starts(with: "\u{FFFD}".utf8) })
     else { return (nil, 0..<0) }
     return (Secret(characters), member.escapedContent.indices)

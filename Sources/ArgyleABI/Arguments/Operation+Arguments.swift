@@ -3,13 +3,13 @@ import CJansson
 import Support
 
 extension Operation {
-  /// The document of an operation as C gives it.
+  /// An operation's document as passed by C.
   enum Document {
     case value(UnsafePointer<json_t>)
     case text([UInt8])
   }
 
-  /// Reads an operation with its arguments; an error names the argument and the rule that it breaks.
+  /// Creates an operation from C arguments; the error names the argument and the broken rule.
   init(
     _ number: Int32,
     _ userID: UnsafePointer<CChar>?,

@@ -2,7 +2,7 @@ import Argyle
 import CJansson
 import Support
 
-/// The options of `argyle_queue_new`.
+/// Options of `argyle_queue_new`.
 struct QueueOptions {
   private(set) var maxInFlight = 50
 
@@ -12,7 +12,7 @@ struct QueueOptions {
     ])
   }
 
-  /// Reads a JSON object; NULL leaves the defaults.
+  /// Reads a JSON object; NULL means the defaults.
   init(_ object: UnsafePointer<json_t>?) throws(ArgyleError) {
     guard let object else { return }
     var options = self
@@ -22,7 +22,7 @@ struct QueueOptions {
     self = options
   }
 
-  /// Reads a JSON object that is given as text; NULL leaves the defaults.
+  /// Reads JSON text; NULL means the defaults.
   init(text: UnsafeRawBufferPointer?) throws(ArgyleError) {
     guard let text else {
       try self.init(nil)

@@ -3,7 +3,7 @@ import CJansson
 import Support
 
 extension UserQuery {
-  /// Reads a query from a JSON object; NULL asks for nothing in particular.
+  /// Reads a query from a JSON object; NULL means the defaults.
   init(_ object: UnsafePointer<json_t>?) throws(ArgyleError) {
     var query = UserQuery()
     if let object {
@@ -14,7 +14,7 @@ extension UserQuery {
     self = query
   }
 
-  /// Reads a JSON object that is given as text; NULL leaves the defaults.
+  /// Reads a query from JSON text; NULL means the defaults.
   init(text: UnsafeRawBufferPointer?) throws(ArgyleError) {
     guard let text else {
       try self.init(nil)

@@ -2,11 +2,11 @@ import Argyle
 import CJansson
 import Support
 
-/// What an `argyle_call` points to: the call, with what C borrows kept with it.
+/// The object behind an `argyle_call`: the call and what C borrows from it.
 final class CallObject {
   let call: Call
   let operation: Operation.Kind
-  /// What the caller wants back with the call.
+  /// The caller's tag, returned with the call.
   var tag: UnsafeMutableRawPointer?
 
   private let userID: UserID?
@@ -28,25 +28,25 @@ final class CallObject {
 // MARK: - What C borrows
 
 extension CallObject {
-  /// The user that the call was made for.
+  /// The id of the call's user.
   var borrowedUser: CText? {
     if borrowedUserID == nil { borrowedUserID = userID.map { CText($0.text) } }
     return borrowedUserID
   }
 
-  /// The error of a call that failed.
+  /// The error of a failed call.
   var error: ErrorObject? {
     if borrowedError == nil { borrowedError = call.error.map { ErrorObject($0) } }
     return borrowedError
   }
 
-  /// The body of the answer to the last attempt.
+  /// The response body of the last attempt.
   var body: CText? {
     if borrowedBody == nil { borrowedBody = call.body.map { CText($0) } }
     return borrowedBody
   }
 
-  /// The first header of a name in the answer to the last attempt.
+  /// The first header with this name in the last attempt's response.
   func header(_ name: String) -> CText? {
     if let lent = borrowedHeaders.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
       return lent.value
@@ -57,7 +57,7 @@ extension CallObject {
     return lent
   }
 
-  /// A header of the answer to the last attempt, by its place.
+  /// A header of the last attempt's response by index.
   func header(at index: Int) -> (name: CText, value: CText)? {
     if allHeaders == nil {
       allHeaders = call.headers?.map { (CText($0.name), CText($0.value)) }
@@ -66,7 +66,7 @@ extension CallObject {
     return allHeaders[index]
   }
 
-  /// The answer as JSON, parsed once; nil after a delete.
+  /// The response as JSON, parsed once; nil after a delete.
   func json() throws(ArgyleError) -> JSONReference? {
     if document == nil { document = try call.document() }
     return document

@@ -1,10 +1,10 @@
 import Argyle
 import Support
 
-/// What an `argyle_user_cursor` points to: the cursor, with the page's text that C borrows.
+/// The object behind an `argyle_user_cursor`: the cursor and the page text that C borrows.
 final class CursorObject {
   let cursor: UserCursor
-  /// The text that was given last.
+  /// The text returned last.
   var text: CText?
 
   init(_ cursor: UserCursor) {

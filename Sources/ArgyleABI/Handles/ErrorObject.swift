@@ -2,7 +2,7 @@ import Argyle
 import CJansson
 import Support
 
-/// What an `argyle_error` points to: the error, with all that C may borrow made once and kept with it.
+/// The object behind an `argyle_error`: the error and everything that C may borrow from it.
 final class ErrorObject {
   let error: ArgyleError
   let message: CText

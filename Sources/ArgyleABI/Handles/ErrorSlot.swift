@@ -2,13 +2,13 @@ import Argyle
 import CJansson
 import Support
 
-/// The last parameter of most functions: where the caller wants the error, or NULL.
+/// The last parameter of most functions: where to store the error, or NULL.
 typealias ErrorSlot = UnsafeMutablePointer<OpaquePointer?>?
 
 /// Runs the body of an exported function.
 ///
-/// The slot is set to NULL on success, and to a new error where the function's result is that of a failure. The
-/// host's `errno` stays as it was. Nothing is run where a stranger's function would be called for jansson's.
+/// The slot is set to NULL on success, and to a new error if the function fails. The host's `errno` is preserved.
+/// Nothing runs if another library's functions would be called instead of jansson's.
 func reporting<Result>(
   to slot: ErrorSlot,
   onFailure failure: Result,
@@ -27,7 +27,7 @@ func reporting<Result>(
   }
 }
 
-/// Runs the body of an exported function whose result is an error.
+/// Runs the body of an exported function that returns an error.
 func makingError(_ body: () throws(ArgyleError) -> ArgyleError) -> OpaquePointer? {
   var slot: OpaquePointer?
   reporting(to: &slot, onFailure: ()) { () throws(ArgyleError) in throw try body() }

@@ -3,9 +3,9 @@ import CArgyle
 import CJansson
 import Support
 
-/// A log function of C's, with its context.
+/// A C log function and its context.
 struct LogFunction: @unchecked Sendable {
-  // Unchecked: the caller promises that the function may be called with the context from any thread.
+  // Unchecked: the caller guarantees that the function and context may be used from any thread.
   let function: argyle_log_function
   let context: UnsafeMutableRawPointer?
 

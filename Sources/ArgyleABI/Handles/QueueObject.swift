@@ -2,7 +2,7 @@ import Argyle
 import CJansson
 import Support
 
-/// What an `argyle_queue` points to, with the handles of the calls that were submitted and not taken.
+/// The object behind an `argyle_queue`; owns the handles of calls that were submitted and not taken.
 final class QueueObject {
   private let queue: CallQueue
   private let lock = Lock()
@@ -18,11 +18,11 @@ final class QueueObject {
     }
   }
 
-  /// Uses the queue, unless another thread does.
+  /// Runs `body` with the queue; throws if another thread is using it.
   func use<Result>(
     _ body: (CallQueue) throws(ArgyleError) -> Result
   ) throws(ArgyleError) -> Result {
-    // First, for in a forked child the lock may be held by a thread that is not there.
+    // First: in a forked child the lock may be held by a thread that does not exist.
     try queue.checkProcess()
     let result = try lock.withLockIfAvailable { () throws(ArgyleError) in try body(queue) }
     // The host may have forked in a callback.
@@ -33,7 +33,7 @@ final class QueueObject {
     return result
   }
 
-  /// Looks for a call that this queue holds.
+  /// Throws unless this queue holds the call.
   func hold(_ call: Call) throws(ArgyleError) {
     guard call.queue === queue else {
       throw ArgyleError(.argument, "call must be one that the queue holds")
