@@ -125,7 +125,7 @@ public func argyle_queue_cancel(
     let object = try Arguments.queue(queue)
     let call = try Arguments.call(call).call
     try object.use { (queue) throws(ArgyleError) in
-      try object.hold(call)
+      try object.checkHolds(call)
       queue.cancel(call)
     }
     return 0

@@ -20,7 +20,7 @@ struct Codings {
   private(set) var fault: String?
 
   /// Parses a header line.
-  mutating func note(_ line: UnsafeRawBufferPointer) {
+  mutating func parse(_ line: UnsafeRawBufferPointer) {
     var value = line[...]
     // A line that starts with whitespace continues the one before.
     if line.first != UInt8(ascii: " "), line.first != UInt8(ascii: "\t") {
@@ -39,10 +39,10 @@ struct Codings {
       value = line[(colon + 1)...]
     }
     guard field != .other else { return }
-    for part in value.split(separator: UInt8(ascii: ",")) { note(coding: part) }
+    for part in value.split(separator: UInt8(ascii: ",")) { parse(coding: part) }
   }
 
-  private mutating func note(coding part: Slice<UnsafeRawBufferPointer>) {
+  private mutating func parse(coding part: Slice<UnsafeRawBufferPointer>) {
     let isBlank = { (byte: UInt8) in byte <= UInt8(ascii: " ") }
     let start = part.drop(while: isBlank)
     guard let last = start.lastIndex(where: { !isBlank($0) }) else { return }

@@ -38,7 +38,7 @@ package final class EasyHandle {
     mark = multi.mark
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.pointee = 0
-    transfer = Transfer(multi.endedConnections, poller)
+    transfer = Transfer(multi.goAwayTracker, poller)
     transfer.shouldStop = { [unowned(unsafe) self, unowned(unsafe) multi] in
       multi.shouldStop?(self) ?? false
     }
@@ -92,8 +92,8 @@ extension EasyHandle {
   /// - Parameters:
   ///   - now: when the host drove the transfer again.
   ///   - isLong: whether the server may have timed out.
-  package func notePause(until now: Int64, isLong: Bool) {
-    transfer.notePause(until: now, isLong: isLong)
+  package func recordPause(until now: Int64, isLong: Bool) {
+    transfer.recordPause(until: now, isLong: isLong)
   }
 }
 
@@ -137,10 +137,10 @@ extension EasyHandle {
   }
 
   /// Updates the attempt's count of sent body bytes, which libcurl does not report by itself.
-  package func noteSentBytes(at now: Int64) {
+  package func updateSentBytes(at now: Int64) {
     // Bytes in the socket's send buffer are not sent yet.
     let unsent = Int64(poller.unsentBytes(from: transfer.localPort))
-    transfer.noteSent(bytes: number(CURLINFO_SIZE_UPLOAD_T) - unsent, at: now)
+    transfer.recordSent(bytes: number(CURLINFO_SIZE_UPLOAD_T) - unsent, at: now)
   }
 
   private func number(_ information: CURLINFO) -> Int64 {

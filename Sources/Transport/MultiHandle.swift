@@ -10,7 +10,7 @@ package final class MultiHandle {
   /// The sockets, the timer and the wake-up.
   package let poller: Poller
   /// The connections for which the server sent GOAWAY.
-  let endedConnections = EndedConnections()
+  let goAwayTracker = GoAwayTracker()
 
   private var multi: UnsafeMutableRawPointer
   private let connections: Int
@@ -134,7 +134,7 @@ extension MultiHandle {
   }
 
   /// Returns the next completed transfer, to be passed to `finish` or `stop`; nil if there is none.
-  package func nextEnded() -> EasyHandle? {
+  package func nextCompleted() -> EasyHandle? {
     guard mark.isOfThisProcess else { return nil }
     var left: Int32 = 0
     while let message = curl_multi_info_read(multi, &left) {
@@ -157,7 +157,7 @@ extension MultiHandle {
     var running: Int32 = 0
     return poller.wait(milliseconds) { ready in
       guard !isUnusable else { return }
-      note(curl_multi_socket_action(multi, ready.socket, ready.events, &running))
+      check(curl_multi_socket_action(multi, ready.socket, ready.events, &running))
     }
   }
 
@@ -172,11 +172,11 @@ extension MultiHandle {
     guard mark.isOfThisProcess, !isUnusable, let due, due <= now else { return false }
     self.due = nil
     var running: Int32 = 0
-    note(curl_multi_socket_action(multi, CURL_SOCKET_BAD, 0, &running))
+    check(curl_multi_socket_action(multi, CURL_SOCKET_BAD, 0, &running))
     return true
   }
 
-  private func note(_ result: CURLMcode) {
+  private func check(_ result: CURLMcode) {
     guard result != CURLM_OK else { return }
     hasFailed = true
     isUnusable = true

@@ -231,7 +231,7 @@ extension Poller {
   ///   - localPort: the connection's local port.
   ///   - hidesInput: whether received bytes cannot be checked. That is so for TLS inside a proxy's TLS: libcurl exposes
   ///     only one of the two sessions.
-  func noteHTTP1Answer(from localPort: Int32, hidesInput: Bool) {
+  func recordHTTP1Response(from localPort: Int32, hidesInput: Bool) {
     forEachConnection(from: localPort) { connection in
       connection.hasAnsweredHTTP1 = true
       if hidesInput { connection.hidesInput = true }

@@ -58,7 +58,7 @@ final class Transfer {
   /// The request's HTTP/2 stream, if the connection is traced.
   private var stream = StreamTrace()
   private var isTraced = false
-  private let endedConnections: EndedConnections
+  private let goAwayTracker: GoAwayTracker
   private let poller: Poller
   /// The `CURL *` of the easy handle that owns this object.
   private var handle: UnsafeMutableRawPointer?
@@ -70,8 +70,8 @@ final class Transfer {
   /// Whether the attempt failed because file descriptors ran out.
   private(set) var ranOutOfDescriptors = false
 
-  init(_ endedConnections: EndedConnections, _ poller: Poller) {
-    self.endedConnections = endedConnections
+  init(_ goAwayTracker: GoAwayTracker, _ poller: Poller) {
+    self.goAwayTracker = goAwayTracker
     self.poller = poller
   }
 
@@ -79,7 +79,7 @@ final class Transfer {
   var wantedRetry: Bool { readyConnections > 1 || stream.wasRetried || stream.needsHTTP1 }
 
   /// Whether the server said that it did not process the request.
-  private var isRefused: Bool { headBytes == 0 && endedConnections.refuses(stream) }
+  private var isRefused: Bool { headBytes == 0 && goAwayTracker.refuses(stream) }
 
   /// Whether the request may have reached the service.
   var mayHaveBeenReceived: Bool { readyConnections > 0 && !isRefused }
@@ -125,19 +125,19 @@ final class Transfer {
   }
 
   /// Records a pause of the host, which says nothing about the server.
-  func notePause(until now: Int64, isLong: Bool) {
+  func recordPause(until now: Int64, isLong: Bool) {
     if isLong { hostWasPaused = true }
     if lastProgress != nil { lastProgress = now }
   }
 
   /// Records how much of the body has been sent.
-  func noteSent(bytes: Int64, at now: Int64) {
+  func recordSent(bytes: Int64, at now: Int64) {
     guard lastProgress != nil, bytes > sentBytes else { return }
     sentBytes = bytes
     lastProgress = now
   }
 
-  private func noteProgress() {
+  private func recordProgress() {
     if tracksProgress { lastProgress = MonotonicClock.now }
   }
 }
@@ -178,8 +178,8 @@ extension Transfer {
       guard let transfer = Transfer.from(context) else { return 0 }
       let text = UnsafeRawBufferPointer(start: text, count: size)
       switch type {
-      case CURLINFO_TEXT: transfer.stream.note(text, transfer.endedConnections)
-      case CURLINFO_HEADER_OUT: transfer.noteRequest(text)
+      case CURLINFO_TEXT: transfer.stream.parse(text, transfer.goAwayTracker)
+      case CURLINFO_HEADER_OUT: transfer.recordRequest(text)
       case CURLINFO_SSL_DATA_OUT: transfer.hasSentTLS = true
       default: break
       }
@@ -189,7 +189,7 @@ extension Transfer {
   }
 
   /// Records the headers of a request, the attempt's own or a proxy's CONNECT.
-  private func noteRequest(_ head: UnsafeRawBufferPointer) {
+  private func recordRequest(_ head: UnsafeRawBufferPointer) {
     let line = head.prefix { $0 != UInt8(ascii: "\r") }
     if line.starts(with: "CONNECT ".utf8) {
       hasSecureProxy = hasSentTLS
@@ -237,7 +237,7 @@ extension Transfer {
       bodyIsTooLarge = true
       return 0
     }
-    noteProgress()
+    recordProgress()
     bytesSinceStopCheck += piece.count
     if bytesSinceStopCheck >= Transfer.bytesPerStopCheck {
       bytesSinceStopCheck = 0
@@ -259,7 +259,7 @@ extension Transfer {
       headIsTooLarge = true
       return 0
     }
-    noteProgress()
+    recordProgress()
     headBytes += line.count
     headLines += 1
     // A final response may follow an interim one.
@@ -271,14 +271,14 @@ extension Transfer {
         return 0
       }
       if isHTTP1, localPort != 0 {
-        poller.noteHTTP1Answer(from: localPort, hidesInput: hasSecureProxy)
+        poller.recordHTTP1Response(from: localPort, hidesInput: hasSecureProxy)
       }
       isInterim = line.drop { $0 != UInt8(ascii: " ") }.dropFirst().first == UInt8(ascii: "1")
       headers = ResponseHeaders()
     } else if line.count <= 2, line.last == UInt8(ascii: "\n") {
       hasCompleteHead = !isInterim
     } else if !hasCompleteHead {
-      codings.note(line)
+      codings.parse(line)
       guard codings.fault == nil else { return 0 }
       headers.append(line)
     }
@@ -302,7 +302,7 @@ extension Transfer {
       if isTraced { stream.connection = name() }
     }
     readyConnections += 1
-    noteProgress()
+    recordProgress()
     return readyConnections == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
   }
 
@@ -336,7 +336,7 @@ extension Transfer {
     let head = hasCompleteHead ? head(easy) : nil
     let times = easy.times
     if result != CURLE_OK, stream.number > 0 { easy.invalidateSettings() }
-    if stream.mayBeRefused, headBytes == 0, easy.wasRefused() { stream.noteRefusal() }
+    if stream.mayBeRefused, headBytes == 0, easy.wasRefused() { stream.recordRefusal() }
     if isRefused {
       return .failure(
         TransferFailure(

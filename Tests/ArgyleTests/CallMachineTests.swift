@@ -328,11 +328,14 @@ struct CallMachineTests {
 
   @Test func aCallThatIsGivenUpHasMadeOneAttemptLess() throws {
     let cancelled = TransferFailure(.cancelled, "cancelled", mayHaveBeenReceived: false)
-    let error = try error(Self.create, [.givenUp(cancelled)])
+    let error = try error(Self.create, [.startFailed(cancelled)])
     #expect(error.code == .cancelled)
     #expect(error.attempts == 0)
     #expect(!error.outcomeIsUnknown)
-    let later = try self.error(Self.delete, [.failed(Self.deadConnection), .givenUp(cancelled)])
+    let later = try self.error(
+      Self.delete,
+      [.failed(Self.deadConnection), .startFailed(cancelled)]
+    )
     #expect(later.attempts == 1)
     #expect(later.outcomeIsUnknown)
   }
@@ -356,7 +359,7 @@ struct CallMachineTests {
   @Test func aCallThatIsEndedBeforeItBeginsHasMadeNoAttempt() throws {
     var machine = machine(Self.create, CallLimits())
     let cancelled = TransferFailure(.cancelled, "cancelled", mayHaveBeenReceived: false)
-    let error = try failure(machine.handle(.ended(cancelled), at: 0) { 0 })
+    let error = try failure(machine.handle(.cancelled(cancelled), at: 0) { 0 })
     #expect(error.code == .cancelled)
     #expect(error.attempts == 0)
     #expect(error.message == "POST /v1/users at host:1: cancelled")
@@ -381,7 +384,7 @@ struct CallMachineTests {
     let limits = CallLimits(deadlineMilliseconds: 9000, maxRetries: 1)
     let cancelled = TransferFailure(.cancelled, "cancelled", mayHaveBeenReceived: false)
     // Ended in the wait, or by the deadline behind it.
-    for event in [CallMachine.Event.ended(cancelled), .waited] {
+    for event in [CallMachine.Event.cancelled(cancelled), .waited] {
       var machine = machine(Self.get, limits)
       _ = machine.handle(.started, at: 0) { 0 }
       _ = machine.handle(status(503, retryAfter: "5", "{}"), at: 1_000_000) { 0 }
@@ -440,7 +443,7 @@ struct CallMachineTests {
     for first in [lost, status(500)] {
       let failed = CallMachine.Event.failed(unreached)
       #expect(try message(change, first, .waited, failed).hasSuffix("Failed to connect\(said)"))
-      #expect(try message(change, first, .ended(cancelled)).hasSuffix("cancelled\(said)"))
+      #expect(try message(change, first, .cancelled(cancelled)).hasSuffix("cancelled\(said)"))
       #expect(try message(change, first, .waited, status(429)).hasSuffix("status 429\(said)"))
       // It is unknown for the last attempt's own sake, too, or not at all.
       #expect(try message(change, first, .waited, status(500)).hasSuffix("status 500"))

@@ -44,38 +44,38 @@ struct RateLimiterTests {
 
   @Test func aRefusalHalvesThePaceOnceASecond() {
     let limiter = RateLimiter(requestsPerSecond: 4)
-    for _ in 0..<10 { limiter.note(status: 429, retryAfterMilliseconds: nil, 1_000_000) }
+    for _ in 0..<10 { limiter.record(status: 429, retryAfterMilliseconds: nil, 1_000_000) }
     #expect(times(limiter, 3, at: 1_000_000) == [1_000_000, 1_500_000, 2_000_000])
-    limiter.note(status: 429, retryAfterMilliseconds: nil, 2_500_000)
+    limiter.record(status: 429, retryAfterMilliseconds: nil, 2_500_000)
     #expect(times(limiter, 3, at: 10_000_000) == [10_000_000, 11_000_000, 12_000_000])
   }
 
   @Test func thePaceRecovers() {
     let limiter = RateLimiter(requestsPerSecond: 4)
-    limiter.note(status: 429, retryAfterMilliseconds: nil, 1_000_000)
-    limiter.note(status: 200, retryAfterMilliseconds: nil, 3_500_000)
+    limiter.record(status: 429, retryAfterMilliseconds: nil, 1_000_000)
+    limiter.record(status: 200, retryAfterMilliseconds: nil, 3_500_000)
     // From half to three quarters in a quarter of the ten seconds.
     #expect(times(limiter, 2, at: 4_000_000) == [4_000_000, 4_333_333])
-    limiter.note(status: 200, retryAfterMilliseconds: nil, 60_000_000)
+    limiter.record(status: 200, retryAfterMilliseconds: nil, 60_000_000)
     #expect(times(limiter, 2, at: 61_000_000) == [61_000_000, 61_250_000])
   }
 
   @Test func thePaceIsNeverNothing() {
     let limiter = RateLimiter(requestsPerSecond: 64)
     for second in 1..<100 {
-      limiter.note(status: 429, retryAfterMilliseconds: nil, Int64(second) * 1_000_000)
+      limiter.record(status: 429, retryAfterMilliseconds: nil, Int64(second) * 1_000_000)
     }
     #expect(times(limiter, 2, at: 200_000_000) == [200_000_000, 201_000_000])
   }
 
   @Test func retryAfterPausesAll() {
     let limiter = RateLimiter(requestsPerSecond: 1000)
-    limiter.note(status: 429, retryAfterMilliseconds: 2000, 1_000_000)
+    limiter.record(status: 429, retryAfterMilliseconds: 2000, 1_000_000)
     #expect(limiter.acquire(1_000_000) == 3_000_000)
     #expect(limiter.acquire(2_999_999) == 3_000_000)
     #expect(limiter.acquire(3_000_000) == nil)
     // A year is not waited for.
-    limiter.note(status: 429, retryAfterMilliseconds: 31_536_000_000, 5_000_000)
+    limiter.record(status: 429, retryAfterMilliseconds: 31_536_000_000, 5_000_000)
     #expect(limiter.acquire(5_000_000) == 65_000_000)
   }
 
@@ -89,7 +89,7 @@ struct RateLimiterTests {
   @Test func aLowerPaceHoldsForTheVeryNext() {
     let limiter = RateLimiter(requestsPerSecond: 20)
     #expect(times(limiter, 2, at: 1_000_000) == [1_000_000, 1_000_000])
-    limiter.note(status: 429, retryAfterMilliseconds: nil, 1_010_000)
+    limiter.record(status: 429, retryAfterMilliseconds: nil, 1_010_000)
     #expect(times(limiter, 3, at: 1_020_000) == [1_100_000, 1_200_000, 1_300_000])
   }
 

@@ -22,8 +22,8 @@ struct UserPagingTests {
     var text = UserPaging(query)
     for page in pages {
       let answer = answer(page)
-      try read.take(PageOutline(UserPageDocument(answer)), answer)
-      try text.take(textOf: answer)
+      try read.add(PageOutline(UserPageDocument(answer)), answer)
+      try text.add(textOf: answer)
     }
     let told = [read, text].map { paging in
       switch paging.nextStep {
@@ -85,7 +85,7 @@ struct UserPagingTests {
   ])
   func fewerUsersAreAskedFor(page: String, limits: [String], others: String) throws {
     var paging = UserPaging(UserQuery())
-    if !page.isEmpty { try paging.take(textOf: answer(page)) }
+    if !page.isEmpty { try paging.add(textOf: answer(page)) }
     var asked: [String] = []
     while paging.reducePageSize(after: tooLarge), case .page(let query) = paging.nextStep {
       asked.append(query)
@@ -97,7 +97,7 @@ struct UserPagingTests {
     var paging = UserPaging(UserQuery(limit: 4))
     let asks = paging.reducePageSize(after: tooLarge)
     #expect(asks)
-    try paging.take(textOf: answer(#"[{"id": "a"}, {"id": "b"}]"#))
+    try paging.add(textOf: answer(#"[{"id": "a"}, {"id": "b"}]"#))
     guard case .page(let query) = paging.nextStep else { throw CancellationError() }
     #expect(query == "limit=2&offset=2")
   }
@@ -126,7 +126,7 @@ struct UserPagingTests {
     var paging = UserPaging(UserQuery())
     for number in 0..<(4 * length) {
       let answer = answer(#"{"results": [], "next": "?\#(number % length)"}"#)
-      try paging.take(textOf: answer)
+      try paging.add(textOf: answer)
       if case .failure = paging.nextStep {
         #expect(number >= length)
         return
@@ -138,7 +138,7 @@ struct UserPagingTests {
   @Test func aLongWalkIsNoCircle() throws {
     var paging = UserPaging(UserQuery())
     for number in 0..<20_000 {
-      try paging.take(textOf: answer(#"{"next": "?offset=\#(number)"}"#))
+      try paging.add(textOf: answer(#"{"next": "?offset=\#(number)"}"#))
       guard case .page = paging.nextStep else {
         Issue.record("page \(number) is taken for one given before")
         return
@@ -151,7 +151,7 @@ struct UserPagingTests {
     var paging = UserPaging(UserQuery())
     for number in 0..<count {
       let empty = answer(#"{"results": [], "next": "?\#(number)"}"#)
-      try paging.take(PageOutline(UserPageDocument(empty)), empty)
+      try paging.add(PageOutline(UserPageDocument(empty)), empty)
     }
     switch paging.nextStep {
     case .page: #expect(goesOn)
@@ -167,7 +167,7 @@ struct UserPagingTests {
     for number in 0..<300 {
       let users = number.isMultiple(of: 99) ? #"{"id": "a"}"# : ""
       let page = answer(#"{"results": [\#(users)], "next": "?\#(number)"}"#)
-      try paging.take(PageOutline(UserPageDocument(page)), page)
+      try paging.add(PageOutline(UserPageDocument(page)), page)
       guard case .page = paging.nextStep else {
         Issue.record("page \(number) is one too many")
         return
@@ -206,7 +206,7 @@ struct UserPagingTests {
     let error = ArgyleError(.init(.server, "status 503", head: head))
     let failure = LookAheadFailure(error: error, time: 1_000_000, wasCancelledByCaller: false)
     var paging = UserPaging(UserQuery())
-    let allowed: Void? = try? paging.take(failure, at: 1_000_000 + time)
+    let allowed: Void? = try? paging.handle(failure, at: 1_000_000 + time)
     #expect((allowed != nil) == isAllowed)
   }
 
@@ -215,7 +215,7 @@ struct UserPagingTests {
       let error = ArgyleError(.cancelled, "cancelled")
       let failure = LookAheadFailure(error: error, time: 0, wasCancelledByCaller: isCallers)
       var paging = UserPaging(UserQuery())
-      let allowed: Void? = try? paging.take(failure, at: 9_000_000)
+      let allowed: Void? = try? paging.handle(failure, at: 9_000_000)
       #expect((allowed == nil) == isCallers)
     }
   }
@@ -223,7 +223,7 @@ struct UserPagingTests {
   @Test func aPageAskedForAheadThatIsTooLargeIsAskedForWithFewerUsers() throws {
     var paging = UserPaging(UserQuery())
     let failure = LookAheadFailure(error: tooLarge, time: 0, wasCancelledByCaller: false)
-    try paging.take(failure, at: 1)
+    try paging.handle(failure, at: 1)
     guard case .page("limit=100") = paging.nextStep else {
       Issue.record("the same page would be asked for again")
       return
@@ -236,7 +236,7 @@ struct UserPagingTests {
     var paging = UserPaging(UserQuery())
     let page =
       #"{"next": "?offset=1", "results": [{"id": "\ud800", "n": 1e999, "m": 99999999999999999999}, ?"#
-    try paging.take(textOf: answer(page))
+    try paging.add(textOf: answer(page))
     guard case .page("offset=1") = paging.nextStep else {
       Issue.record("the next page is not found")
       return
@@ -246,7 +246,7 @@ struct UserPagingTests {
   @Test(arguments: ["", "5", "\"x\"", "null", "{", #"{"next""#, "[1,]", "{\"a\": \u{1}}"])
   func aPageThatIsNoneIsRefusedAsText(page: String) {
     var paging = UserPaging(UserQuery())
-    let error = #expect(throws: ArgyleError.self) { try paging.take(textOf: answer(page)) }
+    let error = #expect(throws: ArgyleError.self) { try paging.add(textOf: answer(page)) }
     #expect(error?.code == .protocolViolation)
   }
 }

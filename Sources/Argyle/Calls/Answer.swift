@@ -47,7 +47,7 @@ package struct Answer: Sendable {
   ) throws(ArgyleError) {
     let found: (member: StaticString, id: String?)
     switch subject {
-    case .anybody: return
+    case .unspecified: return
     case .member(let name): found = (name, document.member(name)?.text)
     case .token(let name):
       found = ("user_id", document.member(name)?.text.flatMap { Answer.userID(inToken: $0) })

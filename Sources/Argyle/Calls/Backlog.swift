@@ -7,7 +7,7 @@ struct Backlog {
   /// Lanes with pending calls; none is empty.
   private var lanes: [CallLane] = []
   /// Index of the next lane in the rotation.
-  private var turn = 0
+  private var nextLane = 0
   private(set) var count = 0
 
   init(deadlineIncludesQueueing: Bool) {
@@ -22,7 +22,7 @@ struct Backlog {
 
   mutating func append(_ call: Call) {
     let lane = lane(of: call)
-    call.place = lane.calls.append(call)
+    call.fifoNumber = lane.calls.append(call)
     lane.count += 1
     count += 1
   }
@@ -30,18 +30,18 @@ struct Backlog {
   /// Removes a call that is not to be started.
   mutating func remove(_ call: Call) {
     let lane = lane(of: call)
-    lane.calls.remove(call.place)
-    noteTaken(from: lane)
+    lane.calls.remove(call.fifoNumber)
+    didRemoveCall(from: lane)
   }
 
   /// Removes and returns the next call that may start, rotating between lanes; nil if all must wait.
   mutating func next(at now: Int64) -> Call? {
     for _ in lanes.indices {
-      if turn >= lanes.count { turn = 0 }
-      let lane = lanes[turn]
-      turn += 1
+      if nextLane >= lanes.count { nextLane = 0 }
+      let lane = lanes[nextLane]
+      nextLane += 1
       if let call = next(of: lane, at: now) {
-        noteTaken(from: lane)
+        didRemoveCall(from: lane)
         return call
       }
     }
@@ -74,11 +74,11 @@ struct Backlog {
     return lane
   }
 
-  private mutating func noteTaken(from lane: CallLane) {
+  private mutating func didRemoveCall(from lane: CallLane) {
     lane.count -= 1
     count -= 1
     guard lane.count == 0, let index = lanes.firstIndex(where: { $0 === lane }) else { return }
     lanes.remove(at: index)
-    if index < turn { turn -= 1 }
+    if index < nextLane { nextLane -= 1 }
   }
 }

@@ -36,7 +36,7 @@ package final class Call {
   /// The outcome; nil until the call is finished.
   var outcome: Result<Answer, ArgyleError>?
   /// The call's number in the queue's FIFO of pending or finished calls.
-  var place = 0
+  var fifoNumber = 0
   /// The call's index among the queue's active calls; nil if it is not active.
   var activeIndex: Int?
   /// The response head of the last attempt, whatever its status; nil without a response.
@@ -76,7 +76,7 @@ package final class Call {
   }
 }
 
-// MARK: - Answer to the last attempt
+// MARK: - Last response
 
 extension Call {
   /// The status; nil without a response.

@@ -16,9 +16,9 @@ package struct CallMachine {
     /// The wait is over.
     case waited
     /// The next attempt could not be started.
-    case givenUp(TransferFailure)
+    case startFailed(TransferFailure)
     /// The call was cancelled between attempts.
-    case ended(TransferFailure)
+    case cancelled(TransferFailure)
   }
 
   package enum Step {
@@ -34,7 +34,7 @@ package struct CallMachine {
   private let policy: RetryPolicy
   private let budget: RetryBudget
   /// When the whole call began, in microseconds; nil if it begins with `started`.
-  private let beginning: Int64?
+  private let callStart: Int64?
 
   /// Number of attempts.
   private(set) var attempts = 0
@@ -59,13 +59,13 @@ package struct CallMachine {
     _ context: CallContext,
     _ limits: CallLimits,
     _ budget: RetryBudget,
-    since beginning: Int64? = nil
+    since callStart: Int64? = nil
   ) {
     self.context = context
     self.limits = limits
     policy = RetryPolicy(limits)
     self.budget = budget
-    self.beginning = beginning
+    self.callStart = callStart
   }
 
   /// Returns the next step after an event; `now` in microseconds, random numbers from 0 to 1.
@@ -73,7 +73,7 @@ package struct CallMachine {
     switch event {
     case .started:
       if let milliseconds = limits.deadlineMilliseconds {
-        deadline = (beginning ?? now) + Int64(milliseconds) * 1000
+        deadline = (callStart ?? now) + Int64(milliseconds) * 1000
       }
       return send(at: now)
     case .waited:
@@ -105,10 +105,10 @@ package struct CallMachine {
       let asked = failure.head?.retryAfterMilliseconds
       return retry(verdict, asked, afterTimeout: isTimeout, at: now, random: random)
         ?? .finish(.failure(error(failure, failure.head, nil)))
-    case .givenUp(let failure):
+    case .startFailed(let failure):
       attempts -= 1
       return .finish(.failure(error(failure, response?.head, response?.body)))
-    case .ended(let failure):
+    case .cancelled(let failure):
       return .finish(.failure(error(failure, response?.head, response?.body)))
     }
   }
@@ -146,7 +146,7 @@ package struct CallMachine {
       attempts: attempts
     )
     if RetryPolicy.isSuccess(status, request, mayHaveActedBefore: mayHaveActed) {
-      budget.noteSuccess()
+      budget.deposit()
       return .finish(.success(answer))
     }
     let asked = response.head.retryAfterMilliseconds

@@ -11,7 +11,7 @@ package final class CallQueue {
   /// A longer pause between two rounds is therefore the host's, not the server's.
   private static let tick: Int64 = 1_000_000
   /// How late a round may start before it counts as a pause of the host, in microseconds.
-  private static let slack: Int64 = 50_000
+  private static let pauseTolerance: Int64 = 50_000
   /// Maximum time to read pending input once a deadline has passed, in microseconds.
   private static let maxReadTime: Int64 = 500_000
   /// Maximum number and duration, in microseconds, of consecutive rounds before yielding.
@@ -125,7 +125,7 @@ package final class CallQueue {
   }
 }
 
-// MARK: - In and out
+// MARK: - Submitting and taking calls
 
 extension CallQueue {
   /// Submits a call, which starts with the next round.
@@ -172,7 +172,7 @@ extension CallQueue {
     }
     call.isDiscarded = true
     end(call, CallQueue.cancelledReason)
-    finished.remove(call.place)
+    finished.remove(call.fifoNumber)
     finishedCount -= 1
     call.queue = nil
     updateWakeUp()
@@ -184,9 +184,9 @@ extension CallQueue {
     case .waiting:
       backlog.remove(call)
       begin(call)
-      step(call, .ended(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
+      step(call, .cancelled(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
     case .delayed:
-      step(call, .ended(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
+      step(call, .cancelled(TransferFailure(.cancelled, reason, mayHaveBeenReceived: false)))
     case .running(let transfer, _): stop(call, transfer, .cancelled, reason)
     }
   }
@@ -206,7 +206,7 @@ extension CallQueue {
   /// Does everything that can be done without blocking.
   package func drive() throws(ArgyleError) {
     try checkUsable()
-    _ = notePause(since: expectedRound, isLong: CallQueue.slack)
+    _ = handlePause(since: expectedRound, isLong: CallQueue.pauseTolerance)
     guard read(0) != .broken else { throw markBroken() }
     try round()
   }
@@ -232,7 +232,7 @@ extension CallQueue {
       isStopping = false
       if stopSources.cancellation != nil { multi.poller.unwatchCancellation() }
     }
-    let wasPaused = notePause(since: expectedRound, isLong: CallQueue.slack)
+    let wasPaused = handlePause(since: expectedRound, isLong: CallQueue.pauseTolerance)
     let start = MonotonicClock.now
     let end = milliseconds.map { start + Int64($0) * 1000 }
     if checksInterrupts { nextInterruptCheck = start + CallQueue.interruptCheckInterval }
@@ -245,7 +245,7 @@ extension CallQueue {
       let waited = read(CallQueue.milliseconds(until: time))
       if waited == .broken { throw markBroken() }
       // The process may have been stopped or not scheduled.
-      _ = notePause(
+      _ = handlePause(
         since: expectedRound,
         until: multi.poller.lastReturn,
         isLong: CallQueue.tick
@@ -266,7 +266,7 @@ extension CallQueue {
     let now = MonotonicClock.now
     if isInterrupted || now >= nextInterruptCheck {
       nextInterruptCheck = now + CallQueue.interruptCheckInterval
-      if callingHost({ stopSources.interruption?.endsCall() }) == true { isStopping = true }
+      if callingHost({ stopSources.interruption?.shouldStop() }) == true { isStopping = true }
     }
     return isStopping
   }
@@ -377,7 +377,7 @@ extension CallQueue {
       repeats == 0 || !shouldStop(isInterrupted: false)
     {
       if repeats > 0 { lastRound = MonotonicClock.now }
-      noteHostTime()
+      creditHostTime()
       isAtWork = collect()
       startPending()
       if earliestDue <= lastRound || multi.hasExpiredTimer(lastRound), readPending() {
@@ -415,7 +415,7 @@ extension CallQueue {
   /// Processes completed attempts; returns whether there were any.
   private func collect() -> Bool {
     var hasAny = false
-    while let transfer = multi.nextEnded() {
+    while let transfer = multi.nextCompleted() {
       guard let call = CallQueue.call(of: transfer) else { continue }
       hasAny = true
       if transfer.wasStopped {
@@ -516,7 +516,7 @@ extension CallQueue {
   /// The time at which an attempt stalls unless a byte is sent or received before.
   private func stallDeadline(_ call: Call, _ transfer: EasyHandle) -> Int64 {
     guard let limit = stallLimit(of: call) else { return Int64.max }
-    transfer.noteSentBytes(at: lastRound)
+    transfer.updateSentBytes(at: lastRound)
     // Until connected, only connect_timeout_ms applies.
     return (transfer.lastProgress ?? lastRound) + limit
   }
@@ -536,12 +536,12 @@ extension CallQueue {
   ///   - now: when it was driven.
   ///   - isLong: pause in microseconds after which the server may have timed out.
   /// - Returns: whether there was a pause.
-  private func notePause(
+  private func handlePause(
     since expected: Int64,
     until now: Int64 = MonotonicClock.now,
     isLong: Int64
   ) -> Bool {
-    guard !active.isEmpty, now - expected > CallQueue.slack else { return false }
+    guard !active.isEmpty, now - expected > CallQueue.pauseTolerance else { return false }
     extendAttempts(at: now, isLong: now - expected >= isLong) { deadline in
       let left = max(deadline - lastRound, 0)
       return now + left - min(expected - lastRound, (left + 1) / 2)
@@ -557,8 +557,8 @@ extension CallQueue {
   }
 
   /// Extends attempt deadlines by the time spent in the host's callbacks, not by the library's own.
-  private func noteHostTime() {
-    guard hostTime > CallQueue.slack else { return }
+  private func creditHostTime() {
+    guard hostTime > CallQueue.pauseTolerance else { return }
     extendAttempts(at: lastRound, isLong: false) { $0 + hostTime }
     hostTime = 0
   }
@@ -568,7 +568,7 @@ extension CallQueue {
       guard case .running(let transfer, let deadline) = call.state else { continue }
       let last = call.machine?.deadline ?? Int64.max
       call.state = .running(transfer, deadline: min(end(deadline), last))
-      transfer.notePause(until: now, isLong: isLong)
+      transfer.recordPause(until: now, isLong: isLong)
     }
     // Makes the next round recompute it.
     earliestDue = now
@@ -598,7 +598,7 @@ extension CallQueue {
     case .answered(let response):
       call.head = response.head
       call.body = response.body
-      call.setup.limiter?.note(
+      call.setup.limiter?.record(
         status: response.head.status,
         retryAfterMilliseconds: response.head.retryAfterMilliseconds,
         lastRound
@@ -606,10 +606,10 @@ extension CallQueue {
     case .failed(let failure) where !failure.hadUnsolicitedInput:
       call.head = failure.head
       call.body = nil
-    case .failed, .started, .waited, .givenUp, .ended: break
+    case .failed, .started, .waited, .startFailed, .cancelled: break
     }
     withLog(of: call) { log in
-      if let machine = call.machine { log.note(event, machine, call.times) }
+      if let machine = call.machine { log.logEvent(event, machine, call.times) }
     }
     guard isOfThisProcess else { return }
     let random = { Double.random(in: 0...1) }
@@ -618,7 +618,7 @@ extension CallQueue {
     case .wait(let time):
       withLog(of: call) { log in
         guard let machine = call.machine else { return }
-        log.noteWait(machine.context, attempt: machine.attempts, microseconds: time - lastRound)
+        log.logBackoff(machine.context, attempt: machine.attempts, microseconds: time - lastRound)
       }
       delay(call, until: time)
     case .finish(let result): finish(call, result)
@@ -653,7 +653,7 @@ extension CallQueue {
       transfer = try multi.start(call.request, call.setup.settings.transfer, context: context)
     } catch {
       // Nothing was sent, so this was not an attempt.
-      return step(call, .givenUp(error))
+      return step(call, .startFailed(error))
     }
     call.state = .running(transfer, deadline: deadline)
     earliestDue = min(earliestDue, deadline)
@@ -686,12 +686,12 @@ extension CallQueue {
         last.activeIndex = index
       }
     }
-    call.place = finished.append(call)
+    call.fifoNumber = finished.append(call)
     finishedCount += 1
     // Last, because the host may discard the call in its log function.
     if let error = call.error {
       withLog(of: call) { log in
-        log.noteError(call.requestContext, error, microseconds: call.times.total)
+        log.logError(call.requestContext, error, microseconds: call.times.total)
       }
     }
   }

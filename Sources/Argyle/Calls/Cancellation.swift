@@ -8,7 +8,7 @@ public final class Cancellation: @unchecked Sendable {
   // Unchecked: mutable state is accessed only under the lock.
   private let lock = Lock()
   private let mark = ProcessMark()
-  private var hasCome = false
+  private var wasCancelled = false
   private let descriptor: Int32
   private let identity: FileIdentity?
 
@@ -40,9 +40,9 @@ public final class Cancellation: @unchecked Sendable {
   /// Does nothing in a forked child, because the calls are the parent's.
   public func cancel() {
     guard mark.isOfThisProcess else { return }
-    lock.withLock { hasCome = true }
+    lock.withLock { wasCancelled = true }
     if let openDescriptor { eventfd_write(openDescriptor, 1) }
   }
 
-  var isCancelled: Bool { lock.withLock { hasCome } }
+  var isCancelled: Bool { lock.withLock { wasCancelled } }
 }

@@ -14,5 +14,5 @@ package struct Interruption: @unchecked Sendable {
   }
 
   /// Calls the function; returns whether to end the call.
-  func endsCall() -> Bool { function(context) != 0 }
+  func shouldStop() -> Bool { function(context) != 0 }
 }

@@ -47,7 +47,7 @@ final class RateLimiter: @unchecked Sendable {
   }
 
   /// Records a response: a 429 halves the rate, others let it recover.
-  func note(status: Int, retryAfterMilliseconds: Int64?, _ now: Int64) {
+  func record(status: Int, retryAfterMilliseconds: Int64?, _ now: Int64) {
     lock.withLock {
       if status == 429 {
         let pause = (retryAfterMilliseconds ?? 0) * 1000

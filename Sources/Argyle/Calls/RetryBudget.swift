@@ -25,7 +25,7 @@ final class RetryBudget: @unchecked Sendable {
   }
 
   /// Deposits for a successful call.
-  func noteSuccess() {
+  func deposit() {
     lock.withLock { balance = min(balance + 1, RetryBudget.capacity) }
   }
 }

@@ -82,7 +82,7 @@ extension RetryPolicy {
   }
 }
 
-// MARK: - When
+// MARK: - Timing
 
 extension RetryPolicy {
   /// Whether to resend immediately after a failure that is not the service's, if nothing is done twice.

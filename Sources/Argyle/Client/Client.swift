@@ -29,7 +29,7 @@ public final class Client: Sendable {
   }
 
   private static func settings(_ options: ClientOptions) throws(ArgyleError) -> ClientSettings {
-    try ArgyleError.ofOptions { () throws(OptionError) in try ClientSettings(options) }
+    try ArgyleError.wrapping { () throws(OptionError) in try ClientSettings(options) }
   }
 
   private static func limiter(_ options: ClientOptions) -> RateLimiter? {

@@ -67,7 +67,7 @@ import Support
         // If the look-ahead failed or its page cannot be read, the page is requested again.
         switch await lookAhead.take(isolation: actor) {
         case .success(let answer): if (try? read(answer)) != nil { return true }
-        case .failure(let failure): try paging.take(failure, at: MonotonicClock.now)
+        case .failure(let failure): try paging.handle(failure, at: MonotonicClock.now)
         case nil: break
         }
         while true {
@@ -88,7 +88,7 @@ import Support
 
       private mutating func read(_ answer: Answer) throws(ArgyleError) {
         let page = try UserPageDocument(answer)
-        try paging.take(PageOutline(page), answer)
+        try paging.add(PageOutline(page), answer)
         users = UserPage(page.document).results
         index = 0
         if case .page(let query) = paging.nextStep { lookAhead.start(query, client) }

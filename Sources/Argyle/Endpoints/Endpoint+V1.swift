@@ -12,7 +12,7 @@ extension Endpoint {
         method: .post,
         path: users,
         body: .metadata,
-        answer: .object(["id", "token"], about: .anybody)
+        answer: .object(["id", "token"], about: .unspecified)
       )
     case .getUser:
       Endpoint(

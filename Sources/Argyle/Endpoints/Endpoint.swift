@@ -23,7 +23,7 @@ struct Endpoint {
   /// Where a response identifies its user.
   enum Subject {
     /// Nowhere, or the user is not one of the request's.
-    case anybody
+    case unspecified
     /// In a member.
     case member(StaticString)
     /// In the claims of the token in a member, if they can be read.

@@ -96,7 +96,7 @@ extension ArgyleError {
   }
 
   /// Converts an ``OptionError`` thrown by `body`.
-  package static func ofOptions<Value>(
+  package static func wrapping<Value>(
     _ body: () throws(OptionError) -> Value
   ) throws(ArgyleError) -> Value {
     do {

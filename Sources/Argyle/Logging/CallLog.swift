@@ -10,21 +10,21 @@ struct CallLog: Sendable {
   }
 
   /// Logs an event, if it is one to be logged.
-  func note(_ event: CallMachine.Event, _ machine: CallMachine, _ times: CallTimes) {
+  func logEvent(_ event: CallMachine.Event, _ machine: CallMachine, _ times: CallTimes) {
     let attempt = machine.attempts
     switch event {
     case .answered(let response):
       let time = times.ended
-      noteAnswer(machine.context, response.head, attempt: attempt, microseconds: time)
+      logResponse(machine.context, response.head, attempt: attempt, microseconds: time)
     case .failed(let failure) where !failure.hadUnsolicitedInput:
       // libcurl reports no time for an attempt that failed before connecting.
       let time = MonotonicClock.now - machine.attemptStart
-      noteFailure(machine.context, failure, attempt: attempt, microseconds: time)
-    case .failed, .started, .waited, .givenUp, .ended: break
+      logFailure(machine.context, failure, attempt: attempt, microseconds: time)
+    case .failed, .started, .waited, .startFailed, .cancelled: break
     }
   }
 
-  private func noteAnswer(
+  private func logResponse(
     _ context: CallContext,
     _ head: ResponseHead,
     attempt: Int,
@@ -41,7 +41,7 @@ struct CallLog: Sendable {
     )
   }
 
-  private func noteFailure(
+  private func logFailure(
     _ context: CallContext,
     _ failure: TransferFailure,
     attempt: Int,
@@ -57,7 +57,7 @@ struct CallLog: Sendable {
   }
 
   /// Logs the backoff before the next attempt.
-  func noteWait(_ context: CallContext, attempt: Int, microseconds: Int64) {
+  func logBackoff(_ context: CallContext, attempt: Int, microseconds: Int64) {
     let milliseconds = microseconds / 1000
     var fields = CallLog.fields(context, attempt: attempt)
     fields.append(("wait_ms", .integer(milliseconds)))
@@ -66,7 +66,7 @@ struct CallLog: Sendable {
   }
 
   /// Logs a failed call.
-  func noteError(_ context: CallContext, _ error: ArgyleError, microseconds: Int64) {
+  func logError(_ context: CallContext, _ error: ArgyleError, microseconds: Int64) {
     let milliseconds = microseconds / 1000
     var fields = CallLog.fields(context, attempt: error.attempts)
     fields.append(("error", .string(error.code.name)))

@@ -105,7 +105,7 @@ extension UserCursor {
     try choose(.pages)
     textAnswer = nil
     textAnswer = try fetch { (paging, answer) throws(ArgyleError) in
-      try paging.take(textOf: answer)
+      try paging.add(textOf: answer)
       return answer
     }
     return textAnswer?.response.body
@@ -122,7 +122,7 @@ extension UserCursor {
   private func nextDocument() throws(ArgyleError) -> UserPageDocument? {
     try fetch { (paging, answer) throws(ArgyleError) in
       let page = try UserPageDocument(answer)
-      try paging.take(PageOutline(page), answer)
+      try paging.add(PageOutline(page), answer)
       return page
     }
   }
@@ -171,7 +171,7 @@ extension UserCursor {
         // Otherwise the queue has broken.
         wasCancelledByCaller: error.code == .cancelled && !queue.isBroken
       )
-      try paging.take(failure, at: MonotonicClock.now)
+      try paging.handle(failure, at: MonotonicClock.now)
     }
     return try? call.answer()
   }

@@ -38,7 +38,7 @@ struct UserPaging {
   }
 }
 
-// MARK: - Pages that are too large
+// MARK: - Page size
 
 extension UserPaging {
   /// Halves the page size if a page was too large; returns false if it cannot be reduced.
@@ -61,13 +61,13 @@ extension UserPaging {
   }
 }
 
-// MARK: - Pages asked for ahead
+// MARK: - Look-ahead
 
 extension UserPaging {
   /// Handles a failed look-ahead; throws if the page must not be requested again.
   ///
   /// That is if the caller cancelled the call, or before the service's `Retry-After` has passed.
-  mutating func take(_ failure: LookAheadFailure, at now: Int64) throws(ArgyleError) {
+  mutating func handle(_ failure: LookAheadFailure, at now: Int64) throws(ArgyleError) {
     if failure.wasCancelledByCaller { throw failure.error }
     if let wait = failure.error.retryAfterMilliseconds, (now - failure.time) / 1000 < wait {
       throw failure.error
@@ -76,11 +76,11 @@ extension UserPaging {
   }
 }
 
-// MARK: - Taking pages in
+// MARK: - Adding pages
 
 extension UserPaging {
   /// Adds a page given as text.
-  mutating func take(textOf answer: Answer) throws(ArgyleError) {
+  mutating func add(textOf answer: Answer) throws(ArgyleError) {
     let outline: PageOutline
     do {
       outline = try PageOutline(answer.response.body)
@@ -88,11 +88,11 @@ extension UserPaging {
       let reason = "the answer is not JSON that can be read"
       throw answer.protocolError(reason, detail: error.reason)
     }
-    try take(outline, answer)
+    try add(outline, answer)
   }
 
   /// Adds a page; a rejected page may be requested again.
-  mutating func take(_ outline: PageOutline, _ answer: Answer) throws(ArgyleError) {
+  mutating func add(_ outline: PageOutline, _ answer: Answer) throws(ArgyleError) {
     switch outline {
     case .envelope(let next, let count):
       follow(next, answer)

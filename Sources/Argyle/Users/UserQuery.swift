@@ -49,7 +49,7 @@ extension UserQuery {
 
   /// Validates the numbers; the error names the one out of range.
   package func validate() throws(ArgyleError) {
-    try ArgyleError.ofOptions { () throws(OptionError) in try UserQuery.table.check(self) }
+    try ArgyleError.wrapping { () throws(OptionError) in try UserQuery.table.check(self) }
   }
 
   /// The URL's query; empty if nothing is set.

@@ -17,14 +17,14 @@ extension ClientOptions {
   /// Reads a new client's options from JSON text.
   init(_ text: ClientOptionsText) throws(ArgyleError) {
     self = try text.object.withValue { (object) throws(ArgyleError) in try ClientOptions(object) }
-    text.secrets(into: &self)
+    text.applySecrets(to: &self)
   }
 
   /// Replaces the options that are in JSON text.
   mutating func replace(with text: ClientOptionsText) throws(ArgyleError) {
     var options = self
     try text.object.withValue { (object) throws(ArgyleError) in try options.replace(with: object) }
-    text.secrets(into: &options)
+    text.applySecrets(to: &options)
     self = options
   }
 
@@ -34,7 +34,7 @@ extension ClientOptions {
     requiring required: [StaticString]
   ) throws(ArgyleError) {
     var options = self
-    try ArgyleError.ofOptions { () throws(OptionError) in
+    try ArgyleError.wrapping { () throws(OptionError) in
       try ClientOptions.table.read(
         object,
         argument,

@@ -29,7 +29,7 @@ struct ClientOptionsText {
   }
 
   /// Adds the secrets to options that were read from ``object``.
-  func secrets(into options: inout ClientOptions) {
+  func applySecrets(to options: inout ClientOptions) {
     if let keySecret { options.secret = keySecret }
     if let keyPassword { options.keyPassword = keyPassword }
   }

@@ -20,9 +20,9 @@ extension Operation {
     }
     switch kind {
     case .createUser, .listUsers:
-      try Operation.refuse(userID, "user_id")
+      try Operation.requireNull(userID, "user_id")
     case .getUser, .deleteUser, .createUserToken:
-      try Operation.refuse(document, "document")
+      try Operation.requireNull(document, "document")
     case .updateUser: break
     }
     switch kind {
@@ -44,7 +44,7 @@ extension Operation {
     }
   }
 
-  private static func refuse<Value>(_ value: Value?, _ name: String) throws(ArgyleError) {
+  private static func requireNull<Value>(_ value: Value?, _ name: String) throws(ArgyleError) {
     guard value == nil else {
       throw ArgyleError(.argument, "\(name) must be NULL for this operation")
     }

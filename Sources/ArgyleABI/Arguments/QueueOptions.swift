@@ -16,7 +16,7 @@ struct QueueOptions {
   init(_ object: UnsafePointer<json_t>?) throws(ArgyleError) {
     guard let object else { return }
     var options = self
-    try ArgyleError.ofOptions { () throws(OptionError) in
+    try ArgyleError.wrapping { () throws(OptionError) in
       try QueueOptions.table.read(object, "options", into: &options)
     }
     self = options

@@ -7,7 +7,7 @@ extension UserQuery {
   init(_ object: UnsafePointer<json_t>?) throws(ArgyleError) {
     var query = UserQuery()
     if let object {
-      try ArgyleError.ofOptions { () throws(OptionError) in
+      try ArgyleError.wrapping { () throws(OptionError) in
         try UserQuery.table.read(object, "query", into: &query)
       }
     }

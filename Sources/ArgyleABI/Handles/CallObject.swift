@@ -25,7 +25,7 @@ final class CallObject {
   }
 }
 
-// MARK: - What C borrows
+// MARK: - Borrowed by C
 
 extension CallObject {
   /// The id of the call's user.

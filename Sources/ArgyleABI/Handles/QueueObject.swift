@@ -34,7 +34,7 @@ final class QueueObject {
   }
 
   /// Throws unless this queue holds the call.
-  func hold(_ call: Call) throws(ArgyleError) {
+  func checkHolds(_ call: Call) throws(ArgyleError) {
     guard call.queue === queue else {
       throw ArgyleError(.argument, "call must be one that the queue holds")
     }

@@ -52,7 +52,7 @@ extension Option {
   }
 }
 
-// MARK: - Checking
+// MARK: - Validation
 
 extension Option {
   /// Validates the option's value, wherever it came from.

@@ -2,19 +2,19 @@ import Testing
 @testable import Transport
 
 /// Which HTTP/2 streams a server has refused, by what libcurl tells of them.
-struct EndedConnectionsTests {
+struct GoAwayTrackerTests {
   private static let first = ConnectionName("127.0.0.1", 443, "127.0.0.1", 50000)
   private static let second = ConnectionName("127.0.0.1", 443, "127.0.0.1", 50001)
   private static let goaway = "recveived GOAWAY, error=0, last_stream=199\n"
 
-  private let ended = EndedConnections()
+  private let ended = GoAwayTracker()
 
   private func stream(_ connection: ConnectionName?, _ lines: String...) -> StreamTrace {
     var stream = StreamTrace()
     stream.connection = connection
     for line in lines {
       var line = line
-      line.withUTF8 { stream.note(UnsafeRawBufferPointer($0), ended) }
+      line.withUTF8 { stream.parse(UnsafeRawBufferPointer($0), ended) }
     }
     return stream
   }
@@ -111,7 +111,7 @@ struct EndedConnectionsTests {
     var left = stream(Self.first, Self.opened, died)
     #expect(left.mayBeRefused)
     #expect(!ended.refuses(left))
-    left.noteRefusal()
+    left.recordRefusal()
     #expect(!left.mayBeRefused)
     #expect(ended.refuses(left))
     #expect(!stream(Self.first, died).mayBeRefused)

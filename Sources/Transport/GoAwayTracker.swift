@@ -6,7 +6,7 @@ import Support
 /// A request on a later stream was not processed and is safe to retry, whatever it does (RFC 9113, 6.8). libcurl knows
 /// that, but it resends such a request like one whose connection died, or reports an empty response; stream numbers
 /// appear only in its trace. If the trace has other texts than expected here, no request counts as refused.
-final class EndedConnections {
+final class GoAwayTracker {
   private static let maxRemembered = 64
 
   private final class Entry {
@@ -27,12 +27,12 @@ final class EndedConnections {
   }
 
   /// Records a GOAWAY; a later one may lower the stream number.
-  fileprivate func note(_ connection: ConnectionName, lastStream: UInt32) {
+  fileprivate func record(_ connection: ConnectionName, lastStream: UInt32) {
     if let entry = find(connection) {
       entry.lastStream = min(entry.lastStream, lastStream)
       return
     }
-    if list.count == EndedConnections.maxRemembered { list.removeFirst() }
+    if list.count == GoAwayTracker.maxRemembered { list.removeFirst() }
     list.append(Entry(connection, lastStream))
   }
 
@@ -96,18 +96,18 @@ struct StreamTrace {
   /// Whether libcurl may have resent the request because the stream was refused, without saying so.
   var mayBeRefused: Bool { wasRetried && number > 0 && !isRefused }
 
-  mutating func noteRefusal() {
+  mutating func recordRefusal() {
     isRefused = true
   }
 
   /// Parses a line of the trace.
-  mutating func note(_ text: UnsafeRawBufferPointer, _ ended: EndedConnections) {
+  mutating func parse(_ text: UnsafeRawBufferPointer, _ goAways: GoAwayTracker) {
     guard let connection else { return }
     if number == 0 {
       guard let number = StreamTrace.openedStream(in: text) else { return }
       self.number = number
       isTrusted = true
-      if number == 1 { ended.forget(connection) }
+      if number == 1 { goAways.forget(connection) }
     } else if StreamTrace.text(text, beginsWith: "Connection died, retrying") {
       wasRetried = true
       isTrusted = false
@@ -119,7 +119,7 @@ struct StreamTrace {
     } else if !isTrusted || StreamTrace.isRoutine(text) {
       return
     } else if let last = StreamTrace.lastStream(in: text) {
-      ended.note(connection, lastStream: last)
+      goAways.record(connection, lastStream: last)
     } else if StreamTrace.refusedStream(in: text) == number {
       isRefused = true
     } else {
@@ -159,16 +159,16 @@ struct StreamTrace {
 
   private static func text(
     _ text: UnsafeRawBufferPointer,
-    beginsWith beginning: StaticString
+    beginsWith prefix: StaticString
   ) -> Bool {
-    end(of: beginning, in: text) != nil
+    end(of: prefix, in: text) != nil
   }
 
   /// Returns the index after the prefix; nil if the text does not start with it.
-  private static func end(of beginning: StaticString, in text: UnsafeRawBufferPointer) -> Int? {
-    let count = beginning.utf8CodeUnitCount
+  private static func end(of prefix: StaticString, in text: UnsafeRawBufferPointer) -> Int? {
+    let count = prefix.utf8CodeUnitCount
     guard let start = text.baseAddress, text.count >= count,
-      memcmp(start, beginning.utf8Start, count) == 0
+      memcmp(start, prefix.utf8Start, count) == 0
     else { return nil }
     return count
   }
@@ -176,10 +176,10 @@ struct StreamTrace {
   /// Parses the number after a prefix, which `next` must follow unless it is empty.
   private static func number(
     in text: UnsafeRawBufferPointer,
-    after beginning: StaticString,
+    after prefix: StaticString,
     before next: StaticString = ""
   ) -> UInt32? {
-    guard var index = end(of: beginning, in: text) else { return nil }
+    guard var index = end(of: prefix, in: text) else { return nil }
     let start = index
     var number: UInt64 = 0
     while index < text.count, text[index].isASCIIDigit {
