@@ -45,7 +45,7 @@ package struct BaseURL: Sendable {
     }
 
     authority = try parts[CURLUPART_PORT].map { "\(host):\($0)" } ?? host
-    let path = BaseURL.withoutSlashesAtEnd(try parts[CURLUPART_PATH] ?? "")
+    let path = BaseURL.withoutTrailingSlashes(try parts[CURLUPART_PATH] ?? "")
     text = "\(scheme)://\(authority)\(path)"
   }
 
@@ -53,7 +53,7 @@ package struct BaseURL: Sendable {
     .invalid("base_url", rule)
   }
 
-  private static func withoutSlashesAtEnd(_ path: String) -> String {
+  private static func withoutTrailingSlashes(_ path: String) -> String {
     var bytes = Array(path.utf8)
     while bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
     return String(decoding: bytes, as: UTF8.self)
@@ -61,7 +61,9 @@ package struct BaseURL: Sendable {
 
   /// Whether a host, as libcurl writes it, is localhost, in 127.0.0.0/8 or ::1.
   private static func isLoopback(_ host: String) -> Bool {
-    if ASCII.areSame(host.utf8, "localhost".utf8) || host.utf8.elementsEqual("[::1]".utf8) {
+    if ASCII.areEqualIgnoringCase(host.utf8, "localhost".utf8)
+      || host.utf8.elementsEqual("[::1]".utf8)
+    {
       return true
     }
     var address = in_addr()

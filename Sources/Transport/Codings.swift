@@ -31,9 +31,9 @@ struct Codings {
         let colon = line.firstIndex(of: UInt8(ascii: ":"))
       else { return }
       let name = line[..<colon]
-      if ASCII.areSame(name, "Content-Encoding".utf8) {
+      if ASCII.areEqualIgnoringCase(name, "Content-Encoding".utf8) {
         field = .content
-      } else if ASCII.areSame(name, "Transfer-Encoding".utf8) {
+      } else if ASCII.areEqualIgnoringCase(name, "Transfer-Encoding".utf8) {
         field = .transfer
       }
       value = line[(colon + 1)...]
@@ -52,7 +52,7 @@ struct Codings {
       if contentCodings > 1 { fault = "the answer has more than one Content-Encoding" }
     } else {
       transferCodings += 1
-      if transferCodings > 1 || !ASCII.areSame(coding, "chunked".utf8) {
+      if transferCodings > 1 || !ASCII.areEqualIgnoringCase(coding, "chunked".utf8) {
         fault = "the answer has a Transfer-Encoding other than chunked"
       }
     }

@@ -55,7 +55,7 @@ package final class Poller {
   /// The cancellation descriptor; nil if none is watched.
   private var cancellation: Int32?
   /// When the last wait ended, in microseconds.
-  package private(set) var lastReturn: Int64 = 0
+  package private(set) var lastWaitEnd: Int64 = 0
   /// When the timer fires, in microseconds; nil if it is not set.
   private var armedTime: Int64?
 
@@ -299,7 +299,7 @@ extension Poller {
   /// Waits up to `milliseconds` (-1: no limit) and passes each ready socket to `body`.
   func wait(_ milliseconds: Int32, _ body: (Ready) -> Void) -> WaitResult {
     let count = epoll_wait(descriptor, events.baseAddress, Int32(events.count), milliseconds)
-    lastReturn = MonotonicClock.now
+    lastWaitEnd = MonotonicClock.now
     guard count >= 0 else { return __errno_location().pointee == EINTR ? .interrupted : .broken }
     var isCancelled = false
     var isReady = false

@@ -22,7 +22,8 @@ package struct ResponseHeaders: Sendable {
   package subscript(name: String) -> String? {
     guard !name.utf8.isEmpty else { return nil }
     for line in lines.split(separator: UInt8(ascii: "\n")) {
-      guard let key = ResponseHeaders.name(in: line), ASCII.areSame(key, name.utf8) else {
+      guard let key = ResponseHeaders.name(in: line), ASCII.areEqualIgnoringCase(key, name.utf8)
+      else {
         continue
       }
       return ResponseHeaders.value(in: line, after: key)

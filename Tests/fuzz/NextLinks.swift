@@ -17,9 +17,9 @@ func fuzzNext(_ input: [UInt8]) {
       let answer = try answer(body, to: .listUsers(query: query))
       // Of two members with one name the text's walk takes the first, and jansson the last.
       let hasDuplicates = (try? JSONReference(parsing: body, refusingDuplicates: true)) == nil
-      let textError = failure { () throws(ArgyleError) in try textWalk.take(textOf: answer) }
+      let textError = failure { () throws(ArgyleError) in try textWalk.add(textOf: answer) }
       let error = failure { () throws(ArgyleError) in
-        try walk.take(PageOutline(try UserPageDocument(answer)), answer)
+        try walk.add(PageOutline(try UserPageDocument(answer)), answer)
       }
       if error == nil, !hasDuplicates {
         expect(textError == nil, "what jansson reads is read as text")

@@ -52,7 +52,7 @@ package struct Answer: Sendable {
     case .token(let name):
       found = ("user_id", document.member(name)?.text.flatMap { Answer.userID(inToken: $0) })
     }
-    guard let id = found.id, !ASCII.areSame(asked.text.utf8, id.utf8) else { return }
+    guard let id = found.id, !ASCII.areEqualIgnoringCase(asked.text.utf8, id.utf8) else { return }
     let member = String(cString: found.member.cString)
     throw protocolError("the \"\(member)\" in the answer is another user's")
   }

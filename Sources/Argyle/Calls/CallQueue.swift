@@ -153,13 +153,13 @@ extension CallQueue {
 
   /// Cancels a call of this queue; does nothing if it is finished.
   package func cancel(_ call: Call) {
-    end(call, CallQueue.cancelledReason)
+    cancel(call, CallQueue.cancelledReason)
     updateWakeUp()
   }
 
   /// Cancels all calls of this queue.
   package func cancelAll() {
-    for call in calls { end(call, CallQueue.cancelledReason) }
+    for call in calls { cancel(call, CallQueue.cancelledReason) }
     updateWakeUp()
   }
 
@@ -171,14 +171,14 @@ extension CallQueue {
       return
     }
     call.isDiscarded = true
-    end(call, CallQueue.cancelledReason)
+    cancel(call, CallQueue.cancelledReason)
     finished.remove(call.fifoNumber)
     finishedCount -= 1
     call.queue = nil
     updateWakeUp()
   }
 
-  private func end(_ call: Call, _ reason: String) {
+  private func cancel(_ call: Call, _ reason: String) {
     switch call.state {
     case .ready, .finished: return
     case .waiting:
@@ -206,7 +206,7 @@ extension CallQueue {
   /// Does everything that can be done without blocking.
   package func drive() throws(ArgyleError) {
     try checkUsable()
-    _ = handlePause(since: expectedRound, isLong: CallQueue.pauseTolerance)
+    _ = handlePause(since: expectedRound, longAfter: CallQueue.pauseTolerance)
     guard read(0) != .broken else { throw markBroken() }
     try round()
   }
@@ -232,7 +232,7 @@ extension CallQueue {
       isStopping = false
       if stopSources.cancellation != nil { multi.poller.unwatchCancellation() }
     }
-    let wasPaused = handlePause(since: expectedRound, isLong: CallQueue.pauseTolerance)
+    let wasPaused = handlePause(since: expectedRound, longAfter: CallQueue.pauseTolerance)
     let start = MonotonicClock.now
     let end = milliseconds.map { start + Int64($0) * 1000 }
     if checksInterrupts { nextInterruptCheck = start + CallQueue.interruptCheckInterval }
@@ -247,8 +247,8 @@ extension CallQueue {
       // The process may have been stopped or not scheduled.
       _ = handlePause(
         since: expectedRound,
-        until: multi.poller.lastReturn,
-        isLong: CallQueue.tick
+        until: multi.poller.lastWaitEnd,
+        longAfter: CallQueue.tick
       )
       if waited == .cancelled || shouldStop(isInterrupted: waited == .interrupted) { cancelAll() }
       try round()
@@ -354,7 +354,7 @@ extension CallQueue {
 
   /// Cancels all calls after the host closed the descriptor.
   private func markBroken() -> ArgyleError {
-    for call in calls { end(call, CallQueue.brokenReason) }
+    for call in calls { cancel(call, CallQueue.brokenReason) }
     isBroken = true
     multi.poller.abandonDescriptor()
     return CallQueue.brokenError
@@ -419,7 +419,7 @@ extension CallQueue {
       guard let call = CallQueue.call(of: transfer) else { continue }
       hasAny = true
       if transfer.wasStopped {
-        end(call, transfer)
+        stopInterrupted(call, transfer)
         continue
       }
       let result = multi.finish(transfer)
@@ -438,7 +438,7 @@ extension CallQueue {
   }
 
   /// Stops an attempt that was interrupted while its response was read.
-  private func end(_ call: Call, _ transfer: EasyHandle) {
+  private func stopInterrupted(_ call: Call, _ transfer: EasyHandle) {
     if isStopping {
       stop(call, transfer, .cancelled, CallQueue.cancelledReason)
     } else {
@@ -517,7 +517,7 @@ extension CallQueue {
   private func stallDeadline(_ call: Call, _ transfer: EasyHandle) -> Int64 {
     guard let limit = stallLimit(of: call) else { return Int64.max }
     transfer.updateSentBytes(at: lastRound)
-    // Until connected, only connect_timeout_ms applies.
+    // Until connected, connect_timeout_ms applies instead.
     return (transfer.lastProgress ?? lastRound) + limit
   }
 
@@ -534,15 +534,15 @@ extension CallQueue {
   /// - Parameters:
   ///   - expected: when the queue was due to be driven.
   ///   - now: when it was driven.
-  ///   - isLong: pause in microseconds after which the server may have timed out.
+  ///   - longAfter: pause in microseconds after which the server may have timed out.
   /// - Returns: whether there was a pause.
   private func handlePause(
     since expected: Int64,
     until now: Int64 = MonotonicClock.now,
-    isLong: Int64
+    longAfter: Int64
   ) -> Bool {
     guard !active.isEmpty, now - expected > CallQueue.pauseTolerance else { return false }
-    extendAttempts(at: now, isLong: now - expected >= isLong) { deadline in
+    extendAttempts(at: now, isLong: now - expected >= longAfter) { deadline in
       let left = max(deadline - lastRound, 0)
       return now + left - min(expected - lastRound, (left + 1) / 2)
     }

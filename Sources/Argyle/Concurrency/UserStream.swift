@@ -21,7 +21,7 @@ import Support
       private var paging: UserPaging
       private var users: [User] = []
       private var index = 0
-      private var isOver = false
+      private var isFinished = false
       private let lookAhead = LookAhead()
 
       init(_ client: Client, _ query: UserQuery) {
@@ -43,16 +43,16 @@ import Support
       public mutating func next(
         isolation actor: isolated (any Actor)?
       ) async throws(ArgyleError) -> User? {
-        if isOver { return nil }
+        if isFinished { return nil }
         do {
           while index == users.count {
             guard try await fetch(isolation: actor) else {
-              isOver = true
+              isFinished = true
               return nil
             }
           }
         } catch {
-          isOver = true
+          isFinished = true
           throw error
         }
         index += 1

@@ -1,7 +1,7 @@
 /// Comparison of ASCII texts.
 package enum ASCII {
   /// Whether two texts are equal, case-insensitively.
-  package static func areSame(
+  package static func areEqualIgnoringCase(
     _ left: some Collection<UInt8>,
     _ right: some Collection<UInt8>
   ) -> Bool {
