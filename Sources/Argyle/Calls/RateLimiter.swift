@@ -9,7 +9,7 @@ final class RateLimiter: @unchecked Sendable {
   private let lock = Lock()
 
   /// The configured rate, in requests per second.
-  private let fullRate: Double
+  private let configuredRate: Double
   /// The current rate, lower after a 429.
   private var rate: Double
   /// When the next request may be sent if there were no burst.
@@ -29,11 +29,11 @@ final class RateLimiter: @unchecked Sendable {
   private static let maxPause: Int64 = 60_000_000
 
   init(requestsPerSecond: Double) {
-    fullRate = requestsPerSecond
+    configuredRate = requestsPerSecond
     rate = requestsPerSecond
   }
 
-  /// Acquires a permit to send a request now; returns nil, or when to ask again.
+  /// Acquires a permit to send a request now; returns nil on success, otherwise when to try again.
   func acquire(_ now: Int64) -> Int64? {
     lock.withLock {
       if now < pausedUntil { return pausedUntil }
@@ -52,12 +52,14 @@ final class RateLimiter: @unchecked Sendable {
       if status == 429 {
         let pause = (retryAfterMilliseconds ?? 0) * 1000
         pausedUntil = max(pausedUntil, now + min(pause, RateLimiter.maxPause))
-        guard rate == fullRate || now - changedAt >= RateLimiter.refusalInterval else { return }
-        rate = max(rate / 2, fullRate * RateLimiter.minRateFraction)
+        guard rate == configuredRate || now - changedAt >= RateLimiter.refusalInterval else {
+          return
+        }
+        rate = max(rate / 2, configuredRate * RateLimiter.minRateFraction)
         changedAt = now
-      } else if rate < fullRate {
-        rate += fullRate * Double(now - changedAt) / RateLimiter.recoveryTime
-        rate = min(rate, fullRate)
+      } else if rate < configuredRate {
+        rate += configuredRate * Double(now - changedAt) / RateLimiter.recoveryTime
+        rate = min(rate, configuredRate)
         changedAt = now
       }
     }
