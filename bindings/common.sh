@@ -131,14 +131,16 @@ embedded_flags=(
   -Xswiftc -Xfrontend -Xswiftc -function-sections -Xswiftc -use-ld=lld -Xswiftc -enforce-exclusivity=unchecked
 )
 
-# link_library SCRATCH NAME ARGUMENT…: a library, with its name and its exports.
+# link_library SCRATCH NAME ARGUMENT…: a library, with its name and its exports. It binds all functions when it is
+# loaded: the first call of one that is bound later saves the processor's registers on the stack, a secret that was just
+# copied through them too.
 link_library() {
   local scratch=$1 name=$2 map=$1/$2-c.map
   shift 2
   mkdir -p "$scratch"
   write_version_script "$name" "$map"
   build_product "$name-c" "lib$name-c.so" "$scratch" "$@" \
-    -Xlinker "-soname=$(soname "$name")" -Xlinker "--version-script=$map"
+    -Xlinker "-soname=$(soname "$name")" -Xlinker "--version-script=$map" -Xlinker -z -Xlinker now
 }
 
 # build_library SCRATCH NAME: the shipped library, Embedded Swift, into SCRATCH/release/libNAME-c.so.

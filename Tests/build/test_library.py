@@ -21,6 +21,11 @@ def test_looks_for_libraries_in_no_place_of_its_own(prefix: Prefix, library: Lib
     assert dynamic_entries(prefix, library, "RPATH") == []
 
 
+def test_binds_all_functions_when_it_is_loaded(prefix: Prefix, library: Library) -> None:
+    """Binding later saves registers, which may hold a part of a secret, on the stack."""
+    assert "BIND_NOW" in succeed(["readelf", "--dynamic", prefix.file(library)])
+
+
 def test_soname_and_links(prefix: Prefix, library: Library) -> None:
     file = f"lib{library.name}.so"
     soname = f"{file}.{library.version.split('.')[0]}"
