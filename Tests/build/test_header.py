@@ -178,8 +178,8 @@ def test_error_codes_agree() -> None:
 def test_sandbox_options_are_those_of_its_command(prefix: Prefix) -> None:
     comment = SANDBOX.header.read_text().split("argyle_sandbox *argyle_sandbox_start")[0].rsplit("/**", 1)[1]
     documented = re.findall(r"^ \*   (\w+) +(?:string|integer|boolean|array)\b", comment, re.MULTILINE)
-    reader = ROOT / "Sources" / SANDBOX.target / "SandboxOptions+JSON.swift"
-    assert documented == re.findall(r'^ +\.\w+\("(\w+)"', reader.read_text(), re.MULTILINE)
+    table = (ROOT / "Sources" / "ArgyleSandbox" / "SandboxOptions+Table.swift").read_text()
+    assert documented == re.findall(r'\b(?:Option|text)\(\s*"(\w+)"', table)
     text = succeed([prefix.path / "bin" / "argyle-sandbox", "--help"])
     command = {name.replace("-", "_") for name in re.findall(r"--([a-z][a-z-]+) [A-Z]", text)}
     # What the command takes again and again is an array here.
