@@ -115,7 +115,7 @@ class Library:
         return functions
 
 
-CLIENT = Library("argyle", "ArgyleABI", frozenset({"libjansson", "libcurl"}), 448 * 1024)
+CLIENT = Library("argyle", "ArgyleABI", frozenset({"libjansson", "libcurl"}), 416 * 1024)
 SANDBOX = Library(
     "argyle-sandbox",
     "ArgyleSandboxABI",
