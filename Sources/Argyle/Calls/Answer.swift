@@ -78,7 +78,8 @@ package struct Answer: Sendable {
 extension Answer {
   /// Returns the error for a response that breaks the protocol.
   func protocolError(_ reason: String, detail: String? = nil) -> ArgyleError {
-    error(.protocolViolation, reason, detail, RetryPolicy.verdict(onUnreadable: context.request))
+    let verdict = RetryPolicy.verdict(onUnreadable: context.request)
+    return error(.protocolViolation, reason, detail, verdict, response.document)
   }
 
   /// Returns the error for the response's status.
@@ -94,7 +95,7 @@ extension Answer {
     _ reason: String,
     _ detail: String?,
     _ verdict: RetryPolicy.Verdict,
-    _ document: JSONReference? = nil
+    _ document: JSONReference?
   ) -> ArgyleError {
     ArgyleError(
       code,
@@ -105,7 +106,7 @@ extension Answer {
       attempts: attempts,
       head: response.head,
       body: response.body,
-      document: document ?? response.document,
+      document: document,
       context
     )
   }
