@@ -197,8 +197,8 @@ extension EasyHandle {
     settings = nil
   }
 
-  /// Whether the server refused the last transfer's stream, which libcurl was about to retry.
-  func wasRefused() -> Bool {
+  /// Returns whether the server refused the last transfer's stream, which libcurl was about to retry, and forgets it.
+  func takeRefusal() -> Bool {
     invalidateSettings()
     return argyle_curl_was_refused(handle) != 0
   }
@@ -225,7 +225,7 @@ extension EasyHandle {
     options.set(CURLOPT_NOSIGNAL, 1)
     // Do not wait for slow name resolution after a timeout.
     options.set(CURLOPT_QUICK_EXIT, 1)
-    // The queue keeps the attempt's deadline: libcurl also counts time in which nobody drives it.
+    // The attempt's timeout is the queue's: libcurl's would include time during which the host does not drive it.
     options.set(CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeoutMilliseconds)
 
     options.set(CURLOPT_PATH_AS_IS, 1)

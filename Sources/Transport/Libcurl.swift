@@ -21,8 +21,8 @@ package enum Libcurl {
     guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK else {
       return "libcurl could not be initialised"
     }
-    // A name resolution that timed out goes on in a thread of libcurl's: unloading libcurl with this library would
-    // crash it.
+    // A name resolution that timed out continues in a thread that libcurl created, and would crash if libcurl were
+    // unloaded with this library.
     _ = argyle_pin_library(argyle_curl_address())
     return nil
   }

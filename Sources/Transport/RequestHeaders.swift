@@ -28,18 +28,18 @@ package final class RequestHeaders: Sendable {
   /// Creates the lines from base64-encoded Basic credentials; throws if memory ran out.
   package static func make(_ credentials: Secret) throws(OptionError) -> RequestHeaders {
     let name: StaticString = "Authorization: Basic "
-    let line = Secret(count: name.utf8CodeUnitCount + credentials.count) { put in
+    let authorization = Secret(count: name.utf8CodeUnitCount + credentials.count) { put in
       name.withUTF8Buffer { $0.forEach(put) }
       credentials.withUTF8 { $0.forEach(put) }
     }
-    guard let plain = list(line, ["Accept: application/json"]) else {
+    guard let plain = list(authorization, ["Accept: application/json"]) else {
       throw .outOfMemory
     }
     // An empty "Expect" keeps libcurl from sending "Expect: 100-continue" before a large body.
-    let texts: [StaticString] = [
+    let lines: [StaticString] = [
       "Accept: application/json", "Content-Type: application/json", "Expect:",
     ]
-    guard let withBody = list(line, texts) else {
+    guard let withBody = list(authorization, lines) else {
       free(plain)
       throw .outOfMemory
     }
@@ -51,13 +51,14 @@ package final class RequestHeaders: Sendable {
 
 extension RequestHeaders {
   private static func list(
-    _ line: Secret,
+    _ authorization: Secret,
     _ lines: [StaticString]
   ) -> UnsafeMutablePointer<curl_slist>? {
-    guard let first = line.withCString({ curl_slist_append(nil, $0) }), let list = first else {
+    guard let first = authorization.withCString({ curl_slist_append(nil, $0) }), let list = first
+    else {
       return nil
     }
-    for text in lines where curl_slist_append(list, text.cString) == nil {
+    for line in lines where curl_slist_append(list, line.cString) == nil {
       free(list)
       return nil
     }

@@ -336,7 +336,7 @@ extension Transfer {
     let head = hasCompleteHead ? head(easy) : nil
     let times = easy.times
     if result != CURLE_OK, stream.number > 0 { easy.invalidateSettings() }
-    if stream.mayBeRefused, headBytes == 0, easy.wasRefused() { stream.recordRefusal() }
+    if stream.mayBeRefused, headBytes == 0, easy.takeRefusal() { stream.recordRefusal() }
     if isRefused {
       return .failure(
         TransferFailure(

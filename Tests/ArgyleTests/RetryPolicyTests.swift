@@ -3,7 +3,7 @@ import Transport
 
 @testable import Argyle
 
-/// What may be retried and what may have been carried out, as a table over every status and every failure.
+/// The verdicts on every status and every failure, as a table.
 struct RetryPolicyTests {
   private typealias Verdict = RetryPolicy.Verdict
 
@@ -16,7 +16,7 @@ struct RetryPolicyTests {
     RetryPolicy.verdict(on: status, hasRetryAfter: hasRetryAfter, request)
   }
 
-  /// Those that say how it went, in the order in which they are looked at: the first that fits counts.
+  /// The verdict on an idempotent request by status, without `Retry-After`; the first matching row applies.
   private static let statuses: [(ClosedRange<Int>, retryable: Bool, mayHaveActed: Bool)] = [
     (200...299, false, true),
     (408...408, true, true),
@@ -37,7 +37,7 @@ struct RetryPolicyTests {
       let expected = Verdict(isRetryable: row.retryable, mayHaveActed: row.mayHaveActed)
       #expect(verdict(status, request) == expected)
     }
-    // What may be done twice is not retried, but for what was certainly not done.
+    // A create is retried only if the service certainly did not act.
     let expected = Verdict(isRetryable: status == 429, mayHaveActed: row.mayHaveActed)
     #expect(verdict(status, Self.post) == expected)
   }

@@ -82,7 +82,8 @@ package struct CallMachine {
       self.response = response
       return finish(response, at: now, random: random)
     case .failed(let failure) where failure.hadUnsolicitedInput:
-      // Nothing was sent, and the connection is closed: their number is limited, and a new one is not checked.
+      // Nothing was sent, and the connection is closed. This ends, because idle connections are limited in number and
+      // new ones are not checked for unsolicited input.
       attempts -= 1
       timeSpent += failure.milliseconds
       return send(at: now)

@@ -42,6 +42,7 @@ extension RetryPolicy {
     let isRetryable =
       switch status {
       case 429: true
+      // Without Retry-After it may come from a proxy whose server acted, so a create is not retried.
       case 503: request.isIdempotent || hasRetryAfter
       case 408, 500, 502, 504: request.isIdempotent
       default: false

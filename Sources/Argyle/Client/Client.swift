@@ -82,7 +82,7 @@ public final class Client: Sendable {
     options.rateIsSet = false
     try change(&options)
     let settings = try Client.settings(options)
-    // Options that replace all others need not set a rate to have none.
+    // Assigning entirely new options does not set `rateIsSet`, so the rates are compared too.
     let sharesRateLimit =
       !options.rateIsSet && options.maxRequestsPerSecond == self.options.maxRequestsPerSecond
     let limiter = sharesRateLimit ? calls.limiter : Client.limiter(options)

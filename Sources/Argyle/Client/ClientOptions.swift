@@ -31,7 +31,7 @@ public struct ClientOptions: Sendable {
 
   /// Deadline of a whole call, including retries and backoff (`deadline_ms`); nil for no limit.
   ///
-  /// In a queue, it starts with the call's turn: 1 to 2147483647 ms.
+  /// In a queue, it starts with the call's turn; otherwise it includes waiting for the rate limit: 1 to 2147483647 ms.
   public var deadline: Duration?
 
   /// Maximum number of retries after transient failures (`max_retries`): 0 to 100.

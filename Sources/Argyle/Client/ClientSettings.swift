@@ -10,6 +10,7 @@ struct ClientSettings: Sendable {
 
   /// Validates options; the error names the one that breaks a rule.
   init(_ options: ClientOptions) throws(OptionError) {
+    // From here on all durations are whole milliseconds in range, and `?? 1` is never used.
     try ClientOptions.table.check(options)
     let credentials = ClientSettings.basicCredentials(options.keyID, options.secret)
     limits = CallLimits(

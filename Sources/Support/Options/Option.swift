@@ -5,6 +5,8 @@ package struct Option<Target> {
   package typealias Set<Value> = (inout Target, Value) -> Void
 
   /// The JSON type and the rule for its values; a rule returns an error message, or nil.
+  ///
+  /// Kinds without `Get` cannot hold an invalid value once read, so nothing is left to validate.
   package enum Kind {
     /// A string.
     case text(Get<String>, Set<String>, rule: (String) -> String?)
