@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* RFC 7932, section 5: a command that inserts 22594 literals and so many more as 24 bits tell. */
+/* RFC 7932, section 5: a command that inserts 22594 literals plus a 24-bit number of further ones. */
 #define INSERT_SYMBOL 504
 #define INSERT_BASE 22594
 #define PIECE (16 * 1024 * 1024)
@@ -20,7 +20,7 @@ static void put(writer *writer, uint32_t number, int width) {
   }
 }
 
-/* A code of one symbol, which takes no bits then. */
+/* A prefix code with a single symbol, which is encoded in no bits. */
 static void put_code(writer *writer, uint32_t symbol, int width) {
   put(writer, 1, 2);
   put(writer, 0, 2);
@@ -29,14 +29,14 @@ static void put_code(writer *writer, uint32_t symbol, int width) {
 
 /* Section 9.2: a block of one command. */
 static void put_piece(writer *writer) {
-  put(writer, 0, 1);          /* not the last one */
-  put(writer, 2, 2);          /* its length in six times four bits */
-  put(writer, PIECE - 1, 24); /* less one */
+  put(writer, 0, 1);          /* not the last block */
+  put(writer, 2, 2);          /* the length has six nibbles */
+  put(writer, PIECE - 1, 24); /* length minus one */
   put(writer, 0, 1);          /* compressed */
-  put(writer, 0, 3);          /* one type of literals, commands and distances */
-  put(writer, 0, 6);          /* no distances of a kind of their own */
-  put(writer, 0, 2);          /* how literals depend on those before, which they do not */
-  put(writer, 0, 2);          /* one code for literals, and one for distances */
+  put(writer, 0, 3);          /* one block type each for literals, commands and distances */
+  put(writer, 0, 6);          /* no postfix bits, no direct distance codes */
+  put(writer, 0, 2);          /* context mode for literals, unused */
+  put(writer, 0, 2);          /* one prefix code for literals, one for distances */
   put_code(writer, ' ', 8);
   put_code(writer, INSERT_SYMBOL, 10);
   put_code(writer, 0, 6);
@@ -49,7 +49,7 @@ char *brotli_of_spaces(size_t pieces, size_t *length) {
   for (size_t i = 0; i < pieces; i++) {
     put_piece(&writer);
   }
-  put(&writer, 3, 2); /* the last block, which is empty */
+  put(&writer, 3, 2); /* the last block, empty */
   *length = (writer.bits + 7) / 8;
   return (char *)writer.bytes;
 }

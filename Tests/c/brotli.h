@@ -1,11 +1,11 @@
-/* Makes brotli data without its library: enough for a bomb. */
+/* Creates Brotli data without the Brotli library: enough for a decompression bomb. */
 #ifndef BROTLI_H
 #define BROTLI_H
 
 #include <stddef.h>
 
 /*
- * Compresses so many times 16 MiB of spaces, to some 13 bytes each. Free the result, whose length goes to `length`.
+ * Compresses `pieces` times 16 MiB of spaces, to about 13 bytes each. Sets `*length`; the caller frees the result.
  */
 char *brotli_of_spaces(size_t pieces, size_t *length);
 

@@ -1,13 +1,11 @@
-/* Checks that run in a child of this process. */
+/* Runs checks in a child process. */
 #ifndef CHILD_H
 #define CHILD_H
 
 /*
- * Runs the checks in a child that fork() makes, and gives the number of those that failed, or -1 where it
- * crashed.
+ * Runs `checks` in a forked child. Returns the number of failed checks, or -1 if the child crashed.
  *
- * The child tells it by a pipe, not by its exit status: a memory checker may put its own status in the place of
- * that.
+ * The child reports through a pipe, because a memory checker may replace its exit status.
  */
 int failures_in_child(int (*checks)(void *), void *argument);
 

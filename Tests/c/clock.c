@@ -5,14 +5,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Who waits for a stopped clock so long waits for what does not happen. */
+/* A test that leaves the clock stopped for longer has hung. */
 #define PATIENCE_S 600
 
-/* What the stopped clock shows, in nanoseconds; 0: it goes. */
+/* Time of the stopped clock in nanoseconds; 0 while it runs. */
 static int64_t stopped_at;
-/* When it was stopped or moved, by the system's. */
+/* System time of the last stop or advance. */
 static int64_t touched_at;
-/* How far the clock that goes is before the system's. */
+/* How far the running clock is ahead of the system's. */
 static int64_t offset;
 
 static int64_t nanoseconds(const struct timespec *time) {
@@ -25,7 +25,7 @@ static int64_t system_time(void) {
   return nanoseconds(&now);
 }
 
-/* In the place of the C library's, for all of the process: the other clocks are the system's. */
+/* Replaces the C library's function for the whole process. The clocks not listed here stay the system's. */
 int clock_gettime(clockid_t clock, struct timespec *time) {
   int result = (int)syscall(SYS_clock_gettime, clock, time);
   if (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_RAW || clock == CLOCK_BOOTTIME) {
@@ -33,7 +33,7 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
     if (shown == 0) {
       shown = nanoseconds(time) + __atomic_load_n(&offset, __ATOMIC_ACQUIRE);
     } else if (system_time() - __atomic_load_n(&touched_at, __ATOMIC_ACQUIRE) > PATIENCE_S * INT64_C(1000000000)) {
-      fputs("the clock has stood for ten minutes\n", stderr);
+      fputs("the test clock was stopped for ten minutes\n", stderr);
       abort();
     }
     time->tv_sec = shown / 1000000000;
@@ -55,7 +55,7 @@ void stop_clock(void) {
   __atomic_store_n(&stopped_at, nanoseconds(&now), __ATOMIC_RELEASE);
 }
 
-void move_clock(int64_t milliseconds) {
+void advance_clock(int64_t milliseconds) {
   __atomic_store_n(&touched_at, system_time(), __ATOMIC_RELEASE);
   int64_t stopped = __atomic_load_n(&stopped_at, __ATOMIC_ACQUIRE);
   while (stopped != 0 && !__atomic_compare_exchange_n(&stopped_at, &stopped, stopped + milliseconds * 1000000, false,
@@ -70,20 +70,20 @@ void start_clock(void) {
   }
 }
 
-void move_clock_over_wait(int level, const char *message, const json_t *fields, void *context) {
+void advance_clock_over_wait(int level, const char *message, const json_t *fields, void *context) {
   (void)level;
   (void)message;
   (void)context;
   const json_t *wait = json_object_get(fields, "wait_ms");
   if (wait != NULL) {
-    /* What is told was rounded down. */
-    move_clock(json_integer_value(wait) + 1);
+    /* The logged wait was rounded down. */
+    advance_clock(json_integer_value(wait) + 1);
   }
 }
 
 argyle_client *without_waits(argyle_client *client) {
   argyle_error *error = RUBBISH;
-  argyle_client *other = argyle_client_with_log(client, move_clock_over_wait, NULL, &error);
+  argyle_client *other = argyle_client_with_log(client, advance_clock_over_wait, NULL, &error);
   assert_null(error);
   assert_non_null(other);
   argyle_client_free(client);

@@ -1,13 +1,13 @@
-/* Walks over users, for tests that expect certain ones. */
+/* Cursor helpers for tests that expect particular users. */
 #ifndef CURSOR_H
 #define CURSOR_H
 
 #include "harness.h"
 
-/* A cursor for this query; NULL: for all users. */
+/* Creates a cursor for a query; NULL: all users. */
 argyle_user_cursor *cursor_for(argyle_client *client, const char *query_text);
 
-/* Asserts that the next user is the one of this id. */
+/* Asserts the id of the next user. */
 void assert_next(argyle_user_cursor *cursor, const char *id);
 
 /* Asserts that there are no more users. */

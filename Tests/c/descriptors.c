@@ -12,7 +12,7 @@ int count_descriptors(void) {
     count++;
   }
   closedir(entries);
-  /* Without "." and "..", and without that of the folder itself. */
+  /* Less ".", ".." and the directory's own descriptor. */
   return count - 3;
 }
 

@@ -1,10 +1,10 @@
-/* The descriptors that this process has open. */
+/* This process's open file descriptors. */
 #ifndef DESCRIPTORS_H
 #define DESCRIPTORS_H
 
 #include "harness.h"
 
-/* What /proc shows for descriptors that are no files. */
+/* How /proc names descriptors that are not files. */
 #define EVENT_DESCRIPTOR "anon_inode:[eventfd]"
 #define EPOLL_DESCRIPTOR "anon_inode:[eventpoll]"
 
@@ -12,13 +12,12 @@ typedef struct {
   bool is_open[4096];
 } descriptor_set;
 
-/* How many descriptors the process has open. */
 int count_descriptors(void);
 
-/* Those of one kind. */
+/* The descriptors of one kind. */
 descriptor_set descriptors_of(const char *kind);
 
-/* The one descriptor of a kind that is open now and was not before. */
+/* The only descriptor of a kind that was opened since `before`. */
 int new_descriptor(const char *kind, const descriptor_set *before);
 
 #endif /* DESCRIPTORS_H */

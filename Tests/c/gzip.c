@@ -22,7 +22,7 @@ static void put_bit(writer *writer, unsigned bit) {
   writer->bits++;
 }
 
-/* Huffman codes go first bit first. */
+/* Huffman codes are written most significant bit first. */
 static void put_code(writer *writer, unsigned code, int width) {
   for (int bit = width - 1; bit >= 0; bit--) {
     put_bit(writer, (code >> bit) & 1);
@@ -33,7 +33,7 @@ static void put_literal(writer *writer, char literal) {
   put_code(writer, LITERAL_CODES + (unsigned char)literal, 8);
 }
 
-/* All else goes last bit first. */
+/* Everything else is written least significant bit first. */
 static void put_number(writer *writer, uint32_t number, int width) {
   for (int bit = 0; bit < width; bit++) {
     put_bit(writer, (number >> bit) & 1);

@@ -1,6 +1,6 @@
 #include "harness.h"
 
-/* The one test that is to run, for Tests/run; cmocka reads no variable for it. */
+/* Selects a single test for Tests/run; cmocka has no environment variable for that. */
 __attribute__((constructor)) static void choose_test(void) {
   const char *name = getenv("ARGYLE_TEST");
   if (name != NULL && *name != '\0') {
@@ -11,7 +11,7 @@ __attribute__((constructor)) static void choose_test(void) {
 /* ---------------------------------------------------------------- Clients */
 
 json_t *options_for(const char *base_url) {
-  /* Failures are to be seen as they are: test_retries.c is about the others. A machine may be slow. */
+  /* No retries, so that tests see each failure; test_retries.c has its own. Long timeouts for slow machines. */
   json_t *options = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i}", "key_id", KEY_ID, "key_secret", KEY_SECRET, "base_url",
                               base_url, "max_retries", 0, "timeout_ms", 600000, "connect_timeout_ms", 600000);
   assert_non_null(options);
@@ -67,7 +67,7 @@ const char *name_of_code(int code) {
   return code >= 0 && (size_t)code < COUNT(names) ? names[code] : "unknown";
 }
 
-/* jansson refuses to make a string of what is not UTF-8. */
+/* jansson creates strings from valid UTF-8 only. */
 static bool is_utf8(const char *text) {
   json_t *string = json_string(text);
   json_decref(string);
@@ -161,7 +161,7 @@ json_t *nested_objects(size_t levels) {
 }
 
 void release_nested(json_t *value) {
-  /* From the outside in: each level is emptied before it is released, so that no release goes deeper. */
+  /* Each level is emptied before it is released, so that no release recurses. */
   while (value != NULL) {
     json_t *inner = json_is_array(value) ? json_array_get(value, 0) : json_object_get(value, "a");
     json_incref(inner);

@@ -21,13 +21,13 @@
 #define MAX_REQUESTS 4096
 #define MAX_CONNECTIONS 256
 #define DRIP_MS 10
-/* Who waits so long waits for what does not happen. */
+/* A longer wait would never end. */
 #define PATIENCE_S 300
 
 typedef struct {
   hostile_server *server;
   int socket; /* -1 once closed */
-  SSL *tls;   /* NULL: in clear */
+  SSL *tls;   /* NULL: plain TCP */
   pthread_t thread;
 } connection;
 
@@ -36,23 +36,23 @@ struct hostile_server {
   int port;
   char url[64];
   bool open;
-  SSL_CTX *tls;       /* NULL: in clear */
-  pthread_t acceptor; /* where it is open */
+  SSL_CTX *tls;       /* NULL: plain TCP */
+  pthread_t acceptor; /* if open */
 
   pthread_mutex_t lock; /* guards all below */
-  pthread_cond_t changed; /* one of the counts below, or stopping */
+  pthread_cond_t changed; /* a count below has changed, or the server is stopping */
   hostile_answer answers[MAX_ANSWERS];
   int answer_count;
-  int next_answer; /* answer_count once all were given */
+  int next_answer; /* answer_count once all were sent */
   hostile_request *requests[MAX_REQUESTS];
   int request_count;
   connection connections[MAX_CONNECTIONS];
   int connection_count;
   int closed_count;
   int stray_count;
-  int released_count; /* how many held answers may go */
-  int going_count;    /* how many of them go or are gone */
-  int gone_count;     /* how many of those the client's system has */
+  int released_count;  /* held answers that may be sent */
+  int claimed_count;   /* those that a connection is sending or has sent */
+  int delivered_count; /* those that the client's system has received */
   bool is_stopping;
 };
 
@@ -96,11 +96,11 @@ static hostile_answer take_answer(hostile_server *server) {
   return answer;
 }
 
-/* Takes the next answer where that does not wait for a request of HTTP. */
+/* Takes the next answer if it does not wait for an HTTP request. */
 static bool take_early_answer(hostile_server *server, hostile_answer *answer) {
   pthread_mutex_lock(&server->lock);
   *answer = next_answer(server);
-  bool is_early = answer->at_once || answer->unread || answer->any_bytes;
+  bool is_early = answer->on_connect || answer->unread || answer->any_bytes;
   if (is_early) {
     take_answer(server);
   }
@@ -119,13 +119,13 @@ static bool send_one_by_one(connection *connection, const char *bytes, size_t le
   return true;
 }
 
-static void wait_until_gone(connection *connection) {
+static void wait_until_closed(connection *connection) {
   char ignored[4096];
   while (receive(connection, ignored, sizeof ignored) > 0) {
   }
 }
 
-static void drip_until_gone(connection *connection) {
+static void drip_until_closed(connection *connection) {
   for (;;) {
     struct pollfd ready = {.fd = connection->socket, .events = POLLIN};
     char ignored[4096];
@@ -145,7 +145,7 @@ static void count_one(hostile_server *server, int *count) {
   pthread_mutex_unlock(&server->lock);
 }
 
-/* Waits until the client's system has all that was sent. */
+/* Waits until the client's system has acknowledged all that was sent. */
 static void wait_for_arrival(const connection *connection) {
   int unacknowledged;
   struct pollfd end = {.fd = connection->socket};
@@ -153,18 +153,18 @@ static void wait_for_arrival(const connection *connection) {
   }
 }
 
-/* Time passes meanwhile, if the clock stands. */
-static void flood_until_gone(connection *connection) {
+/* Advances the clock meanwhile, if it is stopped. */
+static void flood_until_closed(connection *connection) {
   static const char bytes[8192];
-  /* Little is under way, so that the clock does not run far ahead of the client. */
+  /* A small buffer, so that the clock does not run far ahead of the client. */
   setsockopt(connection->socket, SOL_SOCKET, SO_SNDBUF, &(int){sizeof bytes}, sizeof(int));
   while (send_all(connection, bytes, sizeof bytes)) {
-    move_clock(10);
+    advance_clock(10);
   }
 }
 
-/* As much as possible is under way, so that the client never waits for more. */
-static void repeat_until_gone(connection *connection, const hostile_answer *answer) {
+/* Keeps as much as possible in flight, so that the client never waits for more. */
+static void repeat_until_closed(connection *connection, const hostile_answer *answer) {
   size_t size = 65536 - 65536 % answer->repeated_length;
   char *bytes = malloc(size);
   for (size_t i = 0; i < size; i++) {
@@ -175,7 +175,7 @@ static void repeat_until_gone(connection *connection, const hostile_answer *answ
   free(bytes);
 }
 
-/* Sends what nobody asked for; whoever waits for it finds it with the client's system then. */
+/* Sends the stray bytes and counts them once the client's system has received them. */
 static bool send_stray(connection *connection, const hostile_answer *answer) {
   if (answer->stray_delay_ms > 0) {
     poll(NULL, 0, answer->stray_delay_ms);
@@ -190,26 +190,26 @@ static bool send_stray(connection *connection, const hostile_answer *answer) {
   return sent;
 }
 
-/* Waits until the answer, which is held, is released; false where the server stops before. */
+/* Waits until a held answer is released; returns false if the server stops first. */
 static bool wait_for_release(hostile_server *server) {
   pthread_mutex_lock(&server->lock);
-  while (server->going_count == server->released_count && !server->is_stopping) {
+  while (server->claimed_count == server->released_count && !server->is_stopping) {
     pthread_cond_wait(&server->changed, &server->lock);
   }
-  bool is_released = server->going_count < server->released_count;
-  server->going_count += is_released;
+  bool is_released = server->claimed_count < server->released_count;
+  server->claimed_count += is_released;
   pthread_mutex_unlock(&server->lock);
   return is_released;
 }
 
-/* Whether the connection goes on. */
-static bool carry_out(connection *connection, const hostile_answer *answer) {
+/* Sends an answer and misbehaves as it says; returns whether to keep the connection. */
+static bool perform(connection *connection, const hostile_answer *answer) {
   hostile_server *server = connection->server;
   if (answer->unread) {
     poll(&(struct pollfd){.fd = connection->socket, .events = POLLIN}, 1, -1);
   }
   if (answer->held) {
-    move_clock(answer->passes_ms);
+    advance_clock(answer->advance_ms);
     if (!wait_for_release(server)) {
       return false;
     }
@@ -222,31 +222,31 @@ static bool carry_out(connection *connection, const hostile_answer *answer) {
                 : send_all(connection, answer->bytes, answer->length);
   if (answer->held) {
     wait_for_arrival(connection);
-    count_one(server, &server->gone_count);
+    count_one(server, &server->delivered_count);
   }
   if (!sent || (answer->stray != NULL && !send_stray(connection, answer))) {
     return false;
   }
   if (!answer->held) {
-    move_clock(answer->passes_ms);
+    advance_clock(answer->advance_ms);
   }
   switch (answer->then) {
   case HOSTILE_KEEP:
     return true;
   case HOSTILE_STALL:
-    wait_until_gone(connection);
+    wait_until_closed(connection);
     return false;
   case HOSTILE_DRIP:
-    drip_until_gone(connection);
+    drip_until_closed(connection);
     return false;
   case HOSTILE_FLOOD:
-    flood_until_gone(connection);
+    flood_until_closed(connection);
     return false;
   case HOSTILE_REPEAT:
-    repeat_until_gone(connection, answer);
+    repeat_until_closed(connection, answer);
     return false;
   case HOSTILE_RESET:
-    /* To linger for no time is not to say goodbye. */
+    /* With a linger time of 0, close() resets the connection. */
     setsockopt(connection->socket, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
     return false;
   case HOSTILE_CLOSE:
@@ -263,7 +263,7 @@ typedef struct {
   size_t capacity;
 } buffer;
 
-/* Reads more bytes and keeps a NUL behind them; false where the client is gone. */
+/* Reads more bytes and keeps them NUL-terminated; returns false if the client has disconnected. */
 static bool read_more(connection *connection, buffer *buffer) {
   if (buffer->capacity < buffer->length + 65536) {
     buffer->capacity = buffer->capacity * 2 + 65536;
@@ -278,7 +278,7 @@ static bool read_more(connection *connection, buffer *buffer) {
   return true;
 }
 
-/* Ends each line of the head by a NUL in place of its CR LF. */
+/* Replaces the CR LF of each line of the head with a NUL. */
 static void split_lines(char *head) {
   char *write = head;
   for (const char *read = head; *read != '\0'; read++) {
@@ -292,7 +292,7 @@ static void split_lines(char *head) {
   *write = '\0';
 }
 
-/* Makes the request of a head such as "GET / HTTP/1.1\r\nHost: h\r\n"; its body is still to come. */
+/* Creates a request without its body from a head such as "GET / HTTP/1.1\r\nHost: h\r\n". */
 static hostile_request *parse_head(const char *bytes, size_t length) {
   hostile_request *request = calloc(1, sizeof *request);
   size_t line = (size_t)(strstr(bytes, "\r\n") - bytes);
@@ -300,7 +300,7 @@ static hostile_request *parse_head(const char *bytes, size_t length) {
   size_t target = method < line ? strcspn(bytes + method + 1, " \r") : 0;
   request->method = strndup(bytes, method);
   request->target = strndup(bytes + method + 1, target);
-  request->head = calloc(1, length - line); /* two more than the lines need: the empty line */
+  request->head = calloc(1, length - line); /* 2 more than the lines need, for the empty line */
   memcpy(request->head, bytes + line + 2, length - line - 2);
   split_lines(request->head);
   return request;
@@ -314,7 +314,7 @@ static void free_request(hostile_request *request) {
   free(request);
 }
 
-/* Reads one whole request, or gives NULL where the client is gone first. */
+/* Reads one whole request; returns NULL if the client disconnects first. */
 static hostile_request *read_request(connection *connection) {
   buffer buffer = {0};
   hostile_request *request = NULL;
@@ -332,8 +332,8 @@ static hostile_request *read_request(connection *connection) {
   const char *content_length = hostile_request_header(request, "Content-Length");
   request->body_length = content_length != NULL ? strtoul(content_length, NULL, 10) : 0;
   if (hostile_request_header(request, "Expect") != NULL) {
-    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    send_all(connection, go_on, strlen(go_on));
+    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    send_all(connection, interim, strlen(interim));
   }
   while (buffer.length < head_length + 2 + request->body_length) {
     if (!read_more(connection, &buffer)) {
@@ -348,7 +348,7 @@ static hostile_request *read_request(connection *connection) {
   return request;
 }
 
-/* Reads what comes first, or gives NULL where the client is gone before. */
+/* Reads the first bytes as a request; returns NULL if the client disconnects first. */
 static hostile_request *read_any_bytes(connection *connection) {
   buffer buffer = {0};
   if (!read_more(connection, &buffer)) {
@@ -361,8 +361,8 @@ static hostile_request *read_any_bytes(connection *connection) {
   return request;
 }
 
-/* Notes a request; the lock is held. */
-static void note_request(hostile_server *server, hostile_request *request) {
+/* Records a request; the lock is held. */
+static void append_request(hostile_server *server, hostile_request *request) {
   if (server->request_count < MAX_REQUESTS) {
     server->requests[server->request_count++] = request;
     pthread_cond_broadcast(&server->changed);
@@ -373,14 +373,14 @@ static void note_request(hostile_server *server, hostile_request *request) {
 
 static void record(hostile_server *server, hostile_request *request) {
   pthread_mutex_lock(&server->lock);
-  note_request(server, request);
+  append_request(server, request);
   pthread_mutex_unlock(&server->lock);
 }
 
-/* Notes a request and takes its answer, in one: where a test has seen the one, the other is nobody else's. */
+/* Records a request and takes its answer atomically: once a test sees the request, its answer is taken. */
 static hostile_answer answer_to(hostile_server *server, hostile_request *request) {
   pthread_mutex_lock(&server->lock);
-  note_request(server, request);
+  append_request(server, request);
   hostile_answer answer = take_answer(server);
   pthread_mutex_unlock(&server->lock);
   return answer;
@@ -393,19 +393,19 @@ static void *serve_connection(void *argument) {
   hostile_server *server = connection->server;
   hostile_answer answer;
   if (connection->tls != NULL && SSL_accept(connection->tls) != 1) {
-    /* Nothing comes of it, and the connection is closed below. */
+    /* The handshake failed; the connection is closed below. */
   } else if (take_early_answer(server, &answer)) {
     hostile_request *request = answer.any_bytes ? read_any_bytes(connection) : NULL;
     if (request != NULL) {
       record(server, request);
     }
-    carry_out(connection, &answer);
+    perform(connection, &answer);
   } else {
     hostile_request *request;
     bool open = true;
     while (open && (request = read_request(connection)) != NULL) {
       answer = answer_to(server, request);
-      open = carry_out(connection, &answer);
+      open = perform(connection, &answer);
     }
   }
   SSL_free(connection->tls);
@@ -443,7 +443,7 @@ static void *accept_connections(void *argument) {
   }
 }
 
-/* A socket bound to a free port of 127.0.0.1. */
+/* Creates a socket bound to a free port of 127.0.0.1. */
 static int bind_free_port(int *port) {
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -469,7 +469,7 @@ hostile_server *hostile_server_start_closed(void) {
 void hostile_server_open(hostile_server *server) {
   listen(server->listener, SOMAXCONN);
 
-  /* The server's threads block all signals, so that those that a test sends reach the test's own thread. */
+  /* The server's threads block all signals, so that a test's signals reach the test's own thread. */
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -527,7 +527,7 @@ void hostile_server_stop(hostile_server *server) {
   free(server);
 }
 
-/* ---------------------------------------------------------------- Telling it what to do */
+/* ---------------------------------------------------------------- Adding answers */
 
 const char *hostile_server_url(const hostile_server *server) {
   return server->url;
@@ -575,7 +575,7 @@ void hostile_server_answer_json(hostile_server *server, int status, const char *
   hostile_server_answer_http(server, status, "Content-Type: application/json\r\n", body, strlen(body));
 }
 
-/* ---------------------------------------------------------------- Asking what happened */
+/* ---------------------------------------------------------------- What happened */
 
 int hostile_server_connections(hostile_server *server) {
   pthread_mutex_lock(&server->lock);
@@ -623,7 +623,7 @@ bool hostile_request_has_query(const hostile_request *request, const char *part)
   return false;
 }
 
-/* Waits until one of the server's counts is so much; false where that does not come to pass. */
+/* Waits until one of the server's counts reaches `least`; returns false after PATIENCE_S. */
 static bool wait_for(hostile_server *server, const int *count, int least) {
   struct timespec end;
   clock_gettime(CLOCK_REALTIME, &end);
@@ -658,7 +658,7 @@ void hostile_server_release(hostile_server *server) {
   int released = ++server->released_count;
   pthread_cond_broadcast(&server->changed);
   pthread_mutex_unlock(&server->lock);
-  wait_for(server, &server->gone_count, released);
+  wait_for(server, &server->delivered_count, released);
 }
 
 void closed_port_url(char *url, size_t size) {
@@ -668,7 +668,7 @@ void closed_port_url(char *url, size_t size) {
   snprintf(url, size, "http://127.0.0.1:%d", port);
 }
 
-/* ---------------------------------------------------------------- As the fixture of a test */
+/* ---------------------------------------------------------------- Test fixture */
 
 int hostile_setup(void **state) {
   hostile_fixture *fixture = calloc(1, sizeof *fixture);

@@ -27,7 +27,7 @@ int drive(argyle_queue *queue) {
   return over;
 }
 
-void drive_until_over(argyle_queue *queue, int count) {
+void drive_until_complete(argyle_queue *queue, int count) {
   while (drive(queue) < count) {
     poll(NULL, 0, 1);
   }

@@ -16,24 +16,23 @@ struct relay {
   int listener;
   int port;
   int server_port;
-  int wake_up; /* an eventfd: there is something new below */
+  int wake_up; /* an eventfd, signalled when the fields below change */
   pthread_t thread;
 
   pthread_mutex_t lock; /* guards all below */
   pthread_cond_t has_cut;
-  bool is_to_cut;
-  bool is_to_stop;
+  bool should_cut;
+  bool should_stop;
   size_t cut_after;
   int cuts;
 };
 
 /*
- * Says goodbye first and resets then: the client's side knows that the other is gone when the reset comes, and calls
- * that a broken pipe.
+ * Sends a FIN and then a reset: a reset in the client's CLOSE_WAIT state makes its next write fail with EPIPE.
  */
 static void cut(relay *relay, int client) {
   shutdown(client, SHUT_WR);
-  /* Until the goodbye has been seen. */
+  /* Wait until the FIN is acknowledged. */
   struct tcp_info information = {0};
   socklen_t size = sizeof information;
   for (int i = 0; i < 30000; i++) {
@@ -46,14 +45,14 @@ static void cut(relay *relay, int client) {
   setsockopt(client, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
   close(client);
   pthread_mutex_lock(&relay->lock);
-  relay->is_to_cut = false;
+  relay->should_cut = false;
   relay->cuts++;
   pthread_cond_broadcast(&relay->has_cut);
   pthread_mutex_unlock(&relay->lock);
 }
 
-/* Passes on what there is; false at its end. */
-static bool pass(int from, int to, size_t *bytes) {
+/* Forwards the available bytes; returns false when either side has closed. */
+static bool forward(int from, int to, size_t *bytes) {
   char buffer[16384];
   ssize_t count = recv(from, buffer, sizeof buffer, 0);
   if (count <= 0) {
@@ -83,16 +82,16 @@ static void serve(relay *relay, int client) {
       eventfd_read(relay->wake_up, &ignored);
     }
     pthread_mutex_lock(&relay->lock);
-    bool is_to_cut = relay->is_to_cut || (relay->cut_after > 0 && sent > relay->cut_after);
-    bool is_to_stop = relay->is_to_stop;
+    bool should_cut = relay->should_cut || (relay->cut_after > 0 && sent > relay->cut_after);
+    bool should_stop = relay->should_stop;
     pthread_mutex_unlock(&relay->lock);
-    if (is_to_cut) {
+    if (should_cut) {
       cut(relay, client);
       close(server);
       return;
     }
-    is_open = !is_to_stop && (ready[0].revents == 0 || pass(client, server, &sent)) &&
-              (ready[1].revents == 0 || pass(server, client, &received));
+    is_open = !should_stop && (ready[0].revents == 0 || forward(client, server, &sent)) &&
+              (ready[1].revents == 0 || forward(server, client, &received));
   }
   if (server >= 0) {
     close(server);
@@ -118,7 +117,7 @@ relay *relay_start(int port) {
   relay->server_port = port;
   relay->wake_up = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   relay->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  /* A small one, so that most of a large request is still to be sent when it is cut. */
+  /* A small buffer, so that most of a large request is still unsent when the connection is cut. */
   setsockopt(relay->listener, SOL_SOCKET, SO_RCVBUF, &(int){32768}, sizeof(int));
   assert_int_equal(bind(relay->listener, (struct sockaddr *)&address, size), 0);
   assert_int_equal(listen(relay->listener, 16), 0);
@@ -127,7 +126,7 @@ relay *relay_start(int port) {
   pthread_mutex_init(&relay->lock, NULL);
   pthread_cond_init(&relay->has_cut, NULL);
 
-  /* Signals are for the test's own thread. */
+  /* Signals must reach the test's own thread. */
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -138,7 +137,7 @@ relay *relay_start(int port) {
 
 int relay_stop(relay *relay) {
   pthread_mutex_lock(&relay->lock);
-  relay->is_to_stop = true;
+  relay->should_stop = true;
   pthread_mutex_unlock(&relay->lock);
   eventfd_write(relay->wake_up, 1);
   shutdown(relay->listener, SHUT_RDWR);
@@ -165,7 +164,7 @@ void relay_cut_after(relay *relay, size_t bytes) {
 void relay_cut(relay *relay) {
   pthread_mutex_lock(&relay->lock);
   int cuts = relay->cuts;
-  relay->is_to_cut = true;
+  relay->should_cut = true;
   eventfd_write(relay->wake_up, 1);
   while (relay->cuts == cuts) {
     pthread_cond_wait(&relay->has_cut, &relay->lock);

@@ -1,4 +1,4 @@
-/* What stands between a client and a server, and can cut the client's connection so that a write to it is deadly. */
+/* A TCP relay that can cut the client's connection so that the client's next write raises SIGPIPE. */
 #ifndef RELAY_H
 #define RELAY_H
 
@@ -6,17 +6,17 @@
 
 typedef struct relay relay;
 
-/* Starts a relay to this port of 127.0.0.1, for one connection after the other. */
+/* Starts a relay to a port of 127.0.0.1, which serves one connection at a time. */
 relay *relay_start(int port);
-/* Ends it, and tells how many connections it has cut. */
+/* Stops the relay; returns the number of connections it cut. */
 int relay_stop(relay *relay);
 
 int relay_port(const relay *relay);
 
-/* Cuts the next connections as soon as the client has sent more bytes than these; 0: does not cut. */
+/* Cuts later connections as soon as the client has sent more than `bytes`; 0: does not cut. */
 void relay_cut_after(relay *relay, size_t bytes);
 
-/* Cuts the connection that there is. The next write to it meets EPIPE, and not just ECONNRESET. */
+/* Cuts the current connection, so that the client's next write fails with EPIPE rather than ECONNRESET. */
 void relay_cut(relay *relay);
 
 #endif /* RELAY_H */

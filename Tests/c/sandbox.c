@@ -40,7 +40,7 @@ void sandbox_set_faults(const sandbox *sandbox, const char *faults) {
   assert_int_equal(send(connection, request, (size_t)length, MSG_NOSIGNAL), length);
   if (!receive_until(connection, "\r\n\r\n", received, sizeof received) ||
       strncmp(received, "HTTP/1.1 2", strlen("HTTP/1.1 2")) != 0) {
-    print_error("the faults were not taken: %s\n", received);
+    print_error("the sandbox did not accept the faults: %s\n", received);
     fail();
   }
   close(connection);

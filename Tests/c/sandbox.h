@@ -1,4 +1,4 @@
-/* A sandbox in this process, which argyle-sandbox.h starts, with a client for it. */
+/* A sandbox in this process and a client for it. */
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
@@ -12,14 +12,14 @@ typedef struct {
   argyle_client *client; /* a client for it, of client_for() */
 } sandbox;
 
-/* Starts an empty sandbox on a free port; says why and gives NULL where that fails. */
+/* Starts an empty sandbox on a free port; on failure prints the reason and returns NULL. */
 sandbox *sandbox_start(void);
 void sandbox_stop(sandbox *sandbox);
 
-/* Sets these faults, a JSON array, in the place of all others. */
+/* Replaces the sandbox's faults with those of a JSON array. */
 void sandbox_set_faults(const sandbox *sandbox, const char *faults);
 
-/* The same as group setup and teardown: each test's state is the sandbox. */
+/* Group setup and teardown: each test's state is the sandbox. */
 int sandbox_setup(void **state);
 int sandbox_teardown(void **state);
 

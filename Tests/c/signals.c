@@ -6,7 +6,7 @@
 #include <sys/time.h>
 
 #define EVERY_US 5000
-/* So many come within a wait. */
+/* Number of signals during a wait. */
 #define ENOUGH 3
 
 static volatile sig_atomic_t handled;
@@ -61,7 +61,7 @@ void start_signals_before_answer(hostile_server *server, int request) {
   releaser.server = server;
   releaser.request = request;
   start_signals();
-  /* They are for the test's own thread. */
+  /* The signals must reach the test's own thread. */
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   assert_int_equal(pthread_create(&releaser.thread, NULL, release_after_signals, NULL), 0);

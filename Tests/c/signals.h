@@ -1,22 +1,22 @@
-/* Signals that come again and again while the library waits. */
+/* Repeated signals while the library waits. */
 #ifndef SIGNALS_H
 #define SIGNALS_H
 
 #include "hostile_server.h"
 
-/* Sends SIGALRM every 5 ms to a handler that makes system calls fail with EINTR. */
+/* Raises SIGALRM every 5 ms; its handler makes system calls fail with EINTR. */
 void start_signals(void);
 
-/* The handler stays, for a signal that is still on its way. */
+/* Stops the signals; the handler stays, because one may still be pending. */
 void stop_signals(void);
 
-/* How many signals were handled since they were started. */
+/* The number of signals handled since start_signals(). */
 int handled_signals(void);
 
-/* Starts the signals, and releases an answer that the server holds once some have come after its request. */
+/* Starts the signals; releases the server's held answer once some were handled after it has read `request` requests. */
 void start_signals_before_answer(hostile_server *server, int request);
 
-/* Ends both. */
+/* Stops both. */
 void stop_signals_after_answer(void);
 
 #endif /* SIGNALS_H */

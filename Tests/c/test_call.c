@@ -1169,8 +1169,8 @@ static void the_status_tells_whether_the_outcome_is_known(void **state) {
 static void without_an_answer_the_outcome_is_unknown_once_the_request_was_sent(void **state) {
   hostile_fixture *fixture = *state;
   stop_clock();
-  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", PASSING_MS);
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = PASSING_MS});
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_LIMIT_MS);
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_LIMIT_MS});
   assert_outcome_unknown(create_call(client), 1, ARGYLE_ERROR_TIMEOUT);
   assert_outcome_unknown(get_call(client), 0, ARGYLE_ERROR_TIMEOUT);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_CLOSE});

@@ -781,8 +781,8 @@ static void a_copy_with_a_shorter_time_out_gives_up_sooner(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   stop_clock();
-  argyle_client *copy = copy_of(fixture->client, json_pack("{s:i}", "timeout_ms", PASSING_MS));
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = PASSING_MS});
+  argyle_client *copy = copy_of(fixture->client, json_pack("{s:i}", "timeout_ms", SHORT_LIMIT_MS));
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_LIMIT_MS});
   assert_null(argyle_user_get(copy, "u1", &error));
   assert_failed(error, ARGYLE_ERROR_TIMEOUT, "127.0.0.1");
   get_user(fixture, fixture->client);

@@ -17,7 +17,7 @@
 #define MIB (1024 * 1024)
 
 /* Soon over where no answer comes, and never over where one does, on the slowest machine. */
-#define SHORT_MS PASSING_MS
+#define SHORT_MS SHORT_LIMIT_MS
 #define LONG_MS 600000
 
 /* ---------------------------------------------------------------- Helpers */
@@ -29,7 +29,7 @@ static void assert_fault_at(hostile_answer answer, int code, const char *fragmen
     hostile_server *server = hostile_server_start();
     int timeout_ms = LONG_MS;
     if (code == ARGYLE_ERROR_TIMEOUT) {
-      timeout_ms = answer.passes_ms = SHORT_MS;
+      timeout_ms = answer.advance_ms = SHORT_MS;
       stop_clock();
     }
     hostile_server_answer(server, answer);
@@ -116,7 +116,7 @@ static void a_create_that_reached_nobody_may_be_repeated(void **state) {
 
 static void closing_on_accept(void **state) {
   (void)state;
-  assert_fault(((hostile_answer){.at_once = true, .then = HOSTILE_CLOSE}), ARGYLE_ERROR_CONNECTION, NULL);
+  assert_fault(((hostile_answer){.on_connect = true, .then = HOSTILE_CLOSE}), ARGYLE_ERROR_CONNECTION, NULL);
 }
 
 static void closing_without_an_answer(void **state) {
@@ -185,7 +185,7 @@ static void an_answer_that_ends_with_its_connection_is_whole(void **state) {
 
 static void stalling_on_accept(void **state) {
   (void)state;
-  assert_fault(((hostile_answer){.at_once = true, .then = HOSTILE_STALL}), ARGYLE_ERROR_TIMEOUT, NULL);
+  assert_fault(((hostile_answer){.on_connect = true, .then = HOSTILE_STALL}), ARGYLE_ERROR_TIMEOUT, NULL);
 }
 
 static void stalling_without_an_answer(void **state) {
@@ -220,7 +220,7 @@ static void a_create_that_timed_out_must_not_be_repeated(void **state) {
   argyle_error *error = RUBBISH;
   stop_clock();
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_MS);
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = SHORT_MS});
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_MS});
   assert_null(argyle_user_create(client, NULL, &error));
   assert_int_equal(argyle_error_attempts(error), 1);
   assert_int_equal(argyle_error_is_retryable(error), 0);
@@ -245,7 +245,7 @@ static void a_late_answer_is_not_taken_for_the_next(void **state) {
   json_t *overrides = json_pack("{s:i}", "timeout_ms", SHORT_MS);
   argyle_client *hasty = argyle_client_with(fixture->client, overrides, &error);
   static const char late[] = HEAD "Content-Length: 14\r\n\r\n{\"id\": \"late\"}";
-  hostile_answer answer = {.bytes = late, .held = true, .passes_ms = SHORT_MS, .then = HOSTILE_KEEP};
+  hostile_answer answer = {.bytes = late, .held = true, .advance_ms = SHORT_MS, .then = HOSTILE_KEEP};
   stop_clock();
   error = error_of_get(fixture, hasty, answer);
   assert_failed(error, ARGYLE_ERROR_TIMEOUT, NULL);
@@ -270,7 +270,7 @@ static void garbage(void **state) {
 
 static void another_protocol(void **state) {
   (void)state;
-  hostile_answer answer = {.bytes = "SSH-2.0-OpenSSH_9.2\r\n", .at_once = true, .then = HOSTILE_STALL};
+  hostile_answer answer = {.bytes = "SSH-2.0-OpenSSH_9.2\r\n", .on_connect = true, .then = HOSTILE_STALL};
   assert_fault(answer, ARGYLE_ERROR_PROTOCOL, NULL);
 }
 
@@ -478,7 +478,7 @@ static pthread_t decoder;
 ssize_t recv(int socket, void *bytes, size_t size, int flags) {
   ssize_t count = syscall(SYS_recvfrom, socket, bytes, size, flags, NULL, NULL);
   if (decoding_takes_ms > 0 && count > 0 && pthread_equal(pthread_self(), decoder)) {
-    move_clock(decoding_takes_ms);
+    advance_clock(decoding_takes_ms);
   }
   return count;
 }
@@ -528,7 +528,7 @@ static void an_answer_that_decodes_to_nothing_meets_every_limit(void **state) {
       submit(queue, argyle_call_new(other, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL), NULL);
       for (int over = 0; over < 2; over++) {
         if (drives) {
-          drive_until_over(queue, 1);
+          drive_until_complete(queue, 1);
         }
         argyle_call *call = wait_for_next(queue, NULL);
         assert_int_equal(argyle_error_code(argyle_call_error(call)), ARGYLE_ERROR_TIMEOUT);
@@ -755,7 +755,7 @@ static argyle_error *error_over_https(hostile_answer answer, const char *option,
 
 static void a_plain_text_port_is_a_tls_error(void **state) {
   (void)state;
-  hostile_answer answer = {.bytes = "HTTP/1.1 400 Bad Request\r\n\r\n", .at_once = true, .then = HOSTILE_CLOSE};
+  hostile_answer answer = {.bytes = "HTTP/1.1 400 Bad Request\r\n\r\n", .on_connect = true, .then = HOSTILE_CLOSE};
   argyle_error *error = error_over_https(answer, "timeout_ms", LONG_MS);
   assert_int_equal(argyle_error_attempts(error), 1);
   assert_int_equal(argyle_error_http_status(error), 0);
@@ -764,7 +764,7 @@ static void a_plain_text_port_is_a_tls_error(void **state) {
 
 static void a_handshake_that_stalls_is_a_time_out(void **state) {
   (void)state;
-  hostile_answer answer = {.at_once = true, .then = HOSTILE_STALL};
+  hostile_answer answer = {.on_connect = true, .then = HOSTILE_STALL};
   argyle_error *error = error_over_https(answer, "connect_timeout_ms", SHORT_MS);
   assert_int_equal(argyle_error_attempts(error), 1);
   assert_int_equal(argyle_error_is_retryable(error), 1);

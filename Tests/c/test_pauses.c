@@ -65,7 +65,7 @@ static const form forms[] = {
 /* A signal handler of a process whose clock stands: it was stopped for so long. */
 static void note_pause(int number) {
   (void)number;
-  move_clock(PAUSE_MS);
+  advance_clock(PAUSE_MS);
 }
 
 static void let_time_pass_until_continued(void) {
@@ -155,7 +155,7 @@ static void sleep_at_the_first_record(int level, const char *message, const json
   sleeper *sleeper = context;
   if (sleeper->records++ == 0) {
     hostile_server_release(sleeper->server);
-    move_clock(PAUSE_MS);
+    advance_clock(PAUSE_MS);
   }
 }
 

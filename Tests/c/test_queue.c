@@ -282,7 +282,7 @@ static void a_call_is_submitted_once(void **state) {
   argyle_call *call = submit(queue, get_call(fixture->client), &tag);
   assert_not_taken(queue, call);
   assert_not_taken(other, call);
-  drive_until_over(queue, 1);
+  drive_until_complete(queue, 1);
   assert_not_taken(queue, call);
   assert_not_taken(other, call);
   assert_ptr_equal(next_call(queue, &tag), call);
@@ -410,13 +410,13 @@ static void calls_come_in_the_order_in_which_they_end(void **state) {
   /* The same where they are taken late: in the order of their ends, not of their submission. */
   argyle_call *last = submit(queue, get_call(clients[1]), NULL);
   quick = submit(queue, get_call(fixture->client), NULL);
-  drive_until_over(queue, 1);
+  drive_until_complete(queue, 1);
   drive_until_requested(queue, servers[0], 1);
   hostile_server_release(servers[0]);
-  drive_until_over(queue, 2);
+  drive_until_complete(queue, 2);
   drive_until_requested(queue, servers[1], 1);
   hostile_server_release(servers[1]);
-  drive_until_over(queue, 3);
+  drive_until_complete(queue, 3);
   assert_next_succeeded(queue, quick);
   assert_next_succeeded(queue, slow);
   assert_next_succeeded(queue, last);
@@ -605,7 +605,7 @@ static void the_time_of_a_cancelled_call_goes_on_to_its_end(void **state) {
   stop_clock();
   argyle_queue *queue = new_queue(5);
   argyle_call *call = submit(queue, get_call(fixture->client), NULL);
-  move_clock(50);
+  advance_clock(50);
   assert_int_equal(argyle_queue_cancel(queue, call, &error), 0);
   assert_ptr_equal(next_call(queue, NULL), call);
   assert_int_equal(argyle_call_time_us(call, ARGYLE_TIME_TOTAL), 50000);
@@ -619,7 +619,7 @@ static void a_call_that_is_over_cannot_be_cancelled_any_more(void **state) {
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = new_queue(5);
   argyle_call *call = submit(queue, get_call(fixture->client), NULL);
-  drive_until_over(queue, 1);
+  drive_until_complete(queue, 1);
   assert_int_equal(argyle_queue_cancel(queue, call, &error), 0);
   assert_null(error);
   assert_int_equal(argyle_queue_cancel_all(queue, &error), 0);
@@ -658,7 +658,7 @@ static void all_calls_are_cancelled_at_once(void **state) {
   hostile_server_answer(fixture->server, STALLING);
   argyle_queue *queue = new_queue(3);
   argyle_call *over = submit(queue, get_call(fixture->client), NULL);
-  drive_until_over(queue, 1);
+  drive_until_complete(queue, 1);
   for (int i = 0; i < 10; i++) {
     submit(queue, get_call(fixture->client), NULL);
   }
@@ -695,7 +695,7 @@ static void a_call_that_waits_may_be_freed(void **state) {
   argyle_call_free(calls[0]);
   argyle_call_free(calls[2]);
   assert_int_equal(argyle_queue_count(queue), 2);
-  drive_until_over(queue, 2);
+  drive_until_complete(queue, 2);
   argyle_call *first = next_call(queue, NULL), *second = next_call(queue, NULL);
   assert_true((first == calls[1] && second == calls[3]) || (first == calls[3] && second == calls[1]));
   assert_empty(queue);
@@ -729,7 +729,7 @@ static void a_call_that_is_over_may_be_freed_in_its_queue(void **state) {
   for (size_t i = 0; i < COUNT(calls); i++) {
     calls[i] = submit(queue, get_call(fixture->client), NULL);
   }
-  drive_until_over(queue, 3);
+  drive_until_complete(queue, 3);
   argyle_call_free(calls[0]);
   assert_int_equal(argyle_queue_count(queue), 2);
   assert_int_equal(drive(queue), 2);
@@ -788,7 +788,7 @@ static void a_queue_is_freed_with_calls_that_are_over(void **state) {
   for (int i = 0; i < 10; i++) {
     submit(queue, get_call(fixture->client), NULL);
   }
-  drive_until_over(queue, 10);
+  drive_until_complete(queue, 10);
   argyle_call_free(next_call(queue, NULL));
   argyle_queue_free(queue);
 }
@@ -877,7 +877,7 @@ static void a_wait_counts_calls_that_are_over_and_not_taken(void **state) {
   argyle_queue *queue = new_queue(5);
   submit(queue, get_call(fixture->client), NULL);
   submit(queue, get_call(fixture->client), NULL);
-  drive_until_over(queue, 2);
+  drive_until_complete(queue, 2);
   assert_int_equal(argyle_queue_wait(queue, -1, &error), 2);
   assert_int_equal(argyle_queue_wait(queue, 0, &error), 2);
   argyle_call_free(next_call(queue, NULL));
@@ -983,7 +983,7 @@ static void the_descriptor_is_always_the_same(void **state) {
   assert_int_not_equal(descriptor_of(other), descriptor);
   argyle_call *call = submit(queue, get_call(fixture->client), NULL);
   assert_int_equal(descriptor_of(queue), descriptor);
-  drive_until_over(queue, 1);
+  drive_until_complete(queue, 1);
   assert_int_equal(descriptor_of(queue), descriptor);
   assert_next_succeeded(queue, call);
   assert_int_equal(descriptor_of(queue), descriptor);
@@ -1070,7 +1070,7 @@ static void the_descriptor_can_be_asked_for_at_any_time(void **state) {
   /* While one is over. */
   queue = new_queue(5);
   call = submit(queue, get_call(fixture->client), NULL);
-  drive_until_over(queue, 1);
+  drive_until_complete(queue, 1);
   assert_true(is_readable(descriptor_of(queue), 0));
   assert_next_succeeded(queue, call);
   argyle_queue_free(queue);
@@ -1164,7 +1164,7 @@ static argyle_queue *queue_with_a_closed_descriptor(hostile_fixture *fixture, in
   argyle_queue *queue = new_queue(2);
   *descriptor = descriptor_of(queue);
   submit(queue, get_call(fixture->client), queue);
-  drive_until_over(queue, 1);
+  drive_until_complete(queue, 1);
   for (int i = 0; i < 5; i++) {
     submit(queue, create_call(fixture->client), NULL);
   }
@@ -1296,9 +1296,9 @@ static void each_call_has_the_time_out_of_its_client(void **state) {
 
 static void the_time_out_of_a_call_does_not_begin_while_it_waits(void **state) {
   hostile_fixture *fixture = *state;
-  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 4 * PASSING_MS);
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 4 * SHORT_LIMIT_MS);
   stop_clock();
-  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .passes_ms = PASSING_MS});
+  hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .advance_ms = SHORT_LIMIT_MS});
   argyle_queue *queue = new_queue(1);
   argyle_call *calls[5];
   for (size_t i = 0; i < COUNT(calls); i++) {
@@ -1330,8 +1330,8 @@ static void an_answer_that_came_while_the_host_was_away_counts(void **state) {
     drive_until_requested(queue, fixture->server, before + 2);
     hostile_server_release(fixture->server);
     hostile_server_release(fixture->server);
-    move_clock(2 * SHORT_MS);
-    drive_until_over(queue, 2);
+    advance_clock(2 * SHORT_MS);
+    drive_until_complete(queue, 2);
     for (size_t i = 0; i < COUNT(calls); i++) {
       argyle_call *taken = next_call(queue, NULL);
       assert_null(argyle_call_error(taken));
@@ -1356,8 +1356,8 @@ static void a_host_may_be_away_while_a_call_connects(void **state) {
   argyle_call *calls[] = {submit(queue, get_call(client), NULL), submit(queue, create_call(client), NULL)};
   drive(queue);
   assert_true(hostile_server_wait_for_connections(fixture->server, 2));
-  move_clock(2 * SHORT_MS);
-  drive_until_over(queue, 2);
+  advance_clock(2 * SHORT_MS);
+  drive_until_complete(queue, 2);
   for (size_t i = 0; i < COUNT(calls); i++) {
     argyle_call *taken = next_call(queue, NULL);
     if (argyle_call_error(taken) != NULL) {
@@ -1378,7 +1378,7 @@ static void a_host_may_be_away_before_it_drives_for_the_first_time(void **state)
   stop_clock();
   argyle_queue *queue = new_queue(5);
   argyle_call *call = submit(queue, create_call(client), NULL);
-  move_clock(2 * SHORT_MS);
+  advance_clock(2 * SHORT_MS);
   assert_ptr_equal(wait_for_next(queue, NULL), call);
   assert_null(argyle_call_error(call));
   assert_true(argyle_call_time_us(call, ARGYLE_TIME_WAITING) >= 2 * SHORT_MS * 1000);
@@ -1400,7 +1400,7 @@ static void what_failed_while_the_host_was_away_is_asked_again_where_that_does_n
     drive_until_requested(queue, fixture->server, before + 1);
     hostile_server_release(fixture->server);
     hostile_server_wait_for_closed(fixture->server, hostile_server_connections(fixture->server));
-    move_clock(2 * SHORT_MS);
+    advance_clock(2 * SHORT_MS);
     assert_ptr_equal(wait_for_next(queue, NULL), call);
     if (creates) {
       assert_error(argyle_call_error(call), ARGYLE_ERROR_CONNECTION, NULL);
@@ -1430,13 +1430,13 @@ static void a_host_may_wait_before_each_call_that_it_takes(void **state) {
     submit(queue, get_call(fixture->client), NULL);
   }
   drive_until_requested(queue, slow, 1);
-  drive_until_over(queue, 59);
+  drive_until_complete(queue, 59);
   int succeeded = 0;
   for (int i = 0; i < 60; i++) {
     argyle_call *call = wait_for_next(queue, NULL);
     succeeded += argyle_call_error(call) == NULL;
     argyle_call_free(call);
-    move_clock(40);
+    advance_clock(40);
     if (i == 5) {
       hostile_server_release(slow);
     }
@@ -1456,7 +1456,7 @@ static void a_host_that_is_always_late_does_not_wait_for_ever(void **state) {
   int rounds = 0;
   stop_clock();
   while (drive(queue) == 0) {
-    move_clock(80);
+    advance_clock(80);
     assert_true(++rounds < 50);
   }
   assert_next_failed(queue, call, ARGYLE_ERROR_TIMEOUT);
@@ -1753,7 +1753,7 @@ static void the_parents_queue_goes_on(void **state) {
     int descriptor = i % 2 == 0 ? descriptor_of(queue) : -1;
     inheritance inheritance = {.queue = queue, .own = get_call(fixture->client)};
     inheritance.over = submit(queue, get_call(fixture->client), NULL);
-    drive_until_over(queue, 1);
+    drive_until_complete(queue, 1);
     inheritance.running = submit(queue, create_call(fixture->client), NULL);
     inheritance.waiting = submit(queue, get_call(fixture->client), NULL);
     drive_until_requested(queue, fixture->server, before + 2);

@@ -19,7 +19,7 @@
 
 #define USER "{\"id\": \"u1\"}"
 #define SLOW_HOST "slow.argyle.example"
-#define SHORT_MS PASSING_MS
+#define SHORT_MS SHORT_LIMIT_MS
 /* So that a test that hangs fails in the end. */
 #define HOLD_SECONDS 300
 
@@ -58,7 +58,7 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
     poll(NULL, 0, 1);
     pthread_mutex_lock(&lock);
     if (time_passes) {
-      move_clock(1);
+      advance_clock(1);
     }
     hold_is_over = waited_ms >= HOLD_SECONDS * 1000;
   }

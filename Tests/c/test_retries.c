@@ -21,7 +21,7 @@
 #define BUDGET 100
 
 /* The time of attempts that time out, as the server moves the clock on once it has read the request. */
-#define SHORT_MS PASSING_MS
+#define SHORT_MS SHORT_LIMIT_MS
 
 /* ---------------------------------------------------------------- Servers and clients */
 
@@ -91,8 +91,8 @@ static const hostile_answer lost[] = {
   {.bytes = CUT, .then = HOSTILE_CLOSE},
   {.bytes = CUT, .then = HOSTILE_RESET},
   {.bytes = "HTTP/1.1 200 OK\r\nContent-Le", .then = HOSTILE_CLOSE},
-  {.then = HOSTILE_STALL, .passes_ms = SHORT_MS},
-  {.bytes = CUT, .then = HOSTILE_STALL, .passes_ms = SHORT_MS},
+  {.then = HOSTILE_STALL, .advance_ms = SHORT_MS},
+  {.bytes = CUT, .then = HOSTILE_STALL, .advance_ms = SHORT_MS},
 };
 
 /* ---------------------------------------------------------------- Operations */
@@ -415,7 +415,7 @@ static void open_server(int level, const char *message, const json_t *fields, vo
   if (json_object_get(fields, "wait_ms") != NULL && json_integer_value(json_object_get(fields, "attempt")) == 1) {
     hostile_server_open(fixture->server);
   }
-  move_clock_over_wait(level, message, fields, NULL);
+  advance_clock_over_wait(level, message, fields, NULL);
 }
 
 /* A server that refuses the first attempt, and takes the next. */
@@ -807,7 +807,7 @@ static void a_deadline_ends_repetitions(void **state) {
   set_option(fixture, "timeout_ms", SHORT_MS);
   set_option(fixture, "deadline_ms", 1000);
   fixture->client = without_waits(fixture->client);
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = SHORT_MS});
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_MS});
   result result = carry_out(fixture->client, GET, ONE_LINER);
   /* The first wait is half a second at the most; and so many attempts would fit in, were there no waits. */
   assert_in_range(result.attempts, 2, 26);
@@ -829,7 +829,7 @@ static void a_deadline_that_passes_in_an_attempt_is_named(void **state) {
       set_option(&fixture, "deadline_ms", SHORT_MS);
       answer_status(&fixture, 429, "0");
       answer_status(&fixture, 503, "0");
-      hostile_server_answer(fixture.server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = SHORT_MS});
+      hostile_server_answer(fixture.server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_MS});
       result result = carry_out(fixture.client, operations[i], way);
       assert_null(strstr(argyle_error_message(result.error), "timeout_ms"));
       assert_ended(&fixture, result, ARGYLE_ERROR_TIMEOUT, "deadline_ms (40)", 3, i != 0);
@@ -855,7 +855,7 @@ static void the_limit_that_ends_the_call_is_named(void **state) {
     hostile_fixture fixture = start(0);
     set_option(&fixture, "timeout_ms", cases[i].timeout_ms);
     set_option(&fixture, "deadline_ms", cases[i].deadline_ms);
-    hostile_server_answer(fixture.server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = SHORT_MS});
+    hostile_server_answer(fixture.server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_MS});
     result result = carry_out(fixture.client, GET, (way)i);
     assert_int_equal(result.attempts, 1);
     assert_null(strstr(argyle_error_message(result.error), cases[i].not_named));
@@ -918,7 +918,7 @@ static void leave_a_creation_alone(hostile_fixture *fixture, argyle_queue *queue
   submit_operation(queue, fixture->client, CREATE, NULL);
   drive_until_requested(queue, fixture->server, 1);
   hostile_server_release(fixture->server);
-  move_clock(400);
+  advance_clock(400);
 }
 
 static void an_answer_that_came_before_the_deadline_is_taken_when_driven_later(void **state) {
@@ -944,7 +944,7 @@ static void a_deadline_begins_with_each_call(void **state) {
   stop_clock();
   set_option(fixture, "deadline_ms", 3 * SHORT_MS);
   hostile_server_answer(fixture->server, (hostile_answer){
-    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"id\": \"u1\"}", .passes_ms = SHORT_MS});
+    .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"id\": \"u1\"}", .advance_ms = SHORT_MS});
   argyle_queue *queue = new_queue(1);
   /* Together they take longer, one after the other. */
   for (int i = 0; i < 4; i++) {
@@ -1108,7 +1108,7 @@ static void a_time_out_costs_two_repetitions(void **state) {
   argyle_client *once = client_like(impatient, "max_retries", 1);
   answer_status(fixture, 500, "0");
   assert_int_equal(requests_of_failures(fixture, repeating, 1), 1 + BUDGET - 3);
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = SHORT_MS});
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_MS});
   static const int attempts[] = {2, 1};
   for (size_t i = 0; i < COUNT(attempts); i++) {
     result result = carry_out(once, GET, ONE_LINER);
@@ -1158,7 +1158,7 @@ static void a_cursor_goes_on_after_lost_connections_and_time_outs(void **state) 
   fixture->client = without_waits(fixture->client);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_RESET});
   hostile_server_answer_json(fixture->server, 200, PAGE_1);
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = SHORT_MS});
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_MS});
   hostile_server_answer_json(fixture->server, 200, PAGE_2);
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_next(cursor, "u1");
@@ -1199,7 +1199,7 @@ static void a_cursor_has_a_deadline_for_each_page(void **state) {
   set_option(fixture, "max_retries", 2);
   set_option(fixture, "deadline_ms", SHORT_MS);
   answer_status(fixture, 503, "0");
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = SHORT_MS});
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_MS});
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_null(argyle_user_cursor_next(cursor, &error));
   assert_int_equal(argyle_error_attempts(error), 2);
@@ -1223,7 +1223,7 @@ static void a_page_that_came_before_the_deadline_is_not_asked_for_again(void **s
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_next(cursor, "u1");
   hostile_server_release(fixture->server);
-  move_clock(400);
+  advance_clock(400);
   assert_next(cursor, "u2");
   assert_next(cursor, "u3");
   assert_end(cursor);
@@ -1426,7 +1426,7 @@ static void a_fork_in_a_wait_leaves_the_repetition_to_the_parent(void **state) {
   queue_and_call held = {queue, call};
   assert_int_equal(failures_in_child(use_and_free_in_the_child, &held), 0);
   assert_int_equal(hostile_server_requests(fixture->server), 1);
-  move_clock(atoi(LONG) * 1000);
+  advance_clock(atoi(LONG) * 1000);
   assert_succeeded(fixture, result_of(wait_for_next(queue, NULL)), 2);
   argyle_queue_free(queue);
   argyle_client_free(client);

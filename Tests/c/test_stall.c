@@ -68,10 +68,10 @@ static void test_within_body(void **state) {
 static void test_each_attempt(void **state) {
   hostile_fixture *fixture = *state;
   stop_clock();
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = PASSING_MS});
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_LIMIT_MS});
   answer(fixture, HEAD BODY, HOSTILE_KEEP);
   json_t *options = options_for(hostile_server_url(fixture->server));
-  json_object_set_new(options, "stall_timeout_ms", json_integer(PASSING_MS));
+  json_object_set_new(options, "stall_timeout_ms", json_integer(SHORT_LIMIT_MS));
   json_object_set_new(options, "max_retries", json_integer(1));
   argyle_client *client = without_waits(client_with_options(options));
   argyle_error *error = RUBBISH;
@@ -87,9 +87,9 @@ static void test_each_attempt(void **state) {
 static void test_creation(void **state) {
   hostile_fixture *fixture = *state;
   stop_clock();
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = PASSING_MS});
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_LIMIT_MS});
   json_t *options = options_for(hostile_server_url(fixture->server));
-  json_object_set_new(options, "stall_timeout_ms", json_integer(PASSING_MS));
+  json_object_set_new(options, "stall_timeout_ms", json_integer(SHORT_LIMIT_MS));
   json_object_set_new(options, "max_retries", json_integer(2));
   argyle_client *client = client_with_options(options);
   argyle_error *error = RUBBISH;
@@ -180,7 +180,7 @@ static void say(conversation *conversation, const char *bytes) {
 /* Lets time pass in which the queue is driven; true once the call is over. */
 static bool pass(argyle_queue *queue, int milliseconds) {
   for (int passed = 0; passed < milliseconds; passed += 10) {
-    move_clock(10);
+    advance_clock(10);
     if (drive(queue) > 0) return true;
   }
   return false;
@@ -261,7 +261,7 @@ static void test_queue_that_was_away(void **state) {
   submit(queue, call, NULL);
   drive_until_requested(queue, fixture->server, 1);
   assert_false(pass(queue, STALL_MS / 3));
-  move_clock(1600);
+  advance_clock(1600);
   assert_int_equal(drive(queue), 0);
   assert_false(pass(queue, STALL_MS / 2));
   assert_true(pass(queue, STALL_MS));

@@ -64,7 +64,7 @@ static void a_host_that_was_away_finds_the_page_there(void **state) {
   assert_next(cursor, "u1");
   hostile_server_release(fixture->server);
   /* Far longer than the time-out, which is for the server. */
-  move_clock(1500);
+  advance_clock(1500);
   assert_next(cursor, "u2");
   assert_end(cursor);
   /* It was there: nothing was asked for again. */
@@ -88,7 +88,7 @@ static void a_large_page_comes_though_the_host_was_away(void **state) {
   argyle_user_cursor *cursor = cursor_for(client, NULL);
   assert_next(cursor, "u1");
   wait_for_requests(fixture->server, 2);
-  move_clock(1500);
+  advance_clock(1500);
   assert_next(cursor, "u2");
   assert_end(cursor);
   argyle_user_cursor_free(cursor);
@@ -118,7 +118,7 @@ static void a_connection_that_died_meanwhile_is_no_error(void **state) {
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_next(cursor, "u1");
   hostile_server_wait_for_closed(fixture->server, 1);
-  move_clock(1500);
+  advance_clock(1500);
   assert_next(cursor, "u2");
   assert_end(cursor);
   assert_int_equal(hostile_server_requests(fixture->server), 3);
@@ -128,9 +128,9 @@ static void a_connection_that_died_meanwhile_is_no_error(void **state) {
 static void a_server_that_is_slow_runs_into_the_time_out(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
-  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", PASSING_MS);
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_LIMIT_MS);
   hostile_server_answer_json(fixture->server, 200, FIRST);
-  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .passes_ms = PASSING_MS});
+  hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_LIMIT_MS});
   stop_clock();
   argyle_user_cursor *cursor = cursor_for(client, NULL);
   assert_next(cursor, "u1");

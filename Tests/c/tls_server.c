@@ -15,7 +15,7 @@ extern char **environ;
 
 #define START_TIMEOUT_MS 60000
 
-/* What `openssl s_server -HTTP` sends for GET /v1/users/u1: the file holds the headers as well. */
+/* What `openssl s_server -HTTP` sends for GET /v1/users/u1: the file includes the headers. */
 static const char answer[] = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{\"id\": \"u1\"}";
 
 static void path_in(const tls_server *server, const char *file, char *path, size_t size) {
@@ -50,7 +50,7 @@ static void remove_folder(const tls_server *server) {
   nftw(server->folder, remove_file, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Runs openssl in the folder. What it says goes to the descriptor. */
+/* Starts openssl in the server's folder, with its output redirected to a descriptor. */
 static pid_t spawn_openssl(const tls_server *server, char *const arguments[], int output) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -68,7 +68,7 @@ static pid_t spawn_openssl(const tls_server *server, char *const arguments[], in
   return process;
 }
 
-/* Runs openssl to its end, which must be a success. */
+/* Runs openssl and asserts that it succeeds. */
 static void run_openssl(const tls_server *server, char *const arguments[]) {
   int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
   pid_t process = spawn_openssl(server, arguments, nowhere);
@@ -90,7 +90,7 @@ static void make_certificate(const tls_server *server, const char *name) {
   run_openssl(server, arguments);
 }
 
-/* What `openssl ca` needs to know, which alone can sign for a time that is not now. */
+/* Configuration of `openssl ca`, the only command that can sign for a time other than now. */
 static const char authority_settings[] =
   "[ca]\ndefault_ca = authority\n"
   "[authority]\ndatabase = index.txt\nnew_certs_dir = .\nrand_serial = yes\ndefault_md = sha256\n"
@@ -107,7 +107,7 @@ static void write_file(const tls_server *server, const char *name, const char *f
   fclose(file);
 }
 
-/* Makes a certificate authority, and a certificate that it has signed. */
+/* Creates a certificate authority and a certificate signed by it. */
 static void make_signed_certificate(const tls_server *server, const tls_options *options) {
   char path[128];
   path_in(server, "/index.txt", path, sizeof path);
@@ -131,7 +131,7 @@ static void make_signed_certificate(const tls_server *server, const tls_options 
   run_openssl(server, sign);
 }
 
-/* The same key behind TLS_PASSWORD, in locked.pem. */
+/* Writes the key, encrypted with TLS_PASSWORD, to locked.pem. */
 static void lock_key(tls_server *server) {
   char *arguments[] = {
     "openssl", "pkey", "-in", "key.pem", "-aes256", "-passout", "pass:" TLS_PASSWORD, "-out", "locked.pem", NULL,
@@ -141,7 +141,7 @@ static void lock_key(tls_server *server) {
   path_in(server, "/locked.pem", server->locked_key, sizeof server->locked_key);
 }
 
-/* Reads up to the line that says "ACCEPT 0.0.0.0:PORT" or "ACCEPT [::]:PORT". */
+/* Reads up to the line "ACCEPT 0.0.0.0:PORT" or "ACCEPT [::]:PORT"; returns the port, or -1. */
 static int read_port(int output) {
   char line[256];
   size_t length = 0;
@@ -182,7 +182,7 @@ tls_server *tls_server_start_with(tls_options options) {
     arguments[count++] = (char *)options.ciphers;
   }
   if (options.wants_certificate) {
-    /* Their own will do. */
+    /* The client may use the server's own certificate. */
     static char *const more[] = {"-Verify", "1", "-verify_return_error", "-CAfile", "certificate.pem"};
     memcpy(&arguments[count], more, sizeof more);
   }
@@ -205,17 +205,17 @@ tls_server *tls_server_start_mutual(const char *name) {
   return tls_server_start_with((tls_options){.name = name, .wants_certificate = true});
 }
 
-/* Counts the files that the server says it has sent; it has ended. */
+/* Counts the files that the exited server reported as sent. */
 static int count_files(int output) {
-  static char said[65536];
+  static char text[65536];
   size_t length = 0;
   ssize_t count;
-  while ((count = read(output, said + length, sizeof said - 1 - length)) > 0) {
+  while ((count = read(output, text + length, sizeof text - 1 - length)) > 0) {
     length += (size_t)count;
   }
-  said[length] = '\0';
+  text[length] = '\0';
   int files = 0;
-  for (const char *place = said; (place = strstr(place, "FILE:")) != NULL; place++) {
+  for (const char *place = text; (place = strstr(place, "FILE:")) != NULL; place++) {
     files++;
   }
   return files;

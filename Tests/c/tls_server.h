@@ -1,6 +1,6 @@
 /*
- * A server with a certificate of its own: `openssl s_server`, which answers GET requests with files. It serves
- * one user, "u1".
+ * An HTTPS server with its own certificate: `openssl s_server`, which answers GET requests with files. It serves one
+ * user, "u1".
  */
 #ifndef TLS_SERVER_H
 #define TLS_SERVER_H
@@ -11,34 +11,33 @@
 
 #define TLS_PASSWORD "canary-password-91ab"
 
-/* What is to be known of a server. */
 typedef struct {
-  const char *name;         /* what its certificate is for, such as "IP:127.0.0.1" or "DNS:h.example" */
-  bool has_authority;       /* its certificate is signed by a certificate authority */
-  const char *from, *until; /* when such a certificate is valid, as "20200131000000Z"; NULL: now */
-  const char *option;       /* one more option of `openssl s_server`, such as "-tls1_2"; NULL: none */
-  const char *ciphers;      /* the ciphers to allow; NULL: OpenSSL's choice */
-  bool wants_certificate;   /* of the client, and takes its own for one */
+  const char *name;         /* the certificate's subjectAltName, such as "IP:127.0.0.1" or "DNS:h.example" */
+  bool has_authority;       /* a certificate authority signs the certificate */
+  const char *from, *until; /* validity of such a certificate, as "20200131000000Z"; NULL: now */
+  const char *option;       /* another option of `openssl s_server`, such as "-tls1_2"; NULL: none */
+  const char *ciphers;      /* allowed ciphers; NULL: OpenSSL's default */
+  bool wants_certificate;   /* requires a client certificate; the server's own is accepted */
 } tls_options;
 
 typedef struct {
   pid_t process;
-  int output;           /* the reading end of what it says */
-  char folder[64];      /* where its files are: key.pem and certificate.pem among them */
-  char certificate[96]; /* the path of the certificate */
-  char authority[96];   /* the path of the certificate of who signed it */
-  char key[96];         /* the path of its key */
-  char locked_key[96];  /* the path of its key behind TLS_PASSWORD */
+  int output;           /* read end of its output */
+  char folder[64];      /* holds key.pem, certificate.pem and its other files */
+  char certificate[96]; /* path of the certificate */
+  char authority[96];   /* path of the authority's certificate */
+  char key[96];         /* path of the private key */
+  char locked_key[96];  /* path of the key encrypted with TLS_PASSWORD */
   int port;
 } tls_server;
 
-/* Starts a server on 127.0.0.1 whose certificate is for this name and signed itself. */
+/* Starts a server on 127.0.0.1 with a self-signed certificate for this name. */
 tls_server *tls_server_start(const char *name);
-/* The same, but it wants a certificate of the client, and takes its own for one. */
+/* The same, but requires a client certificate; the server's own is accepted. */
 tls_server *tls_server_start_mutual(const char *name);
 tls_server *tls_server_start_with(tls_options options);
 
-/* Stops the server, and tells how many GET requests have reached it. */
+/* Stops the server; returns the number of GET requests that reached it. */
 int tls_server_stop(tls_server *server);
 
 #endif /* TLS_SERVER_H */

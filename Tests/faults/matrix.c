@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
-/* A limit that no cell reaches: a call that hangs does so until the clock has stood for too long. */
+/* A limit that no cell reaches: a call that hangs is ended by clock.c. */
 #define NEVER_MS 600000
 
 /* ---------------------------------------------------------------- Columns */
@@ -32,7 +32,7 @@ static const column all_columns[] = {
   {"cursor of texts", ARGYLE_OPERATION_USER_LIST, BY_TEXTS},
 };
 
-/* Doing it twice creates two. */
+/* Whether a repeated request creates a second object. */
 static bool creates(const column *column) {
   return column->operation == ARGYLE_OPERATION_USER_CREATE ||
          column->operation == ARGYLE_OPERATION_USER_TOKEN_CREATE;
@@ -68,7 +68,7 @@ static bool is_among(const column *column, columns columns) {
     return deletes(column);
   case ONLY_TOKEN_CREATE:
     return column->operation == ARGYLE_OPERATION_USER_TOKEN_CREATE;
-  case ONLY_REPEATABLE:
+  case ONLY_RETRYABLE:
     return !creates(column);
   case ONLY_CREATIONS:
     return creates(column);
@@ -82,24 +82,24 @@ typedef struct {
   const column *column;
   hostile_server *server;
   argyle_client *client;
-  argyle_queue *queue;        /* of the form with one */
-  argyle_user_cursor *cursor; /* of the forms with one */
+  argyle_queue *queue;        /* NULL unless BY_QUEUE */
+  argyle_user_cursor *cursor; /* NULL unless the form is a cursor's */
   pthread_t thread;
 
-  /* What came of the operation. */
-  argyle_error *error; /* RUBBISH where none was set */
-  bool succeeded;      /* by the result alone */
-  argyle_call *call;   /* of the form with one */
-  int64_t took_ms;
+  /* The operation's outcome. */
+  argyle_error *error; /* RUBBISH if none was set */
+  bool succeeded;      /* judged by the result alone */
+  argyle_call *call;   /* NULL unless BY_QUEUE */
+  int64_t elapsed_ms;
   int requests_before;
 } cell;
 
-/* What is under way, so that a test that fails leaves nothing behind and tells where it was. */
+/* The current row, so that a failed test can clean up and print where it failed. */
 static struct {
   hostile_server *shared;
   cell cells[COUNT(all_columns)];
   size_t count;
-  char row[128]; /* a copy: its own place may be gone when it is told */
+  char row[128]; /* a copy: the fault may no longer exist when it is printed */
   const char *column;
 } current;
 
@@ -110,13 +110,13 @@ static int column_step(void) {
   return step != NULL && atoi(step) > 1 ? atoi(step) : 1;
 }
 
-bool is_thinned(void) {
+bool is_sampled(void) {
   return column_step() > 1;
 }
 
-/* ---------------------------------------------------------------- Doing */
+/* ---------------------------------------------------------------- Running operations */
 
-/* Carries an operation out by the queue, and gives the call back; NULL with an error on failure. */
+/* Runs an operation in the queue and returns the call; NULL with an error on failure. */
 static argyle_call *call_by_queue(const cell *cell, int operation, argyle_error **error) {
   bool with_document = operation == ARGYLE_OPERATION_USER_UPDATE;
   bool with_user = operation != ARGYLE_OPERATION_USER_CREATE && operation != ARGYLE_OPERATION_USER_LIST;
@@ -130,8 +130,8 @@ static argyle_call *call_by_queue(const cell *cell, int operation, argyle_error 
   return argyle_queue_next(cell->queue, NULL, error);
 }
 
-/* Carries the operation out. It asserts nothing, for it may be on a thread of its own. */
-static void carry_out(cell *cell) {
+/* Runs the operation. It asserts nothing, because it may run on another thread. */
+static void run_operation(cell *cell) {
   json_t *value = NULL;
   size_t size = 0;
   cell->error = RUBBISH;
@@ -176,17 +176,17 @@ static void carry_out(cell *cell) {
       value = argyle_user_token_create(cell->client, "u1", &cell->error);
     }
   }
-  cell->took_ms = now_ms() - begin;
+  cell->elapsed_ms = now_ms() - begin;
   cell->succeeded = cell->succeeded || value != NULL;
   json_decref(value);
 }
 
-static void *carry_out_on_thread(void *cell) {
-  carry_out(cell);
+static void *run_on_thread(void *cell) {
+  run_operation(cell);
   return NULL;
 }
 
-static void forget_outcome(cell *cell) {
+static void free_outcome(cell *cell) {
   if (cell->error != RUBBISH) {
     argyle_error_free(cell->error);
   }
@@ -195,7 +195,7 @@ static void forget_outcome(cell *cell) {
   cell->call = NULL;
 }
 
-/* ---------------------------------------------------------------- What is expected */
+/* ---------------------------------------------------------------- Expectations */
 
 typedef struct {
   int code;
@@ -206,7 +206,7 @@ typedef struct {
   bool has_body;
 } expectation;
 
-/* What the header says of this fault for this operation. */
+/* The outcome that the header documents for a fault and an operation. */
 static expectation expected(const fault *fault, const column *column) {
   expectation all = {.code = fault->code, .attempts = 1, .unknown = changes(column)};
   switch (fault->consequence) {
@@ -216,18 +216,18 @@ static expectation expected(const fault *fault, const column *column) {
     all.retryable = 1;
     all.unknown = 0;
     break;
-  case NOT_SENT_NOW_OR_LATER:
+  case NOT_SENT_PERMANENT:
     all.unknown = 0;
     break;
   case LOST:
-  case PERHAPS_SENT:
+  case MAYBE_SENT:
     all.retryable = !creates(column);
     break;
   case NOT_HTTP:
-    all.status = fault->status_is_told ? 200 : 0;
+    all.status = fault->has_status ? 200 : 0;
     break;
   case UNREADABLE:
-    if (deletes(column) || (column->form == BY_TEXTS && fault->texts_are_not_read)) {
+    if (deletes(column) || (column->form == BY_TEXTS && fault->text_succeeds)) {
       return (expectation){.code = ARGYLE_OK};
     }
     all.status = fault->status != 0 ? fault->status : 200;
@@ -252,7 +252,7 @@ static expectation expected(const fault *fault, const column *column) {
       all.retryable = !creates(column);
       break;
     default:
-      /* Of the server's failures two are refusals: not implemented, and a version of HTTP that it does not speak. */
+      /* Two server errors are refusals: not implemented, and an unsupported HTTP version. */
       if (fault->status < 500 || fault->status == 501 || fault->status == 505) {
         all.unknown = 0;
       }
@@ -261,21 +261,21 @@ static expectation expected(const fault *fault, const column *column) {
   return all;
 }
 
-/* A cursor asks for 200 users, and for half as many as long as the page is too large: 100, 50, 25, 12, 6, 3 and 1. */
+/* A cursor requests 200 users, and halves that while the page is too large: 100, 50, 25, 12, 6, 3 and 1. */
 #define SMALLER_PAGES 7
 
 static int requests_expected(const fault *fault, const column *column) {
   if (fault->requests != 0) {
     return fault->requests;
   }
-  bool is_read = !fault->https && !fault->answer.at_once && !fault->answer.unread;
-  bool reaches_it = is_read && !fault->closed && fault->base_url == NULL;
-  bool is_too_large = fault->code == ARGYLE_ERROR_TOO_LARGE && fault->status_is_told;
-  int most = is_too_large && is_cursor(column) ? 1 + SMALLER_PAGES : 1;
-  return reaches_it ? most : 0;
+  bool is_read = !fault->https && !fault->answer.on_connect && !fault->answer.unread;
+  bool reaches_server = is_read && !fault->closed && fault->base_url == NULL;
+  bool is_too_large = fault->code == ARGYLE_ERROR_TOO_LARGE && fault->has_status;
+  int maximum = is_too_large && is_cursor(column) ? 1 + SMALLER_PAGES : 1;
+  return reaches_server ? maximum : 0;
 }
 
-/* The limit that ends an operation; 0: none. */
+/* The limit that ends an operation; 0 if none does. */
 static int limit_ms(const fault *fault) {
   if (fault->deadline_ms != 0) {
     return fault->deadline_ms;
@@ -283,17 +283,17 @@ static int limit_ms(const fault *fault) {
   return fault->timeout_ms != 0 ? fault->timeout_ms : fault->connect_timeout_ms;
 }
 
-/* ---------------------------------------------------------------- Looking at it */
+/* ---------------------------------------------------------------- Checks */
 
 static void check_time(const fault *fault, const cell *cell) {
   int limit = limit_ms(fault);
   if (fault->code == ARGYLE_ERROR_TIMEOUT && fault->max_retries == 0) {
-    /* The clock goes on as long as a flood does, of which the client's system has taken a part. */
-    assert_in_range(cell->took_ms, limit, fault->answer.then == HOSTILE_FLOOD ? INT_MAX : limit + 1);
+    /* A flood keeps advancing the clock while the client's system buffers it. */
+    assert_in_range(cell->elapsed_ms, limit, fault->answer.then == HOSTILE_FLOOD ? INT_MAX : limit + 1);
   }
 }
 
-/* The server may note a request a moment after the client has given up. */
+/* The server may record a request just after the client has given up. */
 static void check_requests(const cell *cell, int expected) {
   assert_true(hostile_server_wait_for_requests(cell->server, cell->requests_before + expected));
   assert_int_equal(hostile_server_requests(cell->server) - cell->requests_before, expected);
@@ -305,12 +305,12 @@ static void check_error(const fault *fault, const cell *cell, expectation expect
   assert_int_equal(argyle_error_attempts(cell->error), fault->requests > 1 ? fault->requests : expected.attempts);
   int retryable = argyle_error_is_retryable(cell->error);
   int unknown = argyle_error_outcome_is_unknown(cell->error);
-  if (fault->consequence == PERHAPS_SENT && creates(cell->column)) {
-    /* It has reached the service or not, and one follows from the other. */
+  if (fault->consequence == MAYBE_SENT && creates(cell->column)) {
+    /* Retryable exactly if it did not reach the service. */
     assert_int_equal(retryable, !unknown);
   } else {
     assert_int_equal(retryable, expected.retryable);
-    if (fault->consequence != PERHAPS_SENT) {
+    if (fault->consequence != MAYBE_SENT) {
       assert_int_equal(unknown, expected.unknown);
     }
   }
@@ -324,7 +324,7 @@ static void check_error(const fault *fault, const cell *cell, expectation expect
 }
 
 static void check_call(const fault *fault, const cell *cell, expectation expected) {
-  /* What an answer holds is found out by reading it, so that there the call itself has succeeded. */
+  /* An unreadable answer fails only when it is parsed: the call itself has succeeded. */
   bool failed = expected.code != ARGYLE_OK && fault->consequence != UNREADABLE;
   assert_int_equal(argyle_error_code(argyle_call_error(cell->call)), failed ? expected.code : ARGYLE_OK);
   if (expected.code != ARGYLE_OK) {
@@ -335,23 +335,23 @@ static void check_call(const fault *fault, const cell *cell, expectation expecte
 }
 
 static void check(const fault *fault, const cell *cell) {
-  expectation is = expected(fault, cell->column);
+  expectation outcome = expected(fault, cell->column);
   check_time(fault, cell);
   assert_true(cell->error != RUBBISH);
-  if (is.code == ARGYLE_OK) {
+  if (outcome.code == ARGYLE_OK) {
     if (cell->error != NULL) {
       print_error("%s: %s\n", argyle_error_name(cell->error), argyle_error_message(cell->error));
     }
     assert_null(cell->error);
-    /* A walk may be at its end. */
+    /* A cursor may have reached the end. */
     assert_true(cell->succeeded || is_cursor(cell->column));
   } else {
     assert_false(cell->succeeded);
-    check_error(fault, cell, is);
+    check_error(fault, cell, outcome);
   }
   assert_int_equal(cell->call != NULL, cell->column->form == BY_QUEUE);
   if (cell->call != NULL) {
-    check_call(fault, cell, is);
+    check_call(fault, cell, outcome);
   }
 }
 
@@ -383,7 +383,7 @@ static argyle_client *client_of(const fault *fault, const hostile_server *server
 
 static hostile_server *server_of(const fault *fault) {
   hostile_server *server = fault->closed ? hostile_server_start_closed() : hostile_server_start();
-  if (fault->kept) {
+  if (fault->reused) {
     char answer[512];
     snprintf(answer, sizeof answer, OK_HEAD "Content-Length: %zu\r\n\r\n" GOOD_BODY, strlen(GOOD_BODY));
     hostile_server_answer(server, (hostile_answer){.bytes = answer, .stray = fault->stray,
@@ -391,8 +391,8 @@ static hostile_server *server_of(const fault *fault) {
   }
   if (!fault->closed) {
     hostile_answer answer = fault->answer;
-    /* libcurl wants a limit to be exceeded. */
-    answer.passes_ms = limit_ms(fault) != 0 ? limit_ms(fault) + 1 : 0;
+    /* libcurl times out only once the limit is exceeded. */
+    answer.advance_ms = limit_ms(fault) != 0 ? limit_ms(fault) + 1 : 0;
     hostile_server_answer(server, answer);
   }
   if (fault->then != NULL) {
@@ -402,7 +402,7 @@ static hostile_server *server_of(const fault *fault) {
 }
 
 static bool has_own_server(const fault *fault) {
-  return fault->at_once || fault->kept;
+  return fault->concurrent || fault->reused;
 }
 
 static void begin_row(const fault *fault) {
@@ -432,13 +432,13 @@ static void begin_row(const fault *fault) {
 
 static void end_row(void) {
   for (size_t i = 0; i < current.count; i++) {
-    cell *over = &current.cells[i];
-    forget_outcome(over);
-    argyle_queue_free(over->queue);
-    argyle_user_cursor_free(over->cursor);
-    argyle_client_free(over->client);
-    if (over->server != NULL && over->server != current.shared) {
-      hostile_server_stop(over->server);
+    cell *cell = &current.cells[i];
+    free_outcome(cell);
+    argyle_queue_free(cell->queue);
+    argyle_user_cursor_free(cell->cursor);
+    argyle_client_free(cell->client);
+    if (cell->server != NULL && cell->server != current.shared) {
+      hostile_server_stop(cell->server);
     }
   }
   if (current.shared != NULL) {
@@ -448,7 +448,7 @@ static void end_row(void) {
   memset(&current, 0, sizeof current);
 }
 
-/* Keeps a connection for the fault to come. */
+/* Leaves an idle connection for the next request. */
 static void use_connection(const cell *cell) {
   json_t *user = NULL;
   if (cell->queue != NULL) {
@@ -464,25 +464,25 @@ static void use_connection(const cell *cell) {
 
 static void run_cell(const fault *fault, cell *cell) {
   current.column = cell->column->name;
-  if (fault->kept) {
+  if (fault->reused) {
     use_connection(cell);
   }
   if (fault->stray != NULL) {
     hostile_server_wait_for_strays(cell->server, 1);
   }
-  carry_out(cell);
+  run_operation(cell);
 }
 
 static void check_cell(const fault *fault, cell *cell) {
   current.column = cell->column->name;
   check(fault, cell);
   check_requests(cell, requests_expected(fault, cell->column));
-  forget_outcome(cell);
+  free_outcome(cell);
   count_cell();
 }
 
 static void run_cells(const fault *fault) {
-  if (!fault->at_once || limit_ms(fault) != 0 || fault->max_retries != 0) {
+  if (!fault->concurrent || limit_ms(fault) != 0 || fault->max_retries != 0) {
     for (size_t i = 0; i < current.count; i++) {
       run_cell(fault, &current.cells[i]);
       check_cell(fault, &current.cells[i]);
@@ -490,7 +490,7 @@ static void run_cells(const fault *fault) {
     return;
   }
   for (size_t i = 0; i < current.count; i++) {
-    pthread_create(&current.cells[i].thread, NULL, carry_out_on_thread, &current.cells[i]);
+    pthread_create(&current.cells[i].thread, NULL, run_on_thread, &current.cells[i]);
   }
   for (size_t i = 0; i < current.count; i++) {
     pthread_join(current.cells[i].thread, NULL);
@@ -500,8 +500,8 @@ static void run_cells(const fault *fault) {
   }
 }
 
-/* Lets the servers be well again, and looks whether each client does its work. */
-static void go_on(const fault *was) {
+/* Makes the servers healthy again and checks that each client recovers. */
+static void check_recovery(const fault *was) {
   const fault none = {.consequence = NO_FAULT};
   if (was->closed) {
     hostile_server_open(current.shared);
@@ -512,9 +512,9 @@ static void go_on(const fault *was) {
     if (i == 0 || cell->server != current.shared) {
       hostile_server_answer_json(cell->server, 200, GOOD_BODY);
     }
-    carry_out(cell);
+    run_operation(cell);
     check(&none, cell);
-    forget_outcome(cell);
+    free_outcome(cell);
   }
 }
 
@@ -523,7 +523,7 @@ void run_fault(const fault *fault) {
   begin_row(fault);
   run_cells(fault);
   if (!fault->https && fault->base_url == NULL && fault->proxy == NULL) {
-    go_on(fault);
+    check_recovery(fault);
   }
   end_row();
   assert_int_equal(count_descriptors(), before);
@@ -542,7 +542,7 @@ void count_cell(void) {
 
 /* ---------------------------------------------------------------- Programs */
 
-/* The first use of libcurl opens what stays open. */
+/* libcurl's first use opens descriptors that stay open. */
 static int use_everything_once(void **state) {
   (void)state;
   run_fault(&(fault){.name = "nothing", .answer = {.bytes = OK_UNTIL_CLOSED GOOD_BODY, .then = HOSTILE_CLOSE}});

@@ -43,12 +43,12 @@ static const fault faults[] = {
   ENDED("in the handshake, with chunks", NULL, ESTABLISHED "Transfer-Encoding: chunked\r\n\r\n"),
   {.name = "CONNECT without HTTP", NO_TUNNEL, .fragment = "proxy",
    .answer = {.bytes = "SSH-2.0-OpenSSH\r\n\r\n", .then = HOSTILE_CLOSE}},
-  {.name = "CONNECT and no TLS", .proxy = "http", .consequence = NOT_SENT_NOW_OR_LATER, .code = ARGYLE_ERROR_TLS,
+  {.name = "CONNECT and no TLS", .proxy = "http", .consequence = NOT_SENT_PERMANENT, .code = ARGYLE_ERROR_TLS,
    .answer = {.bytes = ESTABLISHED "\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"}},
 
 #define SOCKS(scheme, what, text, size, end) \
   {.name = scheme " " what, .proxy = scheme, .consequence = NOT_SENT, .code = ARGYLE_ERROR_CONNECTION, .requests = 1, \
-   .answer = {.bytes = text, .length = size, .at_once = true, .any_bytes = true, .then = end}}
+   .answer = {.bytes = text, .length = size, .on_connect = true, .any_bytes = true, .then = end}}
   SOCKS("socks5h", "closed", "", 0, HOSTILE_CLOSE),
   SOCKS("socks5h", "cut", "\5", 1, HOSTILE_CLOSE),
   SOCKS("socks5h", "accepts no method", "\5\377", 2, HOSTILE_CLOSE),
@@ -118,7 +118,7 @@ static void stalled_before_the_tunnel(void **state) {
   for (size_t i = 0; i < COUNT(stalls); i++) {
     for (int limit = 0; limit < 3; limit++) {
       /* A handshake, the last one, begins with reading authorities, which takes valgrind a second. */
-      if (is_thinned() && i + 1 == COUNT(stalls) && limit > 0) {
+      if (is_sampled() && i + 1 == COUNT(stalls) && limit > 0) {
         continue;
       }
       run_numbered_fault(
@@ -126,7 +126,7 @@ static void stalled_before_the_tunnel(void **state) {
           .name = stalls[i].name,
           UNSENT,
           .code = ARGYLE_ERROR_TIMEOUT,
-          .at_once = true,
+          .concurrent = true,
           .requests = 1,
           .answer = stalls[i].answer,
           .stall_timeout_ms = 1,
@@ -148,9 +148,9 @@ static void flooded_before_the_tunnel(void **state) {
   };
   static const char *const limits[] = {"connect_timeout_ms", "timeout_ms", "deadline_ms"};
   for (size_t i = 0; i < COUNT(bodies); i++) {
-    for (size_t limit = 0; limit < (is_thinned() ? 1 : COUNT(limits)); limit++) {
+    for (size_t limit = 0; limit < (is_sampled() ? 1 : COUNT(limits)); limit++) {
       run_numbered_fault((fault){.name = "CONNECT refused without an end", UNSENT, .code = ARGYLE_ERROR_TIMEOUT,
-                                 .fragment = limits[limit], .at_once = true, .requests = 1,
+                                 .fragment = limits[limit], .concurrent = true, .requests = 1,
                                  .columns = ONLY_CREATE, /* for each takes a processor */
                                  .connect_timeout_ms = limit == 0 ? SHORT_MS : 0,
                                  .timeout_ms = limit == 1 ? SHORT_MS : 0,

@@ -120,7 +120,7 @@ static void run_member(const object *object, const member *member) {
       row.consequence = UNREADABLE;
       row.code = ARGYLE_ERROR_PROTOCOL;
       row.fragment = member->name;
-      row.texts_are_not_read = true;
+      row.text_succeeds = true;
     }
     run_body(name, 200, body, row);
   }
@@ -151,7 +151,7 @@ static void each_type_for_an_answer(void **state) {
     }
     /* A list may be a bare array; a text without "results" is for its reader to find out. */
     unreadable.columns = ONLY_LIST;
-    unreadable.texts_are_not_read = is_object;
+    unreadable.text_succeeds = is_object;
     run_body("a list of one value", 200, body, is_array ? (fault){.columns = ONLY_LIST} : unreadable);
     run_body("a deletion that answers", 200, body, (fault){.columns = ONLY_DELETE});
   }
@@ -162,7 +162,7 @@ static void each_type_for_a_user_of_a_list(void **state) {
   for (size_t i = 0; i < COUNT(values) - 1; i++) {
     char body[256];
     fault row = {.columns = ONLY_LIST, .consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL,
-                 .fragment = "index 1", .texts_are_not_read = true};
+                 .fragment = "index 1", .text_succeeds = true};
     snprintf(body, sizeof body, "{\"next\": null, \"results\": [{\"id\": \"u1\"}, %s, {\"id\": \"u3\"}]}", values[i]);
     run_body("a user of one value", 200, body, row);
     row.columns = ONLY_LIST_ITSELF;

@@ -14,7 +14,7 @@
 #define IS_TOO_LARGE .consequence = NOT_HTTP, .code = ARGYLE_ERROR_TOO_LARGE
 #define CANNOT_BE_READ .consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL
 #define IS_LOST .consequence = LOST, .code = ARGYLE_ERROR_CONNECTION
-#define IS_LATE .consequence = LOST, .code = ARGYLE_ERROR_TIMEOUT, .at_once = true
+#define IS_LATE .consequence = LOST, .code = ARGYLE_ERROR_TIMEOUT, .concurrent = true
 
 #define TEXT(text) .answer.bytes = text, .answer.then = HOSTILE_CLOSE
 /* A text with NULs in it. */
@@ -111,7 +111,7 @@ static const fault faults[] = {
              "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}")},
 
   /* Compression. */
-  {.name = "no gzip", IS_PROTOCOL, .status_is_told = false,
+  {.name = "no gzip", IS_PROTOCOL, .has_status = false,
    TEXT(OK_HEAD "Content-Encoding: gzip\r\nContent-Length: 28\r\n\r\nthis is not gzip data at all!")},
   {.name = "gzip of another version", IS_PROTOCOL,
    BYTES(OK_HEAD "Content-Encoding: gzip\r\n\r\n\x1f\x8b\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00")},
@@ -179,7 +179,7 @@ static void headers_without_end(void **state) {
            repeated(OK_HEAD "X: ", "0123456789", 30000, "\r\n\r\n" GOOD_BODY));
   run_text((fault){.name = "a status line that is too long", IS_TOO_LARGE},
            repeated("HTTP/1.1 200 ", "0123456789", 30000, "\r\n\r\n" GOOD_BODY));
-  run_text((fault){.name = "trailers without end", IS_TOO_LARGE, .status_is_told = true},
+  run_text((fault){.name = "trailers without end", IS_TOO_LARGE, .has_status = true},
            repeated(CHUNKED "44\r\n" GOOD_BODY "\r\n0\r\n", PADDING, 4000, "\r\n"));
 }
 
@@ -204,7 +204,7 @@ static void a_body_that_is_too_large(void **state) {
   row.answer = (hostile_answer){.bytes = text, .length = head + (size_t)limit};
   run_fault(&row);
 
-  fault too_large = {.name = "a body over the limit", IS_TOO_LARGE, .status_is_told = true,
+  fault too_large = {.name = "a body over the limit", IS_TOO_LARGE, .has_status = true,
                      .fragment = "max_response_bytes", .max_response_bytes = limit - 1};
   too_large.answer = row.answer;
   run_fault(&too_large);
@@ -254,7 +254,7 @@ static void compressed(void **state) {
   free(small);
 
   char *bomb = gzip_with_spaces(GOOD_BODY, 2 * MIB, &length);
-  run_gzip((fault){.name = "a gzip bomb", IS_TOO_LARGE, .status_is_told = true, .fragment = "max_response_bytes",
+  run_gzip((fault){.name = "a gzip bomb", IS_TOO_LARGE, .has_status = true, .fragment = "max_response_bytes",
                    .max_response_bytes = MIB}, bomb, length);
   free(bomb);
 }

@@ -212,7 +212,7 @@ static void a_success_that_cannot_be_held(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(not_held); i++) {
     run_text(&not_held[i], 200, (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL,
-                                        .texts_are_not_read = true});
+                                        .text_succeeds = true});
   }
 }
 
@@ -270,7 +270,7 @@ static void nested(void **state) {
   run_nested(1000, true, (fault){.consequence = NO_FAULT});
   /* More than jansson holds. */
   run_nested(2100, true,
-             (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL, .texts_are_not_read = true});
+             (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL, .text_succeeds = true});
   run_nested(2100, false, (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL});
   run_nested(100000, true, (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL});
   run_nested(100000, false, (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL});
@@ -293,7 +293,7 @@ static void secrets_that_are_repeated(void **state) {
   for (size_t i = 0; i < COUNT(refusals); i++) {
     run_text(&refusals[i], 401, (fault){.consequence = REFUSED, .code = ARGYLE_ERROR_AUTHENTICATION});
     run_text(&refusals[i], 200,
-             (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL, .texts_are_not_read = true});
+             (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL, .text_succeeds = true});
   }
   static const text successes[] = {
     TEXT("the secret for JSON", KEY_SECRET),

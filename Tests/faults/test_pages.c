@@ -374,7 +374,7 @@ typedef struct {
   const char *name;
   hostile_answer answer;
   int code;
-  bool texts_are_not_read;
+  bool text_succeeds;
   bool dies; /* before the answer: on a kept connection that is no failure, and asked again at once */
 } page_fault;
 
@@ -384,7 +384,7 @@ typedef struct {
   {name, {.bytes = text, .then = HOSTILE_CLOSE}, .code = ARGYLE_ERROR_PROTOCOL}
 #define WRONG(name, body)                                                                           \
   {name, {.bytes = OK_UNTIL_CLOSED body, .then = HOSTILE_CLOSE}, .code = ARGYLE_ERROR_PROTOCOL, \
-   .texts_are_not_read = true}
+   .text_succeeds = true}
 #define STATUS(status, code_) \
   {status, {.bytes = "HTTP/1.1 " status " No\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"}, .code = code_}
 
@@ -435,7 +435,7 @@ static void a_page_that_fails_is_asked_for_again(void **state) {
   for (size_t i = 0; i < COUNT(page_faults); i++) {
     for (int form = 0; form < FORMS; form++) {
       for (int times = 1; times <= 3; times++) {
-        if (form != TEXTS || !page_faults[i].texts_are_not_read) {
+        if (form != TEXTS || !page_faults[i].text_succeeds) {
           fail_on_the_way(&page_faults[i], times, (enum form)form, "timeout_ms", NEVER_MS);
         }
       }
@@ -446,13 +446,13 @@ static void a_page_that_fails_is_asked_for_again(void **state) {
 static void a_page_that_stalls_is_asked_for_again(void **state) {
   (void)state;
   static const page_fault stalls[] = {
-    {"stalled", {.then = HOSTILE_STALL, .passes_ms = SHORT_MS}, .code = ARGYLE_ERROR_TIMEOUT},
+    {"stalled", {.then = HOSTILE_STALL, .advance_ms = SHORT_MS}, .code = ARGYLE_ERROR_TIMEOUT},
     {"stalled within the body",
-     {.bytes = OK_HEAD "Content-Length: 500\r\n\r\n{", .then = HOSTILE_STALL, .passes_ms = SHORT_MS},
+     {.bytes = OK_HEAD "Content-Length: 500\r\n\r\n{", .then = HOSTILE_STALL, .advance_ms = SHORT_MS},
      .code = ARGYLE_ERROR_TIMEOUT},
   };
   for (size_t i = 0; i < COUNT(stalls); i++) {
-    for (int form = is_thinned() ? (int)i : 0; form < (is_thinned() ? (int)i + 1 : FORMS); form++) {
+    for (int form = is_sampled() ? (int)i : 0; form < (is_sampled() ? (int)i + 1 : FORMS); form++) {
       fail_on_the_way(&stalls[i], 2, (enum form)form, i == 0 ? "timeout_ms" : "deadline_ms", SHORT_MS);
     }
   }

@@ -26,13 +26,13 @@ static const hostile_answer not_found = {.bytes = "HTTP/1.1 404 Not Found\r\nCon
   {.name = "closed " where, LOST_BY(HOSTILE_CLOSE), .answer.bytes = text}, \
   {.name = "reset " where, LOST_BY(HOSTILE_RESET), .answer.bytes = text}
 
-#define REPEATED .max_retries = 1, .at_once = true, .then = &good
+#define REPEATED .max_retries = 1, .concurrent = true, .then = &good
 
 static const fault lost[] = {
   {.name = "refused", .consequence = NOT_SENT, .code = ARGYLE_ERROR_CONNECTION, .closed = true},
-  {.name = "closed on accept", LOST_BY(HOSTILE_CLOSE), .answer.at_once = true},
-  {.name = "reset on accept", .consequence = PERHAPS_SENT, .code = ARGYLE_ERROR_CONNECTION,
-   .answer = {.at_once = true, .then = HOSTILE_RESET}},
+  {.name = "closed on accept", LOST_BY(HOSTILE_CLOSE), .answer.on_connect = true},
+  {.name = "reset on accept", .consequence = MAYBE_SENT, .code = ARGYLE_ERROR_CONNECTION,
+   .answer = {.on_connect = true, .then = HOSTILE_RESET}},
   /* With bytes of the client's not taken, which makes a reset of it. */
   {.name = "closed without reading", LOST_BY(HOSTILE_CLOSE), .answer.unread = true},
   ENDED("before the headers", ""),
@@ -49,28 +49,28 @@ static const fault lost[] = {
   ENDED("after an interim answer", "HTTP/1.1 100 Continue\r\n\r\n"),
   ENDED("within the body of a refusal", "HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\n{"),
 
-  {.name = "lost once, made again", .columns = ONLY_REPEATABLE, REPEATED, .requests = 2,
+  {.name = "lost once, made again", .columns = ONLY_RETRYABLE, REPEATED, .requests = 2,
    .answer.then = HOSTILE_CLOSE},
-  {.name = "cut once, made again", .columns = ONLY_REPEATABLE, REPEATED, .requests = 2,
+  {.name = "cut once, made again", .columns = ONLY_RETRYABLE, REPEATED, .requests = 2,
    .answer = {.bytes = CUT_BODY, .then = HOSTILE_RESET}},
   {.name = "lost, not created again", .columns = ONLY_CREATIONS, REPEATED, LOST_BY(HOSTILE_CLOSE)},
   {.name = "cut, not created again", .columns = ONLY_CREATIONS, REPEATED, LOST_BY(HOSTILE_CLOSE),
    .answer.bytes = CUT_BODY},
-  {.name = "lost, deleted after all", .columns = ONLY_DELETE, .max_retries = 1, .at_once = true, .then = &not_found,
+  {.name = "lost, deleted after all", .columns = ONLY_DELETE, .max_retries = 1, .concurrent = true, .then = &not_found,
    .requests = 2, .answer.then = HOSTILE_CLOSE},
-  {.name = "lost to the end", .columns = ONLY_REPEATABLE, .max_retries = 1, .at_once = true, .requests = 2,
+  {.name = "lost to the end", .columns = ONLY_RETRYABLE, .max_retries = 1, .concurrent = true, .requests = 2,
    LOST_BY(HOSTILE_CLOSE)},
 
   /* libcurl by itself would make each of these again, creations too. */
-  {.name = "a kept connection dies, made again", .columns = ONLY_REPEATABLE, .kept = true, .then = &good,
+  {.name = "a kept connection dies, made again", .columns = ONLY_RETRYABLE, .reused = true, .then = &good,
    .requests = 2, .answer.then = HOSTILE_CLOSE},
-  {.name = "a kept connection dies, not created again", .columns = ONLY_CREATIONS, .kept = true, .then = &good,
+  {.name = "a kept connection dies, not created again", .columns = ONLY_CREATIONS, .reused = true, .then = &good,
    LOST_BY(HOSTILE_CLOSE)},
-  {.name = "a kept connection is reset, not created again", .columns = ONLY_CREATIONS, .kept = true, .then = &good,
+  {.name = "a kept connection is reset, not created again", .columns = ONLY_CREATIONS, .reused = true, .then = &good,
    LOST_BY(HOSTILE_RESET)},
-  {.name = "a kept connection dies twice", .columns = ONLY_REPEATABLE, .kept = true, .requests = 2,
+  {.name = "a kept connection dies twice", .columns = ONLY_RETRYABLE, .reused = true, .requests = 2,
    LOST_BY(HOSTILE_CLOSE)},
-  {.name = "a kept connection is cut", .kept = true, LOST_BY(HOSTILE_CLOSE), .answer.bytes = CUT_BODY},
+  {.name = "a kept connection is cut", .reused = true, LOST_BY(HOSTILE_CLOSE), .answer.bytes = CUT_BODY},
 };
 
 /* ---------------------------------------------------------------- Bytes that nobody asked for */
@@ -86,10 +86,10 @@ static void strays_up_to_each_byte(void **state) {
     {"a time-out of an idle connection", "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n", true},
   };
   for (size_t i = 0; i < COUNT(strays); i++) {
-    for (size_t length = 1; length <= strlen(strays[i].text); length += is_thinned() ? 7 : 1) {
+    for (size_t length = 1; length <= strlen(strays[i].text); length += is_sampled() ? 7 : 1) {
       char text[128];
       snprintf(text, sizeof text, "%.*s", (int)length, strays[i].text);
-      run_numbered_fault((fault){.name = strays[i].name, .kept = true, .stray = text,
+      run_numbered_fault((fault){.name = strays[i].name, .reused = true, .stray = text,
                                  .closed_by_stray = strays[i].closed, .answer = good},
                          (int)length);
     }
@@ -100,7 +100,7 @@ static void strays_up_to_each_byte(void **state) {
 
 /* Closes after each number of bytes of an answer, from the first to before the last. */
 static void close_at_each_byte(const char *name, const char *text, size_t from, size_t to, consequence consequence) {
-  for (size_t i = from; i < to; i += is_thinned() ? 3 : 1) {
+  for (size_t i = from; i < to; i += is_sampled() ? 3 : 1) {
     fault cut = {
       .name = name,
       .consequence = consequence,
@@ -152,14 +152,14 @@ static void one_byte_at_a_time(void **state) {
   (void)state;
   char text[512];
   snprintf(text, sizeof text, OK_HEAD "Content-Length: %zu\r\n\r\n" GOOD_BODY, strlen(GOOD_BODY));
-  run_fault(&(fault){.name = "a length, byte by byte", .at_once = true, .answer = {.bytes = text, .pause_ms = 1}});
+  run_fault(&(fault){.name = "a length, byte by byte", .concurrent = true, .answer = {.bytes = text, .pause_ms = 1}});
   snprintf(text, sizeof text, CHUNKED_HEAD "%zx\r\n%s\r\n0\r\n\r\n", strlen(GOOD_BODY), GOOD_BODY);
-  run_fault(&(fault){.name = "chunks, byte by byte", .at_once = true, .answer = {.bytes = text, .pause_ms = 1}});
+  run_fault(&(fault){.name = "chunks, byte by byte", .concurrent = true, .answer = {.bytes = text, .pause_ms = 1}});
   static const char interim[] =
     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n" OK_UNTIL_CLOSED GOOD_BODY;
-  run_fault(&(fault){.name = "interim answers, byte by byte", .at_once = true,
+  run_fault(&(fault){.name = "interim answers, byte by byte", .concurrent = true,
                      .answer = {.bytes = interim, .pause_ms = 1, .then = HOSTILE_CLOSE}});
-  run_fault(&(fault){.name = "a refusal, byte by byte", .at_once = true, .consequence = REFUSED, .status = 404,
+  run_fault(&(fault){.name = "a refusal, byte by byte", .concurrent = true, .consequence = REFUSED, .status = 404,
                      .code = ARGYLE_ERROR_NOT_FOUND,
                      .answer = {.bytes = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}", .pause_ms = 1}});
 }
@@ -186,7 +186,7 @@ static const struct {
 
 static void stalled(bool by_deadline) {
   for (size_t i = 0; i < COUNT(stalls); i++) {
-    if (is_thinned() && i % 2 == by_deadline) {
+    if (is_sampled() && i % 2 == by_deadline) {
       continue;
     }
     run_fault(&(fault){
@@ -195,7 +195,7 @@ static void stalled(bool by_deadline) {
       .code = ARGYLE_ERROR_TIMEOUT,
       .fragment = by_deadline ? "deadline_ms" : "timeout_ms",
       .answer = stalls[i].answer,
-      .at_once = true,
+      .concurrent = true,
       .timeout_ms = by_deadline ? 0 : SHORT_MS,
       .deadline_ms = by_deadline ? SHORT_MS : 0,
     });
@@ -214,11 +214,11 @@ static void stalled_to_the_deadline(void **state) {
 
 static void a_time_out_is_made_again(void **state) {
   (void)state;
-  run_fault(&(fault){.name = "stalled once", .columns = ONLY_REPEATABLE, REPEATED, .requests = 2,
+  run_fault(&(fault){.name = "stalled once", .columns = ONLY_RETRYABLE, REPEATED, .requests = 2,
                      .timeout_ms = SHORT_MS, .answer.then = HOSTILE_STALL});
   run_fault(&(fault){.name = "stalled, not created again", .columns = ONLY_CREATIONS, REPEATED, .consequence = LOST,
                      .code = ARGYLE_ERROR_TIMEOUT, .timeout_ms = SHORT_MS, .answer.then = HOSTILE_STALL});
-  run_fault(&(fault){.name = "stalled, deleted after all", .columns = ONLY_DELETE, .max_retries = 1, .at_once = true,
+  run_fault(&(fault){.name = "stalled, deleted after all", .columns = ONLY_DELETE, .max_retries = 1, .concurrent = true,
                      .then = &not_found, .requests = 2, .timeout_ms = SHORT_MS, .answer.then = HOSTILE_STALL});
 }
 
@@ -266,7 +266,7 @@ int connect(int descriptor, __CONST_SOCKADDR_ARG address, socklen_t size) {
   memcpy(&real, &symbol, sizeof real);
   int result = real(descriptor, address, size);
   int reason = errno;
-  move_clock(passes_in_connecting_ms);
+  advance_clock(passes_in_connecting_ms);
   errno = reason;
   return result;
 }
@@ -278,7 +278,7 @@ static void stalled_before_the_request(void **state) {
     fault stall = {
       .consequence = NOT_SENT,
       .code = ARGYLE_ERROR_TIMEOUT,
-      .at_once = true,
+      .concurrent = true,
       .connect_timeout_ms = limit == 0 ? SHORT_MS : 0,
       .timeout_ms = limit == 1 ? SHORT_MS : 0,
       .deadline_ms = limit == 2 ? SHORT_MS : 0,
@@ -291,7 +291,7 @@ static void stalled_before_the_request(void **state) {
     passes_in_connecting_ms = 0;
     free_port(&port);
     /* A handshake begins with reading authorities, which takes valgrind a second. */
-    if (is_thinned() && limit > 0) {
+    if (is_sampled() && limit > 0) {
       continue;
     }
     stall.name = "stalled in the handshake";
@@ -311,12 +311,12 @@ static void no_handshake(void **state) {
   } ends[] = {
     {"closed in the handshake", {.unread = true, .then = HOSTILE_CLOSE}, true},
     {"reset in the handshake", {.unread = true, .then = HOSTILE_RESET}, true},
-    {"no TLS", {.bytes = "HTTP/1.1 400 Bad Request\r\n\r\n", .at_once = true, .then = HOSTILE_CLOSE}, false},
-    {"a cut TLS record", {.bytes = "\x16\x03\x03\x02\x00\x02", .length = 6, .at_once = true, .then = HOSTILE_CLOSE}, true},
-    {"a TLS alert", {.bytes = "\x15\x03\x03\x00\x02\x02\x28", .length = 7, .at_once = true, .then = HOSTILE_CLOSE}, false},
+    {"no TLS", {.bytes = "HTTP/1.1 400 Bad Request\r\n\r\n", .on_connect = true, .then = HOSTILE_CLOSE}, false},
+    {"a cut TLS record", {.bytes = "\x16\x03\x03\x02\x00\x02", .length = 6, .on_connect = true, .then = HOSTILE_CLOSE}, true},
+    {"a TLS alert", {.bytes = "\x15\x03\x03\x00\x02\x02\x28", .length = 7, .on_connect = true, .then = HOSTILE_CLOSE}, false},
   };
-  for (size_t i = 0; i < (is_thinned() ? 2 : COUNT(ends)); i++) {
-    run_fault(&(fault){.name = ends[i].name, .consequence = ends[i].is_lost ? NOT_SENT : NOT_SENT_NOW_OR_LATER,
+  for (size_t i = 0; i < (is_sampled() ? 2 : COUNT(ends)); i++) {
+    run_fault(&(fault){.name = ends[i].name, .consequence = ends[i].is_lost ? NOT_SENT : NOT_SENT_PERMANENT,
                        .code = ends[i].is_lost ? ARGYLE_ERROR_CONNECTION : ARGYLE_ERROR_TLS, .https = true, .answer = ends[i].answer});
   }
 }
