@@ -1,4 +1,4 @@
-/* The section "Calls" of argyle.h, and what ends a blocking call before its time. */
+/* The section "Calls" of argyle.h, and how blocking calls are interrupted. */
 #include "clock.h"
 #include "hostile_server.h"
 #include "sandbox.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <time.h>
 
-/* What each operation can read its answer in. */
+/* A success for every operation. */
 #define ANSWER "{\"id\": \"u1\", \"token\": \"t\", \"access\": \"a\", \"results\": []}"
 #define USER "{\"id\": \"u1\"}"
 #define STALLING ((hostile_answer){.then = HOSTILE_STALL})
@@ -17,7 +17,7 @@
 
 /* ---------------------------------------------------------------- Helpers */
 
-/* A call whose document is a text; NULL: none. */
+/* Creates a call with a document as text; NULL: none. */
 static argyle_call *call_of_text(argyle_client *client, int operation, const char *user_id, const char *document) {
   argyle_error *error = RUBBISH;
   size_t size = document != NULL ? strlen(document) : 0;
@@ -49,7 +49,7 @@ static void assert_runs(argyle_call *call) {
   assert_null(argyle_call_error(call));
 }
 
-/* Asserts that the run fails with the code, and that the call keeps the same error. */
+/* Asserts that the run fails with the code and that the call keeps the same error. */
 static void assert_run_fails(argyle_call *call, int code) {
   argyle_error *error = RUBBISH;
   assert_int_equal(argyle_call_run(call, &error), -1);
@@ -58,7 +58,7 @@ static void assert_run_fails(argyle_call *call, int code) {
   assert_failed(error, code, NULL);
 }
 
-/* Asserts that no call can be made of this text, and that the error holds the fragment. */
+/* Asserts that the text is refused as a document with an error that contains the fragment. */
 static void assert_text_refused(argyle_client *client, int operation, const char *text, size_t size,
                                 const char *fragment) {
   const char *user_id = operation == ARGYLE_OPERATION_USER_UPDATE ? "u1" : NULL;
@@ -74,7 +74,7 @@ static void assert_text_refused(argyle_client *client, int operation, const char
   assert_null(argyle_call_new_text(client, operation, user_id, text, size, NULL));
 }
 
-/* `levels` of the opening text and as many of the closing one; free it. */
+/* `levels` times the opening text, followed by as many closing ones; the caller frees it. */
 static char *nested_text(size_t levels, const char *open, const char *close) {
   char *text = malloc(levels * (strlen(open) + strlen(close)) + 1), *end = text;
   for (size_t i = 0; i < levels; i++) {
@@ -105,8 +105,8 @@ static const struct {
   {ARGYLE_OPERATION_USER_TOKEN_CREATE, "\xc3\xbc", NULL},
 };
 
-/* What the operation's own function gives; NULL after a delete. */
-static json_t *by_function(argyle_client *client, size_t index, const json_t *document) {
+/* The result of the operation's blocking function; NULL after a delete. */
+static json_t *result_of_function(argyle_client *client, size_t index, const json_t *document) {
   argyle_error *error = RUBBISH;
   const char *user_id = operations[index].user_id;
   json_t *result = NULL;
@@ -134,8 +134,8 @@ static json_t *by_function(argyle_client *client, size_t index, const json_t *do
   return result;
 }
 
-/* Runs the call and asserts that it gives this, which is NULL after a delete; frees the call. */
-static void assert_gives(argyle_call *call, const json_t *expected) {
+/* Runs the call, asserts its result (NULL after a delete) and frees it. */
+static void assert_result(argyle_call *call, const json_t *expected) {
   argyle_error *error = RUBBISH;
   assert_runs(call);
   json_t *result = argyle_call_json(call, &error);
@@ -174,12 +174,12 @@ static void a_call_does_what_the_function_of_its_operation_does(void **state) {
     free(text);
     json_decref(answer);
     json_t *document = operations[i].document != NULL ? json_of(operations[i].document) : NULL;
-    json_t *expected = by_function(fixture->client, i, document);
+    json_t *expected = result_of_function(fixture->client, i, document);
     argyle_call *call =
       argyle_call_new(fixture->client, operations[i].operation, operations[i].user_id, document, &error);
     assert_null(error);
-    assert_gives(call, expected);
-    assert_gives(call_of_text(fixture->client, operations[i].operation, operations[i].user_id, operations[i].document),
+    assert_result(call, expected);
+    assert_result(call_of_text(fixture->client, operations[i].operation, operations[i].user_id, operations[i].document),
                  expected);
     int first = 3 * (int)i;
     assert_same_request(fixture->server, first, first + 1);
@@ -191,7 +191,7 @@ static void a_call_does_what_the_function_of_its_operation_does(void **state) {
   assert_int_equal(hostile_server_connections(fixture->server), 1);
 }
 
-static void a_user_lives_by_calls_alone(void **state) {
+static void calls_cover_the_whole_life_of_a_user(void **state) {
   sandbox *sandbox = *state;
   argyle_error *error = RUBBISH;
   argyle_call *call = call_of_text(sandbox->client, ARGYLE_OPERATION_USER_CREATE, NULL, "{\"n\": 1}");
@@ -226,7 +226,7 @@ static void a_user_lives_by_calls_alone(void **state) {
 
 /* ---------------------------------------------------------------- Arguments */
 
-static void null_is_accepted_where_nothing_can_be_told(void **state) {
+static void accessors_of_a_call_accept_null(void **state) {
   (void)state;
   argyle_call_free(NULL);
   assert_null(argyle_call_error(NULL));
@@ -245,7 +245,7 @@ static void null_is_accepted_where_nothing_can_be_told(void **state) {
   assert_true(argyle_call_time_us(NULL, ARGYLE_TIME_TOTAL) == -1);
 }
 
-static void null_is_refused_where_a_call_or_a_client_is_needed(void **state) {
+static void a_call_or_client_must_not_be_null(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
   assert_null(argyle_call_new(NULL, ARGYLE_OPERATION_USER_CREATE, NULL, NULL, &error));
@@ -262,7 +262,7 @@ static void null_is_refused_where_a_call_or_a_client_is_needed(void **state) {
   assert_null(argyle_call_json(NULL, NULL));
 }
 
-/* Asserts that neither form makes a call of this. */
+/* Asserts that both constructors refuse these arguments. */
 static void assert_arguments_refused(argyle_client *client, int operation, const char *user_id, const char *document,
                                      const char *fragment) {
   argyle_error *error = RUBBISH;
@@ -276,7 +276,7 @@ static void assert_arguments_refused(argyle_client *client, int operation, const
   json_decref(value);
 }
 
-static void an_operation_is_one_of_the_numbers(void **state) {
+static void an_unknown_operation_is_refused(void **state) {
   hostile_fixture *fixture = *state;
   static const int numbers[] = {0, 7, -1, 100, INT32_MAX, INT32_MIN};
   for (size_t i = 0; i < COUNT(numbers); i++) {
@@ -285,7 +285,7 @@ static void an_operation_is_one_of_the_numbers(void **state) {
   }
 }
 
-static void a_user_id_is_given_where_it_is_needed_and_nowhere_else(void **state) {
+static void a_user_id_is_required_or_refused_by_operation(void **state) {
   hostile_fixture *fixture = *state;
   assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_CREATE, "u1", NULL, "user_id");
   assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_CREATE, "", "{}", "user_id");
@@ -312,7 +312,7 @@ static void a_user_id_obeys_the_rules_of_the_functions(void **state) {
   argyle_call_free(call_of_text(fixture->client, ARGYLE_OPERATION_USER_GET, long_id, NULL));
 }
 
-static void a_document_is_given_where_it_is_needed_and_nowhere_else(void **state) {
+static void a_document_is_required_or_refused_by_operation(void **state) {
   hostile_fixture *fixture = *state;
   assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_GET, "u1", "{}", "document");
   assert_arguments_refused(fixture->client, ARGYLE_OPERATION_USER_DELETE, "u1", "null", "document");
@@ -329,7 +329,7 @@ static void making_a_call_sends_nothing(void **state) {
   assert_int_equal(hostile_server_connections(fixture->server), 0);
 }
 
-static void a_document_is_only_read_and_read_at_once(void **state) {
+static void a_document_is_read_immediately_and_not_changed(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, ANSWER);
@@ -364,7 +364,7 @@ static void the_client_may_be_freed_before_the_call(void **state) {
 
 /* ---------------------------------------------------------------- Metadata as text */
 
-/* A text with its size, NUL bytes included. */
+/* A text with its size, which may contain NUL bytes. */
 typedef struct {
   const char *bytes;
   size_t size;
@@ -375,15 +375,15 @@ typedef struct {
 static void what_is_not_exactly_one_json_value_is_refused(void **state) {
   hostile_fixture *fixture = *state;
   static const text texts[] = {
-    /* What would break out of the document, or end it early. */
+    /* Breaks out of the document, or ends it early. */
     TEXT("1},\"x\":{"), TEXT("1}"), TEXT("1},{\"a\":1"), TEXT("{}}"), TEXT("1,2"), TEXT("\"a\":1"), TEXT("}"),
     TEXT("]"),
     /* No value, or more than one. */
     TEXT(""), TEXT(" "), TEXT("\n\t\r "), TEXT("1 2"), TEXT("{} {}"), TEXT("1 // one"), TEXT("/**/1"), TEXT(","),
-    /* A value that does not end. */
+    /* An incomplete value. */
     TEXT("{"), TEXT("["), TEXT("[1"), TEXT("[1,"), TEXT("{\"a\""), TEXT("{\"a\":"), TEXT("{\"a\":1"), TEXT("\"a"),
     TEXT("\"\\"), TEXT("\"\\u00"), TEXT("\""),
-    /* Words and numbers that are none. */
+    /* Invalid literals and numbers. */
     TEXT("tru"), TEXT("True"), TEXT("nul"), TEXT("nullx"), TEXT("NaN"), TEXT("Infinity"), TEXT("-Infinity"), TEXT("-"),
     TEXT("+1"), TEXT("01"), TEXT("-01"), TEXT("1."), TEXT(".5"), TEXT("1e"), TEXT("1e+"), TEXT("0x1"), TEXT("1_0"),
     /* Commas, colons and names. */
@@ -391,13 +391,13 @@ static void what_is_not_exactly_one_json_value_is_refused(void **state) {
     TEXT("{1:1}"), TEXT("{\"a\":1 \"b\":2}"), TEXT("[1}"), TEXT("{\"a\":1]"), TEXT("'a'"), TEXT("{\"a\"::1}"),
     /* Strings. */
     TEXT("\"\\x\""), TEXT("\"\\u12g4\""), TEXT("\"\\U0041\""), TEXT("\"\x01\""), TEXT("\"\n\""), TEXT("\"\x1f\""),
-    /* What is not UTF-8. */
+    /* Invalid UTF-8. */
     TEXT("\"\xff\""), TEXT("\"\xc3\""), TEXT("\"\xc0\x80\""), TEXT("\"\xed\xa0\x80\""), TEXT("\"\xf4\x90\x80\x80\""),
     TEXT("\"\x80\""), TEXT("\"\xe2\x82\""), TEXT("{\"\xff\":1}"), TEXT("\"\xe0\x80\xaf\""), TEXT("\xff"),
     /* NUL, and a byte order mark. */
     TEXT("1\0"), TEXT("\0"), TEXT("\0" "1"), TEXT("\"a\0b\""), TEXT("{}\0{}"), TEXT("[1\0]"),
     TEXT("\xef\xbb\xbf" "1"), TEXT("\xef\xbb\xbf"), TEXT("\xfe\xff\0" "1"),
-    /* White space of others. */
+    /* White space that JSON does not allow. */
     TEXT("\xc2\xa0" "1"), TEXT("\x0b" "1"), TEXT("1\f"),
   };
   for (size_t i = 0; i < COUNT(texts); i++) {
@@ -409,12 +409,12 @@ static void what_is_not_exactly_one_json_value_is_refused(void **state) {
   assert_int_equal(hostile_server_connections(fixture->server), 0);
 }
 
-static void a_size_that_no_text_has_is_refused(void **state) {
+static void an_impossible_size_is_refused(void **state) {
   hostile_fixture *fixture = *state;
   assert_text_refused(fixture->client, ARGYLE_OPERATION_USER_CREATE, "1", SIZE_MAX, NULL);
 }
 
-static void metadata_is_sent_as_it_was_given(void **state) {
+static void metadata_is_sent_verbatim(void **state) {
   hostile_fixture *fixture = *state;
   static const char *const texts[] = {
     "1e999", "-1e-999", "1180591620717411303424", "-1180591620717411303424", "0.1000000000000000055511151231257827",
@@ -440,7 +440,7 @@ static void metadata_is_sent_as_it_was_given(void **state) {
   }
 }
 
-static void no_more_of_a_text_is_read_than_its_size(void **state) {
+static void a_text_is_read_up_to_its_size_only(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, ANSWER);
@@ -457,7 +457,7 @@ static void metadata_is_nested_no_deeper_than_2044_levels(void **state) {
   static const char *const forms[][2] = {{"[", "]"}, {"{\"a\":", "}"}};
   hostile_server_answer_json(fixture->server, 200, ANSWER);
   for (size_t i = 0; i < COUNT(forms); i++) {
-    /* An object has something in it, which counts as no level. */
+    /* An object needs an innermost value, which does not count as a level. */
     const char *innermost = i == 0 ? "" : "1";
     for (size_t levels = 2044; levels <= 2045; levels++) {
       char *open = nested_text(levels, forms[i][0], "");
@@ -482,7 +482,7 @@ static void metadata_is_nested_no_deeper_than_2044_levels(void **state) {
   assert_int_equal(hostile_server_requests(fixture->server), COUNT(forms));
 }
 
-static void a_bottomless_text_is_refused(void **state) {
+static void a_very_deeply_nested_text_is_refused(void **state) {
   hostile_fixture *fixture = *state;
   char *arrays = nested_text(1000000, "[", "]"), *objects = nested_text(1000000, "{\"a\":", "");
   assert_text_refused(fixture->client, ARGYLE_OPERATION_USER_CREATE, arrays, strlen(arrays), "deep");
@@ -523,7 +523,7 @@ static void a_query_that_breaks_a_rule_is_refused(void **state) {
   assert_int_equal(hostile_server_connections(fixture->server), 0);
 }
 
-static void a_query_of_text_that_is_an_empty_object_asks_for_nothing(void **state) {
+static void a_query_text_of_an_empty_object_has_no_parameters(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, ANSWER);
   argyle_call *call = call_of_text(fixture->client, ARGYLE_OPERATION_USER_LIST, NULL, " {} ");
@@ -532,14 +532,14 @@ static void a_query_of_text_that_is_an_empty_object_asks_for_nothing(void **stat
   argyle_call_free(call);
 }
 
-/* ---------------------------------------------------------------- Before it is over */
+/* ---------------------------------------------------------------- Before it completes */
 
-/* The same of an error that a function returns, which is released. */
-static void assert_error_made(argyle_error *error, int code, const char *fragment) {
+/* The same as assert_failed() for an error that a function returns. */
+static void assert_returned_error(argyle_error *error, int code, const char *fragment) {
   assert_failed(error, code, fragment);
 }
 
-static void assert_not_over(argyle_call *call) {
+static void assert_unfinished(argyle_call *call) {
   argyle_error *error = RUBBISH;
   assert_null(argyle_call_error(call));
   assert_int_equal(argyle_call_http_status(call), 0);
@@ -554,17 +554,17 @@ static void assert_not_over(argyle_call *call) {
   assert_null(argyle_call_json(call, &error));
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, "over");
   assert_null(argyle_call_json(call, NULL));
-  assert_error_made(argyle_call_unreadable(call, "it is none"), ARGYLE_ERROR_ARGUMENT, "over");
+  assert_returned_error(argyle_call_unreadable(call, "it is none"), ARGYLE_ERROR_ARGUMENT, "over");
 }
 
-static void a_call_that_is_not_over_tells_nothing(void **state) {
+static void an_unfinished_call_has_no_results(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, ANSWER);
   for (size_t i = 0; i < COUNT(operations); i++) {
     argyle_call *call =
       call_of_text(fixture->client, operations[i].operation, operations[i].user_id, operations[i].document);
-    assert_not_over(call);
-    /* Having been asked too early spoils nothing. */
+    assert_unfinished(call);
+    /* Reading too early has no effect on the run. */
     assert_runs(call);
     assert_int_equal(argyle_call_http_status(call), 200);
     assert_string_equal(argyle_call_header(call, "Content-Type"), "application/json");
@@ -573,8 +573,8 @@ static void a_call_that_is_not_over_tells_nothing(void **state) {
   }
 }
 
-/* Asserts that the call tells what it was made of. */
-static void assert_made_of(argyle_call *call, size_t index) {
+/* Asserts that the call returns what it was created from. */
+static void assert_created_from(argyle_call *call, size_t index) {
   const char *user_id = argyle_call_user_id(call);
   assert_int_equal(argyle_call_operation(call), operations[index].operation);
   assert_int_equal(user_id == NULL, operations[index].user_id == NULL);
@@ -585,27 +585,27 @@ static void assert_made_of(argyle_call *call, size_t index) {
   }
 }
 
-static void a_call_tells_its_operation_and_its_user(void **state) {
+static void a_call_has_its_operation_and_user_id(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, ANSWER);
   for (size_t i = 0; i < COUNT(operations); i++) {
     json_t *document = operations[i].document != NULL ? json_of(operations[i].document) : NULL;
     argyle_call *call =
       argyle_call_new(fixture->client, operations[i].operation, operations[i].user_id, document, NULL);
-    assert_made_of(call, i);
+    assert_created_from(call, i);
     argyle_call_free(call);
     json_decref(document);
     call = call_of_text(fixture->client, operations[i].operation, operations[i].user_id, operations[i].document);
-    assert_made_of(call, i);
+    assert_created_from(call, i);
     assert_runs(call);
-    assert_made_of(call, i);
+    assert_created_from(call, i);
     argyle_call_free(call);
   }
 }
 
 /* ---------------------------------------------------------------- Once only */
 
-/* Asserts that the call is refused, and that what is known of it stays. */
+/* Asserts that another run is refused and leaves the call's results unchanged. */
 static void assert_not_run_again(argyle_call *call) {
   argyle_error *error = RUBBISH;
   int status = argyle_call_http_status(call), attempts = argyle_call_attempts(call);
@@ -684,7 +684,7 @@ static void headers_are_found_by_name(void **state) {
     assert_null(argyle_call_header(call, absent[i]));
   }
   assert_null(argyle_call_header(call, NULL));
-  /* What was borrowed stays where it was. */
+  /* Borrowed strings stay valid. */
   assert_string_equal(first, "first");
   assert_string_equal(argyle_call_body_text(call), USER);
   argyle_call_free(call);
@@ -696,7 +696,7 @@ static void assert_header_at(const argyle_call *call, size_t index, const char *
   assert_string_equal(found, value);
 }
 
-static void all_headers_are_given_as_they_were_received(void **state) {
+static void headers_are_listed_as_received(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer(fixture->server, (hostile_answer){.bytes =
     "HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\n"
@@ -705,7 +705,7 @@ static void all_headers_are_given_as_they_were_received(void **state) {
     "c\r\n" USER "\r\n0\r\nX-Late: 1\r\n\r\n"});
   argyle_call *call = get_call(fixture->client);
   assert_runs(call);
-  /* In any order of asking. */
+  /* In any order. */
   assert_header_at(call, 4, "X-\xc3\xbc", "\xc3\xbc");
   const char *first;
   assert_string_equal(argyle_call_header_at(call, 0, &first), "X-One");
@@ -723,7 +723,7 @@ static void all_headers_are_given_as_they_were_received(void **state) {
     assert_null(value);
     assert_null(argyle_call_header_at(call, none[i], NULL));
   }
-  /* What was borrowed stays where it was, beside what is found by name. */
+  /* Borrowed strings stay valid after a lookup by name. */
   assert_string_equal(argyle_call_header(call, "x-ONE"), "first");
   assert_string_equal(first, "first");
   argyle_call_free(call);
@@ -768,7 +768,7 @@ static void a_body_may_hold_nul(void **state) {
   argyle_call *call = get_call(fixture->client);
   assert_runs(call);
   assert_int_equal(argyle_call_body_size(call), sizeof body - 1);
-  /* With the NUL behind it. */
+  /* Including the terminating NUL. */
   assert_memory_equal(argyle_call_body_text(call), body, sizeof body);
   assert_ptr_equal(argyle_call_body_text(call), argyle_call_body_text(call));
   assert_null(argyle_call_json(call, &error));
@@ -777,8 +777,8 @@ static void a_body_may_hold_nul(void **state) {
   argyle_call_free(call);
 }
 
-/* More digits than a double has are in the text alone. */
-static void a_decimal_is_whole_as_text_and_the_nearest_double_as_a_value(void **state) {
+/* Only the text has more digits than a double. */
+static void a_decimal_is_exact_as_text_and_the_nearest_double_as_a_value(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   static const char body[] = "{\"id\": \"u1\", \"n\": 0.1234567890123456789012, \"m\": 1e-400}";
@@ -794,7 +794,7 @@ static void a_decimal_is_whole_as_text_and_the_nearest_double_as_a_value(void **
   argyle_call_free(call);
 }
 
-static void json_may_be_asked_for_again_and_again(void **state) {
+static void json_can_be_read_repeatedly(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, ANSWER);
@@ -847,7 +847,7 @@ static void the_json_of_a_call_that_failed_is_its_error(void **state) {
   }
 }
 
-static void an_answer_without_what_was_promised_is_found_when_json_is_asked_for(void **state) {
+static void missing_required_members_are_reported_by_json(void **state) {
   static const struct {
     int operation;
     const char *user_id;
@@ -882,7 +882,7 @@ static void an_answer_without_what_was_promised_is_found_when_json_is_asked_for(
   }
 }
 
-static void a_bare_array_has_the_form_of_a_page_in_json_and_its_own_as_text(void **state) {
+static void a_bare_array_becomes_a_page_in_json_but_not_as_text(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u1\"}]");
@@ -918,7 +918,7 @@ static void a_page_that_jansson_cannot_hold_can_be_read_as_text(void **state) {
   }
 }
 
-/* ---------------------------------------------------------------- No whole answer */
+/* ---------------------------------------------------------------- Incomplete answers */
 
 static void a_call_without_a_whole_answer_has_no_body(void **state) {
   static const char *const answers[] = {
@@ -942,7 +942,7 @@ static void a_call_without_a_whole_answer_has_no_body(void **state) {
 
 #define BUSY "{\"detail\": \"Busy.\"}"
 
-/* A client that makes two attempts, for a server whose first answer passes. */
+/* A client that makes two attempts, the first of which gets a 503. */
 static argyle_client *client_after_a_503(hostile_fixture *fixture) {
   json_t *options = options_for(hostile_server_url(fixture->server));
   json_object_set_new(options, "max_retries", json_integer(1));
@@ -951,8 +951,8 @@ static argyle_client *client_after_a_503(hostile_fixture *fixture) {
   return client_with_options(options);
 }
 
-/* Asserts that a call and its error tell of the same answer, or of none. */
-static void assert_tells_of(argyle_call *call, int code, int status, const char *trace_id, const char *body) {
+/* Asserts that a call and its error report the same answer, or none. */
+static void assert_last_answer(argyle_call *call, int code, int status, const char *trace_id, const char *body) {
   const argyle_error *error = argyle_call_error(call);
   assert_error(error, code, NULL);
   assert_int_equal(argyle_error_http_status(error), status);
@@ -977,7 +977,7 @@ static void assert_tells_of(argyle_call *call, int code, int status, const char 
   }
 }
 
-static void an_answer_that_is_too_large_takes_the_place_of_the_one_before(void **state) {
+static void an_answer_that_is_too_large_replaces_the_previous_one(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_after_a_503(fixture);
   char body[200];
@@ -986,18 +986,18 @@ static void an_answer_that_is_too_large_takes_the_place_of_the_one_before(void *
   argyle_call *call = get_call(client);
   assert_run_fails(call, ARGYLE_ERROR_TOO_LARGE);
   assert_int_equal(argyle_call_attempts(call), 2);
-  assert_tells_of(call, ARGYLE_ERROR_TOO_LARGE, 200, "second", NULL);
+  assert_last_answer(call, ARGYLE_ERROR_TOO_LARGE, 200, "second", NULL);
   argyle_call_free(call);
   argyle_client_free(client);
 }
 
-static void a_lost_attempt_leaves_nothing_of_the_answer_before(void **state) {
+static void a_lost_attempt_discards_the_previous_answer(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_after_a_503(fixture);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_CLOSE});
   argyle_call *call = get_call(client);
   assert_run_fails(call, ARGYLE_ERROR_CONNECTION);
-  assert_tells_of(call, ARGYLE_ERROR_CONNECTION, 0, NULL, NULL);
+  assert_last_answer(call, ARGYLE_ERROR_CONNECTION, 0, NULL, NULL);
   argyle_call_free(call);
   argyle_client_free(client);
 }
@@ -1008,7 +1008,7 @@ static void note_wait(int level, const char *message, const json_t *fields, void
   *(bool *)context |= level == ARGYLE_LOG_INFO;
 }
 
-static void a_call_that_is_ended_between_attempts_has_the_answer_to_the_last(void **state) {
+static void a_call_cancelled_between_attempts_keeps_the_last_answer(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   bool waits = false;
@@ -1024,7 +1024,7 @@ static void a_call_that_is_ended_between_attempts_has_the_answer_to_the_last(voi
   assert_int_equal(argyle_queue_cancel(queue, call, &error), 0);
   assert_ptr_equal(argyle_queue_next(queue, NULL, &error), call);
   assert_int_equal(argyle_call_attempts(call), 1);
-  assert_tells_of(call, ARGYLE_ERROR_CANCELLED, 503, "first", BUSY);
+  assert_last_answer(call, ARGYLE_ERROR_CANCELLED, 503, "first", BUSY);
   assert_int_equal(argyle_error_retry_after_ms(argyle_call_error(call)), 50000);
   argyle_call_free(call);
   argyle_queue_free(queue);
@@ -1034,7 +1034,7 @@ static void a_call_that_is_ended_between_attempts_has_the_answer_to_the_last(voi
 
 /* ---------------------------------------------------------------- Attempts */
 
-static void a_kept_connection_that_was_lost_takes_another_attempt(void **state) {
+static void a_lost_idle_connection_takes_another_attempt(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_CLOSE});
@@ -1090,7 +1090,7 @@ static void times_are_those_of_the_call(void **state) {
   argyle_call_free(call);
 }
 
-static void a_kept_connection_takes_no_time_to_be_made(void **state) {
+static void a_reused_connection_takes_no_time_to_connect(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_call *first = get_call(fixture->client), *second = get_call(fixture->client);
@@ -1119,7 +1119,7 @@ static void a_call_that_failed_has_times_too(void **state) {
 
 /* ---------------------------------------------------------------- Whether the outcome is known */
 
-/* Runs the call, frees it, and asserts that its failure says this about the outcome. */
+/* Runs the call, asserts that it fails and whether its outcome is unknown, and frees it. */
 static void assert_outcome_unknown(argyle_call *call, int expected, int code) {
   assert_run_fails(call, code);
   assert_int_equal(argyle_error_outcome_is_unknown(argyle_call_error(call)), expected);
@@ -1217,7 +1217,7 @@ static void a_success_that_cannot_be_read_leaves_the_outcome_unknown(void **stat
   assert_failed(error, ARGYLE_ERROR_PROTOCOL, NULL);
 }
 
-/* Who reads the text himself is given the error that the library would give. */
+/* A caller that parses the text itself can create the error that the library would return. */
 static void the_caller_may_find_an_answer_unreadable(void **state) {
   hostile_fixture *fixture = *state;
   for (int operation = 0; operation < 2; operation++) {
@@ -1239,15 +1239,15 @@ static void the_caller_may_find_an_answer_unreadable(void **state) {
     assert_int_equal(argyle_error_is_retryable(error), 0);
     assert_int_equal(argyle_error_outcome_is_unknown(error), operation == 0);
     assert_failed(error, ARGYLE_ERROR_PROTOCOL, "answer");
-    assert_error_made(argyle_call_unreadable(call, NULL), ARGYLE_ERROR_ARGUMENT, "reason");
+    assert_returned_error(argyle_call_unreadable(call, NULL), ARGYLE_ERROR_ARGUMENT, "reason");
     argyle_call_free(call);
   }
   hostile_server_answer_json(fixture->server, 404, "{}");
   argyle_call *call = argyle_call_new(fixture->client, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL);
   assert_int_equal(argyle_call_run(call, NULL), -1);
-  assert_error_made(argyle_call_unreadable(call, "it is none"), ARGYLE_ERROR_NOT_FOUND, NULL);
+  assert_returned_error(argyle_call_unreadable(call, "it is none"), ARGYLE_ERROR_NOT_FOUND, NULL);
   argyle_call_free(call);
-  assert_error_made(argyle_call_unreadable(NULL, "it is none"), ARGYLE_ERROR_ARGUMENT, "call");
+  assert_returned_error(argyle_call_unreadable(NULL, "it is none"), ARGYLE_ERROR_ARGUMENT, "call");
 }
 
 static void a_success_that_is_too_large_leaves_the_outcome_unknown(void **state) {
@@ -1258,7 +1258,7 @@ static void a_success_that_is_too_large_leaves_the_outcome_unknown(void **state)
   argyle_client_free(client);
 }
 
-static void an_attempt_that_was_refused_does_not_tell_what_the_one_before_it_did(void **state) {
+static void a_refused_attempt_leaves_the_outcome_of_the_previous_one_unknown(void **state) {
   static const struct {
     int status;
     const char *headers;
@@ -1270,7 +1270,7 @@ static void an_attempt_that_was_refused_does_not_tell_what_the_one_before_it_did
   };
   hostile_fixture *fixture = *state;
   for (size_t i = 0; i < COUNT(refusals); i++) {
-    /* On a connection that was kept, the first attempt is carried out, perhaps, and loses its answer. */
+    /* On a reused connection, the service may have acted on the first attempt, whose answer is lost. */
     hostile_server_answer_json(fixture->server, 200, USER);
     hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_CLOSE});
     hostile_server_answer_http(fixture->server, refusals[i].status, refusals[i].headers, "{}", 2);
@@ -1285,21 +1285,21 @@ static void an_attempt_that_was_refused_does_not_tell_what_the_one_before_it_did
 
 /* ---------------------------------------------------------------- Interruption */
 
-/* What an interrupt function is given, and what it notes. */
+/* Context of an interrupt function. */
 typedef struct {
   hostile_server *server;
   pthread_t thread;
-  int asked;
-  int strangers; /* how often it was asked on another thread */
-  int answer;    /* what it answers once the server has all of the request */
-  int requests;  /* how many requests the server has then */
+  int calls;
+  int wrong_threads; /* calls on another thread */
+  int answer;        /* its result once the server has read `requests` requests; 0 before */
+  int requests;
 } interruption;
 
-static int answer_interruption(void *context) {
+static int interrupt(void *context) {
   interruption *interruption = context;
-  interruption->asked++;
+  interruption->calls++;
   if (!pthread_equal(pthread_self(), interruption->thread)) {
-    interruption->strangers++;
+    interruption->wrong_threads++;
   }
   return hostile_server_requests(interruption->server) >= interruption->requests ? interruption->answer : 0;
 }
@@ -1316,19 +1316,19 @@ static argyle_client *interruptible(argyle_client *client, argyle_interrupt_func
   return made;
 }
 
-static void a_signal_ends_a_call_where_the_function_says_so(void **state) {
+static void a_signal_ends_a_call_if_the_function_says_so(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer(fixture->server, STALLING);
   for (size_t i = 0; i < COUNT(operations); i++) {
     interruption interruption = interruption_at(fixture, 1);
     interruption.requests = (int)i + 1;
-    argyle_client *client = interruptible(fixture->client, answer_interruption, &interruption);
+    argyle_client *client = interruptible(fixture->client, interrupt, &interruption);
     argyle_call *call = call_of_text(client, operations[i].operation, operations[i].user_id, operations[i].document);
     start_signals();
     assert_run_fails(call, ARGYLE_ERROR_CANCELLED);
     stop_signals();
-    assert_true(interruption.asked > 0);
-    assert_int_equal(interruption.strangers, 0);
+    assert_true(interruption.calls > 0);
+    assert_int_equal(interruption.wrong_threads, 0);
     int kind = operations[i].operation;
     bool reads = kind == ARGYLE_OPERATION_USER_GET || kind == ARGYLE_OPERATION_USER_LIST;
     assert_int_equal(argyle_error_outcome_is_unknown(argyle_call_error(call)), reads ? 0 : 1);
@@ -1345,7 +1345,7 @@ static void a_signal_ends_the_functions_of_the_operations(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   interruption interruption = interruption_at(fixture, -1);
-  argyle_client *client = interruptible(fixture->client, answer_interruption, &interruption);
+  argyle_client *client = interruptible(fixture->client, interrupt, &interruption);
   hostile_server_answer(fixture->server, STALLING);
   start_signals();
   assert_null(argyle_user_create(client, NULL, &error));
@@ -1372,11 +1372,11 @@ static void a_signal_ends_the_functions_of_the_operations(void **state) {
   argyle_client_free(client);
 }
 
-static void a_client_goes_on_after_a_call_was_ended(void **state) {
+static void a_client_works_after_an_interrupted_call(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   interruption interruption = interruption_at(fixture, 1);
-  argyle_client *client = interruptible(fixture->client, answer_interruption, &interruption);
+  argyle_client *client = interruptible(fixture->client, interrupt, &interruption);
   hostile_server_answer(fixture->server, STALLING);
   hostile_server_answer_json(fixture->server, 200, USER);
   start_signals();
@@ -1391,17 +1391,17 @@ static void a_client_goes_on_after_a_call_was_ended(void **state) {
   argyle_client_free(client);
 }
 
-static void a_cursor_that_was_ended_goes_on(void **state) {
+static void an_interrupted_cursor_continues(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   interruption interruption = interruption_at(fixture, 1);
-  argyle_client *client = interruptible(fixture->client, answer_interruption, &interruption);
+  argyle_client *client = interruptible(fixture->client, interrupt, &interruption);
   hostile_server_answer(fixture->server, STALLING);
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"?offset=1\"}");
   hostile_server_answer(fixture->server, STALLING);
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u2\"}], \"next\": null}");
   argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, &error);
-  /* Each page stalls once: the first when it is asked for, the second when it is asked for ahead. */
+  /* Each page stalls once: the first when it is requested, the second while it is prefetched. */
   for (int page = 0; page < 2; page++) {
     interruption.requests = 2 * page + 1;
     interruption.answer = 1;
@@ -1422,11 +1422,11 @@ static void a_cursor_that_was_ended_goes_on(void **state) {
   argyle_client_free(client);
 }
 
-static void a_cursor_of_users_and_one_of_texts_are_ended_too(void **state) {
+static void cursors_of_users_and_texts_are_interrupted_too(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   interruption interruption = interruption_at(fixture, 1);
-  argyle_client *client = interruptible(fixture->client, answer_interruption, &interruption);
+  argyle_client *client = interruptible(fixture->client, interrupt, &interruption);
   hostile_server_answer(fixture->server, STALLING);
   argyle_user_cursor *users = argyle_user_cursor_new(client, NULL, &error);
   argyle_user_cursor *texts = argyle_user_cursor_new(client, NULL, &error);
@@ -1444,67 +1444,66 @@ static void a_cursor_of_users_and_one_of_texts_are_ended_too(void **state) {
   argyle_client_free(client);
 }
 
-/* Lets the call go on, to which the server may answer once this was asked while it waited. */
-static int go_on_to_the_answer(void *context) {
+/* Releases the answer when first called during the wait, and lets the call continue. */
+static int release_answer_once_called(void *context) {
   interruption *interruption = context;
-  if (hostile_server_requests(interruption->server) > 0 && interruption->asked++ == 0) {
+  if (hostile_server_requests(interruption->server) > 0 && interruption->calls++ == 0) {
     hostile_server_release(interruption->server);
   }
   return 0;
 }
 
-static void a_call_goes_on_where_the_function_says_so(void **state) {
+static void a_call_continues_if_the_function_says_so(void **state) {
   hostile_fixture *fixture = *state;
   interruption interruption = interruption_at(fixture, 0);
-  argyle_client *client = interruptible(fixture->client, go_on_to_the_answer, &interruption);
+  argyle_client *client = interruptible(fixture->client, release_answer_once_called, &interruption);
   hostile_server_answer(fixture->server, (hostile_answer){
     .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" USER, .held = true});
   argyle_call *call = get_call(client);
   start_signals();
   assert_runs(call);
   stop_signals();
-  assert_true(interruption.asked > 0);
+  assert_true(interruption.calls > 0);
   assert_string_equal(argyle_call_body_text(call), USER);
   assert_int_equal(hostile_server_requests(fixture->server), 1);
   argyle_call_free(call);
   argyle_client_free(client);
 }
 
-/* A signal may come just before the wait, or to another thread: then it is the clock that ends the wait. */
-static void the_function_is_asked_without_a_signal_too(void **state) {
+/* A signal may arrive just before the wait, or on another thread: the function is also called at intervals. */
+static void the_function_is_called_without_a_signal_too(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   interruption interruption = interruption_at(fixture, 1);
-  argyle_client *client = interruptible(fixture->client, answer_interruption, &interruption);
+  argyle_client *client = interruptible(fixture->client, interrupt, &interruption);
   hostile_server_answer(fixture->server, STALLING);
   assert_null(argyle_user_get(client, "u1", &error));
   assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
-  assert_true(interruption.asked > 0);
+  assert_true(interruption.calls > 0);
   argyle_client_free(client);
 }
 
-/* How often an interrupt function was asked, at times that lie apart. */
+/* Counts calls of an interrupt function that are at least 50 ms apart. */
 typedef struct {
-  int asked;
-  int64_t asked_at;
-} times_asked;
+  int calls;
+  int64_t last_call;
+} spaced_calls;
 
-/* Ends the call when it is asked for the tenth time. */
-static int answer_at_the_tenth_time(void *context) {
-  times_asked *times = context;
-  if (now_ms() - times->asked_at >= 50) {
-    times->asked_at = now_ms();
-    times->asked++;
+static int interrupt_at_the_tenth_call(void *context) {
+  spaced_calls *times = context;
+  if (now_ms() - times->last_call >= 50) {
+    times->last_call = now_ms();
+    times->calls++;
   }
-  return times->asked >= 10;
+  return times->calls >= 10;
 }
 
-/* Bytes that come all the time are no answer, and leave no pause of 100 ms. */
-static void the_function_is_asked_though_the_server_drips(void **state) {
+/* Bytes that keep arriving leave no pause of 100 ms in which the function would be called. */
+static void the_function_is_called_while_the_server_drips(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
-  times_asked times = {0};
-  argyle_client *client = interruptible(fixture->client, answer_at_the_tenth_time, &times);
+  spaced_calls times = {0};
+  argyle_client *client = interruptible(fixture->client, interrupt_at_the_tenth_call, &times);
   hostile_server_answer(fixture->server, (hostile_answer){
     .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", .then = HOSTILE_DRIP});
   json_t *user = argyle_user_get(client, "u1", &error);
@@ -1513,10 +1512,10 @@ static void the_function_is_asked_though_the_server_drips(void **state) {
   assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
 }
 
-/* Sends signals to the thread until the interrupt function has been asked. */
-static void *signal_until_asked(void *argument) {
+/* Sends signals to the thread until the interrupt function has been called. */
+static void *signal_until_called(void *argument) {
   interruption *interruption = argument;
-  while (__atomic_load_n(&interruption->asked, __ATOMIC_RELAXED) == 0) {
+  while (__atomic_load_n(&interruption->calls, __ATOMIC_RELAXED) == 0) {
     pthread_kill(interruption->thread, SIGALRM);
     struct timespec pause = {.tv_nsec = 2000000};
     nanosleep(&pause, NULL);
@@ -1524,9 +1523,9 @@ static void *signal_until_asked(void *argument) {
   return NULL;
 }
 
-static int answer_at_once(void *context) {
+static int interrupt_immediately(void *context) {
   interruption *interruption = context;
-  __atomic_fetch_add(&interruption->asked, 1, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&interruption->calls, 1, __ATOMIC_RELAXED);
   return 1;
 }
 
@@ -1534,13 +1533,13 @@ static void another_thread_ends_a_call_by_a_signal(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   interruption interruption = interruption_at(fixture, 1);
-  argyle_client *client = interruptible(fixture->client, answer_at_once, &interruption);
+  argyle_client *client = interruptible(fixture->client, interrupt_immediately, &interruption);
   pthread_t other;
   hostile_server_answer(fixture->server, STALLING);
   /* The timer is off: this sets the handler. */
   start_signals();
   stop_signals();
-  assert_int_equal(pthread_create(&other, NULL, signal_until_asked, &interruption), 0);
+  assert_int_equal(pthread_create(&other, NULL, signal_until_called, &interruption), 0);
   assert_null(argyle_user_create(client, NULL, &error));
   assert_int_equal(pthread_join(other, NULL), 0);
   assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
@@ -1551,7 +1550,7 @@ static void a_client_made_of_an_interruptible_one_is_interruptible(void **state)
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   interruption interruption = interruption_at(fixture, 1);
-  argyle_client *first = interruptible(fixture->client, answer_interruption, &interruption);
+  argyle_client *first = interruptible(fixture->client, interrupt, &interruption);
   json_t *overrides = json_pack("{s:i}", "timeout_ms", 60000);
   argyle_client *client = argyle_client_with(first, overrides, &error);
   json_decref(overrides);
@@ -1564,11 +1563,11 @@ static void a_client_made_of_an_interruptible_one_is_interruptible(void **state)
   argyle_client_free(client);
 }
 
-static void no_function_ends_no_call(void **state) {
+static void without_a_function_no_call_is_interrupted(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   interruption interruption = interruption_at(fixture, 1);
-  argyle_client *asking = interruptible(fixture->client, answer_interruption, &interruption);
+  argyle_client *asking = interruptible(fixture->client, interrupt, &interruption);
   argyle_client *clients[] = {interruptible(fixture->client, NULL, NULL), interruptible(asking, NULL, &interruption)};
   hostile_server_answer(fixture->server, (hostile_answer){
     .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" USER, .held = true});
@@ -1581,14 +1580,14 @@ static void no_function_ends_no_call(void **state) {
     json_decref(user);
     argyle_client_free(clients[i]);
   }
-  assert_int_equal(interruption.asked, 0);
+  assert_int_equal(interruption.calls, 0);
   argyle_client_free(asking);
 }
 
 static void an_interruptible_client_needs_a_client(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
-  assert_null(argyle_client_with_interrupt(NULL, answer_interruption, NULL, &error));
+  assert_null(argyle_client_with_interrupt(NULL, interrupt, NULL, &error));
   assert_null_refused(error, "client");
   assert_null(argyle_client_with_interrupt(NULL, NULL, NULL, NULL));
 }
@@ -1597,13 +1596,13 @@ static void an_interruptible_client_needs_a_client(void **state) {
 typedef struct {
   hostile_server *server;
   argyle_client *clients[2];
-  int asked;
+  int calls;
   int failures;
 } nested;
 
 static int use_the_library(void *context) {
   nested *nested = context;
-  if (hostile_server_requests(nested->server) > 0 && nested->asked++ == 0) {
+  if (hostile_server_requests(nested->server) > 0 && nested->calls++ == 0) {
     nested->failures += strcmp(argyle_version(), ARGYLE_VERSION) != 0;
     for (size_t i = 0; i < COUNT(nested->clients); i++) {
       argyle_error *error = RUBBISH;
@@ -1621,7 +1620,7 @@ static void the_function_may_use_the_library(void **state) {
   argyle_error *error = RUBBISH;
   hostile_server *other = hostile_server_start();
   hostile_server_answer_json(other, 200, USER);
-  /* One of the same connections, and one of others. */
+  /* A client that shares the connections, and one that does not. */
   nested nested = {fixture->server, {fixture->client, client_for(hostile_server_url(other))}, 0, 0};
   hostile_server_answer(fixture->server, (hostile_answer){
     .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"id\": \"u0\"}", .held = true});
@@ -1630,7 +1629,7 @@ static void the_function_may_use_the_library(void **state) {
   json_t *user = argyle_user_get(client, "u0", &error);
   assert_null(error);
   assert_string_equal(string_at(user, "id"), "u0");
-  assert_true(nested.asked > 0);
+  assert_true(nested.calls > 0);
   assert_int_equal(nested.failures, 0);
   assert_int_equal(hostile_server_requests(other), 1);
   json_decref(user);
@@ -1641,7 +1640,7 @@ static void the_function_may_use_the_library(void **state) {
 
 /* ---------------------------------------------------------------- Deadlines */
 
-/* Whoever waits for one call does not wait for its turn beyond the deadline either. */
+/* A blocking call does not wait for the rate limit beyond its deadline. */
 static void a_deadline_bounds_the_wait_for_the_rate_limit(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
@@ -1652,7 +1651,7 @@ static void a_deadline_bounds_the_wait_for_the_rate_limit(void **state) {
   json_t *user = argyle_user_get(client, "u1", &error);
   assert_non_null(user);
   json_decref(user);
-  /* The next place is free in 100 s, and the request would be made then. */
+  /* The rate limit allows the next request in 100 s. */
   json_t *overrides = json_pack("{s:i}", "deadline_ms", SHORT_MS);
   argyle_client *hasty = argyle_client_with(client, overrides, &error);
   assert_null(error);
@@ -1669,48 +1668,48 @@ static void a_deadline_bounds_the_wait_for_the_rate_limit(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     hostile_test(a_call_does_what_the_function_of_its_operation_does),
-    cmocka_unit_test_setup_teardown(a_user_lives_by_calls_alone, sandbox_setup, sandbox_teardown),
-    cmocka_unit_test(null_is_accepted_where_nothing_can_be_told),
-    cmocka_unit_test(null_is_refused_where_a_call_or_a_client_is_needed),
-    hostile_test(an_operation_is_one_of_the_numbers),
-    hostile_test(a_user_id_is_given_where_it_is_needed_and_nowhere_else),
+    cmocka_unit_test_setup_teardown(calls_cover_the_whole_life_of_a_user, sandbox_setup, sandbox_teardown),
+    cmocka_unit_test(accessors_of_a_call_accept_null),
+    cmocka_unit_test(a_call_or_client_must_not_be_null),
+    hostile_test(an_unknown_operation_is_refused),
+    hostile_test(a_user_id_is_required_or_refused_by_operation),
     hostile_test(a_user_id_obeys_the_rules_of_the_functions),
-    hostile_test(a_document_is_given_where_it_is_needed_and_nowhere_else),
+    hostile_test(a_document_is_required_or_refused_by_operation),
     hostile_test(making_a_call_sends_nothing),
-    hostile_test(a_document_is_only_read_and_read_at_once),
+    hostile_test(a_document_is_read_immediately_and_not_changed),
     hostile_test(the_client_may_be_freed_before_the_call),
     hostile_test(what_is_not_exactly_one_json_value_is_refused),
-    hostile_test(a_size_that_no_text_has_is_refused),
-    hostile_test(metadata_is_sent_as_it_was_given),
-    hostile_test(no_more_of_a_text_is_read_than_its_size),
+    hostile_test(an_impossible_size_is_refused),
+    hostile_test(metadata_is_sent_verbatim),
+    hostile_test(a_text_is_read_up_to_its_size_only),
     hostile_test(metadata_is_nested_no_deeper_than_2044_levels),
-    hostile_test(a_bottomless_text_is_refused),
+    hostile_test(a_very_deeply_nested_text_is_refused),
     hostile_test(a_query_that_breaks_a_rule_is_refused),
-    hostile_test(a_query_of_text_that_is_an_empty_object_asks_for_nothing),
-    hostile_test(a_call_that_is_not_over_tells_nothing),
-    hostile_test(a_call_tells_its_operation_and_its_user),
+    hostile_test(a_query_text_of_an_empty_object_has_no_parameters),
+    hostile_test(an_unfinished_call_has_no_results),
+    hostile_test(a_call_has_its_operation_and_user_id),
     hostile_test(a_call_runs_once),
     hostile_test(a_call_that_was_submitted_is_not_run),
     hostile_test(headers_are_found_by_name),
-    hostile_test(all_headers_are_given_as_they_were_received),
+    hostile_test(headers_are_listed_as_received),
     hostile_test(an_answer_may_have_no_headers),
     hostile_test(the_answer_to_a_call_that_failed_can_be_read),
     hostile_test(a_body_may_hold_nul),
-    hostile_test(a_decimal_is_whole_as_text_and_the_nearest_double_as_a_value),
-    hostile_test(json_may_be_asked_for_again_and_again),
+    hostile_test(a_decimal_is_exact_as_text_and_the_nearest_double_as_a_value),
+    hostile_test(json_can_be_read_repeatedly),
     hostile_test(a_delete_has_no_json_and_no_error),
     hostile_test(the_json_of_a_call_that_failed_is_its_error),
-    hostile_test(an_answer_without_what_was_promised_is_found_when_json_is_asked_for),
-    hostile_test(a_bare_array_has_the_form_of_a_page_in_json_and_its_own_as_text),
+    hostile_test(missing_required_members_are_reported_by_json),
+    hostile_test(a_bare_array_becomes_a_page_in_json_but_not_as_text),
     hostile_test(a_page_that_jansson_cannot_hold_can_be_read_as_text),
     hostile_test(a_call_without_a_whole_answer_has_no_body),
-    hostile_test(an_answer_that_is_too_large_takes_the_place_of_the_one_before),
-    hostile_test(a_lost_attempt_leaves_nothing_of_the_answer_before),
-    hostile_test(a_call_that_is_ended_between_attempts_has_the_answer_to_the_last),
-    hostile_test(a_kept_connection_that_was_lost_takes_another_attempt),
+    hostile_test(an_answer_that_is_too_large_replaces_the_previous_one),
+    hostile_test(a_lost_attempt_discards_the_previous_answer),
+    hostile_test(a_call_cancelled_between_attempts_keeps_the_last_answer),
+    hostile_test(a_lost_idle_connection_takes_another_attempt),
     cmocka_unit_test(a_connection_that_was_refused_counts_as_an_attempt),
     hostile_test(times_are_those_of_the_call),
-    hostile_test(a_kept_connection_takes_no_time_to_be_made),
+    hostile_test(a_reused_connection_takes_no_time_to_connect),
     hostile_test(a_call_that_failed_has_times_too),
     cmocka_unit_test(the_status_tells_whether_the_outcome_is_known),
     hostile_test(without_an_answer_the_outcome_is_unknown_once_the_request_was_sent),
@@ -1718,18 +1717,18 @@ int main(void) {
     hostile_test(a_success_that_cannot_be_read_leaves_the_outcome_unknown),
     hostile_test(the_caller_may_find_an_answer_unreadable),
     hostile_test(a_success_that_is_too_large_leaves_the_outcome_unknown),
-    hostile_test(an_attempt_that_was_refused_does_not_tell_what_the_one_before_it_did),
-    hostile_test(a_signal_ends_a_call_where_the_function_says_so),
+    hostile_test(a_refused_attempt_leaves_the_outcome_of_the_previous_one_unknown),
+    hostile_test(a_signal_ends_a_call_if_the_function_says_so),
     hostile_test(a_signal_ends_the_functions_of_the_operations),
-    hostile_test(a_client_goes_on_after_a_call_was_ended),
-    hostile_test(a_cursor_that_was_ended_goes_on),
-    hostile_test(a_cursor_of_users_and_one_of_texts_are_ended_too),
-    hostile_test(a_call_goes_on_where_the_function_says_so),
-    hostile_test(the_function_is_asked_without_a_signal_too),
-    hostile_test(the_function_is_asked_though_the_server_drips),
+    hostile_test(a_client_works_after_an_interrupted_call),
+    hostile_test(an_interrupted_cursor_continues),
+    hostile_test(cursors_of_users_and_texts_are_interrupted_too),
+    hostile_test(a_call_continues_if_the_function_says_so),
+    hostile_test(the_function_is_called_without_a_signal_too),
+    hostile_test(the_function_is_called_while_the_server_drips),
     hostile_test(another_thread_ends_a_call_by_a_signal),
     hostile_test(a_client_made_of_an_interruptible_one_is_interruptible),
-    hostile_test(no_function_ends_no_call),
+    hostile_test(without_a_function_no_call_is_interrupted),
     cmocka_unit_test(an_interruptible_client_needs_a_client),
     hostile_test(a_deadline_bounds_the_wait_for_the_rate_limit),
     hostile_test(the_function_may_use_the_library),

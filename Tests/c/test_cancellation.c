@@ -24,7 +24,7 @@ static argyle_client *client_with(argyle_client *client, argyle_cancellation *ca
   return other;
 }
 
-/* Cancels once the server has read that many requests. */
+/* Cancels once the server has read `requests` requests. */
 typedef struct {
   argyle_cancellation *cancellation;
   hostile_server *server;
@@ -32,7 +32,7 @@ typedef struct {
   pthread_t thread;
 } canceller;
 
-static void *cancel_in_time(void *argument) {
+static void *cancel_once_requested(void *argument) {
   canceller *canceller = argument;
   hostile_server_wait_for_requests(canceller->server, canceller->requests);
   argyle_cancellation_cancel(canceller->cancellation);
@@ -40,7 +40,7 @@ static void *cancel_in_time(void *argument) {
 }
 
 static void start(canceller *canceller) {
-  assert_int_equal(pthread_create(&canceller->thread, NULL, cancel_in_time, canceller), 0);
+  assert_int_equal(pthread_create(&canceller->thread, NULL, cancel_once_requested, canceller), 0);
 }
 
 static void join(canceller *canceller) {
@@ -49,8 +49,8 @@ static void join(canceller *canceller) {
 
 /* ---------------------------------------------------------------- Closed descriptors */
 
-/* As a program that becomes a daemon does; what it opens next gets a number of those that were closed. */
-static void a_descriptor_that_the_program_closed_is_nobodys(void **state) {
+/* A daemon closes all descriptors that it does not know; what it opens next reuses their numbers. */
+static void a_descriptor_that_the_program_closed_is_not_touched(void **state) {
   hostile_fixture *fixture = *state;
   descriptor_set before = descriptors_of(EVENT_DESCRIPTOR);
   argyle_cancellation *cancellation = new_cancellation();
@@ -58,7 +58,7 @@ static void a_descriptor_that_the_program_closed_is_nobodys(void **state) {
   argyle_client *client = client_with(fixture->client, cancellation);
   int pipes[2];
   assert_int_equal(pipe(pipes), 0);
-  /* In one step: other threads open descriptors too. */
+  /* Atomically, because other threads open descriptors too. */
   assert_int_equal(dup2(pipes[0], closed), closed);
   close(pipes[0]);
   pipes[0] = closed;
@@ -73,16 +73,16 @@ static void a_descriptor_that_the_program_closed_is_nobodys(void **state) {
   assert_int_equal(hostile_server_requests(fixture->server), 1);
   argyle_client_free(client);
   argyle_cancellation_free(cancellation);
-  /* The pipe is open, and holds what it held. */
+  /* The pipe is still open, and its content unchanged. */
   char bytes[16];
   assert_int_equal(read(pipes[0], bytes, sizeof(bytes)), 1);
   close(pipes[0]);
   close(pipes[1]);
 }
 
-/* ---------------------------------------------------------------- Ending */
+/* ---------------------------------------------------------------- Cancelling */
 
-static void a_call_that_blocks_is_ended(void **state) {
+static void a_blocking_call_is_cancelled(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_cancellation *cancellation = new_cancellation();
@@ -100,7 +100,7 @@ static void a_call_that_blocks_is_ended(void **state) {
   argyle_cancellation_free(cancellation);
 }
 
-static void a_wait_between_attempts_is_ended(void **state) {
+static void a_wait_between_attempts_is_cancelled(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_cancellation *cancellation = new_cancellation();
@@ -121,7 +121,7 @@ static void a_wait_between_attempts_is_ended(void **state) {
   json_decref(overrides);
 }
 
-static void a_cursor_is_ended_and_stays_so(void **state) {
+static void a_cancelled_cursor_stays_cancelled(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_cancellation *cancellation = new_cancellation();
@@ -144,7 +144,7 @@ static void a_cursor_is_ended_and_stays_so(void **state) {
   argyle_cancellation_free(cancellation);
 }
 
-static void what_was_cancelled_before_sends_nothing(void **state) {
+static void a_client_cancelled_before_sends_nothing(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_cancellation *cancellation = new_cancellation();
@@ -162,9 +162,9 @@ static void what_was_cancelled_before_sends_nothing(void **state) {
   argyle_client_free(client);
 }
 
-/* ---------------------------------------------------------------- Not ending */
+/* ---------------------------------------------------------------- Not cancelling */
 
-static void other_clients_go_on(void **state) {
+static void other_clients_are_not_affected(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_cancellation *cancellation = new_cancellation(), *other = new_cancellation();
@@ -192,7 +192,7 @@ static int cancel(void *cancellation) {
   return 0;
 }
 
-static void a_child_cancels_nothing_of_its_parents(void **state) {
+static void a_child_does_not_cancel_its_parents_calls(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_cancellation *cancellation = new_cancellation();
@@ -229,7 +229,7 @@ static void *get_until_cancelled(void *client) {
   return result;
 }
 
-static void all_threads_are_ended(void **state) {
+static void all_threads_are_cancelled(void **state) {
   hostile_fixture *fixture = *state;
   argyle_cancellation *cancellation = new_cancellation();
   argyle_client *client = client_with(fixture->client, cancellation);
@@ -252,15 +252,15 @@ static void all_threads_are_ended(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    hostile_test(a_descriptor_that_the_program_closed_is_nobodys),
-    hostile_test(a_call_that_blocks_is_ended),
-    hostile_test(a_wait_between_attempts_is_ended),
-    hostile_test(a_cursor_is_ended_and_stays_so),
-    hostile_test(what_was_cancelled_before_sends_nothing),
-    hostile_test(other_clients_go_on),
-    hostile_test(a_child_cancels_nothing_of_its_parents),
+    hostile_test(a_descriptor_that_the_program_closed_is_not_touched),
+    hostile_test(a_blocking_call_is_cancelled),
+    hostile_test(a_wait_between_attempts_is_cancelled),
+    hostile_test(a_cancelled_cursor_stays_cancelled),
+    hostile_test(a_client_cancelled_before_sends_nothing),
+    hostile_test(other_clients_are_not_affected),
+    hostile_test(a_child_does_not_cancel_its_parents_calls),
     cmocka_unit_test(null_does_nothing),
-    hostile_test(all_threads_are_ended),
+    hostile_test(all_threads_are_cancelled),
   };
   return cmocka_run_group_tests_name("cancellation", tests, NULL, NULL);
 }

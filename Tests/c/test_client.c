@@ -1,4 +1,4 @@
-/* The section "Client" of argyle.h: options, copies, and what the options do. */
+/* The section "Client" of argyle.h: options, their effects, and copies. */
 #include "clock.h"
 #include "hostile_server.h"
 
@@ -13,14 +13,14 @@
 
 /* ---------------------------------------------------------------- Helpers */
 
-/* Good options with one of them set. */
+/* Valid options with one of them set. */
 static json_t *options_with(const char *option, json_t *value) {
   json_t *options = options_for(LOOPBACK);
   assert_int_equal(json_object_set_new(options, option, value), 0);
   return options;
 }
 
-/* Asserts that these options are refused with a message that names the option, and releases them. */
+/* Asserts that the options are refused with a message that names the option, and releases them. */
 #define assert_options_refused(options, option) assert_options_refused_at(options, option, __FILE__, __LINE__)
 static void assert_options_refused_at(json_t *options, const char *option, const char *file, int line) {
   argyle_error *error = RUBBISH;
@@ -34,7 +34,7 @@ static void assert_options_refused_at(json_t *options, const char *option, const
   }
   assert_error_at(error, ARGYLE_ERROR_ARGUMENT, option, file, line);
   assert_null(argyle_client_new(options, NULL));
-  /* As text they break the same rule. */
+  /* The same rule holds for options as text. */
   char *text = json_dumps(options, JSON_ENCODE_ANY);
   if (text != NULL) {
     argyle_error *of_text = RUBBISH;
@@ -51,7 +51,7 @@ static void assert_options_refused_at(json_t *options, const char *option, const
 #define assert_option_refused(option, json) \
   assert_options_refused_at(options_with(option, json_of(json)), option, __FILE__, __LINE__)
 
-/* A client of options given as text. */
+/* Creates a client from options as text. */
 static argyle_client *client_of_text(const char *options) {
   argyle_error *error = RUBBISH;
   argyle_client *client = argyle_client_new_text(options, strlen(options), &error);
@@ -80,7 +80,7 @@ static json_t *with_base_url(const char *base_url) {
   return options;
 }
 
-/* One call that the fixture's server answers with a user. */
+/* Makes one call, which the fixture's server answers with a user. */
 static void get_user(hostile_fixture *fixture, argyle_client *client) {
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, USER);
@@ -96,7 +96,7 @@ static const hostile_request *last_request(hostile_fixture *fixture) {
 
 /* ---------------------------------------------------------------- libcurl */
 
-/* The version that the loaded libcurl reports in this program; NULL: its own. */
+/* The version that libcurl reports to this program; NULL: its real one. */
 static const char *reported_version;
 static unsigned int reported_number;
 
@@ -104,7 +104,7 @@ typedef curl_version_info_data *version_function(CURLversion);
 
 curl_version_info_data *curl_version_info(CURLversion age) {
   static curl_version_info_data changed;
-  /* ISO C has no cast from an object pointer to a function's: POSIX says to copy it. */
+  /* ISO C has no cast from an object pointer to a function pointer, so it is copied. */
   void *symbol = dlsym(RTLD_NEXT, "curl_version_info");
   version_function *real;
   memcpy(&real, &symbol, sizeof real);
@@ -213,7 +213,7 @@ static void an_unknown_option_is_refused_by_name(void **state) {
   assert_option_refused("retries", "null");
 }
 
-static void an_unknown_option_of_any_name_is_refused_in_one_line(void **state) {
+static void an_unknown_option_with_any_name_is_refused_in_one_line(void **state) {
   (void)state;
   assert_options_refused(options_with("", json_true()), NULL);
   assert_options_refused(options_with("two\nlines", json_true()), NULL);
@@ -267,7 +267,7 @@ static void a_text_must_be_one_json_value(void **state) {
   }
 }
 
-/* The value of the header that a client sends whose options are this text, with a base_url behind it. */
+/* The Authorization header of a client whose options are these members and the fixture's base_url. */
 static const char *authorization_of_text(hostile_fixture *fixture, const char *members) {
   char text[512];
   snprintf(text, sizeof text, " {%s, \"base_url\": \"%s\"}\n", members, hostile_server_url(fixture->server));
@@ -289,7 +289,7 @@ static void a_key_may_be_written_with_any_escapes(void **state) {
   for (size_t i = 0; i < COUNT(members); i++) {
     assert_string_equal(authorization_of_text(fixture, members[i]), KEY_BASIC);
   }
-  /* base64 of i:"\/ü😀, and of i:x�, whose last character is U+FFFD itself */
+  /* base64 of i:"\/ü😀, and of i:x� with a real U+FFFD */
   assert_string_equal(
     authorization_of_text(fixture, "\"key_id\": \"i\", \"key_secret\": \"\\\"\\\\\\/\\u00fc\\ud83d\\ude00\""),
     "Basic aToiXC/DvPCfmIA=");
@@ -297,7 +297,7 @@ static void a_key_may_be_written_with_any_escapes(void **state) {
                       "Basic aTp477+9");
 }
 
-static void the_last_of_two_secrets_counts_whatever_it_is(void **state) {
+static void the_last_of_two_secrets_counts_whatever_its_type(void **state) {
   (void)state;
   static const char text[] = "{\"key_id\": \"i\", \"key_secret\": \"" KEY_SECRET "\", \"key_secret\": 5}";
   argyle_error *error = RUBBISH;
@@ -309,7 +309,7 @@ static void overrides_may_be_text(void **state) {
   hostile_fixture *fixture = *state;
   static const char text[] = "{\"key_id\": \"i\", \"key_secret\": \"s\", \"application\": \"program/1\"}";
   argyle_error *error = RUBBISH;
-  /* No more than its size is read of it. */
+  /* Only `size` bytes are read. */
   char *exact = malloc(strlen(text));
   memcpy(exact, text, strlen(text));
   argyle_client *client = argyle_client_with_text(fixture->client, exact, strlen(text), &error);
@@ -422,7 +422,7 @@ static void a_base_url_is_an_origin_and_a_path(void **state) {
   }
 }
 
-static void a_base_url_that_is_no_such_thing_is_refused(void **state) {
+static void an_invalid_base_url_is_refused(void **state) {
   (void)state;
   static const char *const urls[] = {
     "", " ", "/", "example.com", "127.0.0.1:1", "//127.0.0.1:1", "http:", "http://", "http:///v", "https://:80",
@@ -477,7 +477,7 @@ static void http_is_for_loopback_only(void **state) {
   }
 }
 
-static void localhost_is_loopback_in_any_case_of_letters(void **state) {
+static void localhost_is_case_insensitive(void **state) {
   (void)state;
   assert_options_accepted(with_base_url("http://LocalHost:1"));
 }
@@ -582,8 +582,8 @@ static void a_ca_file_that_cannot_be_read_is_refused(void **state) {
   assert_option_refused("ca_file", "\"/etc/passwd\\u0000\"");
 }
 
-/* To open a FIFO that nobody writes to would block for ever. */
-static void files_are_regular_ones(void **state) {
+/* Opening a FIFO without a writer would block forever. */
+static void files_must_be_regular(void **state) {
   (void)state;
   static const char *const names[] = {"ca_file", "client_certificate_file", "client_key_file"};
   char folder[] = "/tmp/argyle-test-XXXXXX";
@@ -662,7 +662,7 @@ static void an_application_is_printable_ascii(void **state) {
 
 /* ---------------------------------------------------------------- Copies */
 
-/* A copy with overrides, which are released. */
+/* Creates a copy and releases the overrides. */
 static argyle_client *copy_of(argyle_client *client, json_t *overrides) {
   argyle_error *error = RUBBISH;
   argyle_client *copy = argyle_client_with(client, overrides, &error);
@@ -672,7 +672,7 @@ static argyle_client *copy_of(argyle_client *client, json_t *overrides) {
   return copy;
 }
 
-/* Asserts that these overrides are refused with a message that names the option, and releases them. */
+/* Asserts that the overrides are refused with a message that names the option, and releases them. */
 static void assert_overrides_refused(argyle_client *client, json_t *overrides, const char *option) {
   argyle_error *error = RUBBISH;
   assert_null(argyle_client_with(client, overrides, &error));
@@ -759,7 +759,7 @@ static void a_copy_is_made_without_an_error_pointer(void **state) {
   json_decref(overrides);
 }
 
-static void a_copy_has_the_options_of_the_first(void **state) {
+static void a_copy_has_the_options_of_the_original(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *copy = copy_of(fixture->client, json_object());
   get_user(fixture, copy);
@@ -777,7 +777,7 @@ static void a_copy_shares_the_connections(void **state) {
   argyle_client_free(copy);
 }
 
-static void a_copy_with_a_shorter_time_out_gives_up_sooner(void **state) {
+static void a_copy_with_a_shorter_timeout_gives_up_sooner(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   stop_clock();
@@ -827,7 +827,7 @@ static void a_base_url_replaces_the_environment_of_a_copy(void **state) {
   argyle_client_free(client);
 }
 
-static void a_copy_cannot_take_back_what_its_base_url_needs(void **state) {
+static void a_copy_cannot_disallow_the_http_of_its_base_url(void **state) {
   (void)state;
   json_t *options = with_base_url("http://example.com");
   json_object_set_new(options, "allow_insecure_http", json_true());
@@ -845,7 +845,7 @@ static void a_copy_of_a_copy_works(void **state) {
   argyle_client_free(second);
 }
 
-static void the_first_may_be_freed_before_its_copy(void **state) {
+static void the_original_may_be_freed_before_its_copy(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *first = client_for(hostile_server_url(fixture->server));
   argyle_client *copy = copy_of(first, json_object());
@@ -855,7 +855,7 @@ static void the_first_may_be_freed_before_its_copy(void **state) {
   argyle_client_free(copy);
 }
 
-static void a_copy_may_be_freed_before_the_first(void **state) {
+static void a_copy_may_be_freed_before_the_original(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *copy = copy_of(fixture->client, json_object());
   get_user(fixture, copy);
@@ -886,12 +886,12 @@ int main(void) {
     hostile_test(a_new_client_opens_no_connection),
     cmocka_unit_test(a_client_is_made_without_an_error_pointer),
     cmocka_unit_test(an_unknown_option_is_refused_by_name),
-    cmocka_unit_test(an_unknown_option_of_any_name_is_refused_in_one_line),
+    cmocka_unit_test(an_unknown_option_with_any_name_is_refused_in_one_line),
     cmocka_unit_test(an_option_that_is_not_utf8_is_refused),
     hostile_test(a_text_must_not_be_null),
     hostile_test(a_text_must_be_one_json_value),
     hostile_test(a_key_may_be_written_with_any_escapes),
-    cmocka_unit_test(the_last_of_two_secrets_counts_whatever_it_is),
+    cmocka_unit_test(the_last_of_two_secrets_counts_whatever_its_type),
     hostile_test(overrides_may_be_text),
     hostile_test(the_key_is_sent_by_basic_authentication),
     hostile_test(a_key_outside_ascii_is_sent_as_utf8),
@@ -904,12 +904,12 @@ int main(void) {
     cmocka_unit_test(any_other_environment_is_refused),
     cmocka_unit_test(environment_and_base_url_exclude_each_other),
     cmocka_unit_test(a_base_url_is_an_origin_and_a_path),
-    cmocka_unit_test(a_base_url_that_is_no_such_thing_is_refused),
+    cmocka_unit_test(an_invalid_base_url_is_refused),
     cmocka_unit_test(a_base_url_has_no_user_info),
     cmocka_unit_test(a_base_url_has_no_query_and_no_fragment),
     cmocka_unit_test(a_base_url_does_not_end_in_v1),
     cmocka_unit_test(http_is_for_loopback_only),
-    cmocka_unit_test(localhost_is_loopback_in_any_case_of_letters),
+    cmocka_unit_test(localhost_is_case_insensitive),
     cmocka_unit_test(http_to_any_host_may_be_allowed),
     cmocka_unit_test(allow_insecure_http_is_a_boolean),
     hostile_test(v1_is_added_to_the_path_of_the_base_url),
@@ -919,7 +919,7 @@ int main(void) {
     cmocka_unit_test(limits_are_integers),
     cmocka_unit_test(a_ca_file_that_can_be_read_is_accepted),
     cmocka_unit_test(a_ca_file_that_cannot_be_read_is_refused),
-    cmocka_unit_test(files_are_regular_ones),
+    cmocka_unit_test(files_must_be_regular),
     cmocka_unit_test(a_ca_file_is_a_string),
     hostile_test(the_application_is_named_in_the_user_agent),
     hostile_test(the_user_agent_names_the_version),
@@ -932,17 +932,17 @@ int main(void) {
     hostile_test(overrides_of_environment_and_base_url_exclude_each_other),
     hostile_test(overrides_are_only_read),
     hostile_test(a_copy_is_made_without_an_error_pointer),
-    hostile_test(a_copy_has_the_options_of_the_first),
+    hostile_test(a_copy_has_the_options_of_the_original),
     hostile_test(a_copy_shares_the_connections),
-    hostile_test(a_copy_with_a_shorter_time_out_gives_up_sooner),
+    hostile_test(a_copy_with_a_shorter_timeout_gives_up_sooner),
     hostile_test(a_copy_with_another_base_url_calls_there),
     hostile_test(a_copy_with_another_key_sends_that_one),
     hostile_test(an_environment_replaces_the_base_url_of_a_copy),
     hostile_test(a_base_url_replaces_the_environment_of_a_copy),
-    hostile_test(a_copy_cannot_take_back_what_its_base_url_needs),
+    hostile_test(a_copy_cannot_disallow_the_http_of_its_base_url),
     hostile_test(a_copy_of_a_copy_works),
-    hostile_test(the_first_may_be_freed_before_its_copy),
-    hostile_test(a_copy_may_be_freed_before_the_first),
+    hostile_test(the_original_may_be_freed_before_its_copy),
+    hostile_test(a_copy_may_be_freed_before_the_original),
     hostile_test(the_connections_are_closed_with_the_last_client),
   };
   return cmocka_run_group_tests_name("client", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Connections that are kept: how many there are, and what happens when one dies under a request. */
+/* Reused connections: how many there are, and what happens when one dies during a request. */
 #include "descriptors.h"
 #include "hostile_server.h"
 #include "user.h"
@@ -21,7 +21,7 @@ static int count_of_method(hostile_fixture *fixture, const char *method) {
   return count;
 }
 
-/* ---------------------------------------------------------------- Kept */
+/* ---------------------------------------------------------------- Reused */
 
 static void twenty_calls_use_one_connection(void **state) {
   hostile_fixture *fixture = *state;
@@ -68,7 +68,7 @@ static void freeing_the_client_closes_the_connection(void **state) {
 
 /* ---------------------------------------------------------------- Dead */
 
-static void a_create_is_sent_once_when_a_kept_connection_dies(void **state) {
+static void a_create_is_sent_once_when_a_reused_connection_dies(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   get_user(fixture);
@@ -83,7 +83,7 @@ static void a_create_is_sent_once_when_a_kept_connection_dies(void **state) {
   assert_int_equal(count_of_method(fixture, "POST"), 1);
 }
 
-static void a_token_is_asked_for_once_when_a_kept_connection_dies(void **state) {
+static void a_token_is_requested_once_when_a_reused_connection_dies(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   get_user(fixture);
@@ -116,10 +116,10 @@ static void a_create_is_sent_once_whatever_its_size(void **state) {
   free(text);
 }
 
-static void a_create_on_a_connection_closed_meanwhile_takes_another(void **state) {
+static void a_create_does_not_use_a_connection_closed_meanwhile(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
-  /* The answer promises to keep the connection, but the server closes it right after. */
+  /* The answer allows the connection to be reused, but the server closes it right after. */
   hostile_server_answer(fixture->server, (hostile_answer){
     .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"id\": \"u1\"}", .then = HOSTILE_CLOSE});
   json_decref(argyle_user_get(fixture->client, "u1", &error));
@@ -135,7 +135,7 @@ static void a_create_on_a_connection_closed_meanwhile_takes_another(void **state
   json_decref(created);
 }
 
-static void a_get_may_be_sent_again_once(void **state) {
+static void a_get_is_retried_once(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   get_user(fixture);
@@ -155,7 +155,7 @@ static void a_get_may_be_sent_again_once(void **state) {
   }
 }
 
-static void a_get_that_dies_again_and_again_ends(void **state) {
+static void a_get_whose_connections_keep_dying_fails(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   get_user(fixture);
@@ -169,8 +169,8 @@ static void a_get_that_dies_again_and_again_ends(void **state) {
   assert_failed(error, ARGYLE_ERROR_CONNECTION, "127.0.0.1");
 }
 
-/* libcurl by itself would count them, over all calls, and give up on the sixth. */
-static void kept_connections_may_die_any_number_of_times(void **state) {
+/* libcurl alone would count its retries over all calls, and give up after five. */
+static void reused_connections_may_die_any_number_of_times(void **state) {
   hostile_fixture *fixture = *state;
   for (int i = 0; i < 8; i++) {
     argyle_error *error = RUBBISH;
@@ -183,8 +183,8 @@ static void kept_connections_may_die_any_number_of_times(void **state) {
   }
 }
 
-/* As a program does that closes all descriptors that it does not know. */
-static void a_client_whose_descriptor_was_closed_goes_on(void **state) {
+/* Some programs close all descriptors that they do not know. */
+static void a_client_whose_descriptor_was_closed_recovers(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   descriptor_set before = descriptors_of(EPOLL_DESCRIPTOR);
@@ -204,14 +204,14 @@ int main(void) {
     hostile_test(all_operations_use_one_connection),
     hostile_test(an_error_of_the_service_keeps_the_connection),
     hostile_test(freeing_the_client_closes_the_connection),
-    hostile_test(a_create_is_sent_once_when_a_kept_connection_dies),
-    hostile_test(a_token_is_asked_for_once_when_a_kept_connection_dies),
+    hostile_test(a_create_is_sent_once_when_a_reused_connection_dies),
+    hostile_test(a_token_is_requested_once_when_a_reused_connection_dies),
     hostile_test(a_create_is_sent_once_whatever_its_size),
-    hostile_test(a_create_on_a_connection_closed_meanwhile_takes_another),
-    hostile_test(a_get_may_be_sent_again_once),
-    hostile_test(a_get_that_dies_again_and_again_ends),
-    hostile_test(kept_connections_may_die_any_number_of_times),
-    hostile_test(a_client_whose_descriptor_was_closed_goes_on),
+    hostile_test(a_create_does_not_use_a_connection_closed_meanwhile),
+    hostile_test(a_get_is_retried_once),
+    hostile_test(a_get_whose_connections_keep_dying_fails),
+    hostile_test(reused_connections_may_die_any_number_of_times),
+    hostile_test(a_client_whose_descriptor_was_closed_recovers),
   };
   return cmocka_run_group_tests_name("connections", tests, NULL, NULL);
 }

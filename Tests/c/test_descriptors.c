@@ -1,9 +1,9 @@
 /*
- * When the process may have no more descriptors: their limit is lowered from what is enough to nothing, over every
- * operation. Every call has a right result or an internal error that says so, leaves no descriptor behind, and leaves
- * a client that works. The same where the kernel refuses to watch a descriptor.
+ * Running out of file descriptors: every operation runs with 0, 1, 2 and so on descriptors left, until they are enough.
+ * Every call has the right result or an internal error with the reason, leaks no descriptor, and leaves a working
+ * client. The same if the kernel refuses to watch a descriptor.
  *
- * The server is a sandbox in a process of its own, for which the limit does not hold.
+ * The server is a sandbox in another process, to which the limit does not apply.
  */
 #include "descriptors.h"
 #include "hostile_server.h"
@@ -25,19 +25,18 @@
 
 extern char **environ;
 
-/* So many descriptors no call needs: the search for what is enough has an end. */
-#define MOST_DESCRIPTORS 50
-/* A run that hangs ends the program. */
-#define MOST_SECONDS 120
+/* No call needs this many, so that a sweep ends. */
+#define MAX_DESCRIPTORS 50
+/* alarm() ends a run that hangs. */
+#define TIMEOUT_S 120
 #define USERS 3
-/* A name that only the resolver below knows. */
+/* A name that only getaddrinfo() below resolves. */
 #define NAMED_HOST "named.argyle.example"
 
-/* ---------------------------------------------------------------- What is interposed */
+/* ---------------------------------------------------------------- Interposed functions */
 
-/* Which call of a function fails, from 1, and with what; 0: none. */
 typedef struct {
-  int number;
+  int number; /* of the first call that fails, from 1; 0: none fails */
   int error;
   int made;
 } failing;
@@ -52,7 +51,7 @@ static bool fails(failing *failing) {
   return true;
 }
 
-/* ISO C has no cast from an object pointer to a function's: POSIX says to copy it. */
+/* ISO C has no cast from an object pointer to a function pointer, so it is copied. */
 #define REAL(function, name)                     \
   do {                                           \
     void *symbol = dlsym(RTLD_NEXT, name);       \
@@ -65,7 +64,7 @@ int socket(int family, int type, int protocol) {
   return fails(&failing_socket) ? -1 : real(family, type, protocol);
 }
 
-/* valgrind tells a success where it has closed what is beyond the limit. */
+/* valgrind reports success after it has closed the descriptors beyond the limit. */
 int socketpair(int family, int type, int protocol, int ends[2]) {
   int (*real)(int, int, int, int *);
   REAL(real, "socketpair");
@@ -77,24 +76,24 @@ int socketpair(int family, int type, int protocol, int ends[2]) {
   return result;
 }
 
-/* Those that take a descriptor away do not count. */
+/* EPOLL_CTL_DEL does not count. */
 int epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event) {
   int (*real)(int, int, int, struct epoll_event *);
   REAL(real, "epoll_ctl");
   return operation != EPOLL_CTL_DEL && fails(&failing_epoll_ctl) ? -1 : real(epoll, operation, descriptor, event);
 }
 
-/* The kind of addresses that was asked for last, from a thread of libcurl's. */
-static int asked_family = AF_UNSPEC;
+/* The address family last requested, by a thread of libcurl's. */
+static int requested_family = AF_UNSPEC;
 
-/* The C library's resolver opens a file, a socket or both: this one is known to open one file. */
+/* The C library's resolver opens a file, a socket or both; this one opens exactly one file. */
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
   int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
   REAL(real, "getaddrinfo");
   if (host == NULL || strcmp(host, NAMED_HOST) != 0) {
     return real(host, service, hints, result);
   }
-  __atomic_store_n(&asked_family, hints->ai_family, __ATOMIC_RELAXED);
+  __atomic_store_n(&requested_family, hints->ai_family, __ATOMIC_RELAXED);
   int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (file < 0) {
     return EAI_SYSTEM;
@@ -114,8 +113,8 @@ static void set_limit(rlim_t limit) {
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &limits), 0);
 }
 
-/* Lets the process open so many descriptors more. */
-static void leave(int count) {
+/* Lowers the limit so that the process can open `count` more descriptors. */
+static void leave_descriptors(int count) {
   int lowest = dup(STDOUT_FILENO);
   assert_true(lowest >= 0);
   close(lowest);
@@ -126,7 +125,7 @@ static void leave(int count) {
   set_limit((rlim_t)limit);
 }
 
-static void leave_all(void) {
+static void restore_limit(void) {
   set_limit(usual_limit);
 }
 
@@ -176,13 +175,13 @@ static void server_stop(server *server) {
   free(server);
 }
 
-/* ---------------------------------------------------------------- Scenes */
+/* ---------------------------------------------------------------- Scenarios */
 
 typedef enum {
   ALONE,
   IN_A_QUEUE,
   BY_A_DESCRIPTOR, /* in a queue that is driven whenever its descriptor is readable */
-  AT_ONCE,         /* several in a queue */
+  AT_ONCE,         /* several calls in a queue */
   BY_A_CURSOR,
   MODES
 } mode;
@@ -194,47 +193,47 @@ typedef struct {
   int operation;
   mode mode;
   json_t *options;
-  int code;              /* what a call ends with that had enough descriptors */
-  bool keeps_connection; /* whether the client has one when the limit is lowered */
-  /* What the runs set. */
+  int code;              /* result of a call with enough descriptors */
+  bool keeps_connection; /* the client has an idle connection when the limit is lowered */
+  /* Set by each run. */
   argyle_client *client;
   char *user_id;
-} scene;
+} scenario;
 
 static bool has_user(int operation) {
   return operation != ARGYLE_OPERATION_USER_CREATE && operation != ARGYLE_OPERATION_USER_LIST;
 }
 
-static argyle_call *new_call(const scene *scene, argyle_error **error) {
+static argyle_call *new_call(const scenario *scenario, argyle_error **error) {
   json_t *document = NULL;
-  if (scene->operation == ARGYLE_OPERATION_USER_CREATE || scene->operation == ARGYLE_OPERATION_USER_UPDATE) {
+  if (scenario->operation == ARGYLE_OPERATION_USER_CREATE || scenario->operation == ARGYLE_OPERATION_USER_UPDATE) {
     document = json_pack("{s:i}", "a", 1);
   }
-  const char *user_id = has_user(scene->operation) ? scene->user_id : NULL;
-  argyle_call *call = argyle_call_new(scene->client, scene->operation, user_id, document, error);
+  const char *user_id = has_user(scenario->operation) ? scenario->user_id : NULL;
+  argyle_call *call = argyle_call_new(scenario->client, scenario->operation, user_id, document, error);
   json_decref(document);
   return call;
 }
 
-/* The first error of the calls of a queue. */
-static argyle_error *call_in_queue(scene *scene) {
+/* Returns the first error of the queue's calls. */
+static argyle_error *call_in_queue(scenario *scenario) {
   argyle_error *error = NULL;
   argyle_queue *queue = argyle_queue_new(NULL, &error);
   if (queue == NULL) {
     return error;
   }
-  int descriptor = scene->mode == BY_A_DESCRIPTOR ? argyle_queue_fd(queue, &error) : -1;
+  int descriptor = scenario->mode == BY_A_DESCRIPTOR ? argyle_queue_fd(queue, &error) : -1;
   if (error != NULL) {
     argyle_queue_free(queue);
     return error;
   }
-  for (int i = 0; i < (scene->mode == AT_ONCE ? 4 : 1); i++) {
-    assert_int_equal(argyle_queue_submit(queue, new_call(scene, NULL), NULL, NULL), 0);
+  for (int i = 0; i < (scenario->mode == AT_ONCE ? 4 : 1); i++) {
+    assert_int_equal(argyle_queue_submit(queue, new_call(scenario, NULL), NULL, NULL), 0);
   }
   while (argyle_queue_count(queue) > 0) {
     if (descriptor >= 0) {
       struct pollfd ready = {.fd = descriptor, .events = POLLIN};
-      assert_int_equal(poll(&ready, 1, MOST_SECONDS * 1000), 1);
+      assert_int_equal(poll(&ready, 1, TIMEOUT_S * 1000), 1);
       assert_true(argyle_queue_drive(queue, NULL) >= 0);
     } else {
       assert_true(argyle_queue_wait(queue, -1, NULL) > 0);
@@ -251,9 +250,9 @@ static argyle_error *call_in_queue(scene *scene) {
   return error;
 }
 
-static argyle_error *call_alone(scene *scene) {
+static argyle_error *call_alone(scenario *scenario) {
   argyle_error *error = NULL;
-  argyle_call *call = new_call(scene, &error);
+  argyle_call *call = new_call(scenario, &error);
   if (argyle_call_run(call, &error) == 0) {
     assert_null(error);
     json_decref(argyle_call_json(call, &error));
@@ -262,10 +261,10 @@ static argyle_error *call_alone(scene *scene) {
   return error;
 }
 
-static argyle_error *walk(scene *scene) {
+static argyle_error *walk(scenario *scenario) {
   argyle_error *error = NULL;
   json_t *query = json_pack("{s:i}", "limit", 1);
-  argyle_user_cursor *cursor = argyle_user_cursor_new(scene->client, query, &error);
+  argyle_user_cursor *cursor = argyle_user_cursor_new(scenario->client, query, &error);
   json_decref(query);
   int count = 0;
   json_t *user;
@@ -278,24 +277,24 @@ static argyle_error *walk(scene *scene) {
   return error;
 }
 
-/* Does what the scene is about; the error is the caller's. */
-static argyle_error *act(scene *scene) {
-  switch (scene->mode) {
-  case ALONE: return call_alone(scene);
-  case BY_A_CURSOR: return walk(scene);
-  default: return call_in_queue(scene);
+/* Makes the scenario's calls; the caller frees the error. */
+static argyle_error *act(scenario *scenario) {
+  switch (scenario->mode) {
+  case ALONE: return call_alone(scenario);
+  case BY_A_CURSOR: return walk(scenario);
+  default: return call_in_queue(scenario);
   }
 }
 
-static void fail_run(const scene *scene, int left, const argyle_error *error, const char *what) {
-  leave_all();
-  print_error("%s, %s%s, %d descriptors left: %s: %s: %s\n", scene->name, mode_names[scene->mode],
-              scene->keeps_connection ? " on a kept connection" : "", left, what, argyle_error_name(error),
+static void fail_run(const scenario *scenario, int left, const argyle_error *error, const char *what) {
+  restore_limit();
+  print_error("%s, %s%s, %d descriptors left: %s: %s: %s\n", scenario->name, mode_names[scenario->mode],
+              scenario->keeps_connection ? " on a reused connection" : "", left, what, argyle_error_name(error),
               argyle_error_message(error));
   fail();
 }
 
-/* A client without the limit's effects, for what a run needs. */
+/* Creates a user with a client that needs no new descriptor. */
 static char *make_user(argyle_client *keeper) {
   json_t *user = argyle_user_create(keeper, NULL, NULL);
   assert_non_null(user);
@@ -304,76 +303,76 @@ static char *make_user(argyle_client *keeper) {
   return id;
 }
 
-/* Whether a call ends as it should where descriptors ran out. */
-static bool says_so(const argyle_error *error) {
+/* Whether this is the error for having run out of descriptors. */
+static bool reports_exhaustion(const argyle_error *error) {
   return argyle_error_code(error) == ARGYLE_ERROR_INTERNAL &&
          strstr(argyle_error_message(error), "file descriptors") != NULL &&
          argyle_error_outcome_is_unknown(error) == 0 && argyle_error_is_retryable(error) == 0 &&
          argyle_error_http_status(error) == 0;
 }
 
-/* Whether addresses of every kind are asked for: libcurl takes an IPv6 socket that it cannot open for want of IPv6. */
-static bool asks_for_all(void) {
+/* Whether every address family is resolved: libcurl takes a failure to open an IPv6 socket for a lack of IPv6. */
+static bool resolves_all_families(void) {
   int opened = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (opened >= 0) {
     close(opened);
   }
-  return opened < 0 || __atomic_load_n(&asked_family, __ATOMIC_RELAXED) == AF_UNSPEC;
+  return opened < 0 || __atomic_load_n(&requested_family, __ATOMIC_RELAXED) == AF_UNSPEC;
 }
 
-/* Makes one run, and tells whether descriptors ran out in it. */
-static bool run(scene *scene, argyle_client *keeper, int left) {
+/* Runs the scenario once; returns whether descriptors ran out. */
+static bool run(scenario *scenario, argyle_client *keeper, int left) {
   int before = count_descriptors();
-  alarm(MOST_SECONDS);
-  scene->client = client_with_options(json_incref(scene->options));
-  scene->user_id = make_user(keeper);
-  if (scene->keeps_connection) {
-    argyle_error *error = act(scene);
-    if (argyle_error_code(error) != scene->code) {
-      fail_run(scene, left, error, "before");
+  alarm(TIMEOUT_S);
+  scenario->client = client_with_options(json_incref(scenario->options));
+  scenario->user_id = make_user(keeper);
+  if (scenario->keeps_connection) {
+    argyle_error *error = act(scenario);
+    if (argyle_error_code(error) != scenario->code) {
+      fail_run(scenario, left, error, "before");
     }
     argyle_error_free(error);
-    free(scene->user_id);
-    scene->user_id = make_user(keeper);
+    free(scenario->user_id);
+    scenario->user_id = make_user(keeper);
   }
-  leave(left);
-  argyle_error *error = act(scene);
-  leave_all();
-  bool has_run_out = argyle_error_code(error) == ARGYLE_ERROR_INTERNAL;
-  if (has_run_out ? !says_so(error) : argyle_error_code(error) != scene->code) {
-    fail_run(scene, left, error, "not what happened");
+  leave_descriptors(left);
+  argyle_error *error = act(scenario);
+  restore_limit();
+  bool ran_out = argyle_error_code(error) == ARGYLE_ERROR_INTERNAL;
+  if (ran_out ? !reports_exhaustion(error) : argyle_error_code(error) != scenario->code) {
+    fail_run(scenario, left, error, "unexpected result");
   }
   argyle_error_free(error);
-  if (has_run_out) {
-    error = act(scene);
-    if (argyle_error_code(error) != scene->code || !asks_for_all()) {
-      fail_run(scene, left, error, "not all works afterwards");
+  if (ran_out) {
+    error = act(scenario);
+    if (argyle_error_code(error) != scenario->code || !resolves_all_families()) {
+      fail_run(scenario, left, error, "no full recovery");
     }
     argyle_error_free(error);
   }
-  argyle_client_free(scene->client);
-  free(scene->user_id);
+  argyle_client_free(scenario->client);
+  free(scenario->user_id);
   alarm(0);
   int after = count_descriptors();
   if (after != before) {
     print_error("%d descriptors before, %d after\n", before, after);
-    fail_run(scene, left, NULL, "a leak");
+    fail_run(scenario, left, NULL, "a leak");
   }
-  return has_run_out;
+  return ran_out;
 }
 
-/* For the message at the end. */
-static int runs, most_needed;
+/* Printed at the end. */
+static int runs, max_needed;
 
-/* Makes all runs of a scene; gives the number of descriptors that was enough. */
-static int sweep(scene scene, argyle_client *keeper) {
+/* Runs a scenario with ever more descriptors; returns how many were enough. */
+static int sweep(scenario scenario, argyle_client *keeper) {
   int left = 0;
-  while (run(&scene, keeper, left)) {
+  while (run(&scenario, keeper, left)) {
     left++;
-    assert_true(left < MOST_DESCRIPTORS);
+    assert_true(left < MAX_DESCRIPTORS);
   }
   runs += left + 1;
-  most_needed = left > most_needed ? left : most_needed;
+  max_needed = left > max_needed ? left : max_needed;
   return left;
 }
 
@@ -383,7 +382,7 @@ typedef struct {
   tls_server *files;
   server *server;
   json_t *options;
-  argyle_client *keeper; /* a client that has its connection already */
+  argyle_client *keeper; /* a client with an idle connection */
 } fixture;
 
 static json_t *options_of(const fixture *fixture) {
@@ -420,10 +419,10 @@ static int setup_secure(void **state) {
 
 static int teardown(void **state) {
   fixture *fixture = *state;
-  leave_all();
+  restore_limit();
   alarm(0);
   failing_socket.number = failing_epoll_ctl.number = 0;
-  asked_family = AF_UNSPEC;
+  requested_family = AF_UNSPEC;
   argyle_client_free(fixture->keeper);
   json_decref(fixture->options);
   server_stop(fixture->server);
@@ -450,7 +449,7 @@ static void every_operation(void **state) {
   fixture *fixture = *state;
   for (size_t i = 0; i < COUNT(operations); i++) {
     for (mode mode = ALONE; mode <= BY_A_DESCRIPTOR; mode++) {
-      sweep((scene){.name = operations[i].name, .operation = operations[i].operation, .mode = mode,
+      sweep((scenario){.name = operations[i].name, .operation = operations[i].operation, .mode = mode,
                     .options = fixture->options},
             fixture->keeper);
     }
@@ -459,43 +458,43 @@ static void every_operation(void **state) {
 
 static void calls_at_once(void **state) {
   fixture *fixture = *state;
-  sweep((scene){.name = "get", .operation = ARGYLE_OPERATION_USER_GET, .mode = AT_ONCE, .options = fixture->options},
+  sweep((scenario){.name = "get", .operation = ARGYLE_OPERATION_USER_GET, .mode = AT_ONCE, .options = fixture->options},
         fixture->keeper);
 }
 
 static void cursors(void **state) {
   fixture *fixture = *state;
-  sweep((scene){.name = "walk", .mode = BY_A_CURSOR, .options = fixture->options}, fixture->keeper);
+  sweep((scenario){.name = "walk", .mode = BY_A_CURSOR, .options = fixture->options}, fixture->keeper);
 }
 
-static void a_kept_connection_needs_no_descriptor(void **state) {
+static void a_reused_connection_needs_no_descriptor(void **state) {
   fixture *fixture = *state;
   for (size_t i = 0; i < COUNT(operations); i++) {
     if (operations[i].operation == ARGYLE_OPERATION_USER_DELETE) {
       continue;
     }
-    int enough = sweep((scene){.name = operations[i].name, .operation = operations[i].operation,
+    int enough = sweep((scenario){.name = operations[i].name, .operation = operations[i].operation,
                                .options = fixture->options, .keeps_connection = true},
                        fixture->keeper);
     assert_int_equal(enough, 0);
   }
 }
 
-/* A server that is not there is told as such, with no more descriptors than one that answers. */
+/* A refused connection is reported as such, and takes no more descriptors than one that is accepted. */
 static void a_connection_that_is_refused(void **state) {
   fixture *fixture = *state;
   char url[64];
   closed_port_url(url, sizeof url);
   json_t *options = options_for(url);
   json_object_set_new(options, "max_retries", json_integer(0));
-  scene answered = {.name = "answered", .operation = ARGYLE_OPERATION_USER_LIST, .options = fixture->options};
-  scene refused = {.name = "refused", .operation = ARGYLE_OPERATION_USER_LIST, .options = options,
+  scenario answered = {.name = "answered", .operation = ARGYLE_OPERATION_USER_LIST, .options = fixture->options};
+  scenario refused = {.name = "refused", .operation = ARGYLE_OPERATION_USER_LIST, .options = options,
                    .code = ARGYLE_ERROR_CONNECTION};
   assert_int_equal(sweep(refused, fixture->keeper), sweep(answered, fixture->keeper));
   json_decref(options);
 }
 
-/* By a name, which libcurl and the C library need descriptors to resolve. */
+/* libcurl and the C library need descriptors to resolve a name. */
 static void a_name(void **state) {
   fixture *fixture = *state;
   char url[64];
@@ -504,17 +503,17 @@ static void a_name(void **state) {
   json_object_set_new(options, "allow_insecure_http", json_true());
   json_object_set_new(options, "proxy", json_string(""));
   for (mode mode = ALONE; mode <= BY_A_DESCRIPTOR; mode++) {
-    sweep((scene){.name = "name", .operation = ARGYLE_OPERATION_USER_GET, .mode = mode, .options = options},
+    sweep((scenario){.name = "name", .operation = ARGYLE_OPERATION_USER_GET, .mode = mode, .options = options},
           fixture->keeper);
   }
   json_decref(options);
 }
 
-/* The system's certificates do not have the server's. */
+/* The system does not trust the server's certificate. */
 static void certificates_of_the_system(void **state) {
   fixture *fixture = *state;
   json_t *options = options_for(fixture->server->url);
-  sweep((scene){.name = "system", .operation = ARGYLE_OPERATION_USER_CREATE, .options = options,
+  sweep((scenario){.name = "system", .operation = ARGYLE_OPERATION_USER_CREATE, .options = options,
                 .code = ARGYLE_ERROR_TLS},
         fixture->keeper);
   json_decref(options);
@@ -526,65 +525,65 @@ static void a_certificate_of_the_client(void **state) {
   json_object_set_new(options, "client_certificate_file", json_string(fixture->files->certificate));
   json_object_set_new(options, "client_key_file", json_string(fixture->files->key));
   for (mode mode = ALONE; mode <= AT_ONCE; mode++) {
-    sweep((scene){.name = "certificate", .operation = ARGYLE_OPERATION_USER_GET, .mode = mode, .options = options},
+    sweep((scenario){.name = "certificate", .operation = ARGYLE_OPERATION_USER_GET, .mode = mode, .options = options},
           fixture->keeper);
   }
   json_decref(options);
 }
 
-/* ---------------------------------------------------------------- The kernel's refusals */
+/* ---------------------------------------------------------------- Failing system calls */
 
-/* The system may open no more, or the process. */
+/* The process or the system has reached its limit. */
 static void a_socket_that_cannot_be_opened(void **state) {
   static const int errors[] = {EMFILE, ENFILE};
   fixture *fixture = *state;
   for (size_t i = 0; i < COUNT(errors); i++) {
-    scene scene = {.name = "socket", .operation = ARGYLE_OPERATION_USER_CREATE, .options = fixture->options};
-    for (scene.mode = ALONE; scene.mode <= AT_ONCE; scene.mode++) {
-      scene.client = client_with_options(json_incref(scene.options));
+    scenario scenario = {.name = "socket", .operation = ARGYLE_OPERATION_USER_CREATE, .options = fixture->options};
+    for (scenario.mode = ALONE; scenario.mode <= AT_ONCE; scenario.mode++) {
+      scenario.client = client_with_options(json_incref(scenario.options));
       failing_socket = (failing){.number = 1, .error = errors[i]};
-      argyle_error *error = act(&scene);
+      argyle_error *error = act(&scenario);
       assert_true(failing_socket.made > 0);
       failing_socket.number = 0;
-      if (!says_so(error)) {
-        fail_run(&scene, 0, error, "not what happened");
+      if (!reports_exhaustion(error)) {
+        fail_run(&scenario, 0, error, "unexpected result");
       }
       argyle_error_free(error);
-      assert_null(act(&scene));
-      argyle_client_free(scene.client);
+      assert_null(act(&scenario));
+      argyle_client_free(scenario.client);
     }
   }
 }
 
 /*
- * Each of the calls that tell the kernel what to watch fails in turn, all after it do. What waits for a socket that is
- * not watched would never hear of it.
+ * Each epoll_ctl() call fails in turn, and so do all after it. Waiting for a socket that is not watched would never
+ * end.
  */
 static void a_descriptor_that_cannot_be_watched(void **state) {
   static const int errors[] = {ENOMEM, ENOSPC};
   fixture *fixture = *state;
   for (size_t i = 0; i < COUNT(errors); i++) {
-    scene scene = {.name = "epoll_ctl", .operation = ARGYLE_OPERATION_USER_LIST, .options = fixture->options};
-    for (scene.mode = ALONE; scene.mode < MODES; scene.mode++) {
+    scenario scenario = {.name = "epoll_ctl", .operation = ARGYLE_OPERATION_USER_LIST, .options = fixture->options};
+    for (scenario.mode = ALONE; scenario.mode < MODES; scenario.mode++) {
       bool has_failed = true;
       for (int number = 1; has_failed; number++) {
-        alarm(MOST_SECONDS);
-        scene.client = client_with_options(json_incref(scene.options));
+        alarm(TIMEOUT_S);
+        scenario.client = client_with_options(json_incref(scenario.options));
         failing_epoll_ctl = (failing){.number = number, .error = errors[i]};
-        argyle_error *error = act(&scene);
+        argyle_error *error = act(&scenario);
         has_failed = failing_epoll_ctl.made >= number;
         failing_epoll_ctl.number = 0;
-        /* A page that was asked for ahead may be asked for again. */
-        bool is_right = has_failed ? argyle_error_code(error) == ARGYLE_ERROR_INTERNAL : error == NULL;
-        if (!is_right) {
-          fail_run(&scene, number, error, "not what happened");
+        /* A failed prefetch may be retried. */
+        bool is_expected = has_failed ? argyle_error_code(error) == ARGYLE_ERROR_INTERNAL : error == NULL;
+        if (!is_expected) {
+          fail_run(&scenario, number, error, "unexpected result");
         }
         argyle_error_free(error);
-        error = act(&scene);
+        error = act(&scenario);
         if (error != NULL) {
-          fail_run(&scene, number, error, "nothing works afterwards");
+          fail_run(&scenario, number, error, "no recovery");
         }
-        argyle_client_free(scene.client);
+        argyle_client_free(scenario.client);
         alarm(0);
       }
     }
@@ -599,7 +598,7 @@ int main(void) {
     clear_test(every_operation),
     clear_test(calls_at_once),
     clear_test(cursors),
-    clear_test(a_kept_connection_needs_no_descriptor),
+    clear_test(a_reused_connection_needs_no_descriptor),
     clear_test(a_connection_that_is_refused),
     clear_test(a_name),
     clear_test(a_socket_that_cannot_be_opened),
@@ -607,13 +606,13 @@ int main(void) {
     secure_test(every_operation),
     secure_test(calls_at_once),
     secure_test(cursors),
-    secure_test(a_kept_connection_needs_no_descriptor),
+    secure_test(a_reused_connection_needs_no_descriptor),
     secure_test(certificates_of_the_system),
     secure_test(a_certificate_of_the_client),
     secure_test(a_socket_that_cannot_be_opened),
     secure_test(a_descriptor_that_cannot_be_watched),
   };
   int failures = cmocka_run_group_tests_name("descriptors", tests, NULL, NULL);
-  print_message("%d runs, at most %d descriptors needed\n", runs, most_needed);
+  print_message("%d runs, at most %d descriptors needed\n", runs, max_needed);
   return failures;
 }

@@ -1,9 +1,9 @@
-/* The section "Errors" of argyle.h: each status, and what the accessors tell. */
+/* The section "Errors" of argyle.h: each status, and the accessors. */
 #include "hostile_server.h"
 
 #define USER "{\"id\": \"u1\", \"token\": \"t\"}"
 
-/* The error of argyle_user_get() for an answer of this status. */
+/* The error of argyle_user_get() for an answer with this status. */
 static argyle_error *error_of_get(hostile_fixture *fixture, int status, const char *headers, const char *body) {
   argyle_error *error = RUBBISH;
   hostile_server_answer_http(fixture->server, status, headers, body, strlen(body));
@@ -94,7 +94,7 @@ static void each_status_has_its_code(void **state) {
   }
 }
 
-static void every_function_tells_the_status(void **state) {
+static void every_function_reports_the_status(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = fixture->client;
   argyle_error *error = RUBBISH;
@@ -115,7 +115,7 @@ static void every_function_tells_the_status(void **state) {
   assert_failed(error, ARGYLE_ERROR_PERMISSION, NULL);
 }
 
-static void every_function_does_without_an_error_pointer(void **state) {
+static void the_error_pointer_is_optional_in_every_function(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = fixture->client;
   json_t *metadata = json_true();
@@ -131,7 +131,7 @@ static void every_function_does_without_an_error_pointer(void **state) {
 
 /* ---------------------------------------------------------------- Messages */
 
-static void the_message_says_what_the_service_said(void **state) {
+static void the_message_contains_the_detail_of_the_service(void **state) {
   argyle_error *error = error_of_get(*state, 404, "", "{\"detail\": \"Not found.\"}");
   assert_failed(error, ARGYLE_ERROR_NOT_FOUND, "Not found.");
 }
@@ -192,7 +192,7 @@ static void the_trace_id_is_kept(void **state) {
   argyle_error_free(error);
 }
 
-static void header_names_are_read_in_any_case(void **state) {
+static void header_names_are_case_insensitive(void **state) {
   argyle_error *error = error_of_get(*state, 429, "x-trace-ID: abc\r\nrETRY-after: 3\r\n", "");
   assert_string_equal(argyle_error_trace_id(error), "abc");
   assert_int_equal(argyle_error_retry_after_ms(error), 3000);
@@ -230,32 +230,32 @@ static int create_is_retryable(hostile_fixture *fixture, int status) {
   return is_retryable;
 }
 
-static void reading_is_retryable_where_it_may_succeed_later(void **state) {
+static void reading_is_retryable_if_it_may_succeed_later(void **state) {
   static const int statuses[] = {429, 500, 502, 503, 504};
   for (size_t i = 0; i < COUNT(statuses); i++) {
     assert_int_equal(get_is_retryable(*state, statuses[i]), 1);
   }
 }
 
-static void reading_is_not_retryable_where_it_will_fail_again(void **state) {
+static void reading_is_not_retryable_if_it_will_fail_again(void **state) {
   static const int statuses[] = {301, 302, 304, 400, 401, 403, 404, 418, 422};
   for (size_t i = 0; i < COUNT(statuses); i++) {
     assert_int_equal(get_is_retryable(*state, statuses[i]), 0);
   }
 }
 
-static void creating_is_not_retryable_where_the_service_may_have_acted(void **state) {
+static void creating_is_not_retryable_if_the_service_may_have_acted(void **state) {
   static const int statuses[] = {500, 502, 504};
   for (size_t i = 0; i < COUNT(statuses); i++) {
     assert_int_equal(create_is_retryable(*state, statuses[i]), 0);
   }
 }
 
-static void creating_is_retryable_where_the_service_turned_it_away(void **state) {
+static void creating_is_retryable_if_the_service_refused_it(void **state) {
   assert_int_equal(create_is_retryable(*state, 429), 1);
 }
 
-static void replacing_metadata_twice_is_as_good_as_once(void **state) {
+static void replacing_metadata_is_idempotent(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 502, "");
@@ -287,16 +287,16 @@ static void a_date_that_has_passed_means_now(void **state) {
   assert_int_equal(retry_after(*state, 429, "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n"), 0);
 }
 
-static void without_retry_after_the_service_said_nothing(void **state) {
+static void without_the_header_there_is_no_retry_after(void **state) {
   assert_int_equal(retry_after(*state, 429, ""), -1);
 }
 
-static void a_retry_after_that_is_neither_says_nothing(void **state) {
+static void an_invalid_retry_after_is_ignored(void **state) {
   assert_int_equal(retry_after(*state, 429, "Retry-After: soon\r\n"), -1);
   assert_int_equal(retry_after(*state, 429, "Retry-After:\r\n"), -1);
 }
 
-static void a_retry_after_out_of_range_is_never_a_negative_time(void **state) {
+static void a_retry_after_out_of_range_is_never_negative(void **state) {
   assert_in_range(retry_after(*state, 429, "Retry-After: -5\r\n") + 1, 0, 1);
   assert_true(retry_after(*state, 429, "Retry-After: 9223372036854775807\r\n") >= -1);
   assert_true(retry_after(*state, 429, "Retry-After: 99999999999999999999999999\r\n") >= -1);
@@ -313,13 +313,13 @@ static void one_request_is_one_attempt(void **state) {
 
 /* ---------------------------------------------------------------- Bodies */
 
-static void the_body_is_given_as_json(void **state) {
+static void the_body_is_available_as_json(void **state) {
   argyle_error *error = error_of_get(*state, 400, "", "{\"user\": [\"This field is required.\"]}");
   assert_json(argyle_error_body(error), "{\"user\": [\"This field is required.\"]}");
   argyle_error_free(error);
 }
 
-static void the_body_is_given_as_text(void **state) {
+static void the_body_is_available_as_text(void **state) {
   argyle_error *error = error_of_get(*state, 400, "", "{\"user\":  [ ] }\n");
   assert_string_equal(argyle_error_body_text(error), "{\"user\":  [ ] }\n");
   argyle_error_free(error);
@@ -366,7 +366,7 @@ static void a_body_with_a_nul_is_kept_whole(void **state) {
   assert_failed(error, ARGYLE_ERROR_SERVER, NULL);
 }
 
-static void what_does_not_look_like_an_error_body_is_no_obstacle(void **state) {
+static void an_error_body_of_another_form_is_no_obstacle(void **state) {
   static const char *const bodies[] = {
     "null", "[]", "{}", "12", "{\"detail\": 5}", "{\"detail\": null}", "{\"user\": []}", "{\"user\": [[1]]}",
     "{\"detail\": {\"detail\": \"deep\"}}", "\"\\ud800\"", "{\"\\u0000\": 1}", "[1e400]", "{", "\xff",
@@ -413,9 +413,9 @@ int main(void) {
     cmocka_unit_test(freeing_null_does_nothing),
     cmocka_unit_test(an_error_before_any_answer_has_nothing_of_an_answer),
     hostile_test(each_status_has_its_code),
-    hostile_test(every_function_tells_the_status),
-    hostile_test(every_function_does_without_an_error_pointer),
-    hostile_test(the_message_says_what_the_service_said),
+    hostile_test(every_function_reports_the_status),
+    hostile_test(the_error_pointer_is_optional_in_every_function),
+    hostile_test(the_message_contains_the_detail_of_the_service),
     hostile_test(the_message_stays_one_line_whatever_the_service_says),
     hostile_test(the_message_does_not_repeat_a_secret_that_the_service_repeats),
     hostile_test(the_message_does_not_repeat_a_key_that_the_service_repeats),
@@ -424,29 +424,29 @@ int main(void) {
     hostile_test(a_trace_id_is_one_short_line),
     hostile_test(a_very_long_detail_is_no_obstacle),
     hostile_test(the_trace_id_is_kept),
-    hostile_test(header_names_are_read_in_any_case),
+    hostile_test(header_names_are_case_insensitive),
     hostile_test(without_the_header_there_is_no_trace_id),
     hostile_test(a_trace_id_is_utf8_whatever_the_server_sends),
-    hostile_test(reading_is_retryable_where_it_may_succeed_later),
-    hostile_test(reading_is_not_retryable_where_it_will_fail_again),
-    hostile_test(creating_is_not_retryable_where_the_service_may_have_acted),
-    hostile_test(creating_is_retryable_where_the_service_turned_it_away),
-    hostile_test(replacing_metadata_twice_is_as_good_as_once),
+    hostile_test(reading_is_retryable_if_it_may_succeed_later),
+    hostile_test(reading_is_not_retryable_if_it_will_fail_again),
+    hostile_test(creating_is_not_retryable_if_the_service_may_have_acted),
+    hostile_test(creating_is_retryable_if_the_service_refused_it),
+    hostile_test(replacing_metadata_is_idempotent),
     hostile_test(retry_after_is_read_as_seconds),
     hostile_test(retry_after_is_read_as_a_date),
     hostile_test(a_date_that_has_passed_means_now),
-    hostile_test(without_retry_after_the_service_said_nothing),
-    hostile_test(a_retry_after_that_is_neither_says_nothing),
-    hostile_test(a_retry_after_out_of_range_is_never_a_negative_time),
+    hostile_test(without_the_header_there_is_no_retry_after),
+    hostile_test(an_invalid_retry_after_is_ignored),
+    hostile_test(a_retry_after_out_of_range_is_never_negative),
     hostile_test(one_request_is_one_attempt),
-    hostile_test(the_body_is_given_as_json),
-    hostile_test(the_body_is_given_as_text),
+    hostile_test(the_body_is_available_as_json),
+    hostile_test(the_body_is_available_as_text),
     hostile_test(the_body_is_borrowed_and_may_be_kept),
     hostile_test(any_json_value_is_a_body),
     hostile_test(a_body_of_html_is_text_only),
     hostile_test(an_empty_body_is_empty_text),
     hostile_test(a_body_with_a_nul_is_kept_whole),
-    hostile_test(what_does_not_look_like_an_error_body_is_no_obstacle),
+    hostile_test(an_error_body_of_another_form_is_no_obstacle),
     hostile_test(a_redirect_is_not_followed),
     hostile_test(a_redirect_to_the_same_host_is_not_followed_either),
   };

@@ -1,7 +1,7 @@
 /*
- * A process that ends while a call is under way: it ends at once, with its own exit status and no crash, whether the
- * call waits for an answer or for its next attempt, in a queue or in another thread, and also where the
- * handles are freed on the way out.
+ * A process that exits while a call is in flight: it exits immediately, with its own status and without a crash,
+ * whether the call waits for an answer or for its next attempt, in a queue or in another thread, and even if the
+ * handles are freed during exit.
  */
 #include "hostile_server.h"
 
@@ -16,13 +16,13 @@
 
 extern char **environ;
 
-/* The exit status of every child, which nothing else has. */
+/* The exit status of every child; nothing else exits with it. */
 #define STATUS 42
-/* A child that still runs then hangs. */
+/* A child that still runs after this has hung. */
 #define PATIENCE_MS 300000
 #define URL_SIZE 64
 
-/* ---------------------------------------------------------------- What is under way */
+/* ---------------------------------------------------------------- Calls in flight */
 
 static argyle_client *client;
 static argyle_queue *queue;
@@ -41,40 +41,40 @@ static void start_client(const char *url) {
   json_decref(options);
 }
 
-/* By which the parent tells the server's URL, and then that it has seen what is under way. */
+/* Read end of a pipe on which the parent sends the server's URL, and then a byte once the requests have arrived. */
 static int parent;
 
-static bool is_seen(int timeout_ms) {
+static bool is_acknowledged(int timeout_ms) {
   struct pollfd ready = {.fd = parent, .events = POLLIN};
   return poll(&ready, 1, timeout_ms) != 0;
 }
 
-/* The server has read the requests and says nothing. */
-static void queue_within_calls(const char *url) {
+/* Waits until the server has read the requests; it does not answer. */
+static void queue_during_calls(const char *url) {
   start_client(url);
   queue = argyle_queue_new(NULL, NULL);
   for (int i = 0; i < 3; i++) {
     argyle_queue_submit(queue, argyle_call_new(client, ARGYLE_OPERATION_USER_CREATE, NULL, NULL, NULL), NULL, NULL);
   }
-  while (!is_seen(0) && argyle_queue_wait(queue, 10, NULL) == 0) {
+  while (!is_acknowledged(0) && argyle_queue_wait(queue, 10, NULL) == 0) {
   }
 }
 
-static void thread_within_a_call(const char *url) {
+static void thread_during_a_call(const char *url) {
   pthread_t thread;
   start_client(url);
   pthread_create(&thread, NULL, get_user, NULL);
   pthread_detach(thread);
-  while (!is_seen(10)) {
+  while (!is_acknowledged(10)) {
   }
 }
 
-/* The page after this one is asked for ahead. */
-static void cursor_within_a_page(const char *url) {
+/* The page after this one is prefetched. */
+static void cursor_during_a_page(const char *url) {
   start_client(url);
   cursor = argyle_user_cursor_new(client, NULL, NULL);
   json_decref(argyle_user_cursor_next(cursor, NULL));
-  while (!is_seen(10)) {
+  while (!is_acknowledged(10)) {
   }
 }
 
@@ -84,7 +84,7 @@ static void free_everything(void) {
   argyle_client_free(client);
 }
 
-/* As a destructor of C++ would: the client goes before what was made from it. */
+/* C++ destructors may free the client before what was created from it. */
 static void free_client_first(void) {
   argyle_client_free(client);
   argyle_queue_free(queue);
@@ -96,35 +96,35 @@ typedef void start_function(const char *url);
 typedef struct {
   const char *name;
   start_function *start;
-  const char *answer; /* what the server answers at first, or always; NULL: nothing */
-  bool is_always;
-  int requests;       /* how many it has read when all is under way */
-  bool may_free;      /* what no other thread uses */
+  const char *answer; /* the server's first answer, or its only one; NULL: none */
+  bool is_always;     /* the server repeats the answer */
+  int requests;       /* number of requests in flight */
+  bool may_free;      /* no other thread uses the handles */
 } scenario;
 
 #define PAGE                                        \
   "HTTP/1.1 200 OK\r\nContent-Length: 48\r\n\r\n" \
   "{\"results\": [{\"id\": \"u1\"}], \"next\": \"?offset=1\"}"
-/* The call is repeated in a minute. */
+/* The call is retried in a minute. */
 #define LATER "HTTP/1.1 503 Later\r\nRetry-After: 59\r\nContent-Length: 2\r\n\r\n{}"
 
 static const scenario scenarios[] = {
-  {"a queue within calls", queue_within_calls, NULL, false, 3, true},
-  {"a queue within waits", queue_within_calls, LATER, true, 3, true},
-  {"a cursor within a page", cursor_within_a_page, PAGE, false, 1, true},
-  {"a thread within a call", thread_within_a_call, NULL, false, 1, false},
-  {"a thread within a wait", thread_within_a_call, LATER, true, 1, false},
+  {"a queue during calls", queue_during_calls, NULL, false, 3, true},
+  {"a queue during waits", queue_during_calls, LATER, true, 3, true},
+  {"a cursor during a page", cursor_during_a_page, PAGE, false, 1, true},
+  {"a thread during a call", thread_during_a_call, NULL, false, 1, false},
+  {"a thread during a wait", thread_during_a_call, LATER, true, 1, false},
 };
 
 /* ---------------------------------------------------------------- Children */
 
-/* valgrind misses the memory of threads that were not joined, and puts a status of its own in the place of one. */
-static bool is_by_checker(int status) {
+/* valgrind reports the memory of threads that were not joined as lost, and replaces the exit status by its own. */
+static bool is_from_checker(int status) {
   const char *preloaded = getenv("LD_PRELOAD");
   return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL && status == 99;
 }
 
-/* Waits for the child's end, which must be its own. */
+/* Waits for the child, which must exit with its own status. */
 static void assert_ends(pid_t child, const scenario *scenario) {
   int status = -1;
   for (int i = 0; i < PATIENCE_MS / 10 && waitpid(child, &status, WNOHANG) == 0; i++) {
@@ -140,12 +140,12 @@ static void assert_ends(pid_t child, const scenario *scenario) {
     print_error("%s: the process died of signal %d\n", scenario->name, WTERMSIG(status));
   }
   assert_true(WIFEXITED(status));
-  if (scenario->may_free || !is_by_checker(WEXITSTATUS(status))) {
+  if (scenario->may_free || !is_from_checker(WEXITSTATUS(status))) {
     assert_int_equal(WEXITSTATUS(status), STATUS);
   }
 }
 
-/* Begins what is to be under way when the child ends. */
+/* Starts the calls that are in flight when the child exits. */
 static void begin(const scenario *scenario) {
   char url[URL_SIZE];
   if (read(parent, url, sizeof url) == sizeof url) {
@@ -154,10 +154,10 @@ static void begin(const scenario *scenario) {
 }
 
 /*
- * Gives the child a server, lets it end once all is under way, and asserts that it does. The server comes after the
- * child, in whose memory a checker would miss its threads.
+ * Starts the child's server, lets the child exit once all requests are in flight, and asserts that it does. The server
+ * is started after the fork, because a memory checker would report its threads as lost in the child.
  */
-static void assert_ends_within(const scenario *scenario, pid_t child, int to_child) {
+static void assert_child_ends(const scenario *scenario, pid_t child, int to_child) {
   hostile_server *server = hostile_server_start();
   if (scenario->answer != NULL) {
     hostile_server_answer(server, (hostile_answer){.bytes = scenario->answer});
@@ -178,28 +178,28 @@ static void assert_ends_within(const scenario *scenario, pid_t child, int to_chi
   hostile_server_stop(server);
 }
 
-static void assert_scenario_ends(const scenario *scenario, void (*end)(int), void (*on_the_way)(void)) {
+static void assert_scenario_ends(const scenario *scenario, void (*end)(int), void (*at_exit)(void)) {
   int ends[2];
   assert_int_equal(pipe(ends), 0);
   fflush(NULL);
   pid_t child = fork();
   assert_true(child >= 0);
   if (child == 0) {
-    if (on_the_way != NULL) atexit(on_the_way);
+    if (at_exit != NULL) atexit(at_exit);
     parent = ends[0];
     begin(scenario);
     end(STATUS);
   }
   close(ends[0]);
-  assert_ends_within(scenario, child, ends[1]);
+  assert_child_ends(scenario, child, ends[1]);
 }
 
 /* ---------------------------------------------------------------- Tests */
 
-static void run_all(void (*end)(int), void (*on_the_way)(void)) {
+static void run_all(void (*end)(int), void (*at_exit)(void)) {
   for (size_t i = 0; i < COUNT(scenarios); i++) {
-    if (on_the_way == NULL || scenarios[i].may_free) {
-      assert_scenario_ends(&scenarios[i], end, on_the_way);
+    if (at_exit == NULL || scenarios[i].may_free) {
+      assert_scenario_ends(&scenarios[i], end, at_exit);
     }
   }
 }
@@ -224,7 +224,7 @@ static void a_client_may_be_freed_first_while_it_exits(void **state) {
   run_all(exit, free_client_first);
 }
 
-/* In a process of its own, whose main() is below. */
+/* In another process, whose main() is below. */
 static void a_return_from_main_ends_the_process(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(scenarios); i++) {
@@ -237,7 +237,7 @@ static void a_return_from_main_ends_the_process(void **state) {
     char *arguments[] = {program_invocation_name, number, descriptor, NULL};
     assert_int_equal(posix_spawn(&child, program_invocation_name, NULL, NULL, arguments, environ), 0);
     close(ends[0]);
-    assert_ends_within(&scenarios[i], child, ends[1]);
+    assert_child_ends(&scenarios[i], child, ends[1]);
   }
 }
 

@@ -1,6 +1,6 @@
 /*
- * Handles after fork(): they answer ARGYLE_ERROR_FORKED in the child, may be freed there, and the parent goes on
- * with its connection. So does a call in whose callback a program forks.
+ * Handles after fork(): in the child they return ARGYLE_ERROR_FORKED and may be freed; the parent keeps using its
+ * connection. The same for a call in whose callback a program forks.
  */
 #include "child.h"
 #include "gzip.h"
@@ -21,7 +21,7 @@ static void get_user(hostile_fixture *fixture) {
   assert_user(fixture->client, USER);
 }
 
-/* 0 where this is the error of a handle of the parent, otherwise 1. Releases it. */
+/* Returns 0 if this is the error of a handle of the parent, otherwise 1; frees it. */
 static int is_not_forked(argyle_error *error) {
   int failed = error == NULL || error == RUBBISH || argyle_error_code(error) != ARGYLE_ERROR_FORKED ||
                strcmp(argyle_error_name(error), "forked") != 0 || argyle_error_attempts(error) != 0 ||
@@ -111,7 +111,7 @@ static void an_unused_client_of_the_parent_answers_forked_too(void **state) {
   assert_int_equal(hostile_server_connections(fixture->server), 0);
 }
 
-static void the_parent_goes_on_with_its_connection(void **state) {
+static void the_parent_keeps_its_connection(void **state) {
   hostile_fixture *fixture = *state;
   get_user(fixture);
   assert_int_equal(failures_in_child(call_everything, fixture->client), 0);
@@ -139,7 +139,7 @@ static void a_cursor_of_the_parent_answers_forked(void **state) {
   assert_int_equal(hostile_server_connections(fixture->server), 1);
 }
 
-static void a_cursor_of_the_parent_gives_no_user_that_it_holds(void **state) {
+static void a_cursor_of_the_parent_returns_no_buffered_user(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}, {\"id\": \"u2\"}]}");
@@ -161,7 +161,7 @@ static void an_error_of_the_parent_can_be_read(void **state) {
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, NULL);
 }
 
-static void what_needs_no_handle_works_in_the_child(void **state) {
+static void functions_without_handles_work_in_the_child(void **state) {
   (void)state;
   assert_int_equal(failures_in_child(use_what_needs_no_handle, NULL), 0);
 }
@@ -181,17 +181,17 @@ static void a_client_made_in_the_child_works(void **state) {
 
 #define FIRST_PAGE "{\"results\": [{\"id\": \"u1\"}], \"next\": \"?offset=1\"}"
 #define LAST_PAGE "{\"results\": [{\"id\": \"u2\"}], \"next\": null}"
-/* A child that hangs ends then, with nothing told. */
-#define MOST_SECONDS 60
+/* alarm() ends a child that hangs, before it reports anything. */
+#define TIMEOUT_S 60
 
-/* A fork in a callback: at which of its calls, and what came of it. */
+/* A fork in a callback. */
 static struct {
-  hostile_server *server; /* where a request has to be first; NULL: none has to */
-  int at;
+  hostile_server *server; /* calls before its first request do not count; NULL: all count */
+  int at;                 /* the call of the callback that forks, from 1 */
   int called;
   bool is_child;
-  int told[2];
-  char failures; /* of the child; -1 where it told nothing */
+  int report[2];          /* a pipe from the child */
+  char failures;          /* of the child; -1 if it reported none */
 } forking;
 
 static void fork_at(int at, hostile_server *server) {
@@ -201,23 +201,23 @@ static void fork_at(int at, hostile_server *server) {
   forking.failures = -1;
 }
 
-/* The parent goes on only when its child has ended, so that what the child does wrong is done by then. */
+/* The parent waits until its child has exited, so that any damage by the child is done by then. */
 static void fork_in_callback(void) {
   if (forking.called >= forking.at || (forking.server != NULL && hostile_server_requests(forking.server) == 0) ||
-      ++forking.called != forking.at || pipe(forking.told) != 0) {
+      ++forking.called != forking.at || pipe(forking.report) != 0) {
     return;
   }
   pid_t child = fork();
   if (child == 0) {
     forking.is_child = true;
-    alarm(MOST_SECONDS);
+    alarm(TIMEOUT_S);
     return;
   }
-  close(forking.told[1]);
-  if (read(forking.told[0], &forking.failures, 1) != 1) {
+  close(forking.report[1]);
+  if (read(forking.report[0], &forking.failures, 1) != 1) {
     forking.failures = -1;
   }
-  close(forking.told[0]);
+  close(forking.report[0]);
   waitpid(child, NULL, 0);
 }
 
@@ -240,8 +240,8 @@ static int is_not_ended(const argyle_error *error) {
 }
 
 /*
- * What a callback may be called in. Gives how many things were wrong: in the child, whose functions fail with
- * ARGYLE_ERROR_FORKED, or in the parent, where they end as if nothing had been.
+ * Library use in which a callback may be called. Returns the number of failed checks: in the child, whose functions
+ * must fail with ARGYLE_ERROR_FORKED, or in the parent, whose functions must not be affected.
  */
 typedef int act(argyle_client *client);
 
@@ -266,7 +266,7 @@ static int run_call(argyle_client *client) {
   return failures;
 }
 
-/* Takes the call that has to be over, and frees it with its queue. */
+/* Takes the call, which must have completed, and frees it with its queue. */
 static int take(argyle_queue *queue) {
   argyle_error *error = RUBBISH;
   argyle_call *call = argyle_queue_next(queue, NULL, &error);
@@ -333,7 +333,7 @@ static int walk_pages(argyle_client *client) {
   return failures;
 }
 
-/* The calls are ended while one is under way, which the log is told of. */
+/* Cancels the calls while one is in flight, which is logged. */
 static int cancel_in_queue(argyle_client *client) {
   argyle_error *error = RUBBISH;
   argyle_queue *queue = queue_with_call(client);
@@ -347,12 +347,12 @@ static int cancel_in_queue(argyle_client *client) {
   return failures;
 }
 
-/* Lets the child end here, and checks in the parent that nothing became of it. */
-static void end_child(int failures, argyle_client *client) {
+/* Reports the failures and exits in the child; asserts in the parent that there were none in either process. */
+static void report_child(int failures, argyle_client *client) {
   argyle_client_free(client);
   if (forking.is_child) {
-    char told = (char)failures;
-    ssize_t written = write(forking.told[1], &told, 1);
+    char report = (char)failures;
+    ssize_t written = write(forking.report[1], &report, 1);
     _exit(written == 1 ? 0 : 1);
   }
   assert_int_equal(forking.called, forking.at);
@@ -360,8 +360,8 @@ static void end_child(int failures, argyle_client *client) {
   assert_int_equal(failures, 0);
 }
 
-/* The answers that each act takes: one that fails for now, and the right one. */
-static void answer_acts(hostile_server *server, bool is_walk) {
+/* Adds the answers for each act: a transient failure, and the successes. */
+static void add_answers(hostile_server *server, bool is_walk) {
   hostile_server_answer_http(server, 503, "Retry-After: 0\r\n", "{}", 2);
   if (is_walk) {
     hostile_server_answer_json(server, 200, FIRST_PAGE);
@@ -371,7 +371,7 @@ static void answer_acts(hostile_server *server, bool is_walk) {
   }
 }
 
-/* A fixture of its own for each fork; over TLS, whoever closes a connection says so on it. */
+/* A fixture for each fork. With TLS, closing a connection also sends a message on it. */
 static hostile_fixture begin(const tls_server *identity) {
   hostile_fixture fixture = {.server = identity != NULL ? hostile_server_start_tls(identity) : hostile_server_start()};
   json_t *options = options_for(hostile_server_url(fixture.server));
@@ -383,7 +383,7 @@ static hostile_fixture begin(const tls_server *identity) {
   return fixture;
 }
 
-/* Asserts that the server has seen the parent alone, whose blocking calls go on with their connection. */
+/* Asserts that only the parent has sent requests, and that its blocking calls keep using their connection. */
 static void end(hostile_fixture *fixture, int requests, bool is_blocking) {
   assert_int_equal(hostile_server_requests(fixture->server), requests);
   if (is_blocking) {
@@ -398,14 +398,14 @@ static void fork_in_each_record(const tls_server *identity) {
   static act *const acts[] = {get, run_call, wait_for_queue, drive_queue, walk, walk_pages};
   for (size_t i = 0; i < COUNT(acts); i++) {
     bool is_walk = acts[i] == walk || acts[i] == walk_pages;
-    /* The failure, the wait, the answer, and that to the page that is asked for ahead. */
+    /* The failure, the wait, the answer, and the answer with the prefetched page. */
     int records = is_walk ? 4 : 3;
     for (int at = 1; at <= records; at++) {
       hostile_fixture fixture = begin(identity);
-      answer_acts(fixture.server, is_walk);
+      add_answers(fixture.server, is_walk);
       fork_at(at, NULL);
       argyle_client *client = argyle_client_with_log(fixture.client, fork_in_log, NULL, NULL);
-      end_child(acts[i](client), client);
+      report_child(acts[i](client), client);
       end(&fixture, is_walk ? 3 : 2, acts[i] != wait_for_queue && acts[i] != drive_queue);
     }
   }
@@ -420,14 +420,14 @@ static void a_fork_in_a_log_function_over_tls(void **state) {
   fork_in_each_record(*state);
 }
 
-static void a_fork_while_the_log_is_told_of_an_end(void **state) {
+static void a_fork_while_a_cancellation_is_logged(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
   /* The attempt and the call. */
   for (int at = 1; at <= 2; at++) {
     fork_at(at, NULL);
     argyle_client *client = argyle_client_with_log(fixture->client, fork_in_log, NULL, NULL);
-    end_child(cancel_in_queue(client), client);
+    report_child(cancel_in_queue(client), client);
   }
 }
 
@@ -440,12 +440,12 @@ static void fork_in_each_wait(const tls_server *identity) {
     const char *body = is_walk ? FIRST_PAGE : USER;
     snprintf(first, sizeof first, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
              strlen(body), body);
-    /* The function is asked once 100 ms have passed, before an answer counts. */
+    /* The function is called after 100 ms, before the answer arrives. */
     hostile_server_answer(fixture.server, (hostile_answer){.bytes = first, .delay_ms = 300});
     hostile_server_answer_json(fixture.server, 200, is_walk ? LAST_PAGE : USER);
     fork_at(1, fixture.server);
     argyle_client *client = argyle_client_with_interrupt(fixture.client, fork_in_interrupt, NULL, NULL);
-    end_child(acts[i](client), client);
+    report_child(acts[i](client), client);
     end(&fixture, is_walk ? 2 : 1, true);
   }
 }
@@ -459,7 +459,7 @@ static void a_fork_in_an_interrupt_function_over_tls(void **state) {
   fork_in_each_wait(*state);
 }
 
-/* Once the server has answered, and so long later that the function is asked in the middle of decoding. */
+/* Waits after the server's answer, so that the function is called while it is decoded. */
 static int fork_in_decoding(void *context) {
   static const struct timespec pause = {0, 150000000};
   bool *has_waited = context;
@@ -476,7 +476,7 @@ static int fork_in_decoding(void *context) {
   return 0;
 }
 
-/* A small answer that decodes to much: libcurl is at work on it while the program forks. */
+/* A small answer that decodes to a large one: the program forks while libcurl decodes it. */
 static void fork_in_each_decoding(const tls_server *identity) {
   static act *const acts[] = {get, run_call, walk, walk_pages};
   for (size_t i = 0; i < COUNT(acts); i++) {
@@ -492,7 +492,7 @@ static void fork_in_each_decoding(const tls_server *identity) {
     hostile_server_answer_json(fixture.server, 200, is_walk ? LAST_PAGE : USER);
     fork_at(1, fixture.server);
     argyle_client *client = argyle_client_with_interrupt(fixture.client, fork_in_decoding, &has_waited, NULL);
-    end_child(acts[i](client), client);
+    report_child(acts[i](client), client);
     end(&fixture, is_walk ? 2 : 1, true);
     free(answer);
     free(body);
@@ -524,15 +524,15 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     hostile_test(a_client_of_the_parent_answers_forked),
     hostile_test(an_unused_client_of_the_parent_answers_forked_too),
-    hostile_test(the_parent_goes_on_with_its_connection),
+    hostile_test(the_parent_keeps_its_connection),
     hostile_test(a_cursor_of_the_parent_answers_forked),
-    hostile_test(a_cursor_of_the_parent_gives_no_user_that_it_holds),
+    hostile_test(a_cursor_of_the_parent_returns_no_buffered_user),
     cmocka_unit_test(an_error_of_the_parent_can_be_read),
-    cmocka_unit_test(what_needs_no_handle_works_in_the_child),
+    cmocka_unit_test(functions_without_handles_work_in_the_child),
     hostile_test(a_client_made_in_the_child_works),
     cmocka_unit_test(a_fork_in_a_log_function),
     secure_test(a_fork_in_a_log_function_over_tls),
-    hostile_test(a_fork_while_the_log_is_told_of_an_end),
+    hostile_test(a_fork_while_a_cancellation_is_logged),
     cmocka_unit_test(a_fork_in_an_interrupt_function),
     secure_test(a_fork_in_an_interrupt_function_over_tls),
     cmocka_unit_test(a_fork_while_an_answer_is_decoded),

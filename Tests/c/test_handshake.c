@@ -1,6 +1,6 @@
 /*
- * https: a server that breaks off the handshake, says nothing more, or does not speak TLS at all. Nothing was sent
- * then, which each error says.
+ * https: a server that breaks off or stalls the handshake, or does not speak TLS at all. Each error says that the
+ * request was not sent.
  */
 #include "clock.h"
 #include "hostile_server.h"
@@ -9,27 +9,27 @@
 
 #include <stdio.h>
 
-/* Much shorter than the other time-outs, and over by a clock that stands when the server has the client's hello. */
+/* Much shorter than the other timeouts; the stopped clock exceeds it once the server has the client's hello. */
 #define CONNECT_TIMEOUT_MS SHORT_LIMIT_MS
-#define TIME_OUT .advance_ms = CONNECT_TIMEOUT_MS + 1
+#define EXPIRES .advance_ms = CONNECT_TIMEOUT_MS + 1
 
-/* The first 40 bytes of a ServerHello of TLS 1.2, which is to have 122. */
+/* The first 40 bytes of a TLS 1.2 ServerHello that announces 122. */
 static const char half_a_hello[] =
   "\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03"
   "0123456789abcdef0123456789abc";
-/* Fatal alerts: a protocol version that the server does not take, and an error of its own. */
+/* Fatal alerts: unsupported protocol version, and internal error. */
 static const char version_alert[] = "\x15\x03\x03\x00\x02\x02\x46";
 static const char internal_alert[] = "\x15\x03\x03\x00\x02\x02\x50";
 
-/* What a client is to make of a server. */
+/* A server's answer and the expected error. */
 typedef struct {
   hostile_answer answer;
   int code;
-  const char *reason; /* a part of the message; NULL: any */
+  const char *reason; /* part of the message; NULL: any */
   int is_retryable;
 } expectation;
 
-/* Only its certificate is used: to read all that the system trusts would take most of the time. */
+/* Only its certificate is used: loading the system's authorities would take most of the time. */
 static tls_server *trusted;
 
 static int start_trusted(void **state) {
@@ -61,7 +61,7 @@ static void assert_as_expected(const argyle_error *error, const expectation *exp
   assert_int_equal(argyle_error_outcome_is_unknown(error), 0);
 }
 
-/* All that has come is a ClientHello, and the key is in none of it. */
+/* Asserts that the server received only ClientHellos, without the key. */
 static void assert_only_hellos(hostile_server *server) {
   for (int i = 0; i < hostile_server_requests(server); i++) {
     const hostile_request *request = hostile_server_request(server, i);
@@ -72,7 +72,7 @@ static void assert_only_hellos(hostile_server *server) {
   }
 }
 
-/* Makes a call that creates something and one that does not, in both forms, each on a connection of its own. */
+/* Makes a call that creates something and one that does not, in both forms, each on its own connection. */
 static void assert_handshake_fails(hostile_server *server, int timeout_ms, expectation expectation) {
   argyle_error *error = RUBBISH;
   stop_clock();
@@ -128,7 +128,7 @@ static void a_server_that_refuses_the_version(void **state) {
     .code = ARGYLE_ERROR_TLS, .reason = "protocol version"});
 }
 
-static void a_server_that_tells_an_error_of_its_own(void **state) {
+static void a_server_that_reports_an_internal_error(void **state) {
   assert_handshake_fails(((hostile_fixture *)*state)->server, LONG_MS, (expectation){
     .answer = {.bytes = internal_alert, .length = sizeof internal_alert - 1, .then = HOSTILE_CLOSE},
     .code = ARGYLE_ERROR_TLS, .reason = "internal error"});
@@ -146,30 +146,30 @@ static void a_server_that_sends_rubbish(void **state) {
     .code = ARGYLE_ERROR_TLS});
 }
 
-/* ---------------------------------------------------------------- Time-outs */
+/* ---------------------------------------------------------------- Timeouts */
 
 static void a_server_that_does_not_answer_the_hello(void **state) {
   assert_handshake_fails(((hostile_fixture *)*state)->server, CONNECT_TIMEOUT_MS, (expectation){
-    .answer = {.then = HOSTILE_STALL, TIME_OUT}, .code = ARGYLE_ERROR_TIMEOUT,
+    .answer = {.then = HOSTILE_STALL, EXPIRES}, .code = ARGYLE_ERROR_TIMEOUT,
     .reason = "connect_timeout_ms", .is_retryable = 1});
 }
 
 static void a_server_that_stops_within_its_hello(void **state) {
   assert_handshake_fails(((hostile_fixture *)*state)->server, CONNECT_TIMEOUT_MS, (expectation){
-    .answer = {.bytes = half_a_hello, .length = sizeof half_a_hello - 1, .then = HOSTILE_STALL, TIME_OUT},
+    .answer = {.bytes = half_a_hello, .length = sizeof half_a_hello - 1, .then = HOSTILE_STALL, EXPIRES},
     .code = ARGYLE_ERROR_TIMEOUT, .reason = "connect_timeout_ms", .is_retryable = 1});
 }
 
 static void a_server_whose_hello_never_ends(void **state) {
   assert_handshake_fails(((hostile_fixture *)*state)->server, CONNECT_TIMEOUT_MS, (expectation){
     .answer = {.bytes = "\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03", .length = 11, .then = HOSTILE_DRIP,
-               TIME_OUT},
+               EXPIRES},
     .code = ARGYLE_ERROR_TIMEOUT, .reason = "connect_timeout_ms", .is_retryable = 1});
 }
 
-/* ---------------------------------------------------------------- Trying again */
+/* ---------------------------------------------------------------- Retries */
 
-static void a_handshake_that_was_broken_off_is_tried_again(void **state) {
+static void a_broken_handshake_is_retried(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   stop_clock();
@@ -193,13 +193,13 @@ int main(void) {
     hostile_test(a_server_that_closes_within_its_hello),
     hostile_test(a_server_that_resets_within_its_hello),
     hostile_test(a_server_that_refuses_the_version),
-    hostile_test(a_server_that_tells_an_error_of_its_own),
+    hostile_test(a_server_that_reports_an_internal_error),
     hostile_test(a_server_that_speaks_plain_http),
     hostile_test(a_server_that_sends_rubbish),
     hostile_test(a_server_that_does_not_answer_the_hello),
     hostile_test(a_server_that_stops_within_its_hello),
     hostile_test(a_server_whose_hello_never_ends),
-    hostile_test(a_handshake_that_was_broken_off_is_tried_again),
+    hostile_test(a_broken_handshake_is_retried),
   };
   return cmocka_run_group_tests_name("handshake", tests, start_trusted, stop_trusted);
 }

@@ -160,7 +160,7 @@ static result result_of(argyle_call *call) {
   return result;
 }
 
-static result by_function(argyle_client *client, operation operation) {
+static result result_of_function(argyle_client *client, operation operation) {
   result result = {.error = RUBBISH};
   json_t *document = operation.document != NULL ? json_of(operation.document) : NULL;
   json_t *value = NULL;
@@ -194,7 +194,7 @@ static result by_function(argyle_client *client, operation operation) {
 
 static result carry_out(argyle_client *client, operation operation, way way) {
   if (way == ONE_LINER) {
-    return by_function(client, operation);
+    return result_of_function(client, operation);
   }
   argyle_call *call;
   if (way == CALL) {

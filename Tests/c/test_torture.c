@@ -17,7 +17,7 @@
 /* A call that hangs would end with a time-out, which fails the test; under valgrind a run takes some 0.1 s. */
 #define LONGEST_MS 120000
 /* And any other that hangs ends the program. */
-#define MOST_SECONDS 300
+#define TIMEOUT_S 300
 
 #define METADATA "{\"tags\": [\"a\", 2, 3.5, null, true], \"nested\": {\"name\": \"b\\u0000c\"}}"
 #define USER "{\"id\": \"u1\", \"token\": \"t\", \"external_metadata\": " METADATA "}"
@@ -321,7 +321,7 @@ static bool run(scene *scene, form form, int number) {
     argyle_error_free(error);
     error = NULL;
   }
-  alarm(MOST_SECONDS);
+  alarm(TIMEOUT_S);
   start_failing(form, number);
   bool is_right = scene->act(scene, &error);
   stop_failing();

@@ -312,8 +312,10 @@ static void no_handshake(void **state) {
     {"closed in the handshake", {.unread = true, .then = HOSTILE_CLOSE}, true},
     {"reset in the handshake", {.unread = true, .then = HOSTILE_RESET}, true},
     {"no TLS", {.bytes = "HTTP/1.1 400 Bad Request\r\n\r\n", .on_connect = true, .then = HOSTILE_CLOSE}, false},
-    {"a cut TLS record", {.bytes = "\x16\x03\x03\x02\x00\x02", .length = 6, .on_connect = true, .then = HOSTILE_CLOSE}, true},
-    {"a TLS alert", {.bytes = "\x15\x03\x03\x00\x02\x02\x28", .length = 7, .on_connect = true, .then = HOSTILE_CLOSE}, false},
+    {"a cut TLS record",
+     {.bytes = "\x16\x03\x03\x02\x00\x02", .length = 6, .on_connect = true, .then = HOSTILE_CLOSE}, true},
+    {"a TLS alert",
+     {.bytes = "\x15\x03\x03\x00\x02\x02\x28", .length = 7, .on_connect = true, .then = HOSTILE_CLOSE}, false},
   };
   for (size_t i = 0; i < (is_sampled() ? 2 : COUNT(ends)); i++) {
     run_fault(&(fault){.name = ends[i].name, .consequence = ends[i].is_lost ? NOT_SENT : NOT_SENT_PERMANENT,
