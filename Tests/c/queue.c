@@ -21,10 +21,10 @@ argyle_call *submit(argyle_queue *queue, argyle_call *call, void *tag) {
 
 int drive(argyle_queue *queue) {
   argyle_error *error = RUBBISH;
-  int over = argyle_queue_drive(queue, &error);
+  int completed = argyle_queue_drive(queue, &error);
   assert_null(error);
-  assert_in_range(over, 0, argyle_queue_count(queue));
-  return over;
+  assert_in_range(completed, 0, argyle_queue_count(queue));
+  return completed;
 }
 
 void drive_until_complete(argyle_queue *queue, int count) {

@@ -1,13 +1,13 @@
 /*
- * JSON values of every kind as metadata, out and back, and in an answer: what is JSON comes back as it was, and what
- * is none is refused.
+ * JSON values of every kind as metadata, sent and received: valid JSON is returned unchanged, and invalid JSON is
+ * refused.
  */
 #include "hostile_server.h"
 #include "sandbox.h"
 
 typedef enum {
   IS_VALID,
-  IS_BEYOND, /* JSON, but more than jansson holds */
+  IS_BEYOND_JANSSON, /* JSON, but jansson cannot parse it */
   IS_INVALID
 } json_verdict;
 
@@ -19,10 +19,10 @@ typedef struct {
 } json_case;
 
 #define VALID(name, text) {IS_VALID, name, text, sizeof(text) - 1}
-#define BEYOND(name, text) {IS_BEYOND, name, text, sizeof(text) - 1}
+#define BEYOND(name, text) {IS_BEYOND_JANSSON, name, text, sizeof(text) - 1}
 #define INVALID(name, text) {IS_INVALID, name, text, sizeof(text) - 1}
 
-/* A hexadecimal escape goes on as long as there are digits: after it, some texts are in two pieces. */
+/* A hexadecimal escape has any number of digits, so some texts are split after one. */
 /* clang-format off */
 static const json_case cases[] = {
   VALID("structure_null", "null"),
@@ -557,14 +557,14 @@ static const json_case cases[] = {
 };
 /* clang-format on */
 
-/* The sandbox of all tests, and a server of its own for each. The state of a test is its case. */
+/* The sandbox is shared; each test has its own hostile server. A test's state is its case. */
 static sandbox *service;
 static hostile_fixture hostile;
 
 /* ---------------------------------------------------------------- Helpers */
 
-/* A text of some bytes with a NUL behind it, put together of three. Free it. */
-static char *joined(const char *before, const json_case *value, const char *after, size_t *size) {
+/* Concatenates three texts; NUL-terminated; the caller frees the result. */
+static char *join(const char *before, const json_case *value, const char *after, size_t *size) {
   *size = strlen(before) + value->size + strlen(after);
   char *text = malloc(*size + 1);
   memcpy(text, before, strlen(before));
@@ -573,8 +573,8 @@ static char *joined(const char *before, const json_case *value, const char *afte
   return text;
 }
 
-/* The value without the blanks around it, as a member with its key. Free it. */
-static char *as_member(const json_case *value) {
+/* The member of an object with this value, without surrounding whitespace; the caller frees it. */
+static char *member_text(const json_case *value) {
   static const char blanks[] = " \t\r\n";
   json_case trimmed = *value;
   for (; strchr(blanks, *trimmed.text) != NULL; trimmed.text++) {
@@ -584,15 +584,15 @@ static char *as_member(const json_case *value) {
     trimmed.size--;
   }
   size_t size;
-  return joined("\"external_metadata\":", &trimmed, "", &size);
+  return join("\"external_metadata\":", &trimmed, "", &size);
 }
 
-/* What jansson holds of a value; NULL where it holds none. */
+/* The value as jansson parses it; NULL if it cannot. */
 static json_t *loaded(const json_case *value) {
   return json_loadb(value->text, value->size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 }
 
-/* A call that has succeeded. */
+/* Runs a call and asserts that it succeeds. */
 static argyle_call *run(argyle_client *client, int operation, const char *user_id, const json_case *value) {
   argyle_error *error = RUBBISH;
   argyle_call *call = argyle_call_new_text(client, operation, user_id, value != NULL ? value->text : NULL,
@@ -608,7 +608,7 @@ static argyle_call *run(argyle_client *client, int operation, const char *user_i
   return call;
 }
 
-/* The id of a user who was created with this value, sent as text. Free it. */
+/* Creates a user with this value, sent as text; the caller frees the id. */
 static char *created_with_text(const json_case *value) {
   argyle_error *error = RUBBISH;
   argyle_call *call = run(service->client, ARGYLE_OPERATION_USER_CREATE, NULL, value);
@@ -625,7 +625,7 @@ static void assert_metadata(json_t *user, const json_t *expected) {
   json_decref(user);
 }
 
-/* The error of a user that is read from this body. */
+/* The error of argyle_user_get() for an answer with this body. */
 static argyle_error *error_of_answer(const char *body, size_t size) {
   argyle_error *error = RUBBISH;
   hostile_server_answer_http(hostile.server, 200, "Content-Type: application/json\r\n", body, size);
@@ -637,10 +637,10 @@ static argyle_error *error_of_answer(const char *body, size_t size) {
 
 /* ---------------------------------------------------------------- Tests */
 
-/* As text, a value comes back byte for byte, whether it is created or updated. */
+/* As text, a value comes back byte for byte, after a create and after an update. */
 static void assert_text_round_trip(const json_case *value) {
   char *id = created_with_text(value);
-  char *member = as_member(value);
+  char *member = member_text(value);
   argyle_call *call = run(service->client, ARGYLE_OPERATION_USER_GET, id, NULL);
   assert_non_null(strstr(argyle_call_body_text(call), member));
   argyle_call_free(call);
@@ -670,12 +670,12 @@ static void a_valid_value(void **state) {
   json_decref(created);
 
   size_t size;
-  char *body = joined("{\"id\":\"u1\",\"external_metadata\":", value, "}", &size);
+  char *body = join("{\"id\":\"u1\",\"external_metadata\":", value, "}", &size);
   hostile_server_answer_http(hostile.server, 200, "", body, size);
   assert_metadata(argyle_user_get(hostile.client, "u1", &error), metadata);
   assert_null(error);
   free(body);
-  /* A whole answer of it is JSON as well, but no user. */
+  /* The value alone is valid JSON too, but not a user. */
   bool is_object = json_is_object(metadata);
   json_decref(metadata);
   error = error_of_answer(value->text, value->size);
@@ -693,7 +693,7 @@ static void a_value_beyond_jansson(void **state) {
   free(id);
 
   size_t size;
-  char *body = joined("{\"id\":\"u1\",\"external_metadata\":", value, "}", &size);
+  char *body = join("{\"id\":\"u1\",\"external_metadata\":", value, "}", &size);
   error = error_of_answer(body, size);
   assert_failed(error, ARGYLE_ERROR_PROTOCOL, "not JSON that can be read");
   free(body);
@@ -735,7 +735,7 @@ static void a_hundred_thousand_brackets_are_refused(void **state) {
   }
 }
 
-/* `levels` arrays around nothing. */
+/* `levels` nested arrays. */
 static json_case brackets(size_t levels) {
   char *text = malloc(2 * levels);
   memset(text, '[', levels);
@@ -743,7 +743,7 @@ static json_case brackets(size_t levels) {
   return (json_case){IS_VALID, "brackets", text, 2 * levels};
 }
 
-static void the_deepest_value_is_valid(void **state) {
+static void the_deepest_allowed_value_is_valid(void **state) {
   (void)state;
   json_case value = brackets(2044);
   void *given = &value;
@@ -751,7 +751,7 @@ static void the_deepest_value_is_valid(void **state) {
   free((char *)value.text);
 }
 
-static void a_deeper_value_is_read_and_not_sent(void **state) {
+static void a_deeper_value_is_parsed_but_not_sent(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
   json_case value = brackets(2045);
@@ -761,7 +761,7 @@ static void a_deeper_value_is_read_and_not_sent(void **state) {
   assert_null(argyle_user_create(hostile.client, metadata, &error));
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, "deeper than 2044 levels");
   size_t size;
-  char *body = joined("{\"id\":\"u1\",\"external_metadata\":", &value, "}", &size);
+  char *body = join("{\"id\":\"u1\",\"external_metadata\":", &value, "}", &size);
   hostile_server_answer_http(hostile.server, 200, "", body, size);
   assert_metadata(argyle_user_get(hostile.client, "u1", &error), metadata);
   free(body);
@@ -800,13 +800,13 @@ static int stop_hostile(void **state) {
 int main(void) {
   static void (*const functions[])(void **) = {
     [IS_VALID] = a_valid_value,
-    [IS_BEYOND] = a_value_beyond_jansson,
+    [IS_BEYOND_JANSSON] = a_value_beyond_jansson,
     [IS_INVALID] = an_invalid_value,
   };
   const struct CMUnitTest depths[] = {
     cmocka_unit_test_setup_teardown(a_hundred_thousand_brackets_are_refused, start_hostile, stop_hostile),
-    cmocka_unit_test_setup_teardown(the_deepest_value_is_valid, start_hostile, stop_hostile),
-    cmocka_unit_test_setup_teardown(a_deeper_value_is_read_and_not_sent, start_hostile, stop_hostile),
+    cmocka_unit_test_setup_teardown(the_deepest_allowed_value_is_valid, start_hostile, stop_hostile),
+    cmocka_unit_test_setup_teardown(a_deeper_value_is_parsed_but_not_sent, start_hostile, stop_hostile),
   };
   struct CMUnitTest tests[COUNT(cases) + COUNT(depths)];
   for (size_t i = 0; i < COUNT(cases); i++) {

@@ -1,6 +1,6 @@
 /*
- * A host with a locale of its own, here one that writes 0,5 for 0.5 and thousands as 1.000: no number is read or
- * written by its rules, and it stays as it is.
+ * A host with another locale, here one that formats 0.5 as 0,5 and a thousand as 1.000: the library never parses or
+ * formats a number by its rules, and does not change it.
  */
 #include "hostile_server.h"
 #include "queued.h"
@@ -22,7 +22,7 @@ extern char **environ;
 
 static char folder[] = "/tmp/argyle-locale-XXXXXX";
 
-/* Machines have few locales, so it is compiled. */
+/* Compiled, because machines have few locales. */
 static int compile_locale(void) {
   char path[64];
   snprintf(path, sizeof path, "%s/" LOCALE, folder);
@@ -60,13 +60,13 @@ static int remove_file(const char *path, const struct stat *status, int type, st
   return remove(path);
 }
 
-static int forget_locale(void **state) {
+static int remove_locale(void **state) {
   (void)state;
   setlocale(LC_ALL, "C");
   return nftw(folder, remove_file, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* The test's own: otherwise it would test nothing. */
+/* Otherwise the other tests would test nothing. */
 static void the_locale_writes_a_comma(void **state) {
   (void)state;
   char text[16];
@@ -89,7 +89,7 @@ static void assert_numbers(const json_t *metadata) {
   assert_int_equal(json_integer_value(json_array_get(metadata, 4)), 9007199254740993);
 }
 
-static void numbers_of_an_answer_are_read(void **state) {
+static void numbers_of_an_answer_are_parsed(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, USER);
@@ -104,7 +104,7 @@ static void numbers_of_an_answer_are_read(void **state) {
   argyle_call_free(call);
 }
 
-/* What was sent last, as JSON read in a locale that has a point. */
+/* The metadata sent last, parsed in a locale with a decimal point. */
 static json_t *sent_metadata(hostile_server *server) {
   const hostile_request *request = hostile_server_request(server, hostile_server_requests(server) - 1);
   setlocale(LC_ALL, "C");
@@ -133,7 +133,7 @@ static void numbers_of_metadata_are_sent(void **state) {
   json_decref(metadata);
 }
 
-static void metadata_as_text_is_sent_as_it_is(void **state) {
+static void metadata_as_text_is_sent_verbatim(void **state) {
   static const char text[] = "[0.5,1e-7,-1234567.250,1E+30]";
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
@@ -149,7 +149,7 @@ static void metadata_as_text_is_sent_as_it_is(void **state) {
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, NULL);
 }
 
-static void claims_of_a_token_are_read(void **state) {
+static void claims_of_a_token_are_parsed(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
   /* {"exp":1700000000.5,"iat":1700000000} */
@@ -172,14 +172,14 @@ static void an_option_may_be_a_fraction(void **state) {
   json_decref(argyle_user_get(client, "u1", &error));
   assert_null(error);
   argyle_client_free(client);
-  /* One that is refused is named in the message with its bounds, in which there is a point. */
+  /* The message for a refused option contains its bounds, with a decimal point. */
   json_object_set_new(options, "max_requests_per_second", json_real(0.0005));
   assert_null(argyle_client_with(fixture->client, options, &error));
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, "0.001 and 1000000");
   json_decref(options);
 }
 
-static void a_retry_after_is_read(void **state) {
+static void a_retry_after_is_parsed(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_http(fixture->server, 429, "Retry-After: 1234\r\n", "{}", 2);
@@ -188,8 +188,8 @@ static void a_retry_after_is_read(void **state) {
   assert_failed(error, ARGYLE_ERROR_RATE_LIMITED, NULL);
 }
 
-/* Its months have other names here: "Okt". */
-static void a_date_to_retry_after_is_read(void **state) {
+/* In this locale months have other names, such as "Okt". */
+static void a_retry_after_date_is_parsed(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_http(fixture->server, 429, "Retry-After: Fri, 31 Oct 2098 23:59:59 GMT\r\n", "{}", 2);
@@ -220,7 +220,7 @@ static void the_log_has_whole_numbers(void **state) {
   json_decref(fields);
 }
 
-static void the_error_says_numbers_with_a_point_or_none(void **state) {
+static void error_messages_use_a_decimal_point(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "max_response_bytes", 1234567);
@@ -235,7 +235,7 @@ static void the_error_says_numbers_with_a_point_or_none(void **state) {
 
 /* ---------------------------------------------------------------- The locale afterwards */
 
-static void the_locale_stays_as_it_is(void **state) {
+static void the_locale_is_not_changed(void **state) {
   hostile_fixture *fixture = *state;
   char before[256] = "";
   strncat(before, setlocale(LC_ALL, NULL), sizeof before - 1);
@@ -253,16 +253,16 @@ static void the_locale_stays_as_it_is(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_locale_writes_a_comma),
-    hostile_test(numbers_of_an_answer_are_read),
+    hostile_test(numbers_of_an_answer_are_parsed),
     hostile_test(numbers_of_metadata_are_sent),
-    hostile_test(metadata_as_text_is_sent_as_it_is),
-    cmocka_unit_test(claims_of_a_token_are_read),
+    hostile_test(metadata_as_text_is_sent_verbatim),
+    cmocka_unit_test(claims_of_a_token_are_parsed),
     hostile_test(an_option_may_be_a_fraction),
-    hostile_test(a_retry_after_is_read),
-    hostile_test(a_date_to_retry_after_is_read),
+    hostile_test(a_retry_after_is_parsed),
+    hostile_test(a_retry_after_date_is_parsed),
     hostile_test(the_log_has_whole_numbers),
-    hostile_test(the_error_says_numbers_with_a_point_or_none),
-    hostile_test(the_locale_stays_as_it_is),
+    hostile_test(error_messages_use_a_decimal_point),
+    hostile_test(the_locale_is_not_changed),
   };
-  return cmocka_run_group_tests_name("locale", tests, use_locale, forget_locale);
+  return cmocka_run_group_tests_name("locale", tests, use_locale, remove_locale);
 }

@@ -1,11 +1,11 @@
-/* The log of a client: what is told, and what never is. */
+/* A client's log: what is logged, and what never is. */
 #include "queue.h"
 
 #include <stdio.h>
 
 #define USER "{\"id\": \"u1\", \"token\": \"eyJcanary.canary.canary\", \"external_metadata\": \"canary\"}"
 
-/* The records that were told, one array for each: [level, message, fields]. */
+/* The log's records, each an array: [level, message, fields]. */
 typedef struct {
   json_t *records;
 } journal;
@@ -36,7 +36,7 @@ static json_t *fields_of(const journal *journal, size_t index) {
   return json_array_get(json_array_get(journal->records, index), 2);
 }
 
-/* The integer at a key of an object, or -1 where there is none. */
+/* The integer at a key of an object; -1 if there is none. */
 static json_int_t number_at(const json_t *object, const char *key) {
   json_t *number = json_object_get(object, key);
   return json_is_integer(number) ? json_integer_value(number) : -1;
@@ -47,9 +47,9 @@ static void close_journal(journal *journal, argyle_client *client) {
   json_decref(journal->records);
 }
 
-/* ---------------------------------------------------------------- What is told */
+/* ---------------------------------------------------------------- Attempts */
 
-static void an_attempt_is_told_of(void **state) {
+static void an_attempt_is_logged(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   journal journal;
@@ -72,7 +72,7 @@ static void an_attempt_is_told_of(void **state) {
   close_journal(&journal, client);
 }
 
-static void repetitions_and_the_failure_are_told_of(void **state) {
+static void retries_and_the_failure_are_logged(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   journal journal;
@@ -95,7 +95,7 @@ static void repetitions_and_the_failure_are_told_of(void **state) {
   close_journal(&journal, client);
 }
 
-static void an_attempt_without_an_answer_is_told_of(void **state) {
+static void an_attempt_without_an_answer_is_logged(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   journal journal;
@@ -115,8 +115,7 @@ static void an_attempt_without_an_answer_is_told_of(void **state) {
   close_journal(&journal, client);
 }
 
-/* However the attempt ends: by its server, by libcurl, by the queue, by the caller. */
-static void failures_have_a_time(void **state) {
+static void failures_have_a_duration(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   journal journal;
@@ -129,14 +128,14 @@ static void failures_have_a_time(void **state) {
   assert_int_equal(json_array_size(journal.records), 4);
   assert_true(number_at(fields_of(&journal, 0), "milliseconds") >= 200);
   assert_true(number_at(fields_of(&journal, 2), "milliseconds") >= 200);
-  /* That of the whole call. */
+  /* The duration of the whole call. */
   assert_true(number_at(fields_of(&journal, 3), "milliseconds") >= 400);
   argyle_client_free(brief);
   json_decref(overrides);
   close_journal(&journal, client);
 }
 
-static void a_cancelled_attempt_has_a_time(void **state) {
+static void a_cancelled_attempt_has_a_duration(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   journal journal;
@@ -158,7 +157,7 @@ static void a_cancelled_attempt_has_a_time(void **state) {
 
 /* ---------------------------------------------------------------- Attempts that were not made */
 
-static void a_call_that_never_began_has_no_attempt(void **state) {
+static void a_call_that_never_started_has_no_attempt(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   journal journal;
@@ -177,7 +176,7 @@ static void a_call_that_never_began_has_no_attempt(void **state) {
   close_journal(&journal, client);
 }
 
-static void a_wait_that_is_ended_is_no_attempt(void **state) {
+static void an_interrupted_wait_is_no_attempt(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   journal journal;
@@ -197,7 +196,7 @@ static void a_wait_that_is_ended_is_no_attempt(void **state) {
     assert_int_equal(level_of(&journal, i), levels[i]);
     assert_int_equal(number_at(fields_of(&journal, i), "attempt"), 1);
   }
-  /* The last attempt's answer is the call's. */
+  /* The call has the last attempt's answer. */
   assert_string_equal(string_at(fields_of(&journal, 2), "error"), "cancelled");
   assert_string_equal(string_at(fields_of(&journal, 2), "trace_id"), "trace-1");
   assert_int_equal(number_at(fields_of(&journal, 2), "status"), 503);
@@ -207,7 +206,7 @@ static void a_wait_that_is_ended_is_no_attempt(void **state) {
   close_journal(&journal, client);
 }
 
-static void the_calls_of_a_queue_are_told_of(void **state) {
+static void the_calls_of_a_queue_are_logged(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   journal journal;
@@ -226,7 +225,7 @@ static void the_calls_of_a_queue_are_told_of(void **state) {
   close_journal(&journal, client);
 }
 
-static void freeing_tells_nothing(void **state) {
+static void freeing_logs_nothing(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   journal journal;
@@ -251,7 +250,7 @@ static void freeing_tells_nothing(void **state) {
   close_journal(&journal, client);
 }
 
-static void nothing_is_told_where_nobody_listens(void **state) {
+static void without_a_function_nothing_is_logged(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   journal journal;
@@ -266,10 +265,10 @@ static void nothing_is_told_where_nobody_listens(void **state) {
   close_journal(&journal, client);
 }
 
-/* ---------------------------------------------------------------- What is not */
+/* ---------------------------------------------------------------- Secrets */
 
-/* One secret in each place where there is one: key, metadata, query, answers, headers, errors. */
-static void no_record_holds_a_secret(void **state) {
+/* With a secret in each place that can hold one: key, metadata, query, answers, headers, errors. */
+static void no_record_contains_a_secret(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   journal journal;
@@ -312,9 +311,9 @@ static void null_is_refused(void **state) {
   assert_null_refused(error, "client");
 }
 
-/* ---------------------------------------------------------------- Letting go */
+/* ---------------------------------------------------------------- Freeing */
 
-/* A call that the program frees as soon as it is told of its failure. */
+/* A call that the log function frees as soon as its failure is logged. */
 typedef struct {
   argyle_call *call;
   int records;
@@ -331,8 +330,8 @@ static void free_call(int level, const char *message, const json_t *fields, void
   }
 }
 
-/* The header does not allow it, but the queue is not to lose count. */
-static void a_call_that_is_freed_when_told_of_leaves_the_queue(void **state) {
+/* The header forbids this, but the queue must not lose count. */
+static void a_call_freed_while_it_is_logged_leaves_the_queue(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   impatience impatience = {0};
@@ -353,18 +352,18 @@ static void a_call_that_is_freed_when_told_of_leaves_the_queue(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    hostile_test(an_attempt_is_told_of),
-    hostile_test(repetitions_and_the_failure_are_told_of),
-    hostile_test(an_attempt_without_an_answer_is_told_of),
-    hostile_test(failures_have_a_time),
-    hostile_test(a_cancelled_attempt_has_a_time),
-    hostile_test(a_call_that_never_began_has_no_attempt),
-    hostile_test(a_wait_that_is_ended_is_no_attempt),
-    hostile_test(the_calls_of_a_queue_are_told_of),
-    hostile_test(freeing_tells_nothing),
-    hostile_test(nothing_is_told_where_nobody_listens),
-    hostile_test(a_call_that_is_freed_when_told_of_leaves_the_queue),
-    hostile_test(no_record_holds_a_secret),
+    hostile_test(an_attempt_is_logged),
+    hostile_test(retries_and_the_failure_are_logged),
+    hostile_test(an_attempt_without_an_answer_is_logged),
+    hostile_test(failures_have_a_duration),
+    hostile_test(a_cancelled_attempt_has_a_duration),
+    hostile_test(a_call_that_never_started_has_no_attempt),
+    hostile_test(an_interrupted_wait_is_no_attempt),
+    hostile_test(the_calls_of_a_queue_are_logged),
+    hostile_test(freeing_logs_nothing),
+    hostile_test(without_a_function_nothing_is_logged),
+    hostile_test(a_call_freed_while_it_is_logged_leaves_the_queue),
+    hostile_test(no_record_contains_a_secret),
     cmocka_unit_test(null_is_refused),
   };
   return cmocka_run_group_tests_name("log", tests, NULL, NULL);

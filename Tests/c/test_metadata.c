@@ -1,4 +1,4 @@
-/* External metadata: any JSON value goes to the service and comes back as it was. */
+/* External metadata: any JSON value is sent to the service and returned unchanged. */
 #include "hostile_server.h"
 #include "sandbox.h"
 
@@ -8,7 +8,7 @@
 
 /* ---------------------------------------------------------------- Round trips through the sandbox */
 
-/* The user of that id on the first page of a list; a new reference. */
+/* The newest user, from a list; a new reference. */
 static json_t *newest_user(argyle_client *client) {
   argyle_error *error = RUBBISH;
   json_t *query = json_pack("{s:i}", "limit", 1);
@@ -26,7 +26,7 @@ static void assert_user(json_t *user, const char *id, const json_t *metadata) {
   json_decref(user);
 }
 
-/* Creates a user with this metadata, which is released, and looks at it by each function that gives a user. */
+/* Creates a user with this metadata, which is released, and checks it with each function that returns a user. */
 static void assert_round_trip(sandbox *sandbox, json_t *metadata) {
   argyle_client *client = sandbox->client;
   argyle_error *error = RUBBISH;
@@ -206,7 +206,7 @@ static void depth_hidden_behind_other_members_is_found(void **state) {
   release_nested(deep);
 }
 
-static void metadata_that_holds_itself_is_refused(void **state) {
+static void metadata_that_contains_itself_is_refused(void **state) {
   (void)state;
   json_t *outer = json_array();
   json_t *inner = json_array();
@@ -218,7 +218,7 @@ static void metadata_that_holds_itself_is_refused(void **state) {
   json_decref(outer);
 }
 
-/* ---------------------------------------------------------------- What cannot be encoded */
+/* ---------------------------------------------------------------- Unencodable metadata */
 
 static void a_string_that_is_not_utf8_is_refused(void **state) {
   (void)state;
@@ -259,7 +259,7 @@ int main(void) {
     cmocka_unit_test(metadata_of_2045_levels_is_refused),
     cmocka_unit_test(very_deep_metadata_does_not_overflow_the_stack),
     cmocka_unit_test(depth_hidden_behind_other_members_is_found),
-    cmocka_unit_test(metadata_that_holds_itself_is_refused),
+    cmocka_unit_test(metadata_that_contains_itself_is_refused),
     cmocka_unit_test(a_string_that_is_not_utf8_is_refused),
     cmocka_unit_test(a_key_that_is_not_utf8_is_refused),
     cmocka_unit_test(a_key_that_cannot_be_read_back_is_refused),

@@ -1,6 +1,6 @@
 /*
- * Pauses of the host process: it is stopped, or its log function takes its time. They are not the server's, and an
- * answer that lies in the socket by then is taken.
+ * Pauses of the host process: it is stopped, or its log function is slow. They do not count as the server's time, and
+ * an answer already in the socket is accepted.
  */
 #include "clock.h"
 #include "hostile_server.h"
@@ -15,13 +15,13 @@
 
 #define USER "{\"id\": \"u1\", \"token\": \"t\", \"access\": \"a\", \"results\": []}"
 #define TIMEOUT_MS 3000
-/* Longer than the time-out. */
+/* Longer than the timeout. */
 #define PAUSE_MS 4000
 
-/* The option that is to strike falsely. */
+/* The limits that must not end the call. */
 static const char *const limits[] = {"timeout_ms", "deadline_ms", "stall_timeout_ms"};
 
-/* ---------------------------------------------------------------- Stopped */
+/* ---------------------------------------------------------------- A stopped process */
 
 typedef struct {
   const char *name;
@@ -62,20 +62,20 @@ static bool by_cursor(argyle_client *client) {
 static const form forms[] = {
   {"get", by_get}, {"create", by_create}, {"a queue", by_queue}, {"a cursor", by_cursor}};
 
-/* A signal handler of a process whose clock stands: it was stopped for so long. */
-static void note_pause(int number) {
+/* A SIGCONT handler that advances the stopped clock by the pause. */
+static void advance_over_pause(int number) {
   (void)number;
   advance_clock(PAUSE_MS);
 }
 
-static void let_time_pass_until_continued(void) {
-  struct sigaction action = {.sa_handler = note_pause};
+static void stop_clock_until_continued(void) {
+  struct sigaction action = {.sa_handler = advance_over_pause};
   sigemptyset(&action.sa_mask);
   sigaction(SIGCONT, &action, NULL);
   stop_clock();
 }
 
-/* A call in a child, which is stopped once the server has its request. */
+/* A call in a child process, which is stopped once the server has read its request. */
 typedef struct {
   const char *limit;
   const form *form;
@@ -91,11 +91,11 @@ static void start_and_stop(stopped_call *call) {
   assert_int_equal(pipe2(call->result, O_CLOEXEC), 0);
   call->child = fork();
   if (call->child == 0) {
-    let_time_pass_until_continued();
+    stop_clock_until_continued();
     json_t *options = options_for(hostile_server_url(call->server));
     json_object_set_new(options, call->limit, json_integer(TIMEOUT_MS));
     argyle_client *client = argyle_client_new(options, NULL);
-    /* Not by the exit status, in whose place a memory checker may put its own. */
+    /* A memory checker may replace the exit status. */
     if (client != NULL && call->form->succeeds(client)) {
       _exit(write(call->result[1], "1", 1) == 1 ? 0 : 1);
     }
@@ -112,8 +112,8 @@ static void start_and_stop(stopped_call *call) {
   assert_true(WIFSTOPPED(status));
 }
 
-/* They go on when the answer has long been there, and the limit has passed. */
-static void a_process_that_was_stopped_takes_its_answer(void **state) {
+/* Each child is continued once the answer has arrived and the limit has passed. */
+static void a_stopped_process_accepts_its_answer(void **state) {
   (void)state;
   stopped_call calls[COUNT(limits) * COUNT(forms)];
   for (size_t i = 0; i < COUNT(calls); i++) {
@@ -142,13 +142,13 @@ static void a_process_that_was_stopped_takes_its_answer(void **state) {
 
 /* ---------------------------------------------------------------- A log function that sleeps */
 
-/* What it sleeps over: an answer of this server. */
+/* Releases an answer of the server and sleeps at its first record. */
 typedef struct {
   hostile_server *server;
   int records;
 } sleeper;
 
-static void sleep_at_the_first_record(int level, const char *message, const json_t *fields, void *context) {
+static void sleep_on_first_record(int level, const char *message, const json_t *fields, void *context) {
   (void)level;
   (void)message;
   (void)fields;
@@ -159,7 +159,7 @@ static void sleep_at_the_first_record(int level, const char *message, const json
   }
 }
 
-/* One call's record holds up another call, whose answer has come meanwhile. */
+/* One call's record delays another call, whose answer arrives meanwhile. */
 static void a_log_function_may_sleep(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server *other = hostile_server_start();
@@ -170,7 +170,7 @@ static void a_log_function_may_sleep(void **state) {
   for (size_t i = 0; i < COUNT(limits); i++) {
     sleeper sleeper = {other, 0};
     argyle_error *error = RUBBISH;
-    argyle_client *logging = argyle_client_with_log(fixture->client, sleep_at_the_first_record, &sleeper, &error);
+    argyle_client *logging = argyle_client_with_log(fixture->client, sleep_on_first_record, &sleeper, &error);
     assert_null(error);
     argyle_client *limited = client_with_integer(hostile_server_url(other), limits[i], TIMEOUT_MS);
     argyle_queue *queue = new_queue(2);
@@ -196,7 +196,7 @@ static void a_log_function_may_sleep(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(a_process_that_was_stopped_takes_its_answer),
+    cmocka_unit_test(a_stopped_process_accepts_its_answer),
     hostile_test(a_log_function_may_sleep),
   };
   return cmocka_run_group_tests_name("pauses", tests, NULL, NULL);

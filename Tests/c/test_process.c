@@ -1,6 +1,6 @@
 /*
- * What is the host's alone: no function of either library changes errno, and use of a client changes no signal's
- * action or mask, no file mode mask and no working directory. A thread that is cancelled within a function ends after it.
+ * State that belongs to the host: no function of either library changes errno, and using a client changes no signal
+ * action or mask, no umask and no working directory. A thread cancelled in a function ends after it has returned.
  */
 #include "descriptors.h"
 #include "hostile_server.h"
@@ -19,10 +19,10 @@
 #define USER "{\"id\": \"u1\", \"token\": \"t\"}"
 #define PAGE "{\"results\": [{\"id\": \"u1\"}], \"next\": null}"
 
-/* No error of the system's. */
+/* Not an errno value of the system. */
 #define MARK 4711
 
-/* Evaluates a call of the library, which leaves errno alone. */
+/* Calls a function of the library and asserts that it leaves errno alone. */
 #define KEEPS_ERRNO(call)                                   \
   do {                                                      \
     errno = MARK;                                           \
@@ -66,7 +66,7 @@ static void clients_leave_errno_alone(void **state) {
   KEEPS_ERRNO(argyle_version_number());
   KEEPS_ERRNO(argyle_check_version(0, NULL));
   KEEPS_ERRNO(argyle_error_code_name(1));
-  /* jansson's reader of numbers sets errno. */
+  /* jansson's number parser sets errno. */
   KEEPS_ERRNO(argyle_client_new_text("{\"timeout_ms\": 1}", 17, NULL));
   KEEPS_ERRNO(argyle_queue_new_text("{\"max_in_flight\": 0}", 20, NULL));
   json_decref(options);
@@ -96,8 +96,8 @@ static void one_liners_leave_errno_alone(void **state) {
   json_decref(result);
 }
 
-/* Asserts that a call that fails leaves errno alone, and so do the accessors. */
-static void fail_with(argyle_client *client, int code) {
+/* Asserts that a failing call and the accessors of its error leave errno alone. */
+static void assert_failure_keeps_errno(argyle_client *client, int code) {
   argyle_error *error = NULL;
   KEEPS_ERRNO(argyle_user_get(client, "u1", &error));
   assert_error(error, code, NULL);
@@ -123,16 +123,16 @@ static void failures_leave_errno_alone(void **state) {
   char url[64];
   closed_port_url(url, sizeof url);
   argyle_client *client = client_for(url);
-  fail_with(client, ARGYLE_ERROR_CONNECTION);
+  assert_failure_keeps_errno(client, ARGYLE_ERROR_CONNECTION);
   argyle_client_free(client);
   client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 50);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
-  fail_with(client, ARGYLE_ERROR_TIMEOUT);
+  assert_failure_keeps_errno(client, ARGYLE_ERROR_TIMEOUT);
   argyle_client_free(client);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_RESET});
-  fail_with(fixture->client, ARGYLE_ERROR_CONNECTION);
+  assert_failure_keeps_errno(fixture->client, ARGYLE_ERROR_CONNECTION);
   hostile_server_answer_json(fixture->server, 404, "{\"detail\": \"Not found.\"}");
-  fail_with(fixture->client, ARGYLE_ERROR_NOT_FOUND);
+  assert_failure_keeps_errno(fixture->client, ARGYLE_ERROR_NOT_FOUND);
 }
 
 static void cursors_leave_errno_alone(void **state) {
@@ -177,7 +177,7 @@ static void calls_and_queues_leave_errno_alone(void **state) {
   KEEPS_ERRNO(argyle_call_time_us(call, ARGYLE_TIME_TOTAL));
   KEEPS_ERRNO(argyle_call_free(call));
 
-  /* jansson's reader of numbers sets errno: the error's body is JSON. */
+  /* jansson's number parser sets errno: the error's body is JSON. */
   hostile_server_answer_json(fixture->server, 404, "{\"detail\": \"Not found.\", \"numbers\": [1, 0.5]}");
   call = argyle_call_new(fixture->client, ARGYLE_OPERATION_USER_GET, "u1", NULL, NULL);
   KEEPS_ERRNO(argyle_call_run(call, NULL));
@@ -207,8 +207,8 @@ static void calls_and_queues_leave_errno_alone(void **state) {
   KEEPS_ERRNO(argyle_queue_free(queue));
 }
 
-/* To free a call, a queue and a client is to break off what is under way, here a TLS handshake. */
-static void freeing_within_a_call_leaves_errno_alone(void **state) {
+/* Freeing a call, a queue and a client aborts what is in progress, here a TLS handshake. */
+static void freeing_during_a_call_leaves_errno_alone(void **state) {
   hostile_fixture *fixture = *state;
   char url[64];
   snprintf(url, sizeof url, "https://127.0.0.1:%d", hostile_server_port(fixture->server));
@@ -229,7 +229,7 @@ static void freeing_within_a_call_leaves_errno_alone(void **state) {
 
 /* ---------------------------------------------------------------- Cancelled threads */
 
-/* What a thread does that will be cancelled, and whether it has come back from the library. */
+/* A thread to be cancelled. */
 typedef struct {
   argyle_client *client;
   void (*use)(argyle_client *);
@@ -270,8 +270,8 @@ static void *use_until_cancelled(void *argument) {
   return NULL;
 }
 
-/* Cancels a thread while its call waits for an answer. The function goes on to its end, and then the thread ends. */
-static void cancel_within(hostile_fixture *fixture, void (*use)(argyle_client *)) {
+/* Cancels a thread while its call waits for an answer: the function returns before the thread ends. */
+static void cancel_during_call(hostile_fixture *fixture, void (*use)(argyle_client *)) {
   int before = count_descriptors();
   hostile_server *server = hostile_server_start();
   argyle_client *client = client_with_integer(hostile_server_url(server), "max_retries", 0);
@@ -283,7 +283,7 @@ static void cancel_within(hostile_fixture *fixture, void (*use)(argyle_client *)
     usleep(1000);
   }
   assert_int_equal(pthread_cancel(thread), 0);
-  /* Cuts the connection, so that the call fails. */
+  /* Closes the connection, so that the call fails. */
   hostile_server_stop(server);
   void *result = NULL;
   assert_int_equal(pthread_join(thread, &result), 0);
@@ -301,11 +301,11 @@ static void cancel_within(hostile_fixture *fixture, void (*use)(argyle_client *)
 static void a_cancelled_thread_ends_after_the_function(void **state) {
   static void (*const uses[])(argyle_client *) = {get_blocking, run_call, wait_for_queue, walk};
   for (size_t i = 0; i < COUNT(uses); i++) {
-    cancel_within(*state, uses[i]);
+    cancel_during_call(*state, uses[i]);
   }
 }
 
-/* A cancellation that came before, or that the thread has put off, is not lost. */
+/* A pending or disabled cancellation is not lost. */
 static void a_thread_keeps_its_cancellation_state(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
@@ -342,17 +342,16 @@ static void sandboxes_leave_errno_alone(void **state) {
   json_decref(options);
 }
 
-/* ---------------------------------------------------------------- The rest */
+/* ---------------------------------------------------------------- Other state */
 
-/* All that a process may lose unawares. */
 typedef struct {
   struct sigaction actions[NSIG];
   sigset_t mask;
   mode_t file_mask;
   char folder[PATH_MAX];
-} surroundings;
+} process_state;
 
-static void look_around(surroundings *seen) {
+static void save_process_state(process_state *seen) {
   memset(seen, 0, sizeof *seen);
   for (int number = 1; number < NSIG; number++) {
     sigaction(number, NULL, &seen->actions[number]);
@@ -364,9 +363,9 @@ static void look_around(surroundings *seen) {
   assert_non_null(getcwd(seen->folder, sizeof seen->folder));
 }
 
-static void assert_unchanged(const surroundings *before) {
-  static surroundings after;
-  look_around(&after);
+static void assert_unchanged(const process_state *before) {
+  static process_state after;
+  save_process_state(&after);
   for (int number = 1; number < NSIG; number++) {
     assert_true(after.actions[number].sa_handler == before->actions[number].sa_handler);
     assert_int_equal(after.actions[number].sa_flags, before->actions[number].sa_flags);
@@ -385,12 +384,12 @@ static void use(argyle_client *client) {
   argyle_user_cursor_free(cursor);
 }
 
-static void the_surroundings_stay_as_they_are(void **state) {
-  static surroundings before;
+static void a_client_leaves_the_process_state_alone(void **state) {
+  static process_state before;
   hostile_fixture *fixture = *state;
   tls_server *server = tls_server_start("IP:127.0.0.1");
   mode_t file_mask = umask(0123);
-  look_around(&before);
+  save_process_state(&before);
   hostile_server_answer_json(fixture->server, 200, USER);
   use(fixture->client);
   assert_unchanged(&before);
@@ -417,11 +416,11 @@ int main(void) {
     hostile_test(failures_leave_errno_alone),
     hostile_test(cursors_leave_errno_alone),
     hostile_test(calls_and_queues_leave_errno_alone),
-    hostile_test(freeing_within_a_call_leaves_errno_alone),
+    hostile_test(freeing_during_a_call_leaves_errno_alone),
     hostile_test(a_cancelled_thread_ends_after_the_function),
     hostile_test(a_thread_keeps_its_cancellation_state),
     cmocka_unit_test(sandboxes_leave_errno_alone),
-    hostile_test(the_surroundings_stay_as_they_are),
+    hostile_test(a_client_leaves_the_process_state_alone),
   };
   return cmocka_run_group_tests_name("process", tests, NULL, NULL);
 }

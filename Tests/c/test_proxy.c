@@ -1,4 +1,4 @@
-/* libcurl's proxy rule: its environment variables count, but never for a loopback host. */
+/* Proxies: libcurl's environment variables apply, except to loopback hosts. */
 #include "hostile_server.h"
 #include "user.h"
 
@@ -8,7 +8,7 @@
 
 static const char *const variables[] = {"http_proxy", "https_proxy", "all_proxy", "ALL_PROXY", "HTTPS_PROXY"};
 
-/* The variables are of the whole process, so they are the fixture's: set before, removed after. */
+/* The fixtures set and unset the variables, because they affect the whole process. */
 static void set_proxy(const char *url) {
   unsetenv("no_proxy");
   unsetenv("NO_PROXY");
@@ -17,7 +17,7 @@ static void set_proxy(const char *url) {
   }
 }
 
-static int forget_variables(void **state) {
+static int unset_variables(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(variables); i++) {
     unsetenv(variables[i]);
@@ -25,8 +25,8 @@ static int forget_variables(void **state) {
   return 0;
 }
 
-static int forget_proxy(void **state) {
-  forget_variables(state);
+static int unset_proxy(void **state) {
+  unset_variables(state);
   return hostile_teardown(state);
 }
 
@@ -63,7 +63,7 @@ static void localhost_is_called_without_the_proxy(void **state) {
   argyle_client_free(client);
 }
 
-static void another_host_is_called_by_the_proxy(void **state) {
+static void another_host_is_called_through_the_proxy(void **state) {
   hostile_fixture *fixture = *state;
   json_t *options = options_for("http://api.example:8080");
   json_object_set_new(options, "allow_insecure_http", json_true());
@@ -76,22 +76,22 @@ static void another_host_is_called_by_the_proxy(void **state) {
 
 /* ---------------------------------------------------------------- The option */
 
-/* A client for a host that nobody knows, by way of a proxy. */
-static argyle_client *client_by(const char *base_url, const char *proxy) {
+/* A client with the option "proxy". */
+static argyle_client *client_with_proxy(const char *base_url, const char *proxy) {
   json_t *options = options_for(base_url);
   json_object_set_new(options, "allow_insecure_http", json_true());
   json_object_set_new(options, "proxy", json_string(proxy));
   return client_with_options(options);
 }
 
-static void the_options_proxy_is_used_with_its_credentials(void **state) {
+static void the_proxy_option_is_used_with_its_credentials(void **state) {
   hostile_fixture *fixture = *state;
   char proxy[128];
   snprintf(proxy, sizeof proxy, "http://somebody:pass%%40word@%s",
            hostile_server_url(fixture->server) + strlen("http://"));
   static const char *const hosts[] = {"http://api.example:8080", "http://127.0.0.1:9"};
   for (int i = 0; i < 2; i++) {
-    argyle_client *client = client_by(hosts[i], proxy);
+    argyle_client *client = client_with_proxy(hosts[i], proxy);
     get_user(fixture, client);
     const hostile_request *request = hostile_server_request(fixture->server, i);
     assert_ptr_equal(strstr(request->target, hosts[i]), request->target);
@@ -101,17 +101,17 @@ static void the_options_proxy_is_used_with_its_credentials(void **state) {
   }
 }
 
-static void the_option_may_say_that_there_is_none(void **state) {
+static void the_option_can_disable_proxies(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
-  argyle_client *client = client_by("http://api.invalid:8080", "");
+  argyle_client *client = client_with_proxy("http://api.invalid:8080", "");
   assert_null(argyle_user_get(client, "u1", &error));
   assert_failed(error, ARGYLE_ERROR_CONNECTION, "api.invalid");
   assert_int_equal(hostile_server_requests(fixture->server), 0);
   argyle_client_free(client);
 }
 
-static void a_proxy_that_is_none_is_refused_without_being_shown(void **state) {
+static void an_invalid_proxy_is_refused_but_not_shown(void **state) {
   (void)state;
   static const char *const proxies[] = {
     "canary", "canary:8080", "ftp://canary", "http://", "http://a canary", "http://canary\n", "http://canary:port",
@@ -134,15 +134,15 @@ static void no_message_shows_the_proxys_password(void **state) {
   char url[64], proxy[128];
   closed_port_url(url, sizeof url);
   snprintf(proxy, sizeof proxy, "http://somebody:canary%%2Fword@%s", url + strlen("http://"));
-  argyle_client *client = client_by("http://api.example:8080", proxy);
+  argyle_client *client = client_with_proxy("http://api.example:8080", proxy);
   assert_null(argyle_user_get(client, "u1", &error));
   assert_null(strstr(argyle_error_message(error), "canary"));
   assert_failed(error, ARGYLE_ERROR_CONNECTION, NULL);
   argyle_client_free(client);
-  /* Not even where the proxy repeats it. */
+  /* Not even if the proxy repeats it. */
   snprintf(proxy, sizeof proxy, "http://somebody:canary%%2Fword@%s",
            hostile_server_url(fixture->server) + strlen("http://"));
-  client = client_by("http://api.example:8080", proxy);
+  client = client_with_proxy("http://api.example:8080", proxy);
   hostile_server_answer_json(fixture->server, 407, "{\"detail\": \"canary/word or canary%2Fword?\"}");
   assert_null(argyle_user_get(client, "u1", &error));
   assert_null(strstr(argyle_error_message(error), "canary"));
@@ -150,7 +150,7 @@ static void no_message_shows_the_proxys_password(void **state) {
   argyle_client_free(client);
 }
 
-/* libcurl would go on without the proxy. */
+/* libcurl would continue without the proxy. */
 static void credentials_that_cannot_be_decoded_are_refused(void **state) {
   (void)state;
   static const char *const proxies[] = {
@@ -190,10 +190,10 @@ static void no_message_shows_the_environments_password(void **state) {
   }
 }
 
-static void what_the_environment_excepts_is_its_own_proxys(void **state) {
+static void no_proxy_does_not_apply_to_the_option(void **state) {
   hostile_fixture *fixture = *state;
   setenv("no_proxy", "*", 1);
-  argyle_client *client = client_by("http://api.example:8080", hostile_server_url(fixture->server));
+  argyle_client *client = client_with_proxy("http://api.example:8080", hostile_server_url(fixture->server));
   get_user(fixture, client);
   assert_int_equal(hostile_server_requests(fixture->server), 1);
   argyle_client_free(client);
@@ -203,17 +203,17 @@ static void what_the_environment_excepts_is_its_own_proxys(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_loopback_address_is_called_without_the_proxy, proxy_on_a_closed_port,
-                                    forget_proxy),
-    cmocka_unit_test_setup_teardown(localhost_is_called_without_the_proxy, proxy_on_a_closed_port, forget_proxy),
-    cmocka_unit_test_setup_teardown(another_host_is_called_by_the_proxy, proxy_on_the_server, forget_proxy),
-    cmocka_unit_test_setup_teardown(the_options_proxy_is_used_with_its_credentials, proxy_on_a_closed_port,
-                                    forget_proxy),
-    cmocka_unit_test_setup_teardown(the_option_may_say_that_there_is_none, proxy_on_the_server, forget_proxy),
-    cmocka_unit_test(a_proxy_that_is_none_is_refused_without_being_shown),
+                                    unset_proxy),
+    cmocka_unit_test_setup_teardown(localhost_is_called_without_the_proxy, proxy_on_a_closed_port, unset_proxy),
+    cmocka_unit_test_setup_teardown(another_host_is_called_through_the_proxy, proxy_on_the_server, unset_proxy),
+    cmocka_unit_test_setup_teardown(the_proxy_option_is_used_with_its_credentials, proxy_on_a_closed_port,
+                                    unset_proxy),
+    cmocka_unit_test_setup_teardown(the_option_can_disable_proxies, proxy_on_the_server, unset_proxy),
+    cmocka_unit_test(an_invalid_proxy_is_refused_but_not_shown),
     hostile_test(no_message_shows_the_proxys_password),
     cmocka_unit_test(credentials_that_cannot_be_decoded_are_refused),
-    cmocka_unit_test_setup_teardown(no_message_shows_the_environments_password, NULL, forget_variables),
-    hostile_test(what_the_environment_excepts_is_its_own_proxys),
+    cmocka_unit_test_setup_teardown(no_message_shows_the_environments_password, NULL, unset_variables),
+    hostile_test(no_proxy_does_not_apply_to_the_option),
   };
   return cmocka_run_group_tests_name("proxy", tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@
 #define USER "{\"id\": \"u1\", \"token\": \"t\"}"
 #define USER_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n" USER
 #define STALLING ((hostile_answer){.then = HOSTILE_STALL})
-/* Soon over where no answer comes. */
+/* A timeout for calls without an answer. */
 #define SHORT_MS 200
 
 /* ---------------------------------------------------------------- Helpers */
@@ -39,7 +39,7 @@ static argyle_call *create_call(argyle_client *client) {
   return new_call(client, ARGYLE_OPERATION_USER_CREATE, NULL);
 }
 
-/* Asserts that the next call that is over is this one, and that it succeeded; frees it. */
+/* Waits for a call, asserts that it is this one and succeeded, and frees it. */
 static void assert_next_succeeded(argyle_queue *queue, const argyle_call *call) {
   argyle_call *taken = wait_for_next(queue, NULL);
   assert_ptr_equal(taken, call);
@@ -50,7 +50,7 @@ static void assert_next_succeeded(argyle_queue *queue, const argyle_call *call) 
   argyle_call_free(taken);
 }
 
-/* Asserts that the next call that is over is this one, and that it failed so; frees it. */
+/* Waits for a call, asserts that it is this one and failed with the code, and frees it. */
 static void assert_next_failed(argyle_queue *queue, const argyle_call *call, int code) {
   argyle_call *taken = wait_for_next(queue, NULL);
   assert_ptr_equal(taken, call);
@@ -82,10 +82,10 @@ static bool is_readable(int descriptor, int timeout_ms) {
   return count == 1 && (ready.revents & POLLIN) != 0;
 }
 
-/* Drives the queue until its descriptor is silent for so long, which it must be after a few rounds. */
-static void assert_comes_to_rest(argyle_queue *queue, int silent_ms) {
+/* Drives the queue until its descriptor is not readable for `idle_ms`, which must take only a few rounds. */
+static void assert_becomes_idle(argyle_queue *queue, int idle_ms) {
   int descriptor = descriptor_of(queue), rounds = 0;
-  while (is_readable(descriptor, silent_ms)) {
+  while (is_readable(descriptor, idle_ms)) {
     drive(queue);
     assert_true(++rounds < 10);
   }
@@ -93,7 +93,7 @@ static void assert_comes_to_rest(argyle_queue *queue, int silent_ms) {
 
 /* ---------------------------------------------------------------- Options */
 
-static void the_options_may_be_left_out(void **state) {
+static void the_options_are_optional(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
   argyle_queue *queue = argyle_queue_new(NULL, &error);
@@ -117,8 +117,8 @@ static void the_options_may_be_left_out(void **state) {
   argyle_queue_free(new_queue(1000));
 }
 
-/* With one call at a time, of two only one is sent. */
-static void options_of_text_are_options(void **state) {
+/* With max_in_flight 1, only one of two calls is sent. */
+static void options_as_text_take_effect(void **state) {
   hostile_fixture *fixture = *state;
   static const char text[] = "{\"max_in_flight\": 1}";
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
@@ -202,7 +202,7 @@ static void null_is_refused(void **state) {
   assert_int_equal(argyle_queue_count(NULL), 0);
   argyle_queue_free(NULL);
 
-  /* A queue takes what argyle_call_new() gives, NULL included. */
+  /* A queue accepts any result of argyle_call_new(), including NULL. */
   assert_int_equal(argyle_queue_submit(queue, argyle_call_new(NULL, 1, NULL, NULL, NULL), NULL, NULL), -1);
   assert_int_equal(argyle_queue_submit(NULL, call, NULL, NULL), -1);
   assert_int_equal(argyle_queue_fd(NULL, NULL), -1);
@@ -232,7 +232,7 @@ static void an_empty_queue_has_nothing_to_wait_for(void **state) {
   argyle_queue_free(queue);
 }
 
-static void everything_works_without_an_error_pointer(void **state) {
+static void the_error_pointer_is_optional(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = argyle_queue_new(NULL, NULL);
@@ -264,8 +264,8 @@ static void submitting_sends_nothing(void **state) {
   argyle_queue_free(queue);
 }
 
-/* Asserts that the queue does not take the call. */
-static void assert_not_taken(argyle_queue *queue, argyle_call *call) {
+/* Asserts that the queue refuses the call. */
+static void assert_submit_refused(argyle_queue *queue, argyle_call *call) {
   argyle_error *error = RUBBISH;
   size_t count = argyle_queue_count(queue);
   assert_int_equal(argyle_queue_submit(queue, call, &error, &error), -1);
@@ -280,14 +280,14 @@ static void a_call_is_submitted_once(void **state) {
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = new_queue(5), *other = new_queue(5);
   argyle_call *call = submit(queue, get_call(fixture->client), &tag);
-  assert_not_taken(queue, call);
-  assert_not_taken(other, call);
+  assert_submit_refused(queue, call);
+  assert_submit_refused(other, call);
   drive_until_complete(queue, 1);
-  assert_not_taken(queue, call);
-  assert_not_taken(other, call);
+  assert_submit_refused(queue, call);
+  assert_submit_refused(other, call);
   assert_ptr_equal(next_call(queue, &tag), call);
   assert_ptr_equal(tag, &tag);
-  assert_not_taken(queue, call);
+  assert_submit_refused(queue, call);
   assert_empty(queue);
   assert_empty(other);
   assert_int_equal(hostile_server_requests(fixture->server), 1);
@@ -304,14 +304,14 @@ static void a_call_that_was_run_is_not_submitted(void **state) {
   for (int i = 0; i < 2; i++) {
     argyle_call *call = get_call(fixture->client);
     assert_int_equal(argyle_call_run(call, NULL), i == 0 ? 0 : -1);
-    assert_not_taken(queue, call);
+    assert_submit_refused(queue, call);
     argyle_call_free(call);
   }
   assert_empty(queue);
   argyle_queue_free(queue);
 }
 
-static void a_tag_may_be_anything_and_need_not_be_asked_for(void **state) {
+static void a_tag_may_be_anything_and_need_not_be_read(void **state) {
   hostile_fixture *fixture = *state;
   void *tag = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, USER);
@@ -360,7 +360,7 @@ static void each_call_has_its_own_result(void **state) {
     argyle_call_free(call);
     assert_int_equal(argyle_queue_count(queue), MANY - i - 1);
   }
-  /* Every second one is of a user that there is not. */
+  /* Every second one is for a user that does not exist. */
   for (int i = 0; i < MANY; i++) {
     submit(queue, new_call(sandbox->client, ARGYLE_OPERATION_USER_GET, i % 2 == 0 ? ids[i] : "nobody"), &numbers[i]);
   }
@@ -391,7 +391,7 @@ static void each_call_has_its_own_result(void **state) {
   argyle_queue_free(queue);
 }
 
-static void calls_come_in_the_order_in_which_they_end(void **state) {
+static void calls_are_returned_in_order_of_completion(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server *servers[2];
   argyle_client *clients[2];
@@ -407,7 +407,7 @@ static void calls_come_in_the_order_in_which_they_end(void **state) {
   assert_next_succeeded(queue, quick);
   assert_int_equal(argyle_queue_count(queue), 1);
 
-  /* The same where they are taken late: in the order of their ends, not of their submission. */
+  /* The same if they are taken late: in order of completion, not of submission. */
   argyle_call *last = submit(queue, get_call(clients[1]), NULL);
   quick = submit(queue, get_call(fixture->client), NULL);
   drive_until_complete(queue, 1);
@@ -470,7 +470,7 @@ static void a_call_outlives_its_queue(void **state) {
   argyle_call_free(call);
 }
 
-static void calls_may_be_submitted_while_others_are_under_way(void **state) {
+static void calls_may_be_submitted_while_others_are_in_flight(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = new_queue(3);
@@ -494,39 +494,39 @@ static void calls_may_be_submitted_while_others_are_under_way(void **state) {
 
 /* ---------------------------------------------------------------- In flight */
 
-static void no_more_calls_are_under_way_than_is_allowed(void **state) {
-  static const int most[] = {1, 3, 10};
+static void no_more_calls_than_allowed_are_in_flight(void **state) {
+  static const int maximum[] = {1, 3, 10};
   (void)state;
-  for (size_t i = 0; i < COUNT(most); i++) {
+  for (size_t i = 0; i < COUNT(maximum); i++) {
     hostile_server *server = hostile_server_start();
     argyle_client *client = client_for(hostile_server_url(server));
-    argyle_queue *queue = new_queue(most[i]);
+    argyle_queue *queue = new_queue(maximum[i]);
     hostile_server_answer(server, STALLING);
     int descriptors = count_descriptors();
     argyle_call *calls[20];
     for (size_t j = 0; j < COUNT(calls); j++) {
       calls[j] = submit(queue, get_call(client), NULL);
     }
-    drive_until_requested(queue, server, most[i]);
+    drive_until_requested(queue, server, maximum[i]);
     argyle_error *error = RUBBISH;
-    /* A connection has two ends, and one that is begun has its own already. */
-    assert_int_equal(count_descriptors(), descriptors + 2 * most[i]);
+    /* A connection has two ends in this process, and so has one that is being opened. */
+    assert_int_equal(count_descriptors(), descriptors + 2 * maximum[i]);
     assert_int_equal(argyle_queue_count(queue), COUNT(calls));
 
-    /* Where one ends, the next begins. */
+    /* When one ends, the next starts. */
     assert_int_equal(argyle_queue_cancel(queue, calls[0], &error), 0);
     assert_next_failed(queue, calls[0], ARGYLE_ERROR_CANCELLED);
-    drive_until_requested(queue, server, most[i] + 1);
+    drive_until_requested(queue, server, maximum[i] + 1);
     hostile_server_wait_for_closed(server, 1);
-    assert_int_equal(count_descriptors(), descriptors + 2 * most[i]);
-    assert_int_equal(hostile_server_connections(server), most[i] + 1);
+    assert_int_equal(count_descriptors(), descriptors + 2 * maximum[i]);
+    assert_int_equal(hostile_server_connections(server), maximum[i] + 1);
     argyle_queue_free(queue);
     argyle_client_free(client);
     hostile_server_stop(server);
   }
 }
 
-static void connections_are_kept_for_the_next_calls(void **state) {
+static void connections_are_reused_for_the_next_calls(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = new_queue(4);
@@ -545,7 +545,7 @@ static void connections_are_kept_for_the_next_calls(void **state) {
 
 /* ---------------------------------------------------------------- Cancelling */
 
-static void a_call_that_waits_is_cancelled(void **state) {
+static void a_pending_call_is_cancelled(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   void *tag;
@@ -575,7 +575,7 @@ static void a_call_that_waits_is_cancelled(void **state) {
   argyle_queue_free(queue);
 }
 
-static void a_call_under_way_is_cancelled(void **state) {
+static void a_call_in_flight_is_cancelled(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer(fixture->server, STALLING);
@@ -599,7 +599,7 @@ static void a_call_under_way_is_cancelled(void **state) {
   argyle_queue_free(queue);
 }
 
-static void the_time_of_a_cancelled_call_goes_on_to_its_end(void **state) {
+static void the_total_time_of_a_cancelled_call_ends_when_cancelled(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   stop_clock();
@@ -613,7 +613,7 @@ static void the_time_of_a_cancelled_call_goes_on_to_its_end(void **state) {
   argyle_queue_free(queue);
 }
 
-static void a_call_that_is_over_cannot_be_cancelled_any_more(void **state) {
+static void a_completed_call_cannot_be_cancelled(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, USER);
@@ -657,7 +657,7 @@ static void all_calls_are_cancelled_at_once(void **state) {
   hostile_server_answer_json(fixture->server, 200, USER);
   hostile_server_answer(fixture->server, STALLING);
   argyle_queue *queue = new_queue(3);
-  argyle_call *over = submit(queue, get_call(fixture->client), NULL);
+  argyle_call *done = submit(queue, get_call(fixture->client), NULL);
   drive_until_complete(queue, 1);
   for (int i = 0; i < 10; i++) {
     submit(queue, get_call(fixture->client), NULL);
@@ -667,7 +667,7 @@ static void all_calls_are_cancelled_at_once(void **state) {
   assert_null(error);
   assert_int_equal(argyle_queue_count(queue), 11);
   assert_int_equal(drive(queue), 11);
-  assert_next_succeeded(queue, over);
+  assert_next_succeeded(queue, done);
   for (int i = 0; i < 10; i++) {
     argyle_call *call = next_call(queue, NULL);
     assert_error(argyle_call_error(call), ARGYLE_ERROR_CANCELLED, NULL);
@@ -676,7 +676,7 @@ static void all_calls_are_cancelled_at_once(void **state) {
   assert_empty(queue);
   assert_int_equal(hostile_server_requests(fixture->server), 4);
 
-  /* The queue goes on. */
+  /* The queue still works. */
   hostile_server_answer_json(fixture->server, 200, USER);
   assert_next_succeeded(queue, submit(queue, get_call(fixture->client), NULL));
   argyle_queue_free(queue);
@@ -684,7 +684,7 @@ static void all_calls_are_cancelled_at_once(void **state) {
 
 /* ---------------------------------------------------------------- Freeing calls */
 
-static void a_call_that_waits_may_be_freed(void **state) {
+static void a_pending_call_may_be_freed(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = new_queue(5);
@@ -705,7 +705,7 @@ static void a_call_that_waits_may_be_freed(void **state) {
   argyle_queue_free(queue);
 }
 
-static void a_call_under_way_may_be_freed(void **state) {
+static void a_call_in_flight_may_be_freed(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer(fixture->server, STALLING);
   argyle_queue *queue = new_queue(1);
@@ -720,7 +720,7 @@ static void a_call_under_way_may_be_freed(void **state) {
   argyle_queue_free(queue);
 }
 
-static void a_call_that_is_over_may_be_freed_in_its_queue(void **state) {
+static void a_completed_call_may_be_freed_in_its_queue(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, USER);
@@ -738,7 +738,7 @@ static void a_call_that_is_over_may_be_freed_in_its_queue(void **state) {
   assert_next_succeeded(queue, calls[1]);
   assert_empty(queue);
 
-  /* One that was cancelled, too. */
+  /* The same for a cancelled call. */
   argyle_call *call = submit(queue, get_call(fixture->client), NULL);
   assert_int_equal(argyle_queue_cancel(queue, call, &error), 0);
   argyle_call_free(call);
@@ -748,7 +748,7 @@ static void a_call_that_is_over_may_be_freed_in_its_queue(void **state) {
 
 /* ---------------------------------------------------------------- Freeing queues */
 
-static void a_queue_is_freed_with_calls_that_wait(void **state) {
+static void a_queue_is_freed_with_pending_calls(void **state) {
   hostile_fixture *fixture = *state;
   argyle_queue *queue = new_queue(5);
   for (int i = 0; i < 100; i++) {
@@ -758,7 +758,7 @@ static void a_queue_is_freed_with_calls_that_wait(void **state) {
   assert_int_equal(hostile_server_connections(fixture->server), 0);
 }
 
-static void a_queue_is_freed_with_calls_under_way(void **state) {
+static void a_queue_is_freed_with_calls_in_flight(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer(fixture->server, STALLING);
   argyle_queue *queue = new_queue(5);
@@ -771,7 +771,7 @@ static void a_queue_is_freed_with_calls_under_way(void **state) {
   assert_int_equal(hostile_server_requests(fixture->server), 5);
 }
 
-static void a_queue_is_freed_with_calls_that_connect(void **state) {
+static void a_queue_is_freed_with_connecting_calls(void **state) {
   hostile_fixture *fixture = *state;
   argyle_queue *queue = new_queue(5);
   for (int i = 0; i < 10; i++) {
@@ -781,7 +781,7 @@ static void a_queue_is_freed_with_calls_that_connect(void **state) {
   argyle_queue_free(queue);
 }
 
-static void a_queue_is_freed_with_calls_that_are_over(void **state) {
+static void a_queue_is_freed_with_completed_calls(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = new_queue(5);
@@ -793,7 +793,7 @@ static void a_queue_is_freed_with_calls_that_are_over(void **state) {
   argyle_queue_free(queue);
 }
 
-static void a_queue_is_freed_with_calls_that_were_cancelled_under_way(void **state) {
+static void a_queue_is_freed_with_calls_cancelled_in_flight(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer(fixture->server, STALLING);
@@ -806,7 +806,7 @@ static void a_queue_is_freed_with_calls_that_were_cancelled_under_way(void **sta
   argyle_queue_free(queue);
 }
 
-static void a_queue_is_freed_with_calls_that_were_cancelled_waiting(void **state) {
+static void a_queue_is_freed_with_calls_cancelled_while_pending(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_queue *queue = new_queue(5);
@@ -841,8 +841,8 @@ static void a_wait_ends_when_its_time_has_passed(void **state) {
   argyle_queue_free(queue);
 }
 
-/* Waits so long, again and again, until a call is over, which is answered after some of the waits. */
-static void wait_often(hostile_fixture *fixture, int milliseconds) {
+/* Waits repeatedly for `milliseconds` until a call completes, which is answered after a few waits. */
+static void wait_repeatedly(hostile_fixture *fixture, int milliseconds) {
   argyle_error *error = RUBBISH;
   int waits_within = 0;
   hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .held = true});
@@ -861,16 +861,16 @@ static void wait_often(hostile_fixture *fixture, int milliseconds) {
   argyle_queue_free(queue);
 }
 
-/* A host that must not block asks so, again and again. */
-static void waits_of_no_time_bring_a_call_to_its_end(void **state) {
-  wait_often(*state, 0);
+/* A host that must not block polls like this. */
+static void waits_of_0_ms_complete_a_call(void **state) {
+  wait_repeatedly(*state, 0);
 }
 
-static void waits_of_a_millisecond_bring_a_call_to_its_end(void **state) {
-  wait_often(*state, 1);
+static void waits_of_1_ms_complete_a_call(void **state) {
+  wait_repeatedly(*state, 1);
 }
 
-static void a_wait_counts_calls_that_are_over_and_not_taken(void **state) {
+static void a_wait_counts_completed_calls_that_were_not_taken(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, USER);
@@ -902,21 +902,21 @@ static void a_signal_does_not_end_a_wait(void **state) {
 
 typedef struct {
   argyle_queue *queue;
-  int over;
+  int completed;
 } waiter;
 
-/* Waits in the queue until a call is over, however often the other thread is in the way. */
+/* Waits until a call completes, and retries while the other thread uses the queue. */
 static void *wait_in_queue(void *argument) {
   waiter *waiter = argument;
-  int over;
-  while ((over = argyle_queue_wait(waiter->queue, -1, NULL)) < 0) {
+  int completed;
+  while ((completed = argyle_queue_wait(waiter->queue, -1, NULL)) < 0) {
     poll(NULL, 0, 1);
   }
-  waiter->over = over;
+  waiter->completed = completed;
   return NULL;
 }
 
-static void a_second_thread_is_told_that_it_is_one(void **state) {
+static void a_second_thread_is_refused(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
   pthread_t thread;
@@ -929,7 +929,7 @@ static void a_second_thread_is_told_that_it_is_one(void **state) {
   drive_until_requested(queue, server, 1);
   waiter waiter = {.queue = queue};
   assert_int_equal(pthread_create(&thread, NULL, wait_in_queue, &waiter), 0);
-  /* Until the other thread is inside, this one is alone. */
+  /* Until the other thread has entered the queue, driving it succeeds. */
   while (argyle_queue_drive(queue, &error) >= 0) {
     assert_null(error);
     poll(NULL, 0, 1);
@@ -947,12 +947,12 @@ static void a_second_thread_is_told_that_it_is_one(void **state) {
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, "thread");
   assert_int_equal(argyle_queue_cancel_all(queue, &error), -1);
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, "thread");
-  /* The server's end is the call's. */
+  /* Stopping the server ends the call. */
   hostile_server_stop(server);
   assert_int_equal(pthread_join(thread, NULL), 0);
-  assert_int_equal(waiter.over, 1);
+  assert_int_equal(waiter.completed, 1);
   assert_next_failed(queue, call, ARGYLE_ERROR_CONNECTION);
-  /* The call that was refused is the caller's still. */
+  /* The caller still owns the refused call. */
   submit(queue, other, NULL);
   argyle_queue_free(queue);
   argyle_client_free(client);
@@ -968,7 +968,7 @@ static void one_thread_after_the_other_may_use_a_queue(void **state) {
   waiter waiter = {.queue = queue};
   assert_int_equal(pthread_create(&thread, NULL, wait_in_queue, &waiter), 0);
   assert_int_equal(pthread_join(thread, NULL), 0);
-  assert_int_equal(waiter.over, 1);
+  assert_int_equal(waiter.completed, 1);
   assert_next_succeeded(queue, call);
   argyle_queue_free(queue);
 }
@@ -987,7 +987,7 @@ static void the_descriptor_is_always_the_same(void **state) {
   assert_int_equal(descriptor_of(queue), descriptor);
   assert_next_succeeded(queue, call);
   assert_int_equal(descriptor_of(queue), descriptor);
-  /* No program that this one starts inherits it. */
+  /* Programs that this one starts do not inherit it. */
   assert_int_equal(fcntl(descriptor, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
   argyle_queue_free(queue);
   argyle_queue_free(other);
@@ -1003,13 +1003,13 @@ static void the_descriptor_is_readable_while_there_is_something_to_do(void **sta
   int descriptor = descriptor_of(queue);
   assert_false(is_readable(descriptor, 0));
 
-  /* A call to begin. */
+  /* A call to start. */
   argyle_call *calls[] = {
     submit(queue, get_call(fixture->client), NULL), submit(queue, get_call(fixture->client), NULL),
   };
   assert_true(is_readable(descriptor, 0));
 
-  /* Calls that are over, until the last of them is taken. */
+  /* Completed calls, until the last of them is taken. */
   while (drive(queue) < 2) {
     assert_true(is_readable(descriptor, -1));
   }
@@ -1020,9 +1020,9 @@ static void the_descriptor_is_readable_while_there_is_something_to_do(void **sta
   assert_true(is_readable(descriptor, 0));
   argyle_call_free(taken);
   argyle_call_free(next_call(queue, NULL));
-  assert_comes_to_rest(queue, 20);
+  assert_becomes_idle(queue, 20);
 
-  /* A call that was cancelled, too, driven or not. */
+  /* A cancelled call, whether driven or not. */
   calls[0] = submit(queue, get_call(fixture->client), NULL);
   drive_until_requested(queue, fixture->server, 3);
   while (is_readable(descriptor, 20)) {
@@ -1031,31 +1031,31 @@ static void the_descriptor_is_readable_while_there_is_something_to_do(void **sta
   assert_int_equal(argyle_queue_cancel(queue, calls[0], &error), 0);
   assert_true(is_readable(descriptor, 0));
   argyle_call_free(next_call(queue, NULL));
-  assert_comes_to_rest(queue, 20);
+  assert_becomes_idle(queue, 20);
 
   /* A call freed leaves nothing to do. */
   calls[0] = submit(queue, get_call(fixture->client), NULL);
   argyle_call_free(calls[0]);
-  /* For longer than any timer of the queue. */
-  assert_comes_to_rest(queue, 1200);
+  /* Longer than any timer of the queue. */
+  assert_becomes_idle(queue, 1200);
   assert_empty(queue);
   argyle_queue_free(queue);
 }
 
-static void the_descriptor_can_be_asked_for_at_any_time(void **state) {
+static void the_descriptor_is_available_at_any_time(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
   hostile_server_answer(fixture->server, (hostile_answer){.bytes = USER_ANSWER, .held = true});
   hostile_server_answer_json(fixture->server, 200, USER);
 
-  /* While a call waits. */
+  /* While a call is pending. */
   argyle_queue *queue = new_queue(5);
   argyle_call *call = submit(queue, get_call(fixture->client), NULL);
   assert_true(is_readable(descriptor_of(queue), 0));
   assert_next_succeeded(queue, call);
   argyle_queue_free(queue);
 
-  /* While one is under way. */
+  /* While one is in flight. */
   queue = new_queue(5);
   call = submit(queue, get_call(fixture->client), NULL);
   drive_until_requested(queue, fixture->server, 2);
@@ -1067,7 +1067,7 @@ static void the_descriptor_can_be_asked_for_at_any_time(void **state) {
   assert_next_succeeded(queue, call);
   argyle_queue_free(queue);
 
-  /* While one is over. */
+  /* While one is completed. */
   queue = new_queue(5);
   call = submit(queue, get_call(fixture->client), NULL);
   drive_until_complete(queue, 1);
@@ -1076,17 +1076,17 @@ static void the_descriptor_can_be_asked_for_at_any_time(void **state) {
   argyle_queue_free(queue);
 }
 
-static void a_program_with_an_epoll_of_its_own_waits_for_the_descriptor(void **state) {
+static void a_program_can_wait_for_the_descriptor_with_epoll(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = new_queue(4);
-  int loop = epoll_create1(EPOLL_CLOEXEC), over = 0;
+  int loop = epoll_create1(EPOLL_CLOEXEC), completed = 0;
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = queue};
   assert_int_equal(epoll_ctl(loop, EPOLL_CTL_ADD, descriptor_of(queue), &event), 0);
   for (int i = 0; i < 30; i++) {
     submit(queue, get_call(fixture->client), NULL);
   }
-  while (over < 30) {
+  while (completed < 30) {
     event = (struct epoll_event){.events = 0};
     assert_int_equal(epoll_wait(loop, &event, 1, -1), 1);
     assert_ptr_equal(event.data.ptr, queue);
@@ -1095,7 +1095,7 @@ static void a_program_with_an_epoll_of_its_own_waits_for_the_descriptor(void **s
     if (call != NULL) {
       assert_null(argyle_call_error(call));
       argyle_call_free(call);
-      over++;
+      completed++;
     }
   }
   assert_empty(queue);
@@ -1104,7 +1104,7 @@ static void a_program_with_an_epoll_of_its_own_waits_for_the_descriptor(void **s
   close(loop);
 }
 
-static void an_edge_is_seen_for_each_submission_to_a_queue_at_rest(void **state) {
+static void each_submission_to_an_idle_queue_triggers_an_edge(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
   argyle_queue *queue = new_queue(4);
@@ -1125,7 +1125,7 @@ static void an_edge_is_seen_for_each_submission_to_a_queue_at_rest(void **state)
   argyle_queue_free(queue);
 }
 
-static void a_time_out_makes_the_descriptor_readable(void **state) {
+static void a_timeout_makes_the_descriptor_readable(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_MS);
   hostile_server_answer(fixture->server, STALLING);
@@ -1150,14 +1150,14 @@ static void a_time_out_makes_the_descriptor_readable(void **state) {
   assert_int_equal(argyle_error_outcome_is_unknown(argyle_call_error(create)), 1);
   argyle_call_free(get);
   argyle_call_free(create);
-  assert_comes_to_rest(queue, 20);
+  assert_becomes_idle(queue, 20);
   argyle_queue_free(queue);
   argyle_client_free(client);
 }
 
-/* ---------------------------------------------------------------- A descriptor that the host has closed */
+/* ---------------------------------------------------------------- A closed descriptor */
 
-/* A queue with a call that is over, two that are under way and three that wait, whose descriptor is closed. */
+/* A queue whose descriptor was closed, with one completed call, two in flight and three pending. */
 static argyle_queue *queue_with_a_closed_descriptor(hostile_fixture *fixture, int *descriptor) {
   hostile_server_answer_json(fixture->server, 200, USER);
   hostile_server_answer(fixture->server, STALLING);
@@ -1173,7 +1173,7 @@ static argyle_queue *queue_with_a_closed_descriptor(hostile_fixture *fixture, in
   return queue;
 }
 
-static void assert_tells_that_its_descriptor_was_closed(argyle_queue *queue, argyle_client *client) {
+static void assert_reports_closed_descriptor(argyle_queue *queue, argyle_client *client) {
   argyle_error *error = RUBBISH;
   argyle_call *call = get_call(client);
   for (int i = 0; i < 2; i++) {
@@ -1190,11 +1190,11 @@ static void assert_tells_that_its_descriptor_was_closed(argyle_queue *queue, arg
   argyle_call_free(call);
 }
 
-static void every_call_has_one_result_though_the_descriptor_was_closed(void **state) {
+static void every_call_has_one_result_after_the_descriptor_was_closed(void **state) {
   hostile_fixture *fixture = *state;
   int descriptor, succeeded = 0, failed = 0;
   argyle_queue *queue = queue_with_a_closed_descriptor(fixture, &descriptor);
-  assert_tells_that_its_descriptor_was_closed(queue, fixture->client);
+  assert_reports_closed_descriptor(queue, fixture->client);
   assert_int_equal(argyle_queue_count(queue), 6);
   argyle_call *call;
   void *tag;
@@ -1205,7 +1205,7 @@ static void every_call_has_one_result_though_the_descriptor_was_closed(void **st
       succeeded++;
     } else {
       assert_true(argyle_call_time_us(call, ARGYLE_TIME_TOTAL) >= 0);
-      /* Those that waited were not sent. */
+      /* The pending ones were not sent. */
       assert_int_equal(argyle_error_outcome_is_unknown(argyle_call_error(call)), argyle_call_attempts(call));
       failed++;
     }
@@ -1218,7 +1218,7 @@ static void every_call_has_one_result_though_the_descriptor_was_closed(void **st
   argyle_queue_free(queue);
 }
 
-static void a_wait_finds_that_the_descriptor_was_closed(void **state) {
+static void a_wait_detects_that_the_descriptor_was_closed(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   int descriptor;
@@ -1240,11 +1240,11 @@ static void a_wait_finds_that_the_descriptor_was_closed(void **state) {
 static void a_queue_whose_descriptor_was_closed_is_freed_with_its_calls(void **state) {
   hostile_fixture *fixture = *state;
   int descriptor;
-  /* Before it is noticed. */
+  /* Before it is detected. */
   argyle_queue_free(queue_with_a_closed_descriptor(fixture, &descriptor));
 }
 
-static void a_queue_that_knows_of_its_closed_descriptor_is_freed_with_its_calls(void **state) {
+static void a_queue_that_detected_its_closed_descriptor_is_freed_with_its_calls(void **state) {
   hostile_fixture *fixture = *state;
   int descriptor;
   argyle_queue *queue = queue_with_a_closed_descriptor(fixture, &descriptor);
@@ -1252,7 +1252,7 @@ static void a_queue_that_knows_of_its_closed_descriptor_is_freed_with_its_calls(
   argyle_queue_free(queue);
 }
 
-static void a_descriptor_that_took_the_number_is_left_alone(void **state) {
+static void a_descriptor_with_the_reused_number_is_left_alone(void **state) {
   hostile_fixture *fixture = *state;
   int descriptor, null = open("/dev/null", O_RDONLY | O_CLOEXEC);
   assert_true(null >= 0);
@@ -1261,19 +1261,19 @@ static void a_descriptor_that_took_the_number_is_left_alone(void **state) {
     assert_int_equal(dup2(null, descriptor), descriptor);
     close(null);
   }
-  assert_tells_that_its_descriptor_was_closed(queue, fixture->client);
+  assert_reports_closed_descriptor(queue, fixture->client);
   argyle_call *call;
   while ((call = next_call(queue, NULL)) != NULL) {
     argyle_call_free(call);
   }
   argyle_queue_free(queue);
-  /* It is the host's, as the queue has found out. */
+  /* The queue has detected that it belongs to the host. */
   assert_int_equal(close(descriptor), 0);
 }
 
-/* ---------------------------------------------------------------- Time-outs */
+/* ---------------------------------------------------------------- Timeouts */
 
-static void each_call_has_the_time_out_of_its_client(void **state) {
+static void each_call_has_the_timeout_of_its_client(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   json_t *overrides = json_pack("{s:i}", "timeout_ms", SHORT_MS);
@@ -1294,7 +1294,7 @@ static void each_call_has_the_time_out_of_its_client(void **state) {
   argyle_client_free(impatient);
 }
 
-static void the_time_out_of_a_call_does_not_begin_while_it_waits(void **state) {
+static void the_timeout_of_a_pending_call_does_not_start(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 4 * SHORT_LIMIT_MS);
   stop_clock();
@@ -1313,7 +1313,7 @@ static void the_time_out_of_a_call_does_not_begin_while_it_waits(void **state) {
 
 /* ---------------------------------------------------------------- A host that is away */
 
-static void an_answer_that_came_while_the_host_was_away_counts(void **state) {
+static void an_answer_received_while_the_host_was_away_counts(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_MS);
   stop_clock();
@@ -1371,7 +1371,7 @@ static void a_host_may_be_away_while_a_call_connects(void **state) {
   argyle_client_free(client);
 }
 
-static void a_host_may_be_away_before_it_drives_for_the_first_time(void **state) {
+static void a_host_may_be_away_before_it_first_drives(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_MS);
   hostile_server_answer_json(fixture->server, 200, USER);
@@ -1387,7 +1387,7 @@ static void a_host_may_be_away_before_it_drives_for_the_first_time(void **state)
   argyle_client_free(client);
 }
 
-static void what_failed_while_the_host_was_away_is_asked_again_where_that_does_no_harm(void **state) {
+static void a_call_that_failed_while_the_host_was_away_is_retried_if_safe(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_MS);
   stop_clock();
@@ -1416,7 +1416,7 @@ static void what_failed_while_the_host_was_away_is_asked_again_where_that_does_n
   argyle_client_free(client);
 }
 
-/* It waits before each call that it takes: then the others have to go on too, though some are over. */
+/* A wait must make progress on the other calls even if some have completed. */
 static void a_host_may_wait_before_each_call_that_it_takes(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server *slow = hostile_server_start();
@@ -1447,7 +1447,7 @@ static void a_host_may_wait_before_each_call_that_it_takes(void **state) {
   assert_int_equal(succeeded, 60);
 }
 
-static void a_host_that_is_always_late_does_not_wait_for_ever(void **state) {
+static void a_host_that_is_always_late_does_not_wait_forever(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 20);
   hostile_server_answer(fixture->server, STALLING);
@@ -1466,20 +1466,20 @@ static void a_host_that_is_always_late_does_not_wait_for_ever(void **state) {
 
 /* ---------------------------------------------------------------- Rate limit */
 
-static argyle_client *paced_client(hostile_fixture *fixture, double per_second) {
+static argyle_client *rate_limited_client(hostile_fixture *fixture, double per_second) {
   json_t *options = options_for(hostile_server_url(fixture->server));
   json_object_set_new(options, "max_requests_per_second", json_real(per_second));
   return client_with_options(options);
 }
 
-static void calls_are_made_at_the_pace_of_their_client(void **state) {
+static void calls_obey_the_rate_limit_of_their_client(void **state) {
   static const int in_flight[] = {1, 50};
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, USER);
   for (size_t i = 0; i < COUNT(in_flight); i++) {
-    argyle_client *client = paced_client(fixture, 50);
-    /* One made from it has the same pace, not as much again. */
+    argyle_client *client = rate_limited_client(fixture, 50);
+    /* A client made from it shares the rate limit. */
     json_t *overrides = json_pack("{s:i}", "timeout_ms", 60000);
     argyle_client *copy = argyle_client_with(client, overrides, &error);
     json_decref(overrides);
@@ -1504,7 +1504,7 @@ static void calls_are_made_at_the_pace_of_their_client(void **state) {
       }
       argyle_call_free(call);
     }
-    /* A tenth of a second's worth at once, and fifteen more. */
+    /* A burst of a tenth of a second's worth, and fifteen more. */
     assert_true(now_ms() - began >= 15 * 20 - 2);
     argyle_queue_free(queue);
     argyle_client_free(copy);
@@ -1512,24 +1512,24 @@ static void calls_are_made_at_the_pace_of_their_client(void **state) {
   }
 }
 
-static void the_pace_works_behind_the_descriptor(void **state) {
+static void the_rate_limit_works_with_the_descriptor(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, USER);
-  argyle_client *client = paced_client(fixture, 20);
+  argyle_client *client = rate_limited_client(fixture, 20);
   argyle_queue *queue = new_queue(50);
-  int descriptor = descriptor_of(queue), over = 0;
+  int descriptor = descriptor_of(queue), completed = 0;
   int64_t began = now_ms();
   for (int i = 0; i < 10; i++) {
     submit(queue, get_call(client), NULL);
   }
-  while (over < 10) {
+  while (completed < 10) {
     assert_true(is_readable(descriptor, -1));
     drive(queue);
     argyle_call *call;
     while ((call = next_call(queue, NULL)) != NULL) {
       assert_null(argyle_call_error(call));
       argyle_call_free(call);
-      over++;
+      completed++;
     }
   }
   assert_true(now_ms() - began >= 8 * 50 - 2);
@@ -1537,10 +1537,10 @@ static void the_pace_works_behind_the_descriptor(void **state) {
   argyle_client_free(client);
 }
 
-static void every_call_has_one_result_where_the_service_refuses_them(void **state) {
+static void every_refused_call_has_one_result(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 429, "{}");
-  argyle_client *client = paced_client(fixture, 1000);
+  argyle_client *client = rate_limited_client(fixture, 1000);
   argyle_queue *queue = new_queue(5);
   int numbers[20], seen[20] = {0};
   for (int i = 0; i < 20; i++) {
@@ -1566,11 +1566,11 @@ static void every_call_has_one_result_where_the_service_refuses_them(void **stat
   argyle_client_free(client);
 }
 
-static void a_refusal_that_asks_for_a_pause_is_given_one(void **state) {
+static void a_retry_after_pauses_the_other_calls(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_http(fixture->server, 429, "Retry-After: 1\r\n", "{}", 2);
   hostile_server_answer_json(fixture->server, 200, USER);
-  argyle_client *client = paced_client(fixture, 1000);
+  argyle_client *client = rate_limited_client(fixture, 1000);
   argyle_queue *queue = new_queue(1);
   argyle_call *first = submit(queue, get_call(client), NULL), *second = submit(queue, get_call(client), NULL);
   int64_t began = now_ms();
@@ -1581,10 +1581,10 @@ static void a_refusal_that_asks_for_a_pause_is_given_one(void **state) {
   argyle_client_free(client);
 }
 
-/* A queue whose first call is over, and whose second may begin in a quarter of an hour. */
-static argyle_queue *queue_at_a_slow_pace(hostile_fixture *fixture, argyle_call **call) {
+/* A queue whose first call has completed, and whose second may start in about a quarter of an hour. */
+static argyle_queue *queue_with_a_low_rate_limit(hostile_fixture *fixture, argyle_call **call) {
   hostile_server_answer_json(fixture->server, 200, USER);
-  argyle_client *client = paced_client(fixture, 0.001);
+  argyle_client *client = rate_limited_client(fixture, 0.001);
   argyle_queue *queue = new_queue(5);
   argyle_call *first = submit(queue, create_call(client), NULL);
   *call = submit(queue, create_call(client), NULL);
@@ -1593,11 +1593,11 @@ static argyle_queue *queue_at_a_slow_pace(hostile_fixture *fixture, argyle_call 
   return queue;
 }
 
-static void a_call_that_waits_for_the_pace_is_cancelled(void **state) {
+static void a_call_waiting_for_the_rate_limit_is_cancelled(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_call *call;
-  argyle_queue *queue = queue_at_a_slow_pace(fixture, &call);
+  argyle_queue *queue = queue_with_a_low_rate_limit(fixture, &call);
   assert_int_equal(argyle_queue_wait(queue, 20, &error), 0);
   assert_int_equal(argyle_queue_cancel(queue, call, &error), 0);
   assert_ptr_equal(wait_for_next(queue, NULL), call);
@@ -1611,22 +1611,21 @@ static void a_call_that_waits_for_the_pace_is_cancelled(void **state) {
   argyle_queue_free(queue);
 }
 
-static void a_call_that_waits_for_the_pace_is_freed_with_its_queue_or_alone(void **state) {
+static void a_call_waiting_for_the_rate_limit_is_freed_with_its_queue_or_alone(void **state) {
   hostile_fixture *fixture = *state;
   argyle_call *call;
-  argyle_queue_free(queue_at_a_slow_pace(fixture, &call));
-  argyle_queue *queue = queue_at_a_slow_pace(fixture, &call);
+  argyle_queue_free(queue_with_a_low_rate_limit(fixture, &call));
+  argyle_queue *queue = queue_with_a_low_rate_limit(fixture, &call);
   argyle_call_free(call);
   assert_empty(queue);
   argyle_queue_free(queue);
 }
 
-/* Whoever may not send yet holds up nobody else. */
-static void calls_that_wait_for_leave_take_no_places(void **state) {
+static void calls_waiting_for_the_rate_limit_are_not_in_flight(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, USER);
-  /* One request, and the next in a quarter of an hour. */
+  /* One request, and the next in about a quarter of an hour. */
   json_t *overrides = json_pack("{s:f}", "max_requests_per_second", 0.001);
   argyle_client *slow = argyle_client_with(fixture->client, overrides, &error);
   assert_null(error);
@@ -1642,19 +1641,18 @@ static void calls_that_wait_for_leave_take_no_places(void **state) {
     assert_next_succeeded(queue, submit(queue, get_call(fixture->client), NULL));
   }
   assert_int_equal(argyle_queue_count(queue), 9);
-  assert_comes_to_rest(queue, 20);
-  /* What is let go has taken no leave: the pace is as if it had never been. */
+  assert_becomes_idle(queue, 20);
   argyle_queue_free(queue);
   argyle_client_free(slow);
   json_decref(overrides);
 }
 
-static void the_pace_is_shared_unless_it_is_among_the_overrides(void **state) {
+static void the_rate_limit_is_shared_unless_overridden(void **state) {
   static const struct {
     const char *overrides;
     int code;
   } cases[] = {
-    /* Who shares the pace has no leave for a quarter of an hour; who has another, or the same anew, has it at once. */
+    /* A shared limit delays the call for about a quarter of an hour; any limit among the overrides starts anew. */
     {"{\"deadline_ms\": 50}", ARGYLE_ERROR_TIMEOUT},
     {"{\"deadline_ms\": 60000, \"max_requests_per_second\": 0.001}", ARGYLE_OK},
     {"{\"deadline_ms\": 60000, \"max_requests_per_second\": 0.002}", ARGYLE_OK},
@@ -1662,7 +1660,7 @@ static void the_pace_is_shared_unless_it_is_among_the_overrides(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, USER);
-  argyle_client *client = paced_client(fixture, 0.001);
+  argyle_client *client = rate_limited_client(fixture, 0.001);
   json_decref(argyle_user_get(client, "u1", &error));
   assert_null(error);
   for (size_t i = 0; i < COUNT(cases); i++) {
@@ -1680,70 +1678,70 @@ static void the_pace_is_shared_unless_it_is_among_the_overrides(void **state) {
 
 /* ---------------------------------------------------------------- fork() */
 
-/* What a child has of its parent: a queue with calls in each state, and a call of the caller's own. */
+/* What a child inherits: a queue with calls in each state, and a call that was not submitted. */
 typedef struct {
   argyle_queue *queue;
-  argyle_call *over;
+  argyle_call *completed;
   argyle_call *running;
   argyle_call *waiting;
   argyle_call *own;
 } inheritance;
 
-/* 0 where this is the error of a handle of the parent, otherwise 1. Releases it. */
+/* Returns 0 if this is the error of a handle of the parent, otherwise 1; frees it. */
 static int is_not_forked(argyle_error *error) {
   int failed = error == NULL || error == RUBBISH || argyle_error_code(error) != ARGYLE_ERROR_FORKED;
   argyle_error_free(error);
   return failed;
 }
 
-static int use_what_was_inherited(void *argument) {
-  inheritance *had = argument;
+static int use_inherited_handles(void *argument) {
+  inheritance *inherited = argument;
   argyle_error *error = RUBBISH;
   void *tag = NULL;
   int failures = 0;
-  failures += argyle_queue_submit(had->queue, had->own, NULL, &error) != -1 || is_not_forked(error);
+  failures += argyle_queue_submit(inherited->queue, inherited->own, NULL, &error) != -1 || is_not_forked(error);
   error = RUBBISH;
-  failures += argyle_queue_fd(had->queue, &error) != -1 || is_not_forked(error);
+  failures += argyle_queue_fd(inherited->queue, &error) != -1 || is_not_forked(error);
   error = RUBBISH;
-  failures += argyle_queue_drive(had->queue, &error) != -1 || is_not_forked(error);
+  failures += argyle_queue_drive(inherited->queue, &error) != -1 || is_not_forked(error);
   error = RUBBISH;
-  failures += argyle_queue_wait(had->queue, -1, &error) != -1 || is_not_forked(error);
+  failures += argyle_queue_wait(inherited->queue, -1, &error) != -1 || is_not_forked(error);
   error = RUBBISH;
-  failures += argyle_queue_next(had->queue, &tag, &error) != NULL || is_not_forked(error);
+  failures += argyle_queue_next(inherited->queue, &tag, &error) != NULL || is_not_forked(error);
   error = RUBBISH;
-  failures += argyle_queue_cancel(had->queue, had->running, &error) != -1 || is_not_forked(error);
+  failures += argyle_queue_cancel(inherited->queue, inherited->running, &error) != -1 || is_not_forked(error);
   error = RUBBISH;
-  failures += argyle_queue_cancel_all(had->queue, &error) != -1 || is_not_forked(error);
+  failures += argyle_queue_cancel_all(inherited->queue, &error) != -1 || is_not_forked(error);
   error = RUBBISH;
-  failures += argyle_call_run(had->own, &error) != -1 || is_not_forked(error);
-  /* A queue of the child's own does not take a call of the parent's. */
+  failures += argyle_call_run(inherited->own, &error) != -1 || is_not_forked(error);
+  /* The child's own queue refuses a call of the parent. */
   argyle_queue *queue = argyle_queue_new(NULL, NULL);
   error = RUBBISH;
-  failures += argyle_queue_submit(queue, had->own, NULL, &error) != -1 || is_not_forked(error);
+  failures += argyle_queue_submit(queue, inherited->own, NULL, &error) != -1 || is_not_forked(error);
   argyle_queue_free(queue);
   return failures;
 }
 
-static int free_the_queue(void *argument) {
-  inheritance *had = argument;
-  argyle_queue_free(had->queue);
-  argyle_call_free(had->own);
+static int free_inherited_queue(void *argument) {
+  inheritance *inherited = argument;
+  argyle_queue_free(inherited->queue);
+  argyle_call_free(inherited->own);
   return 0;
 }
 
-static int free_the_calls_first(void *argument) {
-  inheritance *had = argument;
-  argyle_call_free(had->waiting);
-  argyle_call_free(had->running);
-  argyle_call_free(had->over);
-  argyle_call_free(had->own);
-  argyle_queue_free(had->queue);
+static int free_inherited_calls_first(void *argument) {
+  inheritance *inherited = argument;
+  argyle_call_free(inherited->waiting);
+  argyle_call_free(inherited->running);
+  argyle_call_free(inherited->completed);
+  argyle_call_free(inherited->own);
+  argyle_queue_free(inherited->queue);
   return 0;
 }
 
-/* With each of these children, the parent's queue goes on as if there had been none. */
-static void the_parents_queue_goes_on(void **state) {
-  static int (*const children[])(void *) = {use_what_was_inherited, free_the_queue, free_the_calls_first};
+/* Whatever the child does, the parent's queue works as if there had been no child. */
+static void the_parents_queue_is_not_affected(void **state) {
+  static int (*const children[])(void *) = {use_inherited_handles, free_inherited_queue, free_inherited_calls_first};
   hostile_fixture *fixture = *state;
   for (size_t i = 0; i < COUNT(children) * 2; i++) {
     int before = hostile_server_requests(fixture->server);
@@ -1752,16 +1750,16 @@ static void the_parents_queue_goes_on(void **state) {
     argyle_queue *queue = new_queue(1);
     int descriptor = i % 2 == 0 ? descriptor_of(queue) : -1;
     inheritance inheritance = {.queue = queue, .own = get_call(fixture->client)};
-    inheritance.over = submit(queue, get_call(fixture->client), NULL);
+    inheritance.completed = submit(queue, get_call(fixture->client), NULL);
     drive_until_complete(queue, 1);
     inheritance.running = submit(queue, create_call(fixture->client), NULL);
     inheritance.waiting = submit(queue, get_call(fixture->client), NULL);
     drive_until_requested(queue, fixture->server, before + 2);
     assert_int_equal(failures_in_child(children[i / 2], &inheritance), 0);
 
-    assert_ptr_equal(next_call(queue, NULL), inheritance.over);
-    assert_null(argyle_call_error(inheritance.over));
-    argyle_call_free(inheritance.over);
+    assert_ptr_equal(next_call(queue, NULL), inheritance.completed);
+    assert_null(argyle_call_error(inheritance.completed));
+    argyle_call_free(inheritance.completed);
     hostile_server_answer_json(fixture->server, 200, USER);
     hostile_server_release(fixture->server);
     while (descriptor >= 0 && drive(queue) == 0) {
@@ -1776,8 +1774,8 @@ static void the_parents_queue_goes_on(void **state) {
   }
 }
 
-/* A child that lives on holds a copy of each descriptor, which nobody is told of. */
-static void a_child_that_lives_on_keeps_nothing_readable(void **state) {
+/* A running child keeps a copy of each descriptor, so that closing the parent's does not remove it from an epoll. */
+static void a_running_child_does_not_keep_the_descriptor_readable(void **state) {
   hostile_fixture *fixture = *state;
   int ends[2];
   char byte;
@@ -1795,14 +1793,14 @@ static void a_child_that_lives_on_keeps_nothing_readable(void **state) {
   }
   assert_next_succeeded(queue, submit(queue, get_call(fixture->client), NULL));
   hostile_server_wait_for_closed(fixture->server, 1);
-  assert_comes_to_rest(queue, 20);
+  assert_becomes_idle(queue, 20);
   argyle_queue_free(queue);
   close(ends[0]);
   close(ends[1]);
   assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
-static int use_a_queue_of_its_own(void *url) {
+static int use_own_queue(void *url) {
   json_t *options = options_for(url);
   argyle_client *client = argyle_client_new(options, NULL);
   json_decref(options);
@@ -1824,82 +1822,82 @@ static void a_queue_made_in_the_child_works(void **state) {
   strcat(url, hostile_server_url(fixture->server));
   argyle_queue *queue = new_queue(5);
   argyle_call *call = submit(queue, get_call(fixture->client), NULL);
-  assert_int_equal(failures_in_child(use_a_queue_of_its_own, url), 0);
+  assert_int_equal(failures_in_child(use_own_queue, url), 0);
   assert_next_succeeded(queue, call);
   argyle_queue_free(queue);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(the_options_may_be_left_out),
-    hostile_test(options_of_text_are_options),
+    cmocka_unit_test(the_options_are_optional),
+    hostile_test(options_as_text_take_effect),
     cmocka_unit_test(an_option_that_breaks_a_rule_is_refused),
     hostile_test(null_is_refused),
     cmocka_unit_test(an_empty_queue_has_nothing_to_wait_for),
-    hostile_test(everything_works_without_an_error_pointer),
+    hostile_test(the_error_pointer_is_optional),
     hostile_test(submitting_sends_nothing),
     hostile_test(a_call_is_submitted_once),
     hostile_test(a_call_that_was_run_is_not_submitted),
-    hostile_test(a_tag_may_be_anything_and_need_not_be_asked_for),
+    hostile_test(a_tag_may_be_anything_and_need_not_be_read),
     cmocka_unit_test(each_call_has_its_own_result),
-    hostile_test(calls_come_in_the_order_in_which_they_end),
+    hostile_test(calls_are_returned_in_order_of_completion),
     hostile_test(the_calls_may_be_of_several_clients),
     hostile_test(a_call_outlives_its_queue),
-    hostile_test(calls_may_be_submitted_while_others_are_under_way),
-    cmocka_unit_test(no_more_calls_are_under_way_than_is_allowed),
-    hostile_test(connections_are_kept_for_the_next_calls),
-    hostile_test(a_call_that_waits_is_cancelled),
-    hostile_test(a_call_under_way_is_cancelled),
-    hostile_test(the_time_of_a_cancelled_call_goes_on_to_its_end),
-    hostile_test(a_call_that_is_over_cannot_be_cancelled_any_more),
+    hostile_test(calls_may_be_submitted_while_others_are_in_flight),
+    cmocka_unit_test(no_more_calls_than_allowed_are_in_flight),
+    hostile_test(connections_are_reused_for_the_next_calls),
+    hostile_test(a_pending_call_is_cancelled),
+    hostile_test(a_call_in_flight_is_cancelled),
+    hostile_test(the_total_time_of_a_cancelled_call_ends_when_cancelled),
+    hostile_test(a_completed_call_cannot_be_cancelled),
     hostile_test(a_call_of_another_queue_is_refused),
     hostile_test(all_calls_are_cancelled_at_once),
-    hostile_test(a_call_that_waits_may_be_freed),
-    hostile_test(a_call_under_way_may_be_freed),
-    hostile_test(a_call_that_is_over_may_be_freed_in_its_queue),
-    hostile_test(a_queue_is_freed_with_calls_that_wait),
-    hostile_test(a_queue_is_freed_with_calls_under_way),
-    hostile_test(a_queue_is_freed_with_calls_that_connect),
-    hostile_test(a_queue_is_freed_with_calls_that_are_over),
-    hostile_test(a_queue_is_freed_with_calls_that_were_cancelled_under_way),
-    hostile_test(a_queue_is_freed_with_calls_that_were_cancelled_waiting),
+    hostile_test(a_pending_call_may_be_freed),
+    hostile_test(a_call_in_flight_may_be_freed),
+    hostile_test(a_completed_call_may_be_freed_in_its_queue),
+    hostile_test(a_queue_is_freed_with_pending_calls),
+    hostile_test(a_queue_is_freed_with_calls_in_flight),
+    hostile_test(a_queue_is_freed_with_connecting_calls),
+    hostile_test(a_queue_is_freed_with_completed_calls),
+    hostile_test(a_queue_is_freed_with_calls_cancelled_in_flight),
+    hostile_test(a_queue_is_freed_with_calls_cancelled_while_pending),
     hostile_test(a_wait_ends_when_its_time_has_passed),
-    hostile_test(waits_of_no_time_bring_a_call_to_its_end),
-    hostile_test(waits_of_a_millisecond_bring_a_call_to_its_end),
-    hostile_test(a_wait_counts_calls_that_are_over_and_not_taken),
+    hostile_test(waits_of_0_ms_complete_a_call),
+    hostile_test(waits_of_1_ms_complete_a_call),
+    hostile_test(a_wait_counts_completed_calls_that_were_not_taken),
     hostile_test(a_signal_does_not_end_a_wait),
-    cmocka_unit_test(a_second_thread_is_told_that_it_is_one),
+    cmocka_unit_test(a_second_thread_is_refused),
     hostile_test(one_thread_after_the_other_may_use_a_queue),
     hostile_test(the_descriptor_is_always_the_same),
     hostile_test(the_descriptor_is_readable_while_there_is_something_to_do),
-    hostile_test(the_descriptor_can_be_asked_for_at_any_time),
-    hostile_test(a_program_with_an_epoll_of_its_own_waits_for_the_descriptor),
-    hostile_test(an_edge_is_seen_for_each_submission_to_a_queue_at_rest),
-    hostile_test(a_time_out_makes_the_descriptor_readable),
-    hostile_test(every_call_has_one_result_though_the_descriptor_was_closed),
-    hostile_test(a_wait_finds_that_the_descriptor_was_closed),
+    hostile_test(the_descriptor_is_available_at_any_time),
+    hostile_test(a_program_can_wait_for_the_descriptor_with_epoll),
+    hostile_test(each_submission_to_an_idle_queue_triggers_an_edge),
+    hostile_test(a_timeout_makes_the_descriptor_readable),
+    hostile_test(every_call_has_one_result_after_the_descriptor_was_closed),
+    hostile_test(a_wait_detects_that_the_descriptor_was_closed),
     hostile_test(a_queue_whose_descriptor_was_closed_is_freed_with_its_calls),
-    hostile_test(a_queue_that_knows_of_its_closed_descriptor_is_freed_with_its_calls),
-    hostile_test(a_descriptor_that_took_the_number_is_left_alone),
-    hostile_test(each_call_has_the_time_out_of_its_client),
-    hostile_test(the_time_out_of_a_call_does_not_begin_while_it_waits),
-    hostile_test(an_answer_that_came_while_the_host_was_away_counts),
+    hostile_test(a_queue_that_detected_its_closed_descriptor_is_freed_with_its_calls),
+    hostile_test(a_descriptor_with_the_reused_number_is_left_alone),
+    hostile_test(each_call_has_the_timeout_of_its_client),
+    hostile_test(the_timeout_of_a_pending_call_does_not_start),
+    hostile_test(an_answer_received_while_the_host_was_away_counts),
     hostile_test(a_host_may_be_away_while_a_call_connects),
-    hostile_test(a_host_may_be_away_before_it_drives_for_the_first_time),
-    hostile_test(what_failed_while_the_host_was_away_is_asked_again_where_that_does_no_harm),
+    hostile_test(a_host_may_be_away_before_it_first_drives),
+    hostile_test(a_call_that_failed_while_the_host_was_away_is_retried_if_safe),
     hostile_test(a_host_may_wait_before_each_call_that_it_takes),
-    hostile_test(a_host_that_is_always_late_does_not_wait_for_ever),
-    hostile_test(calls_are_made_at_the_pace_of_their_client),
-    hostile_test(the_pace_works_behind_the_descriptor),
-    hostile_test(every_call_has_one_result_where_the_service_refuses_them),
-    hostile_test(a_refusal_that_asks_for_a_pause_is_given_one),
-    hostile_test(a_call_that_waits_for_the_pace_is_cancelled),
-    hostile_test(a_call_that_waits_for_the_pace_is_freed_with_its_queue_or_alone),
-    hostile_test(the_parents_queue_goes_on),
+    hostile_test(a_host_that_is_always_late_does_not_wait_forever),
+    hostile_test(calls_obey_the_rate_limit_of_their_client),
+    hostile_test(the_rate_limit_works_with_the_descriptor),
+    hostile_test(every_refused_call_has_one_result),
+    hostile_test(a_retry_after_pauses_the_other_calls),
+    hostile_test(a_call_waiting_for_the_rate_limit_is_cancelled),
+    hostile_test(a_call_waiting_for_the_rate_limit_is_freed_with_its_queue_or_alone),
+    hostile_test(the_parents_queue_is_not_affected),
     hostile_test(a_queue_made_in_the_child_works),
-    hostile_test(a_child_that_lives_on_keeps_nothing_readable),
-    hostile_test(calls_that_wait_for_leave_take_no_places),
-    hostile_test(the_pace_is_shared_unless_it_is_among_the_overrides),
+    hostile_test(a_running_child_does_not_keep_the_descriptor_readable),
+    hostile_test(calls_waiting_for_the_rate_limit_are_not_in_flight),
+    hostile_test(the_rate_limit_is_shared_unless_overridden),
   };
   return cmocka_run_group_tests_name("queue", tests, sandbox_setup, sandbox_teardown);
 }

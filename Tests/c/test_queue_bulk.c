@@ -1,6 +1,6 @@
 /*
- * Thousands of calls in one queue, against a sandbox that fails as it is told, or dies in the middle. Each call has
- * exactly one result, and the users on both sides are the same: none is lost, and none is there twice.
+ * Thousands of calls in one queue, with a sandbox that injects faults or dies. Each call has exactly one result, and
+ * both sides have the same users: none is lost or duplicated.
  */
 #include "sandbox.h"
 
@@ -10,10 +10,10 @@
 
 #define IN_FLIGHT 50
 
-/* How many calls there are: 10,000, or what ARGYLE_BULK_CALLS says, for under valgrind those take minutes. */
+/* 10,000, or the value of ARGYLE_BULK_CALLS, because under valgrind so many take minutes. */
 static int calls = 10000;
 
-/* Of each hundred requests some are lost on their way, refused, late, or lost with their answer. */
+/* Some of every hundred requests are lost, refused or delayed, or lose their answer. */
 #define FAULTS(method)                                                                                            \
   "[{\"kind\": \"close\", \"when\": \"before\", \"method\": \"" method "\", \"probability\": 0.02, \"seed\": 1}," \
   "{\"kind\": \"close\", \"when\": \"after\", \"method\": \"" method "\", \"probability\": 0.02, \"seed\": 2},"   \
@@ -24,29 +24,29 @@ static int calls = 10000;
 
 /* ---------------------------------------------------------------- Outcomes */
 
-/* What became of the call for one user, whose number stands in the metadata. */
+/* The outcome of the call for one user, whose number is in the metadata. */
 typedef struct {
-  int results;    /* how often the call was given back */
+  int results;    /* how often the call was returned */
   bool succeeded;
-  bool unknown;   /* whether a failure says that the service may have done it all the same */
-  char id[64];    /* of a user who was created */
-  int on_server;  /* how many users of this number the service has */
+  bool unknown;   /* a failure whose outcome is unknown */
+  char id[64];    /* of the created user */
+  int on_server;  /* number of users with this number on the server */
 } outcome;
 
-/* Of all calls: how they ended. */
+/* The outcomes of all calls. */
 typedef struct {
   int succeeded;
-  int known;       /* failures that had no effect */
-  int unknown;     /* failures that may have had one */
-  int carried_out; /* those of the latter that had one */
+  int known;       /* failures without an effect */
+  int unknown;     /* failures that may have had an effect */
+  int carried_out; /* those of them that had one */
 } summary;
 
 static outcome *new_outcomes(void) {
   return calloc((size_t)calls, sizeof(outcome));
 }
 
-/* Notes the result of a call of one of the operations. */
-static void note_result(argyle_call *call, outcome *outcome) {
+/* Records the result of a call. */
+static void record_result(argyle_call *call, outcome *outcome) {
   argyle_error *error = RUBBISH;
   outcome->results++;
   outcome->succeeded = false;
@@ -59,7 +59,7 @@ static void note_result(argyle_call *call, outcome *outcome) {
     if (outcome->id[0] == '\0') {
       strcpy(outcome->id, id);
     } else if (result != NULL) {
-      /* A user who was asked for: this one and no other. */
+      /* The requested user. */
       assert_string_equal(id, outcome->id);
     }
   } else {
@@ -71,7 +71,7 @@ static void note_result(argyle_call *call, outcome *outcome) {
   json_decref(result);
 }
 
-/* Takes a call that is over, and notes its result; false where none is over. */
+/* Takes a completed call and records its result; returns false if there is none. */
 static bool take_one(argyle_queue *queue, const outcome *outcomes) {
   argyle_error *error = RUBBISH;
   void *tag = NULL;
@@ -81,13 +81,13 @@ static bool take_one(argyle_queue *queue, const outcome *outcomes) {
     return false;
   }
   assert_true((outcome *)tag >= outcomes && (outcome *)tag < outcomes + calls);
-  note_result(call, tag);
+  record_result(call, tag);
   argyle_call_free(call);
   return true;
 }
 
-/* Takes so many calls, waiting for them in the queue. */
-static void take_by_waiting(argyle_queue *queue, const outcome *outcomes, int count) {
+/* Takes `count` calls with argyle_queue_wait(). */
+static void take_with_wait(argyle_queue *queue, const outcome *outcomes, int count) {
   argyle_error *error = RUBBISH;
   while (count > 0) {
     assert_true(argyle_queue_wait(queue, -1, &error) > 0);
@@ -98,8 +98,8 @@ static void take_by_waiting(argyle_queue *queue, const outcome *outcomes, int co
   }
 }
 
-/* Takes so many calls, waiting for the queue's descriptor. */
-static void take_by_polling(argyle_queue *queue, const outcome *outcomes, int count) {
+/* Takes `count` calls by polling the queue's descriptor. */
+static void take_with_poll(argyle_queue *queue, const outcome *outcomes, int count) {
   argyle_error *error = RUBBISH;
   struct pollfd ready = {.fd = argyle_queue_fd(queue, &error), .events = POLLIN};
   while (count > 0) {
@@ -131,7 +131,7 @@ static void submit_create(argyle_queue *queue, argyle_client *client, outcome *o
   assert_int_equal(argyle_queue_submit(queue, call, outcome, &error), 0);
 }
 
-/* Submits a call of this operation for each user. */
+/* Submits a call for each user. */
 static void submit_for_each(argyle_queue *queue, argyle_client *client, int operation, outcome *outcomes) {
   argyle_error *error = RUBBISH;
   for (int i = 0; i < calls; i++) {
@@ -144,8 +144,8 @@ static void submit_for_each(argyle_queue *queue, argyle_client *client, int oper
 
 /* ---------------------------------------------------------------- Both sides */
 
-/* Counts the users of each number on the server, and asserts that each of a known id has the number of that. */
-static void look_at_the_server(argyle_client *client, outcome *outcomes) {
+/* Counts the users with each number on the server, and asserts that each known id has its number. */
+static void count_users_on_server(argyle_client *client, outcome *outcomes) {
   argyle_error *error = RUBBISH;
   for (int i = 0; i < calls; i++) {
     outcomes[i].on_server = 0;
@@ -166,10 +166,10 @@ static void look_at_the_server(argyle_client *client, outcome *outcomes) {
   argyle_user_cursor_free(cursor);
 }
 
-/* Asserts that all creations had one result, and that the server has what they say. */
+/* Asserts that each create had one result, and that the server's users match the results. */
 static summary assert_created(argyle_client *client, outcome *outcomes) {
   summary summary = {0};
-  look_at_the_server(client, outcomes);
+  count_users_on_server(client, outcomes);
   for (int i = 0; i < calls; i++) {
     const outcome *outcome = &outcomes[i];
     assert_int_equal(outcome->results, 1);
@@ -193,7 +193,7 @@ static int order(const void *left, const void *right) {
   return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-static void assert_no_id_is_there_twice(const outcome *outcomes) {
+static void assert_ids_are_unique(const outcome *outcomes) {
   const char **ids = malloc((size_t)calls * sizeof *ids);
   int count = 0;
   for (int i = 0; i < calls; i++) {
@@ -210,7 +210,7 @@ static void assert_no_id_is_there_twice(const outcome *outcomes) {
 
 /* ---------------------------------------------------------------- Faults */
 
-static void no_creation_is_lost_and_none_is_doubled(void **state) {
+static void no_create_is_lost_or_duplicated(void **state) {
   sandbox *sandbox = *state;
   argyle_error *error = RUBBISH;
   outcome *outcomes = new_outcomes();
@@ -220,15 +220,15 @@ static void no_creation_is_lost_and_none_is_doubled(void **state) {
     submit_create(queue, sandbox->client, &outcomes[i], i);
   }
   assert_int_equal(argyle_queue_count(queue), calls);
-  take_by_waiting(queue, outcomes, calls);
+  take_with_wait(queue, outcomes, calls);
   assert_int_equal(argyle_queue_count(queue), 0);
   assert_int_equal(argyle_queue_wait(queue, -1, &error), 0);
   assert_null(error);
   sandbox_set_faults(sandbox, "[]");
 
   summary created = assert_created(sandbox->client, outcomes);
-  assert_no_id_is_there_twice(outcomes);
-  /* Faults of each kind have struck. */
+  assert_ids_are_unique(outcomes);
+  /* Each kind of fault occurred. */
   assert_true(created.known > 0);
   assert_true(created.carried_out > 0);
   assert_true(created.carried_out < created.unknown);
@@ -242,19 +242,19 @@ static void create_all(argyle_queue *queue, argyle_client *client, outcome *outc
   for (int i = 0; i < calls; i++) {
     submit_create(queue, client, &outcomes[i], i);
   }
-  take_by_polling(queue, outcomes, calls);
+  take_with_poll(queue, outcomes, calls);
   assert_int_equal(assert_created(client, outcomes).succeeded, calls);
 }
 
-/* Each call that reads gets its own user, though some are asked for twice. */
-static void each_reading_gets_its_own_user(void **state) {
+/* Even if some are requested twice. */
+static void each_get_returns_its_own_user(void **state) {
   sandbox *sandbox = *state;
   outcome *outcomes = new_outcomes();
   argyle_queue *queue = new_queue();
   create_all(queue, sandbox->client, outcomes);
   sandbox_set_faults(sandbox, FAULTS("GET"));
   submit_for_each(queue, sandbox->client, ARGYLE_OPERATION_USER_GET, outcomes);
-  take_by_polling(queue, outcomes, calls);
+  take_with_poll(queue, outcomes, calls);
   sandbox_set_faults(sandbox, "[]");
   int read = 0;
   for (int i = 0; i < calls; i++) {
@@ -269,17 +269,17 @@ static void each_reading_gets_its_own_user(void **state) {
   free(outcomes);
 }
 
-/* Who was deleted is gone, and who was not is there. */
-static void each_deletion_is_what_it_says(void **state) {
+/* Deleted users are gone, and the others still exist. */
+static void each_delete_has_the_effect_it_reports(void **state) {
   sandbox *sandbox = *state;
   outcome *outcomes = new_outcomes();
   argyle_queue *queue = new_queue();
   create_all(queue, sandbox->client, outcomes);
   sandbox_set_faults(sandbox, FAULTS("DELETE"));
   submit_for_each(queue, sandbox->client, ARGYLE_OPERATION_USER_DELETE, outcomes);
-  take_by_polling(queue, outcomes, calls);
+  take_with_poll(queue, outcomes, calls);
   sandbox_set_faults(sandbox, "[]");
-  look_at_the_server(sandbox->client, outcomes);
+  count_users_on_server(sandbox->client, outcomes);
   int deleted = 0, wrong = 0;
   for (int i = 0; i < calls; i++) {
     assert_int_equal(outcomes[i].results, 1);
@@ -316,7 +316,7 @@ static argyle_sandbox *start_on(const char *file, int port) {
   return server;
 }
 
-static void the_counts_add_up_where_the_server_dies_in_the_middle(void **state) {
+static void the_counts_add_up_after_the_server_died(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
   char folder[] = "/tmp/argyle-test.XXXXXX", file[64];
@@ -330,20 +330,20 @@ static void the_counts_add_up_where_the_server_dies_in_the_middle(void **state) 
   for (int i = 0; i < calls; i++) {
     submit_create(queue, client, &outcomes[i], i);
   }
-  take_by_waiting(queue, outcomes, calls / 10);
+  take_with_wait(queue, outcomes, calls / 10);
   argyle_sandbox_free(server);
-  /* Some find nobody, and others the server that was started again. */
-  take_by_waiting(queue, outcomes, calls / 10);
+  /* Some connections are refused, and others reach the restarted server. */
+  take_with_wait(queue, outcomes, calls / 10);
   server = start_on(file, port);
-  take_by_waiting(queue, outcomes, calls / 10);
-  /* The rest is given up. */
+  take_with_wait(queue, outcomes, calls / 10);
+  /* The rest is cancelled. */
   assert_int_equal(argyle_queue_cancel_all(queue, &error), 0);
   assert_null(error);
-  take_by_waiting(queue, outcomes, calls - 3 * (calls / 10));
+  take_with_wait(queue, outcomes, calls - 3 * (calls / 10));
   assert_int_equal(argyle_queue_count(queue), 0);
 
   summary created = assert_created(client, outcomes);
-  assert_no_id_is_there_twice(outcomes);
+  assert_ids_are_unique(outcomes);
   assert_true(created.succeeded >= calls / 10);
   assert_true(created.known > calls / 2);
   argyle_queue_free(queue);
@@ -358,10 +358,10 @@ static void the_counts_add_up_where_the_server_dies_in_the_middle(void **state) 
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    sandbox_test(no_creation_is_lost_and_none_is_doubled),
-    sandbox_test(each_reading_gets_its_own_user),
-    sandbox_test(each_deletion_is_what_it_says),
-    cmocka_unit_test(the_counts_add_up_where_the_server_dies_in_the_middle),
+    sandbox_test(no_create_is_lost_or_duplicated),
+    sandbox_test(each_get_returns_its_own_user),
+    sandbox_test(each_delete_has_the_effect_it_reports),
+    cmocka_unit_test(the_counts_add_up_after_the_server_died),
   };
   const char *fewer = getenv("ARGYLE_BULK_CALLS");
   if (fewer != NULL) {

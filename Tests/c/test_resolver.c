@@ -1,9 +1,9 @@
 /*
- * A name that resolves slowly: time-outs and cancellation end the wait for it, and the thread on which libcurl waits
- * may outlive the call, the queue and the client.
+ * A name that resolves slowly: timeouts and cancellation end the wait for it, and libcurl's resolver thread may outlive
+ * the call, the queue and the client.
  *
- * libcurl's getaddrinfo() is this program's, where the name of SLOW_HOST is held back until a test lets it go. So no
- * test measures time: what returns while the name is held has not waited for it.
+ * This program replaces getaddrinfo(), which does not resolve SLOW_HOST until a test releases the name. So no test
+ * measures time: a function that returns before the release has not waited for the name.
  */
 #include "clock.h"
 #include "hostile_server.h"
@@ -20,7 +20,7 @@
 #define USER "{\"id\": \"u1\"}"
 #define SLOW_HOST "slow.argyle.example"
 #define SHORT_MS SHORT_LIMIT_MS
-/* So that a test that hangs fails in the end. */
+/* A test that hangs fails after this. */
 #define HOLD_SECONDS 300
 
 /* ---------------------------------------------------------------- The resolver */
@@ -28,19 +28,18 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static bool is_held;
-/* Whether the clock, which stands, is moved on while a thread waits: bit by bit, or it would seem to the library as if
- * the process had been stopped. */
+/* Whether waiting threads advance the stopped clock: in small steps, which the library does not take for a pause. */
 static bool time_passes;
-/* How many threads wait for the name, and whether one has waited in vain for it to be let go. */
+/* Number of threads that wait for the name, and whether one of them gave up. */
 static int resolving;
-static bool hold_is_over;
-/* How many other names were resolved. */
+static bool hold_timed_out;
+/* Number of other names resolved. */
 static int others;
 
 typedef int getaddrinfo_function(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
-  /* ISO C has no cast from an object pointer to a function's: POSIX says to copy it. */
+  /* ISO C has no cast from an object pointer to a function pointer, so it is copied. */
   void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
   getaddrinfo_function *real;
   memcpy(&real, &symbol, sizeof real);
@@ -53,14 +52,14 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
   pthread_mutex_lock(&lock);
   resolving++;
   pthread_cond_broadcast(&changed);
-  for (int waited_ms = 0; is_held && !hold_is_over; waited_ms++) {
+  for (int waited_ms = 0; is_held && !hold_timed_out; waited_ms++) {
     pthread_mutex_unlock(&lock);
     poll(NULL, 0, 1);
     pthread_mutex_lock(&lock);
     if (time_passes) {
       advance_clock(1);
     }
-    hold_is_over = waited_ms >= HOLD_SECONDS * 1000;
+    hold_timed_out = waited_ms >= HOLD_SECONDS * 1000;
   }
   resolving--;
   pthread_cond_broadcast(&changed);
@@ -68,23 +67,23 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
   return real("127.0.0.1", service, hints, result);
 }
 
-/* Whether libcurl waits for the name, in this moment. */
+/* Whether libcurl is waiting for the name. */
 static bool is_resolving(void) {
   pthread_mutex_lock(&lock);
-  bool is_so = resolving > 0 && !hold_is_over;
+  bool result = resolving > 0 && !hold_timed_out;
   pthread_mutex_unlock(&lock);
-  return is_so;
+  return result;
 }
 
-/* The same, where its thread may have to come to that first. */
-static bool comes_to_resolve(void) {
+/* The same, but first waits until libcurl's thread has started to resolve. */
+static bool wait_until_resolving(void) {
   for (int i = 0; i < HOLD_SECONDS * 1000 && !is_resolving(); i++) {
     poll(NULL, 0, 1);
   }
   return is_resolving();
 }
 
-static void let_go(void) {
+static void release_name(void) {
   pthread_mutex_lock(&lock);
   is_held = false;
   pthread_cond_broadcast(&changed);
@@ -99,16 +98,16 @@ static void let_go(void) {
 static int setup(void **state) {
   is_held = true;
   time_passes = false;
-  hold_is_over = false;
+  hold_timed_out = false;
   return hostile_setup(state);
 }
 
 static int teardown(void **state) {
-  let_go();
+  release_name();
   return hostile_teardown(state);
 }
 
-/* A client for the fixture's server by its slow name. */
+/* A client for the fixture's server that uses the slow name. */
 static argyle_client *slow_client(const hostile_fixture *fixture, const char *option, json_int_t value) {
   char url[64];
   snprintf(url, sizeof url, "http://" SLOW_HOST ":%d", hostile_server_port(fixture->server));
@@ -119,7 +118,7 @@ static argyle_client *slow_client(const hostile_fixture *fixture, const char *op
   return client_with_options(options);
 }
 
-static void assert_user_of(argyle_client *client) {
+static void assert_works(argyle_client *client) {
   argyle_error *error = RUBBISH;
   json_t *user = argyle_user_get(client, "u1", &error);
   if (error != NULL) {
@@ -130,15 +129,15 @@ static void assert_user_of(argyle_client *client) {
   json_decref(user);
 }
 
-/* Lets time pass whenever a thread waits for the name, and only then. */
-static void let_time_pass(void) {
+/* Stops the clock, and advances it while a thread waits for the name. */
+static void advance_clock_while_resolving(void) {
   stop_clock();
   time_passes = true;
 }
 
-/* Asserts that the time-out has passed before the name was known, and that nothing was sent. */
+/* Asserts that the call timed out before the name was resolved, and that nothing was sent. */
 static void assert_timed_out(const hostile_fixture *fixture, const argyle_error *error, const char *option) {
-  assert_true(comes_to_resolve());
+  assert_true(wait_until_resolving());
   assert_error(error, ARGYLE_ERROR_TIMEOUT, SLOW_HOST);
   assert_error(error, ARGYLE_ERROR_TIMEOUT, option);
   assert_int_equal(argyle_error_attempts(error), 1);
@@ -147,54 +146,54 @@ static void assert_timed_out(const hostile_fixture *fixture, const argyle_error 
   assert_int_equal(hostile_server_connections(fixture->server), 0);
 }
 
-/* The first in the process, so that what is initialised once is seen, too. */
-static void no_name_is_resolved_but_the_host_s(void **state) {
+/* Runs first, so that one-time initialisation is covered. */
+static void only_the_hosts_name_is_resolved(void **state) {
   (void)state;
   argyle_client_free(client_for("http://127.0.0.1:1"));
   argyle_client_free(client_for("https://slow.argyle.example"));
   assert_int_equal(others, 0);
 }
 
-/* ---------------------------------------------------------------- Time-outs */
+/* ---------------------------------------------------------------- Timeouts */
 
-static const char *const time_outs[] = {"timeout_ms", "connect_timeout_ms", "deadline_ms"};
+static const char *const timeouts[] = {"timeout_ms", "connect_timeout_ms", "deadline_ms"};
 
-static void a_time_out_ends_a_blocking_call(void **state) {
+static void a_timeout_ends_a_blocking_call(void **state) {
   hostile_fixture *fixture = *state;
-  let_time_pass();
-  for (size_t i = 0; i < COUNT(time_outs); i++) {
+  advance_clock_while_resolving();
+  for (size_t i = 0; i < COUNT(timeouts); i++) {
     argyle_error *error = RUBBISH;
-    argyle_client *client = slow_client(fixture, time_outs[i], SHORT_MS);
+    argyle_client *client = slow_client(fixture, timeouts[i], SHORT_MS);
     assert_null(argyle_user_get(client, "u1", &error));
-    assert_timed_out(fixture, error, time_outs[i]);
+    assert_timed_out(fixture, error, timeouts[i]);
     argyle_error_free(error);
     error = RUBBISH;
     assert_null(argyle_user_create(client, NULL, &error));
-    assert_timed_out(fixture, error, time_outs[i]);
+    assert_timed_out(fixture, error, timeouts[i]);
     argyle_error_free(error);
     argyle_client_free(client);
     assert_true(is_resolving());
   }
 }
 
-static void a_time_out_ends_a_call_in_a_queue(void **state) {
+static void a_timeout_ends_a_call_in_a_queue(void **state) {
   hostile_fixture *fixture = *state;
-  let_time_pass();
-  for (size_t i = 0; i < COUNT(time_outs); i++) {
-    argyle_client *client = slow_client(fixture, time_outs[i], SHORT_MS);
-    /* Its queue is freed there, too. */
+  advance_clock_while_resolving();
+  for (size_t i = 0; i < COUNT(timeouts); i++) {
+    argyle_client *client = slow_client(fixture, timeouts[i], SHORT_MS);
+    /* This also frees the queue. */
     argyle_call *call = run_in_queue(client, ARGYLE_OPERATION_USER_CREATE, NULL);
-    assert_timed_out(fixture, argyle_call_error(call), time_outs[i]);
+    assert_timed_out(fixture, argyle_call_error(call), timeouts[i]);
     argyle_call_free(call);
     argyle_client_free(client);
     assert_true(is_resolving());
   }
 }
 
-static void a_time_out_ends_a_cursor(void **state) {
+static void a_timeout_ends_a_cursor(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
-  let_time_pass();
+  advance_clock_while_resolving();
   argyle_client *client = slow_client(fixture, "timeout_ms", SHORT_MS);
   argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, &error);
   assert_null(error);
@@ -209,7 +208,7 @@ static void a_time_out_ends_a_cursor(void **state) {
 /* ---------------------------------------------------------------- Cancelling */
 
 static void *cancel_once_resolving(void *cancellation) {
-  comes_to_resolve();
+  wait_until_resolving();
   argyle_cancellation_cancel(cancellation);
   return NULL;
 }
@@ -271,7 +270,7 @@ static void drive_until_resolving(argyle_queue *queue) {
   }
 }
 
-static void other_calls_of_a_queue_go_on(void **state) {
+static void other_calls_of_a_queue_continue(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_client *client = slow_client(fixture, NULL, 0);
@@ -288,7 +287,7 @@ static void other_calls_of_a_queue_go_on(void **state) {
     argyle_call_free(call);
   }
   assert_true(is_resolving());
-  let_go();
+  release_name();
   assert_int_equal(argyle_queue_wait(queue, -1, &error), 1);
   assert_ptr_equal(argyle_queue_next(queue, NULL, &error), slow);
   assert_null(argyle_call_error(slow));
@@ -297,7 +296,7 @@ static void other_calls_of_a_queue_go_on(void **state) {
   argyle_client_free(client);
 }
 
-static void a_call_that_a_queue_cancels_is_over_at_once(void **state) {
+static void a_call_cancelled_in_a_queue_ends_immediately(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_client *client = slow_client(fixture, NULL, 0);
@@ -308,7 +307,7 @@ static void a_call_that_a_queue_cancels_is_over_at_once(void **state) {
   assert_ptr_equal(argyle_queue_next(queue, NULL, &error), call);
   assert_error(argyle_call_error(call), ARGYLE_ERROR_CANCELLED, SLOW_HOST);
   argyle_call_free(call);
-  /* And one that is freed there and then. */
+  /* And one that is freed immediately. */
   argyle_call_free(submit_get(queue, client));
   assert_int_equal(argyle_queue_count(queue), 0);
   argyle_queue_free(queue);
@@ -329,7 +328,7 @@ static void freeing_a_queue_does_not_wait(void **state) {
 
 /* ---------------------------------------------------------------- Afterwards */
 
-static void the_name_may_be_known_after_all_is_freed(void **state) {
+static void the_name_may_resolve_after_everything_is_freed(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   for (int i = 0; i < 10; i++) {
@@ -338,13 +337,13 @@ static void the_name_may_be_known_after_all_is_freed(void **state) {
     assert_failed(error, ARGYLE_ERROR_TIMEOUT, NULL);
     argyle_client_free(client);
   }
-  assert_true(comes_to_resolve());
-  let_go();
+  assert_true(wait_until_resolving());
+  release_name();
   hostile_server_answer_json(fixture->server, 200, USER);
-  assert_user_of(fixture->client);
+  assert_works(fixture->client);
 }
 
-static void a_client_goes_on_after_a_name_was_slow(void **state) {
+static void a_client_works_after_a_slow_name(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_client *client = slow_client(fixture, NULL, 0);
@@ -354,8 +353,8 @@ static void a_client_goes_on_after_a_name_was_slow(void **state) {
   hostile_server_answer_json(fixture->server, 200, USER);
   assert_null(argyle_user_get(impatient, "u1", &error));
   assert_failed(error, ARGYLE_ERROR_TIMEOUT, "timeout_ms");
-  let_go();
-  assert_user_of(client);
+  release_name();
+  assert_works(client);
   argyle_client_free(impatient);
   argyle_client_free(client);
 }
@@ -364,17 +363,17 @@ static void a_client_goes_on_after_a_name_was_slow(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(no_name_is_resolved_but_the_host_s),
-    slow_test(a_time_out_ends_a_blocking_call),
-    slow_test(a_time_out_ends_a_call_in_a_queue),
-    slow_test(a_time_out_ends_a_cursor),
+    cmocka_unit_test(only_the_hosts_name_is_resolved),
+    slow_test(a_timeout_ends_a_blocking_call),
+    slow_test(a_timeout_ends_a_call_in_a_queue),
+    slow_test(a_timeout_ends_a_cursor),
     slow_test(a_cancellation_ends_a_blocking_call),
     slow_test(an_interrupt_function_ends_a_blocking_call),
-    slow_test(other_calls_of_a_queue_go_on),
-    slow_test(a_call_that_a_queue_cancels_is_over_at_once),
+    slow_test(other_calls_of_a_queue_continue),
+    slow_test(a_call_cancelled_in_a_queue_ends_immediately),
     slow_test(freeing_a_queue_does_not_wait),
-    slow_test(the_name_may_be_known_after_all_is_freed),
-    slow_test(a_client_goes_on_after_a_name_was_slow),
+    slow_test(the_name_may_resolve_after_everything_is_freed),
+    slow_test(a_client_works_after_a_slow_name),
   };
   return cmocka_run_group_tests_name("resolver", tests, NULL, NULL);
 }

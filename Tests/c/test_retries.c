@@ -1,6 +1,6 @@
 /*
- * What is repeated and what is not, how often and after what wait: the client options max_retries, deadline_ms and
- * max_retry_after_ms of argyle.h. The counts are those of the server, which saw each request.
+ * What is retried and what is not, how often and after what wait: the client options max_retries, deadline_ms and
+ * max_retry_after_ms of argyle.h. Requests are counted by the server.
  */
 #include "child.h"
 #include "clock.h"
@@ -13,23 +13,23 @@
 #include <stdio.h>
 #include <time.h>
 
-/* What every operation takes for a success. */
+/* A success for every operation. */
 #define SUCCESS "{\"id\": \"u1\", \"token\": \"t\", \"access\": \"a\", \"results\": []}"
-/* Whoever waits so long, by a clock that stands, is to be ended. */
+/* A Retry-After that never passes by the stopped clock: the test ends the wait. */
 #define LONG "50"
-/* How often a client repeats before it has had a success. */
+/* A client's retry budget before its first success. */
 #define BUDGET 100
 
-/* The time of attempts that time out, as the server moves the clock on once it has read the request. */
+/* A timeout that expires when the server advances the clock, after it has read the request. */
 #define SHORT_MS SHORT_LIMIT_MS
 
 /* ---------------------------------------------------------------- Servers and clients */
 
-static argyle_client *client_that_repeats(const hostile_server *server, int max_retries) {
+static argyle_client *client_with_retries(const hostile_server *server, int max_retries) {
   return client_with_integer(hostile_server_url(server), "max_retries", max_retries);
 }
 
-/* A client like another, with one option changed. */
+/* A copy of a client with one option changed. */
 static argyle_client *client_like(argyle_client *client, const char *option, json_int_t value) {
   argyle_error *error = RUBBISH;
   json_t *overrides = json_pack("{s:I}", option, value);
@@ -40,17 +40,17 @@ static argyle_client *client_like(argyle_client *client, const char *option, jso
   return other;
 }
 
-/* Gives the fixture's client this option. */
+/* Changes an option of the fixture's client. */
 static void set_option(hostile_fixture *fixture, const char *option, json_int_t value) {
   argyle_client *client = client_like(fixture->client, option, value);
   argyle_client_free(fixture->client);
   fixture->client = client;
 }
 
-/* A server with a client for it that repeats so often: for tests that want many of them. */
+/* A server and a client for it, for tests that need many of them. */
 static hostile_fixture start(int max_retries) {
   hostile_fixture fixture = {.server = hostile_server_start()};
-  fixture.client = client_that_repeats(fixture.server, max_retries);
+  fixture.client = client_with_retries(fixture.server, max_retries);
   return fixture;
 }
 
@@ -59,7 +59,7 @@ static void stop(hostile_fixture *fixture) {
   hostile_server_stop(fixture->server);
 }
 
-/* The same where this is the first answer, an attempt has SHORT_MS by a clock that stands, and no wait takes time. */
+/* The same with a first answer, a stopped clock, a timeout of SHORT_MS, and waits that take no time. */
 static hostile_fixture start_with(hostile_answer first, int max_retries) {
   stop_clock();
   hostile_fixture fixture = start(max_retries);
@@ -69,7 +69,7 @@ static hostile_fixture start_with(hostile_answer first, int max_retries) {
   return fixture;
 }
 
-/* Adds an answer of this status; Retry-After may be NULL. */
+/* Adds an answer with a status; Retry-After may be NULL. */
 static void answer_status(hostile_fixture *fixture, int status, const char *retry_after) {
   char headers[128] = "Content-Type: application/json\r\n";
   if (retry_after != NULL) {
@@ -83,7 +83,7 @@ static void answer_success(hostile_fixture *fixture) {
   hostile_server_answer_json(fixture->server, 200, SUCCESS);
 }
 
-/* Ways in which an attempt brings no answer. */
+/* Ways to lose an answer. */
 #define CUT "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"id\": \"u1\", "
 static const hostile_answer lost[] = {
   {.then = HOSTILE_CLOSE},
@@ -103,32 +103,31 @@ typedef struct {
   const char *document;
 } operation;
 
-/* Doing one of these twice does no harm. */
-static const operation harmless[] = {
+static const operation idempotent[] = {
   {ARGYLE_OPERATION_USER_GET, "u1", NULL},
   {ARGYLE_OPERATION_USER_LIST, NULL, NULL},
   {ARGYLE_OPERATION_USER_UPDATE, "u1", "{\"a\": 1}"},
   {ARGYLE_OPERATION_USER_DELETE, "u1", NULL},
 };
 
-/* Doing one of these twice creates two. */
+/* Not idempotent: a second request creates a second object. */
 static const operation creations[] = {
   {ARGYLE_OPERATION_USER_CREATE, NULL, "{\"a\": 1}"},
   {ARGYLE_OPERATION_USER_TOKEN_CREATE, "u1", NULL},
 };
 
-#define GET (harmless[0])
-#define UPDATE (harmless[2])
-#define DELETE (harmless[3])
+#define GET (idempotent[0])
+#define UPDATE (idempotent[2])
+#define DELETE (idempotent[3])
 #define CREATE (creations[0])
 
-/* The ways to carry out an operation. */
-typedef enum { ONE_LINER, CALL, QUEUE, WAYS } way;
+/* Ways to run an operation. */
+typedef enum { FUNCTION, CALL, QUEUE, WAYS } way;
 
-/* What became of an operation. */
+/* The result of an operation. */
 typedef struct {
   argyle_error *error;
-  int attempts; /* 0 where a function of its own succeeded, which does not tell */
+  int attempts; /* 0 if a blocking function succeeded, which does not return it */
   int status;   /* the same */
 } result;
 
@@ -142,12 +141,12 @@ static argyle_call *new_call(argyle_client *client, operation operation) {
   return call;
 }
 
-/* Submits a call of the operation, and gives it back. */
+/* Submits a call of the operation and returns it. */
 static argyle_call *submit_operation(argyle_queue *queue, argyle_client *client, operation operation, void *tag) {
   return submit(queue, new_call(client, operation), tag);
 }
 
-/* Tells what became of a call, and frees it. */
+/* Returns the result of a call, and frees it. */
 static result result_of(argyle_call *call) {
   result result = {.error = RUBBISH};
   json_decref(argyle_call_json(call, &result.error));
@@ -192,8 +191,8 @@ static result result_of_function(argyle_client *client, operation operation) {
   return result;
 }
 
-static result carry_out(argyle_client *client, operation operation, way way) {
-  if (way == ONE_LINER) {
+static result run(argyle_client *client, operation operation, way way) {
+  if (way == FUNCTION) {
     return result_of_function(client, operation);
   }
   argyle_call *call;
@@ -213,7 +212,7 @@ static result carry_out(argyle_client *client, operation operation, way way) {
   return result_of(call);
 }
 
-/* Asserts a success after so many requests. */
+/* Asserts a success after `requests` requests. */
 static void assert_succeeded(hostile_fixture *fixture, result result, int requests) {
   if (result.error != NULL) {
     print_error("%s\n", argyle_error_message(result.error));
@@ -225,7 +224,7 @@ static void assert_succeeded(hostile_fixture *fixture, result result, int reques
   assert_int_equal(hostile_server_requests(fixture->server), requests);
 }
 
-/* Asserts a failure after so many requests, and whether the service may have acted; releases it. */
+/* Asserts a failure after `requests` requests, and whether its outcome is unknown; frees the error. */
 static void assert_ended(hostile_fixture *fixture, result result, int code, const char *fragment, int requests,
                          int unknown) {
   assert_error(result.error, code, fragment);
@@ -236,21 +235,21 @@ static void assert_ended(hostile_fixture *fixture, result result, int code, cons
   argyle_error_free(result.error);
 }
 
-/* ---------------------------------------------------------------- What may pass is repeated */
+/* ---------------------------------------------------------------- Transient statuses */
 
-static const int passing[] = {408, 429, 500, 502, 503, 504};
+static const int transient[] = {408, 429, 500, 502, 503, 504};
 
-static void a_status_that_may_pass_is_repeated(void **state) {
+static void a_transient_status_is_retried(void **state) {
   (void)state;
-  for (size_t i = 0; i < COUNT(passing); i++) {
-    for (size_t j = 0; j < COUNT(harmless); j++) {
+  for (size_t i = 0; i < COUNT(transient); i++) {
+    for (size_t j = 0; j < COUNT(idempotent); j++) {
       for (int way = 0; way < WAYS; way++) {
         hostile_fixture fixture = start(2);
-        answer_status(&fixture, passing[i], "0");
-        answer_status(&fixture, passing[i], "0");
+        answer_status(&fixture, transient[i], "0");
+        answer_status(&fixture, transient[i], "0");
         answer_success(&fixture);
-        assert_succeeded(&fixture, carry_out(fixture.client, harmless[j], way), 3);
-        /* The service's own failures leave the connection alone. */
+        assert_succeeded(&fixture, run(fixture.client, idempotent[j], way), 3);
+        /* A failure of the service does not close the connection. */
         assert_int_equal(hostile_server_connections(fixture.server), 1);
         stop(&fixture);
       }
@@ -258,21 +257,21 @@ static void a_status_that_may_pass_is_repeated(void **state) {
   }
 }
 
-static void a_status_that_stays_is_told_after_the_last_repetition(void **state) {
+static void a_persistent_status_is_reported_after_the_last_retry(void **state) {
   (void)state;
   static const int retries[] = {0, 1, 5};
-  for (size_t i = 0; i < COUNT(passing); i++) {
+  for (size_t i = 0; i < COUNT(transient); i++) {
     for (size_t j = 0; j < COUNT(retries); j++) {
       for (int way = 0; way < WAYS; way++) {
         hostile_fixture fixture = start(retries[j]);
-        answer_status(&fixture, passing[i], "0");
-        result result = carry_out(fixture.client, GET, way);
-        assert_int_equal(result.status, passing[i]);
-        assert_int_equal(argyle_error_http_status(result.error), passing[i]);
+        answer_status(&fixture, transient[i], "0");
+        result result = run(fixture.client, GET, way);
+        assert_int_equal(result.status, transient[i]);
+        assert_int_equal(argyle_error_http_status(result.error), transient[i]);
         assert_int_equal(argyle_error_is_retryable(result.error), 1);
         assert_int_equal(argyle_error_retry_after_ms(result.error), 0);
-        int code = passing[i] == 429   ? ARGYLE_ERROR_RATE_LIMITED
-                   : passing[i] == 408 ? ARGYLE_ERROR_HTTP
+        int code = transient[i] == 429   ? ARGYLE_ERROR_RATE_LIMITED
+                   : transient[i] == 408 ? ARGYLE_ERROR_HTTP
                                        : ARGYLE_ERROR_SERVER;
         assert_ended(&fixture, result, code, NULL, retries[j] + 1, 0);
         stop(&fixture);
@@ -281,42 +280,42 @@ static void a_status_that_stays_is_told_after_the_last_repetition(void **state) 
   }
 }
 
-static void two_repetitions_are_the_default(void **state) {
+static void two_retries_are_the_default(void **state) {
   hostile_fixture *fixture = *state;
   json_t *options = options_for(hostile_server_url(fixture->server));
   json_object_del(options, "max_retries");
   argyle_client *client = client_with_options(options);
   answer_status(fixture, 503, "0");
-  assert_ended(fixture, carry_out(client, GET, ONE_LINER), ARGYLE_ERROR_SERVER, "503", 3, 0);
+  assert_ended(fixture, run(client, GET, FUNCTION), ARGYLE_ERROR_SERVER, "503", 3, 0);
   argyle_client_free(client);
 }
 
-static void a_hundred_repetitions_are_the_most(void **state) {
+static void a_hundred_retries_are_the_maximum(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "max_retries", 100);
   answer_status(fixture, 500, "0");
-  assert_ended(fixture, carry_out(fixture->client, GET, CALL), ARGYLE_ERROR_SERVER, "500", 101, 0);
+  assert_ended(fixture, run(fixture->client, GET, CALL), ARGYLE_ERROR_SERVER, "500", 101, 0);
 }
 
-static void a_wait_is_made_up_where_the_service_asks_for_none(void **state) {
+static void an_invalid_retry_after_falls_back_to_backoff(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "max_retries", 2);
   answer_status(fixture, 500, "soon");
   answer_success(fixture);
-  assert_succeeded(fixture, carry_out(fixture->client, GET, ONE_LINER), 2);
+  assert_succeeded(fixture, run(fixture->client, GET, FUNCTION), 2);
 }
 
-static void each_answer_counts_anew(void **state) {
+static void each_answer_is_judged_anew(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "max_retries", 6);
-  for (size_t i = 0; i < COUNT(passing); i++) {
-    answer_status(fixture, passing[i], "0");
+  for (size_t i = 0; i < COUNT(transient); i++) {
+    answer_status(fixture, transient[i], "0");
   }
   answer_success(fixture);
-  assert_succeeded(fixture, carry_out(fixture->client, DELETE, QUEUE), 7);
+  assert_succeeded(fixture, run(fixture->client, DELETE, QUEUE), 7);
 }
 
-static void what_will_not_pass_is_told_at_once(void **state) {
+static void a_permanent_status_is_reported_immediately(void **state) {
   (void)state;
   static const struct {
     int status;
@@ -328,10 +327,10 @@ static void what_will_not_pass_is_told_at_once(void **state) {
     {505, ARGYLE_ERROR_SERVER},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
-    for (size_t j = 0; j < COUNT(harmless); j++) {
+    for (size_t j = 0; j < COUNT(idempotent); j++) {
       hostile_fixture fixture = start(5);
       answer_status(&fixture, cases[i].status, "0");
-      result result = carry_out(fixture.client, harmless[j], (way)(i % WAYS));
+      result result = run(fixture.client, idempotent[j], (way)(i % WAYS));
       assert_int_equal(argyle_error_is_retryable(result.error), 0);
       assert_ended(&fixture, result, cases[i].code, NULL, 1, 0);
       stop(&fixture);
@@ -339,29 +338,29 @@ static void what_will_not_pass_is_told_at_once(void **state) {
   }
 }
 
-static void an_answer_that_cannot_be_read_is_not_asked_for_again(void **state) {
+static void an_unreadable_answer_is_not_retried(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "max_retries", 5);
   hostile_server_answer_json(fixture->server, 200, "{");
-  assert_ended(fixture, carry_out(fixture->client, GET, ONE_LINER), ARGYLE_ERROR_PROTOCOL, NULL, 1, 0);
+  assert_ended(fixture, run(fixture->client, GET, FUNCTION), ARGYLE_ERROR_PROTOCOL, NULL, 1, 0);
   set_option(fixture, "max_response_bytes", 1);
   answer_success(fixture);
-  result result = carry_out(fixture->client, GET, CALL);
+  result result = run(fixture->client, GET, CALL);
   assert_int_equal(result.attempts, 1);
   assert_failed(result.error, ARGYLE_ERROR_TOO_LARGE, "max_response_bytes");
   assert_int_equal(hostile_server_requests(fixture->server), 2);
 }
 
-/* ---------------------------------------------------------------- What brings no answer is repeated */
+/* ---------------------------------------------------------------- Lost answers */
 
-static void a_lost_answer_is_asked_for_again(void **state) {
+static void a_lost_answer_is_retried(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(lost); i++) {
-    for (size_t j = 0; j < COUNT(harmless); j++) {
+    for (size_t j = 0; j < COUNT(idempotent); j++) {
       for (int way = 0; way < WAYS; way++) {
         hostile_fixture fixture = start_with(lost[i], 2);
         answer_success(&fixture);
-        assert_succeeded(&fixture, carry_out(fixture.client, harmless[j], way), 2);
+        assert_succeeded(&fixture, run(fixture.client, idempotent[j], way), 2);
         assert_int_equal(hostile_server_connections(fixture.server), 2);
         stop(&fixture);
       }
@@ -369,21 +368,21 @@ static void a_lost_answer_is_asked_for_again(void **state) {
   }
 }
 
-static void a_function_that_blocks_asks_again_too(void **state) {
+static void a_blocking_function_retries_too(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "max_retries", 2);
   hostile_server_answer(fixture->server, lost[1]);
   answer_success(fixture);
-  assert_succeeded(fixture, carry_out(fixture->client, UPDATE, ONE_LINER), 2);
+  assert_succeeded(fixture, run(fixture->client, UPDATE, FUNCTION), 2);
 }
 
-static void a_loss_that_stays_is_told_after_the_last_repetition(void **state) {
+static void a_persistent_loss_is_reported_after_the_last_retry(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(lost); i++) {
     for (int way = 0; way < WAYS; way++) {
       hostile_fixture fixture = start_with(lost[i], 1);
       bool stalled = lost[i].then == HOSTILE_STALL;
-      result result = carry_out(fixture.client, UPDATE, way);
+      result result = run(fixture.client, UPDATE, way);
       assert_int_equal(argyle_error_is_retryable(result.error), 1);
       assert_ended(&fixture, result, stalled ? ARGYLE_ERROR_TIMEOUT : ARGYLE_ERROR_CONNECTION,
                    stalled ? "timeout_ms" : NULL, 2, 1);
@@ -392,16 +391,16 @@ static void a_loss_that_stays_is_told_after_the_last_repetition(void **state) {
   }
 }
 
-/* Where the client is to say goodbye to a kept connection, it asks at once on another, and that is an attempt too. */
-static void a_kept_connection_that_dies_takes_no_repetition(void **state) {
+/* When a reused connection dies, the request is sent again on another immediately, which is an attempt too. */
+static void a_reused_connection_that_dies_takes_no_retry(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "max_retries", 1);
   answer_success(fixture);
-  assert_succeeded(fixture, carry_out(fixture->client, GET, ONE_LINER), 1);
+  assert_succeeded(fixture, run(fixture->client, GET, FUNCTION), 1);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_CLOSE});
   answer_status(fixture, 503, "0");
   answer_success(fixture);
-  result result = carry_out(fixture->client, GET, CALL);
+  result result = run(fixture->client, GET, CALL);
   assert_null(result.error);
   assert_int_equal(result.attempts, 3);
   assert_int_equal(hostile_server_requests(fixture->server), 4);
@@ -409,7 +408,7 @@ static void a_kept_connection_that_dies_takes_no_repetition(void **state) {
 
 /* ---------------------------------------------------------------- Refused connections */
 
-/* A log function that opens the server once a first attempt was refused, which was to be. */
+/* A log function that opens the server once the first attempt was refused. */
 static void open_server(int level, const char *message, const json_t *fields, void *context) {
   hostile_fixture *fixture = context;
   if (json_object_get(fields, "wait_ms") != NULL && json_integer_value(json_object_get(fields, "attempt")) == 1) {
@@ -418,40 +417,40 @@ static void open_server(int level, const char *message, const json_t *fields, vo
   advance_clock_over_wait(level, message, fields, NULL);
 }
 
-/* A server that refuses the first attempt, and takes the next. */
+/* A server that refuses the first attempt and accepts the next. */
 static void start_refusing(hostile_fixture *fixture) {
   argyle_error *error = RUBBISH;
   stop_clock();
   fixture->server = hostile_server_start_closed();
-  argyle_client *client = client_that_repeats(fixture->server, 20);
+  argyle_client *client = client_with_retries(fixture->server, 20);
   fixture->client = argyle_client_with_log(client, open_server, fixture, &error);
   assert_null(error);
   argyle_client_free(client);
 }
 
-static void a_refused_connection_is_tried_again(void **state) {
+static void a_refused_connection_is_retried(void **state) {
   (void)state;
-  for (size_t i = 0; i < COUNT(harmless) + COUNT(creations); i++) {
+  for (size_t i = 0; i < COUNT(idempotent) + COUNT(creations); i++) {
     for (int way = 0; way < WAYS; way++) {
       hostile_fixture fixture;
       start_refusing(&fixture);
       answer_success(&fixture);
-      operation operation = i < COUNT(harmless) ? harmless[i] : creations[i - COUNT(harmless)];
-      result result = carry_out(fixture.client, operation, way);
+      operation operation = i < COUNT(idempotent) ? idempotent[i] : creations[i - COUNT(idempotent)];
+      result result = run(fixture.client, operation, way);
       assert_null(result.error);
-      assert_int_equal(result.attempts, way == ONE_LINER ? 0 : 2);
+      assert_int_equal(result.attempts, way == FUNCTION ? 0 : 2);
       assert_int_equal(hostile_server_requests(fixture.server), 1);
       stop(&fixture);
     }
   }
 }
 
-static void a_server_that_stays_away_is_told_after_the_last_repetition(void **state) {
+static void a_server_that_stays_down_is_reported_after_the_last_retry(void **state) {
   (void)state;
   hostile_fixture fixture = {.server = hostile_server_start_closed()};
-  fixture.client = client_that_repeats(fixture.server, 1);
+  fixture.client = client_with_retries(fixture.server, 1);
   for (size_t i = 0; i < COUNT(creations); i++) {
-    result result = carry_out(fixture.client, creations[i], (way)i);
+    result result = run(fixture.client, creations[i], (way)i);
     assert_int_equal(result.attempts, 2);
     assert_int_equal(argyle_error_is_retryable(result.error), 1);
     assert_int_equal(argyle_error_outcome_is_unknown(result.error), 0);
@@ -460,9 +459,9 @@ static void a_server_that_stays_away_is_told_after_the_last_repetition(void **st
   stop(&fixture);
 }
 
-/* ---------------------------------------------------------------- Creations */
+/* ---------------------------------------------------------------- Creates */
 
-static void a_creation_that_may_have_happened_is_not_repeated(void **state) {
+static void a_create_that_may_have_happened_is_not_retried(void **state) {
   (void)state;
   static const struct {
     int status;
@@ -477,7 +476,7 @@ static void a_creation_that_may_have_happened_is_not_repeated(void **state) {
         hostile_fixture fixture = start(5);
         answer_status(&fixture, cases[i].status, cases[i].retry_after);
         answer_success(&fixture);
-        result result = carry_out(fixture.client, creations[j], way);
+        result result = run(fixture.client, creations[j], way);
         assert_int_equal(argyle_error_is_retryable(result.error), 0);
         assert_int_equal(argyle_error_http_status(result.error), cases[i].status);
         assert_ended(&fixture, result, cases[i].status == 408 ? ARGYLE_ERROR_HTTP : ARGYLE_ERROR_SERVER, NULL, 1, 1);
@@ -487,21 +486,21 @@ static void a_creation_that_may_have_happened_is_not_repeated(void **state) {
   }
 }
 
-/* The last attempt was refused, which alone would not explain that the outcome is unknown. */
-static void a_message_tells_of_an_earlier_attempt_that_may_have_been_carried_out(void **state) {
+/* The refusal of the last attempt alone would not explain that the outcome is unknown. */
+static void a_message_mentions_an_earlier_attempt_with_unknown_outcome(void **state) {
   (void)state;
   for (int way = 0; way < WAYS; way++) {
     hostile_fixture fixture = start(1);
     hostile_server_answer(fixture.server, (hostile_answer){.bytes = CUT, .then = HOSTILE_CLOSE});
     answer_status(&fixture, 429, "0");
-    result result = carry_out(fixture.client, UPDATE, way);
+    result result = run(fixture.client, UPDATE, way);
     const char *fragment = "status 429: no; an earlier attempt may have been carried out";
     assert_ended(&fixture, result, ARGYLE_ERROR_RATE_LIMITED, fragment, 2, 1);
     stop(&fixture);
   }
 }
 
-static void a_creation_whose_answer_is_lost_is_not_repeated(void **state) {
+static void a_create_whose_answer_is_lost_is_not_retried(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(lost); i++) {
     for (size_t j = 0; j < COUNT(creations); j++) {
@@ -509,7 +508,7 @@ static void a_creation_whose_answer_is_lost_is_not_repeated(void **state) {
         hostile_fixture fixture = start_with(lost[i], 5);
         bool stalled = lost[i].then == HOSTILE_STALL;
         answer_success(&fixture);
-        result result = carry_out(fixture.client, creations[j], way);
+        result result = run(fixture.client, creations[j], way);
         assert_int_equal(argyle_error_is_retryable(result.error), 0);
         assert_ended(&fixture, result, stalled ? ARGYLE_ERROR_TIMEOUT : ARGYLE_ERROR_CONNECTION,
                      stalled ? "timeout_ms" : NULL, 1, 1);
@@ -519,7 +518,7 @@ static void a_creation_whose_answer_is_lost_is_not_repeated(void **state) {
   }
 }
 
-static void a_creation_on_a_kept_connection_that_dies_is_not_repeated(void **state) {
+static void a_create_on_a_reused_connection_that_dies_is_not_retried(void **state) {
   (void)state;
   for (int way = 0; way < WAYS; way++) {
     for (size_t i = 0; i < COUNT(creations); i++) {
@@ -535,8 +534,8 @@ static void a_creation_on_a_kept_connection_that_dies_is_not_repeated(void **sta
         submit_operation(queue, fixture.client, creations[i], NULL);
         result = result_of(wait_for_next(queue, NULL));
       } else {
-        assert_succeeded(&fixture, carry_out(fixture.client, GET, way), 1);
-        result = carry_out(fixture.client, creations[i], way);
+        assert_succeeded(&fixture, run(fixture.client, GET, way), 1);
+        result = run(fixture.client, creations[i], way);
       }
       assert_int_equal(result.attempts, 1);
       assert_int_equal(argyle_error_outcome_is_unknown(result.error), 1);
@@ -548,7 +547,7 @@ static void a_creation_on_a_kept_connection_that_dies_is_not_repeated(void **sta
   }
 }
 
-static void a_creation_that_was_turned_away_is_repeated(void **state) {
+static void a_refused_create_is_retried(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(creations); i++) {
     for (int way = 0; way < WAYS; way++) {
@@ -557,7 +556,7 @@ static void a_creation_that_was_turned_away_is_repeated(void **state) {
       answer_status(&fixture, 503, "0");
       answer_status(&fixture, 503, "Thu, 01 Jan 1970 00:00:00 GMT");
       answer_success(&fixture);
-      assert_succeeded(&fixture, carry_out(fixture.client, creations[i], way), 4);
+      assert_succeeded(&fixture, run(fixture.client, creations[i], way), 4);
       for (int request = 0; request < 4; request++) {
         const hostile_request *sent = hostile_server_request(fixture.server, request);
         assert_string_equal(sent->method, "POST");
@@ -569,44 +568,44 @@ static void a_creation_that_was_turned_away_is_repeated(void **state) {
   }
 }
 
-static void a_creation_is_repeated_after_429_without_a_wait(void **state) {
+static void a_create_is_retried_after_429_without_retry_after(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "max_retries", 1);
   answer_status(fixture, 429, NULL);
   answer_success(fixture);
-  assert_succeeded(fixture, carry_out(fixture->client, CREATE, ONE_LINER), 2);
+  assert_succeeded(fixture, run(fixture->client, CREATE, FUNCTION), 2);
 }
 
-static void a_creation_that_is_repeated_stops_where_it_may_have_happened(void **state) {
+static void a_retried_create_stops_once_it_may_have_happened(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(creations); i++) {
     hostile_fixture fixture = start(5);
     answer_status(&fixture, 429, "0");
     answer_status(&fixture, 500, "0");
     answer_success(&fixture);
-    result result = carry_out(fixture.client, creations[i], (way)i);
+    result result = run(fixture.client, creations[i], (way)i);
     assert_int_equal(argyle_error_is_retryable(result.error), 0);
     assert_ended(&fixture, result, ARGYLE_ERROR_SERVER, "500", 2, 1);
     stop(&fixture);
   }
 }
 
-static void a_creation_that_is_turned_away_to_the_end_has_not_happened(void **state) {
+static void a_create_that_is_always_refused_has_not_happened(void **state) {
   (void)state;
   static const int statuses[] = {429, 503};
   for (size_t i = 0; i < COUNT(statuses); i++) {
     hostile_fixture fixture = start(2);
     answer_status(&fixture, statuses[i], "0");
-    result result = carry_out(fixture.client, CREATE, (way)i);
+    result result = run(fixture.client, CREATE, (way)i);
     assert_int_equal(argyle_error_is_retryable(result.error), 1);
     assert_ended(&fixture, result, i == 0 ? ARGYLE_ERROR_RATE_LIMITED : ARGYLE_ERROR_SERVER, NULL, 3, 0);
     stop(&fixture);
   }
 }
 
-/* ---------------------------------------------------------------- Deletions */
+/* ---------------------------------------------------------------- Deletes */
 
-static void a_deletion_that_finds_nothing_after_it_may_have_happened_succeeds(void **state) {
+static void a_delete_that_finds_nothing_after_it_may_have_happened_succeeds(void **state) {
   (void)state;
   static const int statuses[] = {408, 500, 502, 504};
   for (size_t i = 0; i < COUNT(statuses); i++) {
@@ -614,8 +613,8 @@ static void a_deletion_that_finds_nothing_after_it_may_have_happened_succeeds(vo
       hostile_fixture fixture = start(2);
       answer_status(&fixture, statuses[i], "0");
       answer_status(&fixture, 404, NULL);
-      result result = carry_out(fixture.client, DELETE, way);
-      if (way != ONE_LINER) {
+      result result = run(fixture.client, DELETE, way);
+      if (way != FUNCTION) {
         assert_int_equal(result.status, 404);
       }
       assert_succeeded(&fixture, result, 2);
@@ -624,21 +623,21 @@ static void a_deletion_that_finds_nothing_after_it_may_have_happened_succeeds(vo
   }
 }
 
-static void a_deletion_that_finds_nothing_after_a_loss_succeeds(void **state) {
+static void a_delete_that_finds_nothing_after_a_loss_succeeds(void **state) {
   (void)state;
   for (size_t i = 0; i <= COUNT(lost); i++) {
-    /* Without a Retry-After, nobody says that it was turned away. */
+    /* A 503 without Retry-After does not mean that the request was refused. */
     static const hostile_answer unavailable = {.bytes = "HTTP/1.1 503 Status\r\nContent-Length: 2\r\n\r\n{}"};
     for (int way = 0; way < WAYS; way++) {
       hostile_fixture fixture = start_with(i < COUNT(lost) ? lost[i] : unavailable, 2);
       answer_status(&fixture, 404, NULL);
-      assert_succeeded(&fixture, carry_out(fixture.client, DELETE, way), 2);
+      assert_succeeded(&fixture, run(fixture.client, DELETE, way), 2);
       stop(&fixture);
     }
   }
 }
 
-static void a_deletion_that_was_turned_away_and_finds_nothing_fails(void **state) {
+static void a_delete_that_finds_nothing_after_a_refusal_fails(void **state) {
   (void)state;
   static const int statuses[] = {429, 503};
   for (size_t i = 0; i < COUNT(statuses); i++) {
@@ -646,39 +645,39 @@ static void a_deletion_that_was_turned_away_and_finds_nothing_fails(void **state
       hostile_fixture fixture = start(2);
       answer_status(&fixture, statuses[i], "0");
       answer_status(&fixture, 404, NULL);
-      assert_ended(&fixture, carry_out(fixture.client, DELETE, way), ARGYLE_ERROR_NOT_FOUND, "404", 2, 0);
+      assert_ended(&fixture, run(fixture.client, DELETE, way), ARGYLE_ERROR_NOT_FOUND, "404", 2, 0);
       stop(&fixture);
     }
   }
 }
 
-static void a_deletion_that_was_refused_and_finds_nothing_fails(void **state) {
+static void a_delete_that_finds_nothing_after_a_refused_connection_fails(void **state) {
   (void)state;
   hostile_fixture fixture;
   start_refusing(&fixture);
   answer_status(&fixture, 404, NULL);
-  result result = carry_out(fixture.client, DELETE, QUEUE);
+  result result = run(fixture.client, DELETE, QUEUE);
   assert_int_equal(result.attempts, 2);
   assert_failed(result.error, ARGYLE_ERROR_NOT_FOUND, NULL);
   stop(&fixture);
 }
 
-static void a_deletion_remembers_every_attempt(void **state) {
+static void a_delete_remembers_every_attempt(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "max_retries", 3);
   answer_status(fixture, 500, "0");
   answer_status(fixture, 429, "0");
   answer_status(fixture, 503, "0");
   answer_status(fixture, 404, NULL);
-  assert_succeeded(fixture, carry_out(fixture->client, DELETE, ONE_LINER), 4);
+  assert_succeeded(fixture, run(fixture->client, DELETE, FUNCTION), 4);
 }
 
-static void a_deletion_that_ends_by_a_refusal_may_have_happened_before(void **state) {
+static void a_delete_that_ends_with_a_refusal_may_have_happened_before(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "max_retries", 1);
   answer_status(fixture, 500, "0");
   answer_status(fixture, 429, "0");
-  assert_ended(fixture, carry_out(fixture->client, DELETE, CALL), ARGYLE_ERROR_RATE_LIMITED, "429", 2, 1);
+  assert_ended(fixture, run(fixture->client, DELETE, CALL), ARGYLE_ERROR_RATE_LIMITED, "429", 2, 1);
 }
 
 static void other_operations_that_find_nothing_fail(void **state) {
@@ -688,26 +687,26 @@ static void other_operations_that_find_nothing_fail(void **state) {
     hostile_fixture fixture = start(2);
     answer_status(&fixture, 500, "0");
     answer_status(&fixture, 404, NULL);
-    /* An update may have come before somebody else's deletion. */
-    assert_ended(&fixture, carry_out(fixture.client, operations[i], (way)i), ARGYLE_ERROR_NOT_FOUND, "404", 2, (int)i);
+    /* The update may have succeeded before someone else deleted the user. */
+    assert_ended(&fixture, run(fixture.client, operations[i], (way)i), ARGYLE_ERROR_NOT_FOUND, "404", 2, (int)i);
     stop(&fixture);
   }
 }
 
 /* ---------------------------------------------------------------- Retry-After */
 
-/* An interrupt function that ends nothing. */
-static int go_on(void *context) {
+/* An interrupt function that never ends a call. */
+static int continue_call(void *context) {
   (void)context;
   return 0;
 }
 
-/* Both at once, to take the time of one. */
-static void a_wait_that_the_service_asks_for_is_made(void **state) {
+/* Both forms at once, to save time. */
+static void retry_after_is_obeyed(void **state) {
   (void)state;
   hostile_fixture in_seconds = start(1), until_date = start(1);
   argyle_queue *queue = new_queue(2);
-  /* The longest that is still waited for. */
+  /* The longest wait that is accepted. */
   set_option(&in_seconds, "max_retry_after_ms", 1000);
   answer_status(&in_seconds, 503, "1");
   answer_success(&in_seconds);
@@ -735,26 +734,26 @@ static void a_wait_that_the_service_asks_for_is_made(void **state) {
   stop(&until_date);
 }
 
-static void a_function_that_blocks_makes_the_wait(void **state) {
+static void a_blocking_function_obeys_retry_after(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   set_option(fixture, "max_retries", 1);
-  /* An interrupt function that lets it go on changes nothing. */
-  argyle_client *client = argyle_client_with_interrupt(fixture->client, go_on, NULL, &error);
+  /* An interrupt function that does not end the call makes no difference. */
+  argyle_client *client = argyle_client_with_interrupt(fixture->client, continue_call, NULL, &error);
   answer_status(fixture, 503, "1");
   answer_success(fixture);
   int64_t begin = now_ms();
-  assert_succeeded(fixture, carry_out(client, GET, ONE_LINER), 2);
+  assert_succeeded(fixture, run(client, GET, FUNCTION), 2);
   assert_true(now_ms() - begin >= 1000);
   argyle_client_free(client);
 }
 
-static void a_wait_that_is_too_long_is_told_at_once(void **state) {
+static void a_retry_after_that_is_too_long_is_reported_immediately(void **state) {
   (void)state;
   static const struct {
     json_int_t max_retry_after_ms; /* 0: the default */
     const char *retry_after;
-    json_int_t retry_after_ms; /* -1: any that is longer */
+    json_int_t retry_after_ms; /* -1: any longer than the default */
   } cases[] = {
     {0, "61", 61000},
     {0, "86400", 86400000},
@@ -774,7 +773,7 @@ static void a_wait_that_is_too_long_is_told_at_once(void **state) {
         }
         answer_status(&fixture, statuses[j], cases[i].retry_after);
         answer_success(&fixture);
-        result result = carry_out(fixture.client, operations[k], (way)k);
+        result result = run(fixture.client, operations[k], (way)k);
         assert_int_equal(argyle_error_is_retryable(result.error), 1);
         if (cases[i].retry_after_ms >= 0) {
           assert_int_equal(argyle_error_retry_after_ms(result.error), cases[i].retry_after_ms);
@@ -788,19 +787,19 @@ static void a_wait_that_is_too_long_is_told_at_once(void **state) {
   }
 }
 
-static void a_wait_that_becomes_too_long_is_told_then(void **state) {
+static void a_retry_after_that_becomes_too_long_is_reported_then(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "max_retries", 5);
   answer_status(fixture, 503, "0");
   answer_status(fixture, 503, "61");
-  result result = carry_out(fixture->client, GET, ONE_LINER);
+  result result = run(fixture->client, GET, FUNCTION);
   assert_int_equal(argyle_error_retry_after_ms(result.error), 61000);
   assert_ended(fixture, result, ARGYLE_ERROR_SERVER, "503", 2, 0);
 }
 
 /* ---------------------------------------------------------------- The deadline */
 
-static void a_deadline_ends_repetitions(void **state) {
+static void a_deadline_ends_retries(void **state) {
   hostile_fixture *fixture = *state;
   stop_clock();
   set_option(fixture, "max_retries", 100);
@@ -808,18 +807,18 @@ static void a_deadline_ends_repetitions(void **state) {
   set_option(fixture, "deadline_ms", 1000);
   fixture->client = without_waits(fixture->client);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_MS});
-  result result = carry_out(fixture->client, GET, ONE_LINER);
-  /* The first wait is half a second at the most; and so many attempts would fit in, were there no waits. */
+  result result = run(fixture->client, GET, FUNCTION);
+  /* The first wait is at most half a second; 26 attempts would fit without waits. */
   assert_in_range(result.attempts, 2, 26);
   assert_int_equal(argyle_error_is_retryable(result.error), 1);
-  /* Either the deadline came in an attempt, or no wait until another would have been over in time. */
+  /* The deadline passed during an attempt, unless the next wait would have exceeded it. */
   if (strstr(argyle_error_message(result.error), "timeout_ms (40)") == NULL) {
     assert_error(result.error, ARGYLE_ERROR_TIMEOUT, "deadline_ms (1000)");
   }
   assert_failed(result.error, ARGYLE_ERROR_TIMEOUT, NULL);
 }
 
-static void a_deadline_that_passes_in_an_attempt_is_named(void **state) {
+static void a_deadline_exceeded_during_an_attempt_is_named(void **state) {
   (void)state;
   const operation operations[] = {GET, DELETE, CREATE};
   for (size_t i = 0; i < COUNT(operations); i++) {
@@ -830,7 +829,7 @@ static void a_deadline_that_passes_in_an_attempt_is_named(void **state) {
       answer_status(&fixture, 429, "0");
       answer_status(&fixture, 503, "0");
       hostile_server_answer(fixture.server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_MS});
-      result result = carry_out(fixture.client, operations[i], way);
+      result result = run(fixture.client, operations[i], way);
       assert_null(strstr(argyle_error_message(result.error), "timeout_ms"));
       assert_ended(&fixture, result, ARGYLE_ERROR_TIMEOUT, "deadline_ms (40)", 3, i != 0);
       stop(&fixture);
@@ -856,7 +855,7 @@ static void the_limit_that_ends_the_call_is_named(void **state) {
     set_option(&fixture, "timeout_ms", cases[i].timeout_ms);
     set_option(&fixture, "deadline_ms", cases[i].deadline_ms);
     hostile_server_answer(fixture.server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_MS});
-    result result = carry_out(fixture.client, GET, (way)i);
+    result result = run(fixture.client, GET, (way)i);
     assert_int_equal(result.attempts, 1);
     assert_null(strstr(argyle_error_message(result.error), cases[i].not_named));
     assert_failed(result.error, ARGYLE_ERROR_TIMEOUT, cases[i].named);
@@ -864,7 +863,7 @@ static void the_limit_that_ends_the_call_is_named(void **state) {
   }
 }
 
-static void a_wait_that_the_deadline_would_cut_is_not_begun(void **state) {
+static void a_wait_beyond_the_deadline_is_not_started(void **state) {
   (void)state;
   const operation operations[] = {GET, DELETE, CREATE};
   for (size_t i = 0; i < COUNT(operations); i++) {
@@ -874,7 +873,7 @@ static void a_wait_that_the_deadline_would_cut_is_not_begun(void **state) {
     answer_status(&fixture, 503, "0");
     answer_status(&fixture, 503, "30");
     answer_success(&fixture);
-    result result = carry_out(fixture.client, operations[i], (way)i);
+    result result = run(fixture.client, operations[i], (way)i);
     assert_int_equal(argyle_error_retry_after_ms(result.error), 30000);
     assert_int_equal(argyle_error_is_retryable(result.error), 1);
     assert_ended(&fixture, result, ARGYLE_ERROR_SERVER, "503", 2, 0);
@@ -882,7 +881,7 @@ static void a_wait_that_the_deadline_would_cut_is_not_begun(void **state) {
   }
 }
 
-/* A log function that lets the clock go once a call waits for another attempt. */
+/* A log function that starts the clock once a call waits for another attempt. */
 static void start_clock_at_wait(int level, const char *message, const json_t *fields, void *context) {
   (void)level;
   (void)message;
@@ -892,8 +891,8 @@ static void start_clock_at_wait(int level, const char *message, const json_t *fi
   }
 }
 
-/* After the refusal a request may be made every second only. */
-static void a_deadline_that_passes_in_a_wait_for_the_rate_limit_is_named(void **state) {
+/* After the refusal, only one request per second is allowed. */
+static void a_deadline_exceeded_while_rate_limited_is_named(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   stop_clock();
@@ -904,13 +903,13 @@ static void a_deadline_that_passes_in_a_wait_for_the_rate_limit_is_named(void **
   assert_null(error);
   answer_status(fixture, 429, "0");
   int64_t begin = now_ms();
-  assert_ended(fixture, carry_out(client, CREATE, ONE_LINER), ARGYLE_ERROR_TIMEOUT, "deadline_ms (300)", 1, 0);
+  assert_ended(fixture, run(client, CREATE, FUNCTION), ARGYLE_ERROR_TIMEOUT, "deadline_ms (300)", 1, 0);
   assert_true(now_ms() - begin >= 300);
   argyle_client_free(client);
 }
 
-/* Submits a creation, drives the queue until it is sent, and comes back after the deadline to an answer in time. */
-static void leave_a_creation_alone(hostile_fixture *fixture, argyle_queue *queue) {
+/* Submits a create and drives the queue until it is sent; its answer arrives before the deadline, which then passes. */
+static void neglect_a_create(hostile_fixture *fixture, argyle_queue *queue) {
   stop_clock();
   set_option(fixture, "deadline_ms", 300);
   hostile_server_answer(fixture->server, (hostile_answer){
@@ -921,32 +920,32 @@ static void leave_a_creation_alone(hostile_fixture *fixture, argyle_queue *queue
   advance_clock(400);
 }
 
-static void an_answer_that_came_before_the_deadline_is_taken_when_driven_later(void **state) {
+static void an_answer_received_before_the_deadline_counts_when_driven_later(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_queue *queue = new_queue(1);
-  leave_a_creation_alone(fixture, queue);
+  neglect_a_create(fixture, queue);
   assert_int_equal(argyle_queue_drive(queue, &error), 1);
   assert_succeeded(fixture, result_of(wait_for_next(queue, NULL)), 1);
   argyle_queue_free(queue);
 }
 
-static void an_answer_that_came_before_the_deadline_is_taken_when_waited_for_later(void **state) {
+static void an_answer_received_before_the_deadline_counts_when_waited_for_later(void **state) {
   hostile_fixture *fixture = *state;
   argyle_queue *queue = new_queue(1);
-  leave_a_creation_alone(fixture, queue);
+  neglect_a_create(fixture, queue);
   assert_succeeded(fixture, result_of(wait_for_next(queue, NULL)), 1);
   argyle_queue_free(queue);
 }
 
-static void a_deadline_begins_with_each_call(void **state) {
+static void each_call_has_its_own_deadline(void **state) {
   hostile_fixture *fixture = *state;
   stop_clock();
   set_option(fixture, "deadline_ms", 3 * SHORT_MS);
   hostile_server_answer(fixture->server, (hostile_answer){
     .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"id\": \"u1\"}", .advance_ms = SHORT_MS});
   argyle_queue *queue = new_queue(1);
-  /* Together they take longer, one after the other. */
+  /* Together they take longer than the deadline. */
   for (int i = 0; i < 4; i++) {
     submit_operation(queue, fixture->client, GET, NULL);
   }
@@ -1006,14 +1005,14 @@ static void an_option_within_its_range_is_accepted(void **state) {
   }
 }
 
-/* ---------------------------------------------------------------- The budget */
+/* ---------------------------------------------------------------- The retry budget */
 
-/* Makes so many calls that fail, and tells how many requests those took. */
+/* Makes calls that fail; returns the number of requests they took. */
 static int requests_of_failures(hostile_fixture *fixture, argyle_client *client, int calls) {
   int before = hostile_server_requests(fixture->server);
   int attempts = 0;
   for (int i = 0; i < calls; i++) {
-    result result = carry_out(client, GET, (way)(i % WAYS));
+    result result = run(client, GET, (way)(i % WAYS));
     attempts += result.attempts;
     assert_failed(result.error, ARGYLE_ERROR_SERVER, "500");
   }
@@ -1021,7 +1020,7 @@ static int requests_of_failures(hostile_fixture *fixture, argyle_client *client,
   return attempts;
 }
 
-static void an_outage_ends_repetitions(void **state) {
+static void an_outage_exhausts_the_retry_budget(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "max_retries", 3);
   answer_status(fixture, 500, "0");
@@ -1030,14 +1029,14 @@ static void an_outage_ends_repetitions(void **state) {
   assert_int_equal(requests_of_failures(fixture, fixture->client, 10), 10);
 }
 
-static void an_outage_ends_the_repetitions_of_a_queue(void **state) {
+static void an_outage_exhausts_the_retry_budget_in_a_queue(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "max_retries", 3);
   answer_status(fixture, 500, "0");
   argyle_queue *queue = new_queue(20);
   int attempts = 0;
   for (int i = 0; i < 200; i++) {
-    submit_operation(queue, fixture->client, harmless[i % (int)COUNT(harmless)], NULL);
+    submit_operation(queue, fixture->client, idempotent[i % (int)COUNT(idempotent)], NULL);
   }
   for (int i = 0; i < 200; i++) {
     result result = result_of(wait_for_next(queue, NULL));
@@ -1049,14 +1048,14 @@ static void an_outage_ends_the_repetitions_of_a_queue(void **state) {
   argyle_queue_free(queue);
 }
 
-static void clients_made_from_another_share_its_repetitions(void **state) {
+static void derived_clients_share_the_retry_budget(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_cancellation *cancellation = argyle_cancellation_new(&error);
   argyle_client *clients[] = {
     client_like(fixture->client, "max_retries", 2),
     client_like(fixture->client, "max_retries", 5),
-    argyle_client_with_interrupt(fixture->client, go_on, NULL, &error),
+    argyle_client_with_interrupt(fixture->client, continue_call, NULL, &error),
     argyle_client_with_cancellation(fixture->client, cancellation, &error),
     client_like(fixture->client, "max_requests_per_second", 1000000),
   };
@@ -1079,13 +1078,13 @@ static void clients_made_from_another_share_its_repetitions(void **state) {
   }
   argyle_cancellation_free(cancellation);
 
-  /* A client of its own has its own. */
-  argyle_client *other = client_that_repeats(fixture->server, 3);
+  /* A new client has its own budget. */
+  argyle_client *other = client_with_retries(fixture->server, 3);
   assert_int_equal(requests_of_failures(fixture, other, 1), 4);
   argyle_client_free(other);
 }
 
-static void five_successes_allow_one_repetition_more(void **state) {
+static void five_successes_earn_one_retry(void **state) {
   hostile_fixture *fixture = *state;
   set_option(fixture, "max_retries", 100);
   answer_status(fixture, 500, "0");
@@ -1093,13 +1092,13 @@ static void five_successes_allow_one_repetition_more(void **state) {
   for (int successes = 1; successes <= 10; successes++) {
     answer_success(fixture);
     answer_status(fixture, 500, "0");
-    result result = carry_out(fixture->client, GET, CALL);
+    result result = run(fixture->client, GET, CALL);
     assert_null(result.error);
     assert_int_equal(requests_of_failures(fixture, fixture->client, 1), successes % 5 == 0 ? 2 : 1);
   }
 }
 
-static void a_time_out_costs_two_repetitions(void **state) {
+static void a_timeout_costs_two_retries(void **state) {
   hostile_fixture *fixture = *state;
   stop_clock();
   fixture->client = without_waits(fixture->client);
@@ -1111,11 +1110,11 @@ static void a_time_out_costs_two_repetitions(void **state) {
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_MS});
   static const int attempts[] = {2, 1};
   for (size_t i = 0; i < COUNT(attempts); i++) {
-    result result = carry_out(once, GET, ONE_LINER);
+    result result = run(once, GET, FUNCTION);
     assert_int_equal(result.attempts, attempts[i]);
     assert_failed(result.error, ARGYLE_ERROR_TIMEOUT, "timeout_ms");
   }
-  /* There is still one left for what costs less. */
+  /* One retry is left for a failure that costs less. */
   answer_status(fixture, 500, "0");
   assert_int_equal(requests_of_failures(fixture, repeating, 1), 2);
   assert_int_equal(requests_of_failures(fixture, repeating, 1), 1);
@@ -1129,15 +1128,15 @@ static void a_time_out_costs_two_repetitions(void **state) {
 #define PAGE_1 "{\"results\": [{\"id\": \"u1\"}, {\"id\": \"u2\"}], \"next\": \"/v1/users?limit=2&offset=2\"}"
 #define PAGE_2 "{\"results\": [{\"id\": \"u3\"}], \"next\": null}"
 
-static void a_cursor_asks_for_its_pages_again(void **state) {
+static void a_cursor_retries_its_pages(void **state) {
   (void)state;
-  for (size_t i = 0; i < COUNT(passing); i++) {
+  for (size_t i = 0; i < COUNT(transient); i++) {
     hostile_fixture fixture = start(2);
-    answer_status(&fixture, passing[i], "0");
-    answer_status(&fixture, passing[i], "0");
+    answer_status(&fixture, transient[i], "0");
+    answer_status(&fixture, transient[i], "0");
     hostile_server_answer_json(fixture.server, 200, PAGE_1);
-    answer_status(&fixture, passing[i], "0");
-    answer_status(&fixture, passing[i], "0");
+    answer_status(&fixture, transient[i], "0");
+    answer_status(&fixture, transient[i], "0");
     hostile_server_answer_json(fixture.server, 200, PAGE_2);
     argyle_user_cursor *cursor = cursor_for(fixture.client, NULL);
     assert_next(cursor, "u1");
@@ -1150,7 +1149,7 @@ static void a_cursor_asks_for_its_pages_again(void **state) {
   }
 }
 
-static void a_cursor_goes_on_after_lost_connections_and_time_outs(void **state) {
+static void a_cursor_continues_after_lost_connections_and_timeouts(void **state) {
   hostile_fixture *fixture = *state;
   stop_clock();
   set_option(fixture, "max_retries", 2);
@@ -1168,7 +1167,7 @@ static void a_cursor_goes_on_after_lost_connections_and_time_outs(void **state) 
   argyle_user_cursor_free(cursor);
 }
 
-static void a_cursor_that_fails_in_the_end_goes_on_later(void **state) {
+static void a_cursor_that_failed_continues_later(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   set_option(fixture, "max_retries", 2);
@@ -1210,15 +1209,15 @@ static void a_cursor_has_a_deadline_for_each_page(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-/* Time in which the cursor was not used does not count as the server's. */
-static void a_page_that_came_before_the_deadline_is_not_asked_for_again(void **state) {
+/* Time during which the cursor was not used does not count as the server's. */
+static void a_page_received_before_the_deadline_is_not_requested_again(void **state) {
   hostile_fixture *fixture = *state;
   char answer[256];
   snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(PAGE_2), PAGE_2);
   stop_clock();
   set_option(fixture, "deadline_ms", 300);
   hostile_server_answer_json(fixture->server, 200, PAGE_1);
-  /* Not so soon that it is taken with the first user. */
+  /* Held, so that it does not arrive with the first user. */
   hostile_server_answer(fixture->server, (hostile_answer){.bytes = answer, .held = true});
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_next(cursor, "u1");
@@ -1231,14 +1230,14 @@ static void a_page_that_came_before_the_deadline_is_not_asked_for_again(void **s
   assert_int_equal(hostile_server_requests(fixture->server), 2);
 }
 
-/* A log function that counts the waits between two attempts. */
+/* A log function that counts waits between attempts. */
 static void count_wait(int level, const char *message, const json_t *fields, void *context) {
   (void)level;
   (void)message;
   *(int *)context += json_object_get(fields, "wait_ms") != NULL;
 }
 
-/* A client like another that counts its waits. */
+/* A copy of a client that counts its waits. */
 static argyle_client *counting_waits(argyle_client *client, int *waits) {
   argyle_error *error = RUBBISH;
   argyle_client *other = argyle_client_with_log(client, count_wait, waits, &error);
@@ -1246,12 +1245,11 @@ static argyle_client *counting_waits(argyle_client *client, int *waits) {
   return other;
 }
 
-/* What is under way is looked at after every sixteenth user. */
+/* The prefetch is driven after every sixteenth user. */
 #define FOUR_USERS "{\"id\": \"u\"}, {\"id\": \"u\"}, {\"id\": \"u\"}, {\"id\": \"u\"}"
 #define SIXTEEN_USERS FOUR_USERS ", " FOUR_USERS ", " FOUR_USERS ", " FOUR_USERS
 
-/* A cursor that waits between two attempts may be freed. */
-static void a_cursor_is_freed_in_a_wait(void **state) {
+static void a_cursor_is_freed_during_a_wait(void **state) {
   hostile_fixture *fixture = *state;
   int waits = 0;
   stop_clock();
@@ -1273,15 +1271,15 @@ static void a_cursor_is_freed_in_a_wait(void **state) {
 
 /* ---------------------------------------------------------------- Ending a wait */
 
-/* Lets a queue come to so many waits between two attempts. */
-static void come_to_the_waits(argyle_queue *queue, const int *waits, int count) {
+/* Drives the queue until `count` waits between attempts have started. */
+static void drive_until_waiting(argyle_queue *queue, const int *waits, int count) {
   while (*waits < count) {
     assert_int_equal(drive(queue), 0);
     poll(NULL, 0, 1);
   }
 }
 
-static void a_call_is_cancelled_in_its_wait(void **state) {
+static void a_call_is_cancelled_during_its_wait(void **state) {
   (void)state;
   static const struct {
     operation operation;
@@ -1304,7 +1302,7 @@ static void a_call_is_cancelled_in_its_wait(void **state) {
     answer_status(&fixture, cases[i].status, "0");
     answer_status(&fixture, cases[i].status, LONG);
     argyle_call *call = submit_operation(queue, client, cases[i].operation, NULL);
-    come_to_the_waits(queue, &waits, 2);
+    drive_until_waiting(queue, &waits, 2);
     assert_int_equal(argyle_call_attempts(call), 0);
     assert_int_equal(i % 2 == 0 ? argyle_queue_cancel(queue, call, &error) : argyle_queue_cancel_all(queue, &error), 0);
     assert_null(error);
@@ -1317,7 +1315,7 @@ static void a_call_is_cancelled_in_its_wait(void **state) {
   }
 }
 
-static void the_place_of_a_call_cancelled_in_its_wait_is_free(void **state) {
+static void a_call_cancelled_during_its_wait_frees_its_slot(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   int waits = 0;
@@ -1328,7 +1326,7 @@ static void the_place_of_a_call_cancelled_in_its_wait_is_free(void **state) {
   argyle_queue *queue = new_queue(1);
   argyle_call *first = submit_operation(queue, client, GET, NULL);
   argyle_call *second = submit_operation(queue, client, GET, NULL);
-  come_to_the_waits(queue, &waits, 1);
+  drive_until_waiting(queue, &waits, 1);
   answer_success(fixture);
   assert_int_equal(argyle_queue_cancel(queue, first, &error), 0);
   assert_ptr_equal(wait_for_next(queue, NULL), first);
@@ -1340,7 +1338,7 @@ static void the_place_of_a_call_cancelled_in_its_wait_is_free(void **state) {
   argyle_client_free(client);
 }
 
-static void a_queue_and_a_call_are_freed_in_a_wait(void **state) {
+static void a_queue_and_a_call_are_freed_during_a_wait(void **state) {
   hostile_fixture *fixture = *state;
   int waits = 0;
   stop_clock();
@@ -1351,7 +1349,7 @@ static void a_queue_and_a_call_are_freed_in_a_wait(void **state) {
   argyle_call *call = submit_operation(queue, client, GET, NULL);
   submit_operation(queue, client, DELETE, NULL);
   submit_operation(queue, client, CREATE, NULL);
-  come_to_the_waits(queue, &waits, 3);
+  drive_until_waiting(queue, &waits, 3);
   argyle_call_free(call);
   assert_int_equal(argyle_queue_count(queue), 2);
   argyle_queue_free(queue);
@@ -1359,8 +1357,8 @@ static void a_queue_and_a_call_are_freed_in_a_wait(void **state) {
   assert_int_equal(hostile_server_requests(fixture->server), 3);
 }
 
-/* An interrupt function that ends the call in its second wait. */
-static int end_in_the_second_wait(void *waits) {
+/* An interrupt function that ends the call during its second wait. */
+static int end_during_the_second_wait(void *waits) {
   return *(int *)waits >= 2;
 }
 
@@ -1378,11 +1376,11 @@ static void an_interrupt_function_ends_a_wait(void **state) {
     int waits = 0;
     hostile_fixture fixture = start(5);
     argyle_client *counting = counting_waits(fixture.client, &waits);
-    argyle_client *client = argyle_client_with_interrupt(counting, end_in_the_second_wait, &waits, &error);
+    argyle_client *client = argyle_client_with_interrupt(counting, end_during_the_second_wait, &waits, &error);
     assert_null(error);
     answer_status(&fixture, 500, "0");
     answer_status(&fixture, 500, LONG);
-    assert_ended(&fixture, carry_out(client, cases[i].operation, (way)i), ARGYLE_ERROR_CANCELLED, "cancelled", 2,
+    assert_ended(&fixture, run(client, cases[i].operation, (way)i), ARGYLE_ERROR_CANCELLED, "cancelled", 2,
                  cases[i].unknown);
     assert_int_equal(waits, 2);
     argyle_client_free(client);
@@ -1398,7 +1396,7 @@ typedef struct {
   argyle_call *call;
 } queue_and_call;
 
-static int use_and_free_in_the_child(void *argument) {
+static int use_and_free_inherited_handles(void *argument) {
   queue_and_call *held = argument;
   argyle_error *error = RUBBISH;
   int failures = argyle_queue_wait(held->queue, -1, &error) != -1 || argyle_error_code(error) != ARGYLE_ERROR_FORKED;
@@ -1412,7 +1410,7 @@ static int use_and_free_in_the_child(void *argument) {
   return failures;
 }
 
-static void a_fork_in_a_wait_leaves_the_repetition_to_the_parent(void **state) {
+static void a_fork_during_a_wait_leaves_the_retry_to_the_parent(void **state) {
   hostile_fixture *fixture = *state;
   int waits = 0;
   stop_clock();
@@ -1422,9 +1420,9 @@ static void a_fork_in_a_wait_leaves_the_repetition_to_the_parent(void **state) {
   answer_success(fixture);
   argyle_queue *queue = new_queue(1);
   argyle_call *call = submit_operation(queue, client, DELETE, NULL);
-  come_to_the_waits(queue, &waits, 1);
+  drive_until_waiting(queue, &waits, 1);
   queue_and_call held = {queue, call};
-  assert_int_equal(failures_in_child(use_and_free_in_the_child, &held), 0);
+  assert_int_equal(failures_in_child(use_and_free_inherited_handles, &held), 0);
   assert_int_equal(hostile_server_requests(fixture->server), 1);
   advance_clock(atoi(LONG) * 1000);
   assert_succeeded(fixture, result_of(wait_for_next(queue, NULL)), 2);
@@ -1434,7 +1432,7 @@ static void a_fork_in_a_wait_leaves_the_repetition_to_the_parent(void **state) {
 
 /* ---------------------------------------------------------------- The rate limit */
 
-static void each_repetition_takes_its_turn(void **state) {
+static void retries_obey_the_rate_limit(void **state) {
   hostile_fixture *fixture = *state;
   enum { CALLS = 60, RATE = 200 };
   int results[CALLS] = {0};
@@ -1465,7 +1463,7 @@ static void each_repetition_takes_its_turn(void **state) {
   }
   assert_int_equal(attempts, CALLS + 20);
   assert_int_equal(hostile_server_requests(fixture->server), attempts);
-  /* All but a tenth of a second's worth are spaced. */
+  /* All but a burst of a tenth of a second's worth are spaced. */
   assert_true(end - begin >= (attempts - RATE / 10 - 1) * 1000 / RATE);
   assert_int_equal(argyle_queue_count(queue), 0);
   argyle_queue_free(queue);
@@ -1473,7 +1471,7 @@ static void each_repetition_takes_its_turn(void **state) {
 
 /* ---------------------------------------------------------------- Thousands */
 
-/* How many users there are: 2,000, or fewer where ARGYLE_BULK_CALLS says so. */
+/* 2,000 users, or fewer if ARGYLE_BULK_CALLS says so. */
 static int users = 2000;
 
 typedef struct {
@@ -1501,7 +1499,7 @@ static void note(argyle_call *call, outcome *outcome) {
   argyle_error_free(error);
 }
 
-static void look_at_the_server(argyle_client *client, outcome *outcomes) {
+static void count_users_on_server(argyle_client *client, outcome *outcomes) {
   argyle_user_cursor *cursor = cursor_for(client, NULL);
   argyle_error *error = RUBBISH;
   json_t *user;
@@ -1533,8 +1531,8 @@ static void create_all(argyle_queue *queue, argyle_client *client, outcome *outc
   assert_int_equal(argyle_queue_count(queue), 0);
 }
 
-/* Those turned away are repeated, and those that may have happened are not. */
-static void no_creation_is_doubled(void **state) {
+/* Refused creates are retried, and those that may have happened are not. */
+static void no_create_is_duplicated(void **state) {
   sandbox *sandbox = *state;
   outcome *outcomes = calloc((size_t)users, sizeof *outcomes);
   argyle_queue *queue = new_queue(50);
@@ -1546,7 +1544,7 @@ static void no_creation_is_doubled(void **state) {
                      "\"probability\": 0.05, \"seed\": 3}]");
   create_all(queue, client, outcomes);
   sandbox_set_faults(sandbox, "[]");
-  look_at_the_server(client, outcomes);
+  count_users_on_server(client, outcomes);
   int created = 0, carried_out = 0;
   for (int i = 0; i < users; i++) {
     assert_int_equal(outcomes[i].results, 1);
@@ -1554,7 +1552,7 @@ static void no_creation_is_doubled(void **state) {
       assert_int_equal(outcomes[i].on_server, 1);
       created++;
     } else {
-      /* 429 passes after ten repetitions at the most: what is left are those that may have happened. */
+      /* 429 ends within ten retries: only those that may have happened have failed. */
       assert_true(outcomes[i].unknown);
       assert_in_range(outcomes[i].on_server, 0, 1);
       carried_out += outcomes[i].on_server;
@@ -1568,8 +1566,8 @@ static void no_creation_is_doubled(void **state) {
   free(outcomes);
 }
 
-/* Some requests fail. Eleven failures in a row are not to be seen, and the budget grows faster than it is used. */
-static void each_reading_and_each_deletion_succeeds(void **state) {
+/* Some requests fail, but no call fails eleven times in a row, and the retry budget grows faster than it is used. */
+static void each_get_and_each_delete_succeeds(void **state) {
   sandbox *sandbox = *state;
   outcome *outcomes = calloc((size_t)users, sizeof *outcomes);
   argyle_queue *queue = new_queue(200);
@@ -1597,7 +1595,7 @@ static void each_reading_and_each_deletion_succeeds(void **state) {
   }
   assert_int_equal(argyle_queue_count(queue), 0);
   sandbox_set_faults(sandbox, "[]");
-  look_at_the_server(sandbox->client, outcomes);
+  count_users_on_server(sandbox->client, outcomes);
   for (int i = 0; i < users; i++) {
     assert_int_equal(outcomes[i].results, 1);
     assert_int_equal(outcomes[i].on_server, i % 2 == 0);
@@ -1612,68 +1610,68 @@ static void each_reading_and_each_deletion_succeeds(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(a_status_that_may_pass_is_repeated),
-    cmocka_unit_test(a_status_that_stays_is_told_after_the_last_repetition),
-    hostile_test(two_repetitions_are_the_default),
-    hostile_test(a_hundred_repetitions_are_the_most),
-    hostile_test(a_wait_is_made_up_where_the_service_asks_for_none),
-    hostile_test(each_answer_counts_anew),
-    cmocka_unit_test(what_will_not_pass_is_told_at_once),
-    hostile_test(an_answer_that_cannot_be_read_is_not_asked_for_again),
-    clock_test(a_lost_answer_is_asked_for_again),
-    hostile_test(a_function_that_blocks_asks_again_too),
-    clock_test(a_loss_that_stays_is_told_after_the_last_repetition),
-    hostile_test(a_kept_connection_that_dies_takes_no_repetition),
-    clock_test(a_refused_connection_is_tried_again),
-    cmocka_unit_test(a_server_that_stays_away_is_told_after_the_last_repetition),
-    cmocka_unit_test(a_creation_that_may_have_happened_is_not_repeated),
-    clock_test(a_creation_whose_answer_is_lost_is_not_repeated),
-    clock_test(a_message_tells_of_an_earlier_attempt_that_may_have_been_carried_out),
-    cmocka_unit_test(a_creation_on_a_kept_connection_that_dies_is_not_repeated),
-    cmocka_unit_test(a_creation_that_was_turned_away_is_repeated),
-    hostile_test(a_creation_is_repeated_after_429_without_a_wait),
-    cmocka_unit_test(a_creation_that_is_repeated_stops_where_it_may_have_happened),
-    cmocka_unit_test(a_creation_that_is_turned_away_to_the_end_has_not_happened),
-    cmocka_unit_test(a_deletion_that_finds_nothing_after_it_may_have_happened_succeeds),
-    clock_test(a_deletion_that_finds_nothing_after_a_loss_succeeds),
-    cmocka_unit_test(a_deletion_that_was_turned_away_and_finds_nothing_fails),
-    clock_test(a_deletion_that_was_refused_and_finds_nothing_fails),
-    hostile_test(a_deletion_remembers_every_attempt),
-    hostile_test(a_deletion_that_ends_by_a_refusal_may_have_happened_before),
+    cmocka_unit_test(a_transient_status_is_retried),
+    cmocka_unit_test(a_persistent_status_is_reported_after_the_last_retry),
+    hostile_test(two_retries_are_the_default),
+    hostile_test(a_hundred_retries_are_the_maximum),
+    hostile_test(an_invalid_retry_after_falls_back_to_backoff),
+    hostile_test(each_answer_is_judged_anew),
+    cmocka_unit_test(a_permanent_status_is_reported_immediately),
+    hostile_test(an_unreadable_answer_is_not_retried),
+    clock_test(a_lost_answer_is_retried),
+    hostile_test(a_blocking_function_retries_too),
+    clock_test(a_persistent_loss_is_reported_after_the_last_retry),
+    hostile_test(a_reused_connection_that_dies_takes_no_retry),
+    clock_test(a_refused_connection_is_retried),
+    cmocka_unit_test(a_server_that_stays_down_is_reported_after_the_last_retry),
+    cmocka_unit_test(a_create_that_may_have_happened_is_not_retried),
+    clock_test(a_create_whose_answer_is_lost_is_not_retried),
+    clock_test(a_message_mentions_an_earlier_attempt_with_unknown_outcome),
+    cmocka_unit_test(a_create_on_a_reused_connection_that_dies_is_not_retried),
+    cmocka_unit_test(a_refused_create_is_retried),
+    hostile_test(a_create_is_retried_after_429_without_retry_after),
+    cmocka_unit_test(a_retried_create_stops_once_it_may_have_happened),
+    cmocka_unit_test(a_create_that_is_always_refused_has_not_happened),
+    cmocka_unit_test(a_delete_that_finds_nothing_after_it_may_have_happened_succeeds),
+    clock_test(a_delete_that_finds_nothing_after_a_loss_succeeds),
+    cmocka_unit_test(a_delete_that_finds_nothing_after_a_refusal_fails),
+    clock_test(a_delete_that_finds_nothing_after_a_refused_connection_fails),
+    hostile_test(a_delete_remembers_every_attempt),
+    hostile_test(a_delete_that_ends_with_a_refusal_may_have_happened_before),
     cmocka_unit_test(other_operations_that_find_nothing_fail),
-    cmocka_unit_test(a_wait_that_the_service_asks_for_is_made),
-    hostile_test(a_function_that_blocks_makes_the_wait),
-    cmocka_unit_test(a_wait_that_is_too_long_is_told_at_once),
-    hostile_test(a_wait_that_becomes_too_long_is_told_then),
-    hostile_test(a_deadline_ends_repetitions),
-    clock_test(a_deadline_that_passes_in_an_attempt_is_named),
+    cmocka_unit_test(retry_after_is_obeyed),
+    hostile_test(a_blocking_function_obeys_retry_after),
+    cmocka_unit_test(a_retry_after_that_is_too_long_is_reported_immediately),
+    hostile_test(a_retry_after_that_becomes_too_long_is_reported_then),
+    hostile_test(a_deadline_ends_retries),
+    clock_test(a_deadline_exceeded_during_an_attempt_is_named),
     clock_test(the_limit_that_ends_the_call_is_named),
-    clock_test(a_wait_that_the_deadline_would_cut_is_not_begun),
-    hostile_test(a_deadline_that_passes_in_a_wait_for_the_rate_limit_is_named),
-    hostile_test(an_answer_that_came_before_the_deadline_is_taken_when_driven_later),
-    hostile_test(an_answer_that_came_before_the_deadline_is_taken_when_waited_for_later),
-    hostile_test(a_deadline_begins_with_each_call),
+    clock_test(a_wait_beyond_the_deadline_is_not_started),
+    hostile_test(a_deadline_exceeded_while_rate_limited_is_named),
+    hostile_test(an_answer_received_before_the_deadline_counts_when_driven_later),
+    hostile_test(an_answer_received_before_the_deadline_counts_when_waited_for_later),
+    hostile_test(each_call_has_its_own_deadline),
     hostile_test(an_option_that_breaks_a_rule_is_refused),
     hostile_test(an_option_within_its_range_is_accepted),
-    hostile_test(an_outage_ends_repetitions),
-    hostile_test(an_outage_ends_the_repetitions_of_a_queue),
-    hostile_test(clients_made_from_another_share_its_repetitions),
-    hostile_test(five_successes_allow_one_repetition_more),
-    hostile_test(a_time_out_costs_two_repetitions),
-    cmocka_unit_test(a_cursor_asks_for_its_pages_again),
-    hostile_test(a_cursor_goes_on_after_lost_connections_and_time_outs),
-    hostile_test(a_cursor_that_fails_in_the_end_goes_on_later),
+    hostile_test(an_outage_exhausts_the_retry_budget),
+    hostile_test(an_outage_exhausts_the_retry_budget_in_a_queue),
+    hostile_test(derived_clients_share_the_retry_budget),
+    hostile_test(five_successes_earn_one_retry),
+    hostile_test(a_timeout_costs_two_retries),
+    cmocka_unit_test(a_cursor_retries_its_pages),
+    hostile_test(a_cursor_continues_after_lost_connections_and_timeouts),
+    hostile_test(a_cursor_that_failed_continues_later),
     hostile_test(a_cursor_has_a_deadline_for_each_page),
-    hostile_test(a_page_that_came_before_the_deadline_is_not_asked_for_again),
-    hostile_test(a_cursor_is_freed_in_a_wait),
-    clock_test(a_call_is_cancelled_in_its_wait),
-    hostile_test(the_place_of_a_call_cancelled_in_its_wait_is_free),
-    hostile_test(a_queue_and_a_call_are_freed_in_a_wait),
+    hostile_test(a_page_received_before_the_deadline_is_not_requested_again),
+    hostile_test(a_cursor_is_freed_during_a_wait),
+    clock_test(a_call_is_cancelled_during_its_wait),
+    hostile_test(a_call_cancelled_during_its_wait_frees_its_slot),
+    hostile_test(a_queue_and_a_call_are_freed_during_a_wait),
     cmocka_unit_test(an_interrupt_function_ends_a_wait),
-    hostile_test(a_fork_in_a_wait_leaves_the_repetition_to_the_parent),
-    hostile_test(each_repetition_takes_its_turn),
-    sandbox_test(no_creation_is_doubled),
-    sandbox_test(each_reading_and_each_deletion_succeeds),
+    hostile_test(a_fork_during_a_wait_leaves_the_retry_to_the_parent),
+    hostile_test(retries_obey_the_rate_limit),
+    sandbox_test(no_create_is_duplicated),
+    sandbox_test(each_get_and_each_delete_succeeds),
   };
   const char *fewer = getenv("ARGYLE_BULK_CALLS");
   if (fewer != NULL && atoi(fewer) < users) {

@@ -1,6 +1,6 @@
 /*
- * argyle-sandbox.h: every function with good and bad arguments, what a sandbox leaves behind and what it does to
- * its host. What it answers over HTTP is tested in Tests/sandbox.
+ * argyle-sandbox.h: every function with valid and invalid arguments, what a sandbox leaves behind, and how it affects
+ * its host. Its HTTP interface is tested in Tests/sandbox.
  */
 #include "child.h"
 #include "descriptors.h"
@@ -23,7 +23,7 @@
 
 /* ---------------------------------------------------------------- Sandboxes */
 
-/* A sandbox with these options, which are released; NULL for none. */
+/* Starts a sandbox and releases the options, which may be NULL. */
 static argyle_sandbox *started(json_t *options) {
   argyle_sandbox_error *error = NO_ERROR;
   argyle_sandbox *server = argyle_sandbox_start(options, &error);
@@ -46,7 +46,7 @@ static json_t *key_and(const char *option, json_t *value) {
   return options;
 }
 
-/* Asserts that a sandbox with these options, which are released, does not start, and that the error says why. */
+/* Asserts that a sandbox with these options does not start and that the error says why; releases the options. */
 static void assert_refused(json_t *options, const char *fragment) {
   argyle_sandbox_error *error = NO_ERROR;
   assert_non_null(options);
@@ -65,7 +65,7 @@ static void assert_refused(json_t *options, const char *fragment) {
   json_decref(options);
 }
 
-static char *created_user(argyle_client *client) {
+static char *create_user(argyle_client *client) {
   argyle_error *error = RUBBISH;
   json_t *created = argyle_user_create(client, NULL, &error);
   assert_null(error);
@@ -74,7 +74,7 @@ static char *created_user(argyle_client *client) {
   return id;
 }
 
-/* The number of users, or -1 where the sandbox does not answer. */
+/* The number of users; -1 if the sandbox does not answer. */
 static json_int_t count_users(argyle_client *client) {
   json_t *page = argyle_user_list(client, NULL, NULL);
   json_int_t count = page != NULL ? json_integer_value(json_object_get(page, "count")) : -1;
@@ -95,7 +95,7 @@ static int port_of(const argyle_sandbox *server) {
 
 /* ---------------------------------------------------------------- Files */
 
-/* A folder of the test's own, with the path of a file in it that is not there yet. */
+/* The test's own directory, with the path of a file in it that does not exist yet. */
 typedef struct {
   char path[64];
   char file[96];
@@ -139,7 +139,7 @@ static argyle_sandbox *started_on(const char *file) {
   return started(key_and("database", json_string(file)));
 }
 
-/* Puts one text in the place of another of the same length, wherever it stands in a file. */
+/* Replaces each occurrence of a text in a file by another of the same length. */
 static void replace_in_file(const char *path, const char *old, const char *new) {
   struct stat status;
   assert_int_equal(stat(path, &status), 0);
@@ -172,7 +172,7 @@ static int count_threads(void) {
   return count;
 }
 
-/* A thread that was joined may be seen for a moment still. */
+/* A joined thread may still be visible for a moment. */
 static void assert_threads(int expected) {
   for (int i = 0; i < 30000 && count_threads() > expected; i++) {
     poll(NULL, 0, 10);
@@ -235,7 +235,7 @@ static void the_error_may_be_null(void **state) {
   argyle_sandbox_free(server);
 }
 
-static void the_key_that_is_given_is_the_only_one(void **state) {
+static void only_the_given_key_is_accepted(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
   argyle_sandbox *server = started(key());
@@ -262,7 +262,7 @@ static void options_are_only_read(void **state) {
   argyle_sandbox_free(server);
 }
 
-static void what_is_not_an_option_is_named(void **state) {
+static void an_unknown_option_is_named(void **state) {
   (void)state;
   assert_refused(json_of("{\"colour\": \"red\"}"), "colour");
   assert_refused(json_of("{\"key-id\": \"a\"}"), "key-id");
@@ -301,7 +301,7 @@ static void a_wrong_type_is_named(void **state) {
   release_nested(deep);
 }
 
-static void a_wrong_value_is_told(void **state) {
+static void a_wrong_value_is_named(void **state) {
   (void)state;
   assert_refused(key_and("port", json_integer(-1)), "port");
   assert_refused(key_and("port", json_integer(65536)), "port");
@@ -321,7 +321,7 @@ static void a_wrong_value_is_told(void **state) {
   assert_refused(key_and("key_id", json_stringn("a\0b", 3)), "key_id");
 }
 
-static void options_have_to_be_an_object(void **state) {
+static void sandbox_options_must_be_an_object(void **state) {
   (void)state;
   static const char *const values[] = {"[]", "\"port\"", "0", "1.5", "true", "null"};
   for (size_t i = 0; i < COUNT(values); i++) {
@@ -343,7 +343,7 @@ static void a_key_of_the_other_environment_is_known(void **state) {
   argyle_sandbox_free(server);
 }
 
-static void faults_strike_in_their_order(void **state) {
+static void faults_apply_in_order(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
   argyle_sandbox *server = started(key_and("faults", json_of(
@@ -359,7 +359,7 @@ static void faults_strike_in_their_order(void **state) {
   argyle_sandbox_free(server);
 }
 
-static void requests_are_logged_where_it_is_asked_for(void **state) {
+static void requests_are_logged_on_request(void **state) {
   folder *folder = *state;
   char line[1024];
   argyle_sandbox *server = started(key_and("log", json_string(folder->file)));
@@ -377,7 +377,7 @@ static void requests_are_logged_where_it_is_asked_for(void **state) {
   fclose(file);
 }
 
-static void a_port_that_is_asked_for_is_the_one(void **state) {
+static void the_requested_port_is_used(void **state) {
   (void)state;
   argyle_sandbox *server = started(key());
   int port = port_of(server);
@@ -390,7 +390,7 @@ static void a_port_that_is_asked_for_is_the_one(void **state) {
   argyle_sandbox_free(server);
 }
 
-static void a_port_that_is_taken_is_told(void **state) {
+static void a_port_in_use_is_reported(void **state) {
   folder *folder = *state;
   argyle_sandbox *server = started(key());
   json_t *options = key_and("port", json_integer(port_of(server)));
@@ -408,7 +408,7 @@ static void users_outlive_the_sandbox_in_a_file(void **state) {
   argyle_error *error = RUBBISH;
   argyle_sandbox *server = started_on(folder->file);
   argyle_client *client = client_for(argyle_sandbox_url(server));
-  char *id = created_user(client);
+  char *id = create_user(client);
   argyle_client_free(client);
   argyle_sandbox_free(server);
 
@@ -430,14 +430,14 @@ static void users_in_memory_end_with_the_sandbox(void **state) {
     argyle_sandbox *server = started(key());
     argyle_client *client = client_for(argyle_sandbox_url(server));
     assert_int_equal(count_users(client), 0);
-    free(created_user(client));
+    free(create_user(client));
     assert_int_equal(count_users(client), 1);
     argyle_client_free(client);
     argyle_sandbox_free(server);
   }
 }
 
-static void a_database_that_cannot_be_used_is_told(void **state) {
+static void an_unusable_database_is_reported(void **state) {
   folder *folder = *state;
   char missing[128];
   snprintf(missing, sizeof missing, "%s/missing/users.sqlite", folder->path);
@@ -447,7 +447,7 @@ static void a_database_that_cannot_be_used_is_told(void **state) {
   assert_refused(key_and("database", json_string(folder->file)), "not a database");
 }
 
-static void a_file_that_cannot_be_used_is_told(void **state) {
+static void an_unusable_file_is_reported(void **state) {
   folder *folder = *state;
   json_t *options = key_and("certificate", json_string(folder->file));
   json_object_set_new(options, "certificate_key", json_string(folder->file));
@@ -457,15 +457,15 @@ static void a_file_that_cannot_be_used_is_told(void **state) {
   assert_refused(key_and("log", json_string(folder->path)), folder->path);
 }
 
-static void a_database_of_another_program_is_told(void **state) {
+static void a_database_of_another_program_is_refused(void **state) {
   folder *folder = *state;
   argyle_sandbox_free(started_on(folder->file));
-  /* The application's id in SQLite's header. */
+  /* The application id in SQLite's header. */
   replace_in_file(folder->file, "Argy", "Boot");
   assert_refused(key_and("database", json_string(folder->file)), "another program");
 }
 
-static void a_database_with_other_columns_is_told(void **state) {
+static void a_database_with_other_columns_is_refused(void **state) {
   folder *folder = *state;
   argyle_sandbox_free(started_on(folder->file));
   replace_in_file(folder->file, "external_metadata", "external_metadatb");
@@ -503,14 +503,14 @@ static void failing_to_start_leaves_nothing(void **state) {
   argyle_sandbox_free(server);
 }
 
-static void two_sandboxes_know_nothing_of_each_other(void **state) {
+static void two_sandboxes_are_independent(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
   argyle_sandbox *first = started(key()), *second = started(NULL);
   assert_string_not_equal(argyle_sandbox_url(first), argyle_sandbox_url(second));
   argyle_client *client = client_for(argyle_sandbox_url(first));
   argyle_client *stranger = client_for(argyle_sandbox_url(second));
-  free(created_user(client));
+  free(create_user(client));
   assert_null(argyle_user_create(stranger, NULL, &error));
   assert_failed(error, ARGYLE_ERROR_AUTHENTICATION, NULL);
   argyle_sandbox_free(second);
@@ -539,7 +539,7 @@ static void *start_use_and_stop(void *failures) {
   return NULL;
 }
 
-static void many_threads_have_sandboxes_of_their_own(void **state) {
+static void many_threads_have_their_own_sandboxes(void **state) {
   (void)state;
   pthread_t threads[THREADS];
   int failures = 0;
@@ -560,7 +560,7 @@ static void a_stopped_sandbox_does_not_answer(void **state) {
   argyle_sandbox *server = started(key());
   argyle_client *client = client_for(argyle_sandbox_url(server));
   char *url = strdup(argyle_sandbox_url(server));
-  /* The client keeps its connection, which must not hold up the stop. */
+  /* The client keeps an idle connection, which must not delay the stop. */
   assert_int_equal(count_users(client), 0);
   argyle_sandbox_stop(server);
   assert_null(argyle_user_list(client, NULL, &error));
@@ -572,7 +572,7 @@ static void a_stopped_sandbox_does_not_answer(void **state) {
   free(url);
 }
 
-static void a_stopped_sandbox_has_let_go_of_all(void **state) {
+static void a_stopped_sandbox_has_released_everything(void **state) {
   folder *folder = *state;
   int descriptors = count_descriptors(), threads = count_threads();
   argyle_sandbox *server = started_on(folder->file);
@@ -589,7 +589,7 @@ static void a_stopped_sandbox_has_let_go_of_all(void **state) {
   argyle_sandbox_free(next);
 }
 
-/* Begins to create a user; when it returns, the sandbox waits for the body, which is `{}`. */
+/* Starts to create a user; returns once the sandbox waits for the body, which is `{}`. */
 static int request_in_flight(int port) {
   char received[4096];
   int connection = connection_to(port);
@@ -607,8 +607,8 @@ static void *stop(void *server) {
   return NULL;
 }
 
-/* Waits until the sandbox takes no more connections: the stop has begun. */
-static void await_refusal(int port) {
+/* Waits until the sandbox refuses connections, because the stop has begun. */
+static void wait_until_refused(int port) {
   int connection;
   while ((connection = connection_to(port)) >= 0) {
     close(connection);
@@ -622,11 +622,11 @@ static void a_request_in_flight_is_finished(void **state) {
   pthread_t stopping[2];
   argyle_sandbox *server = started_on(folder->file);
   int port = port_of(server), connection = request_in_flight(port);
-  /* By two threads: both return when it has stopped. */
+  /* Two threads stop it; both calls return once it has stopped. */
   for (int i = 0; i < 2; i++) {
     assert_int_equal(pthread_create(&stopping[i], NULL, stop, server), 0);
   }
-  await_refusal(port);
+  wait_until_refused(port);
   assert_int_equal(send(connection, "{}", 2, MSG_NOSIGNAL), 2);
   assert_true(receive_until(connection, "\"id\"", received, sizeof received));
   assert_non_null(strstr(received, "HTTP/1.1 201 "));
@@ -641,7 +641,7 @@ static void a_request_in_flight_is_finished(void **state) {
   argyle_sandbox_free(server);
 }
 
-static void a_request_that_does_not_end_is_cut(void **state) {
+static void an_unfinished_request_is_cut_off(void **state) {
   folder *folder = *state;
   char received[4096];
   argyle_sandbox *server = started_on(folder->file);
@@ -657,7 +657,7 @@ static void a_request_that_does_not_end_is_cut(void **state) {
 
 /* ---------------------------------------------------------------- Signals */
 
-/* Those of a fault stay with the thread that made it, two can be kept from none, and stops take SIGCONT away. */
+/* Not fault signals, which go to the faulting thread, SIGKILL and SIGSTOP, or SIGCONT, which a stop signal discards. */
 static bool can_be_blocked(int number) {
   static const int others[] = {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGCONT};
   for (size_t i = 0; i < COUNT(others); i++) {
@@ -696,7 +696,7 @@ static void signals_go_to_the_threads_of_the_host(void **state) {
       sent++;
     }
   }
-  /* A thread that takes them would have by now. */
+  /* A thread that handles them would have done so by now. */
   assert_int_equal(count_users_at(server), 0);
   assert_int_equal(handled, 0);
   assert_int_equal(pthread_sigmask(SIG_SETMASK, &mask, NULL), 0);
@@ -720,7 +720,7 @@ static void assert_same_mask(const sigset_t *left, const sigset_t *right) {
   }
 }
 
-static void the_mask_and_the_handlers_of_the_host_stay(void **state) {
+static void the_mask_and_handlers_of_the_host_are_not_changed(void **state) {
   folder *folder = *state;
   struct sigaction before[32], after;
   sigset_t mine, kept, mask;
@@ -760,9 +760,9 @@ static void a_child_leaves_the_sandbox_alone(void **state) {
   argyle_sandbox *server = started_on(folder->file);
   argyle_client *client = client_for(argyle_sandbox_url(server));
   for (int i = 0; i < 3; i++) {
-    free(created_user(client));
+    free(create_user(client));
     assert_int_equal(failures_in_child(stop_and_free, server), 0);
-    /* By the connection that was open, and by a new one. */
+    /* On the connection that was open, and on a new one. */
     assert_int_equal(count_users(client), i + 1);
     assert_int_equal(count_users_at(server), i + 1);
   }
@@ -791,33 +791,33 @@ int main(void) {
     cmocka_unit_test(null_is_accepted),
     cmocka_unit_test(without_options_it_has_the_documented_key),
     cmocka_unit_test(the_error_may_be_null),
-    cmocka_unit_test(the_key_that_is_given_is_the_only_one),
+    cmocka_unit_test(only_the_given_key_is_accepted),
     cmocka_unit_test(options_are_only_read),
-    cmocka_unit_test(what_is_not_an_option_is_named),
+    cmocka_unit_test(an_unknown_option_is_named),
     cmocka_unit_test(a_wrong_type_is_named),
-    cmocka_unit_test(a_wrong_value_is_told),
-    cmocka_unit_test(options_have_to_be_an_object),
+    cmocka_unit_test(a_wrong_value_is_named),
+    cmocka_unit_test(sandbox_options_must_be_an_object),
     cmocka_unit_test(a_key_of_the_other_environment_is_known),
-    cmocka_unit_test(faults_strike_in_their_order),
-    folder_test(requests_are_logged_where_it_is_asked_for),
-    cmocka_unit_test(a_port_that_is_asked_for_is_the_one),
-    folder_test(a_port_that_is_taken_is_told),
+    cmocka_unit_test(faults_apply_in_order),
+    folder_test(requests_are_logged_on_request),
+    cmocka_unit_test(the_requested_port_is_used),
+    folder_test(a_port_in_use_is_reported),
     folder_test(users_outlive_the_sandbox_in_a_file),
     cmocka_unit_test(users_in_memory_end_with_the_sandbox),
-    folder_test(a_database_that_cannot_be_used_is_told),
-    folder_test(a_file_that_cannot_be_used_is_told),
-    folder_test(a_database_of_another_program_is_told),
-    folder_test(a_database_with_other_columns_is_told),
+    folder_test(an_unusable_database_is_reported),
+    folder_test(an_unusable_file_is_reported),
+    folder_test(a_database_of_another_program_is_refused),
+    folder_test(a_database_with_other_columns_is_refused),
     cmocka_unit_test(starting_and_stopping_leaves_nothing),
     folder_test(failing_to_start_leaves_nothing),
-    cmocka_unit_test(two_sandboxes_know_nothing_of_each_other),
-    cmocka_unit_test(many_threads_have_sandboxes_of_their_own),
+    cmocka_unit_test(two_sandboxes_are_independent),
+    cmocka_unit_test(many_threads_have_their_own_sandboxes),
     cmocka_unit_test(a_stopped_sandbox_does_not_answer),
-    folder_test(a_stopped_sandbox_has_let_go_of_all),
+    folder_test(a_stopped_sandbox_has_released_everything),
     folder_test(a_request_in_flight_is_finished),
-    folder_test(a_request_that_does_not_end_is_cut),
+    folder_test(an_unfinished_request_is_cut_off),
     cmocka_unit_test(signals_go_to_the_threads_of_the_host),
-    folder_test(the_mask_and_the_handlers_of_the_host_stay),
+    folder_test(the_mask_and_handlers_of_the_host_are_not_changed),
     folder_test(a_child_leaves_the_sandbox_alone),
     cmocka_unit_test(a_child_may_free_a_stopped_sandbox),
   };

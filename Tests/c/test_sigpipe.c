@@ -87,7 +87,7 @@ static int silent_port(const fixture *fixture) {
 }
 
 /* A client for a relay. */
-static argyle_client *client_by(const fixture *fixture, const relay *relay) {
+static argyle_client *client_with_proxy(const fixture *fixture, const relay *relay) {
   char url[64];
   snprintf(url, sizeof url, "%s://127.0.0.1:%d", fixture->certificates != NULL ? "https" : "http", relay_port(relay));
   json_t *options = options_for(url);
@@ -184,7 +184,7 @@ typedef struct {
 static int run_scenario(const run *run) {
   bool is_silent = run->scenario == cut_while_a_request_is_sent;
   relay *relay = relay_start(is_silent ? silent_port(run->fixture) : sandbox_port(run->fixture));
-  argyle_client *client = client_by(run->fixture, relay);
+  argyle_client *client = client_with_proxy(run->fixture, relay);
   int failures = run->scenario(relay, client);
   argyle_client_free(client);
   failures += relay_stop(relay) == 0;

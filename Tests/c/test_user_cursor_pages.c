@@ -536,7 +536,7 @@ static void a_user_who_is_too_large_is_told(void **state) {
 /* ---------------------------------------------------------------- Retry-After */
 
 /* A service that asks for a wait is not asked again before, not even for a page that was asked for ahead. */
-static void a_wait_that_is_too_long_is_told_at_once(void **state) {
+static void a_retry_after_that_is_too_long_is_reported_immediately(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"?offset=1\"}");
   hostile_server_answer_http(fixture->server, 429, "Retry-After: 120\r\n", "{}", 2);
@@ -572,7 +572,7 @@ int main(void) {
     hostile_test(of_two_links_the_last_is_followed),
     hostile_test(text_and_values_may_be_mixed),
     hostile_test(users_and_pages_are_not_mixed),
-    hostile_test(a_wait_that_is_too_long_is_told_at_once),
+    hostile_test(a_retry_after_that_is_too_long_is_reported_immediately),
     hostile_test(a_text_that_is_no_list_is_refused_and_asked_for_again),
     cmocka_unit_test(null_is_refused),
   };

@@ -224,7 +224,7 @@ static void an_error_of_the_service_has_a_trace_id(void **state) {
 
 /* ---------------------------------------------------------------- Without an error pointer */
 
-static void everything_works_without_an_error_pointer(void **state) {
+static void the_error_pointer_is_optional(void **state) {
   sandbox *sandbox = *state;
   argyle_client *client = sandbox->client;
   json_t *created = argyle_user_create(client, NULL, NULL);
@@ -262,7 +262,7 @@ int main(void) {
     cmocka_unit_test(deleting_twice_is_not_found),
     cmocka_unit_test(a_wrong_key_is_refused_without_showing_it),
     cmocka_unit_test(an_error_of_the_service_has_a_trace_id),
-    cmocka_unit_test(everything_works_without_an_error_pointer),
+    cmocka_unit_test(the_error_pointer_is_optional),
   };
   return cmocka_run_group_tests_name("users", tests, sandbox_setup, sandbox_teardown);
 }

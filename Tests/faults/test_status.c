@@ -94,18 +94,18 @@ static void statuses_that_there_are_not(void **state) {
 
 /* ---------------------------------------------------------------- Retry-After */
 
-static const int passing[] = {408, 429, 500, 502, 503, 504};
+static const int transient[] = {408, 429, 500, 502, 503, 504};
 
 static void asked_to_wait(void **state) {
   (void)state;
-  for (size_t i = 0; i < COUNT(passing); i++) {
-    fault row = {.consequence = REFUSED, .code = code_of(passing[i])};
+  for (size_t i = 0; i < COUNT(transient); i++) {
+    fault row = {.consequence = REFUSED, .code = code_of(transient[i])};
     /* What says nothing is as if it were not there. */
-    run_status(passing[i], "Retry-After: soon\r\n", row);
-    run_status(passing[i], "Retry-After:\r\n", row);
+    run_status(transient[i], "Retry-After: soon\r\n", row);
+    run_status(transient[i], "Retry-After:\r\n", row);
     row.retry_after_ms = 7000;
-    run_status(passing[i], "Retry-After: 7\r\n", row);
-    run_status(passing[i], "Retry-After: 7\r\nRetry-After: 9\r\n", row);
+    run_status(transient[i], "Retry-After: 7\r\n", row);
+    run_status(transient[i], "Retry-After: 7\r\nRetry-After: 9\r\n", row);
   }
 }
 
