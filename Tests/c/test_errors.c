@@ -142,7 +142,7 @@ static void the_message_stays_one_line_whatever_the_service_says(void **state) {
 }
 
 static void the_message_does_not_repeat_a_secret_that_the_service_repeats(void **state) {
-  /* assert_failed() looks for the secret. */
+  /* assert_failed() checks for the secret. */
   argyle_error *error = error_of_get(*state, 400, "", "{\"detail\": \"key " KEY_SECRET " is wrong\"}");
   assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, NULL);
 }

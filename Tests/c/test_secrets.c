@@ -1,4 +1,4 @@
-/* The key is wiped from memory, and no secret stands in any string that is handed out. */
+/* The key is wiped from memory, and no string that the library returns contains a secret. */
 #include "hostile_server.h"
 
 #include <arpa/inet.h>
@@ -12,11 +12,11 @@
 
 /* ---------------------------------------------------------------- Memory */
 
-/* What is looked for stands in memory only under this mask, or else the search would find itself. */
+/* The secret is stored XORed with this mask, or the search would find itself. */
 #define MASK 0x5a
 #define SECRET_LENGTH 40
 
-/* A secret that nothing else in the process holds, under the mask. */
+/* The masked secret, of which the process has no other copy. */
 static unsigned char hidden[SECRET_LENGTH];
 
 static void make_secret(void) {
@@ -28,7 +28,7 @@ static void make_secret(void) {
   }
 }
 
-/* Of the base64 form of "id:" and the secret the digits that hold nothing but the secret. */
+/* The masked digits of base64("id:" secret) that encode only the secret. */
 static void base64_of_secret(unsigned char *text) {
   static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   for (size_t i = 0; i + 3 <= SECRET_LENGTH; i += 3) {
@@ -42,7 +42,7 @@ static void base64_of_secret(unsigned char *text) {
 
 static unsigned char window[1 << 16];
 
-/* How often a text that is given under the mask stands in this range of the process's memory. */
+/* Counts occurrences of a masked text in a range of the process's memory. */
 static int count_in_range(int memory, uintptr_t start, uintptr_t end, const unsigned char *masked, size_t length) {
   int count = 0;
   uintptr_t own = (uintptr_t)window;
@@ -64,7 +64,7 @@ static int count_in_range(int memory, uintptr_t start, uintptr_t end, const unsi
   return count;
 }
 
-/* The same for all memory that can be written to. */
+/* The same for all writable memory. */
 static int count_in_memory(const unsigned char *masked, size_t length) {
   int count = 0;
   int memory = open("/proc/self/mem", O_RDONLY);
@@ -75,7 +75,7 @@ static int count_in_memory(const unsigned char *masked, size_t length) {
   while (fgets(line, sizeof(line), maps) != NULL) {
     unsigned long start, end;
     char rights[5];
-    /* AddressSanitizer's shadow takes terabytes; valgrind's heap may be executed. */
+    /* AddressSanitizer's shadow has terabytes; valgrind's heap is executable. */
     if (sscanf(line, "%lx-%lx %4s", &start, &end, rights) == 3 && strncmp(rights, "rw", 2) == 0 &&
         end - start < 1UL << 30) {
       count += count_in_range(memory, start, end, masked, length);
@@ -96,7 +96,7 @@ static int encoded_secrets_in_memory(void) {
   return count_in_memory(masked, sizeof(masked));
 }
 
-/* The secret as text, to be wiped. */
+/* Writes the secret in plain text; the caller wipes it. */
 static void reveal(char text[SECRET_LENGTH + 1]) {
   for (size_t i = 0; i < SECRET_LENGTH; i++) {
     text[i] = (char)(hidden[i] ^ MASK);
@@ -104,7 +104,7 @@ static void reveal(char text[SECRET_LENGTH + 1]) {
   text[SECRET_LENGTH] = '\0';
 }
 
-/* A client with the secret, which nothing but the client holds afterwards. */
+/* Creates a client with the secret, which keeps the only copy. */
 static argyle_client *client_with_secret(const char *url) {
   char text[SECRET_LENGTH + 1];
   reveal(text);
@@ -130,7 +130,7 @@ static void the_key_is_wiped_with_its_client(void **state) {
   assert_int_equal(encoded_secrets_in_memory(), 0);
 }
 
-/* What is left of freed memory begins with the allocator's own words: a half of the secret is looked for. */
+/* The allocator overwrites the beginning of freed memory, so each half of the secret is searched for. */
 static int halves_in_memory(void) {
   return count_in_memory(hidden, SECRET_LENGTH / 2) +
          count_in_memory(hidden + SECRET_LENGTH / 2, SECRET_LENGTH / 2);
@@ -170,7 +170,7 @@ static void a_key_given_as_text_is_wiped(void **state) {
   }
 }
 
-/* A process of its own, whose memory is not looked at, takes requests and answers each. */
+/* Forks a server that answers each request; its memory is not searched. */
 static pid_t start_server(int *listener, char url[64]) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof(address);
@@ -181,7 +181,7 @@ static pid_t start_server(int *listener, char url[64]) {
   snprintf(url, 64, "http://127.0.0.1:%d", ntohs(address.sin_port));
   pid_t server = fork();
   if (server == 0) {
-    /* Not to outlive a test that has failed. */
+    /* End with a test that fails. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{\"id\": \"u1\"}";
     for (;;) {
@@ -197,7 +197,7 @@ static pid_t start_server(int *listener, char url[64]) {
   return server;
 }
 
-/* libcurl's own buffer of a request, which holds the encoded key, is not in our hand. */
+/* Does not search for the encoded key: the library cannot wipe libcurl's request buffer. */
 static void the_key_is_wiped_after_requests(void **state) {
   (void)state;
   int listener;
@@ -229,28 +229,28 @@ static void the_key_is_wiped_after_requests(void **state) {
 #define PROXY_PASSWORD "canary-proxy-password"
 #define KEY_PASSWORD "canary-key-password"
 
-/* Every secret that a test hands over, in each of its forms. */
+/* Every secret that a test passes to the library, in each of its forms. */
 static const char *const secrets[] = {
     KEY_SECRET, &KEY_BASIC[sizeof("Basic ") - 1], TOKEN, PROXY_PASSWORD, "canary-signature", KEY_PASSWORD,
 };
 
-static void assert_holds_none(const char *text, const char *const *canaries, size_t count, const char *what) {
+static void assert_contains_none(const char *text, const char *const *canaries, size_t count, const char *what) {
   for (size_t i = 0; text != NULL && i < count; i++) {
     if (strstr(text, canaries[i]) != NULL) {
-      print_error("%s: \"%s\" stands in \"%s\"\n", what, canaries[i], text);
+      print_error("%s: \"%s\" is in \"%s\"\n", what, canaries[i], text);
       fail();
     }
   }
 }
 
-/* All that an error says, but for the body, which is what the server sent. */
+/* Checks all of an error but the body, which the server sent. */
 static void assert_error_is_clean(const argyle_error *error, const char *what) {
-  assert_holds_none(argyle_error_message(error), secrets, COUNT(secrets), what);
-  assert_holds_none(argyle_error_trace_id(error), secrets, COUNT(secrets), what);
-  assert_holds_none(argyle_error_name(error), secrets, COUNT(secrets), what);
+  assert_contains_none(argyle_error_message(error), secrets, COUNT(secrets), what);
+  assert_contains_none(argyle_error_trace_id(error), secrets, COUNT(secrets), what);
+  assert_contains_none(argyle_error_name(error), secrets, COUNT(secrets), what);
 }
 
-/* How many records were told; none may hold what a log never holds. */
+/* The texts of all log records. */
 typedef struct {
   int records;
   char *texts[64];
@@ -272,14 +272,14 @@ static void note(int level, const char *message, const json_t *fields, void *con
 static void assert_journal_is_clean(journal *journal, const char *what) {
   assert_true(journal->records > 0);
   for (int i = 0; i < journal->records; i++) {
-    assert_holds_none(journal->texts[i], secrets, COUNT(secrets), what);
-    assert_holds_none(journal->texts[i], (const char *const[]){PERSON}, 1, what);
+    assert_contains_none(journal->texts[i], secrets, COUNT(secrets), what);
+    assert_contains_none(journal->texts[i], (const char *const[]){PERSON}, 1, what);
     free(journal->texts[i]);
   }
   journal->records = 0;
 }
 
-/* Where a server may put what it was sent; each %s is a secret. */
+/* Answers in which a server may repeat what it received; each %s is a secret. */
 static const char *const echoes[] = {
     "HTTP/1.1 500 %s\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 404 Not Found\r\nX-Trace-Id: %s\r\nContent-Length: 0\r\n\r\n",
@@ -314,7 +314,7 @@ static const struct {
     {ARGYLE_OPERATION_USER_TOKEN_CREATE, "u1", NULL},
 };
 
-/* A client with a log, whose server is behind the hostile one as its proxy. */
+/* A client with a log, which uses the hostile server as its proxy. */
 static argyle_client *client_with_journal(const hostile_server *server, journal *journal) {
   char proxy[128];
   snprintf(proxy, sizeof(proxy), "http://u:" PROXY_PASSWORD "@127.0.0.1:%d", hostile_server_port(server));
@@ -329,12 +329,12 @@ static argyle_client *client_with_journal(const hostile_server *server, journal 
   return client;
 }
 
-static void no_answer_brings_a_secret_to_light(void **state) {
+static void no_answer_reveals_a_secret(void **state) {
   (void)state;
   journal journal = {0};
   int failures = 0;
   for (size_t echo = 0; echo < COUNT(echoes); echo++) {
-    /* A server remembers what it was asked, and has room for so much. */
+    /* A new server, because one records a limited number of requests. */
     hostile_server *server = hostile_server_start();
     argyle_client *client = client_with_journal(server, &journal);
     for (size_t secret = 0; secret < 4; secret++) {
@@ -368,7 +368,7 @@ static void no_answer_brings_a_secret_to_light(void **state) {
   assert_true(failures > (int)(COUNT(echoes) * 4 * COUNT(operations) / 2));
 }
 
-static void no_link_brings_a_secret_to_light(void **state) {
+static void no_link_reveals_a_secret(void **state) {
   hostile_fixture *fixture = *state;
   journal journal = {0};
   argyle_client *client = client_with_journal(fixture->server, &journal);
@@ -393,7 +393,7 @@ static void no_link_brings_a_secret_to_light(void **state) {
   argyle_client_free(client);
 }
 
-/* Not even where a program takes the key or a token for a user's id. */
+/* Not even if a program passes the key or a token as a user id. */
 static void no_path_shows_the_key(void **state) {
   hostile_fixture *fixture = *state;
   journal journal = {0};
@@ -410,8 +410,8 @@ static void no_path_shows_the_key(void **state) {
   argyle_client_free(client);
 }
 
-/* A secret of one digit stands in numbers of our own too, which stay as they are. */
-static void a_short_secret_leaves_our_own_words_alone(void **state) {
+/* A secret of one digit also occurs in the library's own numbers, which are not redacted. */
+static void a_short_secret_is_not_redacted_from_the_librarys_own_words(void **state) {
   hostile_fixture *fixture = *state;
   static const struct {
     int status;
@@ -438,11 +438,11 @@ static void a_short_secret_leaves_our_own_words_alone(void **state) {
     assert_non_null(changed);
     json_decref(changes);
     assert_null(argyle_user_get(changed, "u11", &error));
-    const char *told = strstr(argyle_error_message(error), ": ");
-    assert_non_null(told);
+    const char *reason = strstr(argyle_error_message(error), ": ");
+    assert_non_null(reason);
     assert_memory_equal(argyle_error_message(error), "GET /v1/users/u11 at 127.0.0.1:", 31);
-    if (strncmp(told + 2, answers[i].message, strlen(answers[i].message)) != 0) {
-      fail_msg("\"%s\" where \"%s\" was expected", told + 2, answers[i].message);
+    if (strncmp(reason + 2, answers[i].message, strlen(answers[i].message)) != 0) {
+      fail_msg("expected \"%s\", got \"%s\"", answers[i].message, reason + 2);
     }
     argyle_error_free(error);
     error = NULL;
@@ -454,8 +454,8 @@ static void a_short_secret_leaves_our_own_words_alone(void **state) {
   argyle_client_free(plain);
 }
 
-/* Of a success, with tokens and personal data in both directions, the log tells neither. */
-static void no_success_is_told_with_its_bodies(void **state) {
+/* The log has neither the tokens nor the personal data of a success. */
+static void successes_are_logged_without_their_bodies(void **state) {
   hostile_fixture *fixture = *state;
   journal journal = {0};
   argyle_client *client = client_with_journal(fixture->server, &journal);
@@ -475,7 +475,7 @@ static void no_success_is_told_with_its_bodies(void **state) {
   argyle_client_free(client);
 }
 
-/* What a caller hands over is not repeated where it is refused. */
+/* A refused argument is not repeated in the message. */
 static void no_argument_is_shown(void **state) {
   hostile_fixture *fixture = *state;
   static const struct {
@@ -533,11 +533,11 @@ int main(void) {
       cmocka_unit_test(the_key_is_wiped_with_its_client),
       cmocka_unit_test(a_key_given_as_text_is_wiped),
       cmocka_unit_test(the_key_is_wiped_after_requests),
-      cmocka_unit_test(no_answer_brings_a_secret_to_light),
-      hostile_test(no_link_brings_a_secret_to_light),
+      cmocka_unit_test(no_answer_reveals_a_secret),
+      hostile_test(no_link_reveals_a_secret),
       hostile_test(no_path_shows_the_key),
-      hostile_test(a_short_secret_leaves_our_own_words_alone),
-      hostile_test(no_success_is_told_with_its_bodies),
+      hostile_test(a_short_secret_is_not_redacted_from_the_librarys_own_words),
+      hostile_test(successes_are_logged_without_their_bodies),
       hostile_test(no_argument_is_shown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

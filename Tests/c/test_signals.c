@@ -5,7 +5,7 @@
 
 #define USER "{\"id\": \"u1\"}"
 
-static void a_call_goes_on(void **state) {
+static void a_signal_does_not_end_a_call(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer(fixture->server, (hostile_answer){
@@ -19,7 +19,7 @@ static void a_call_goes_on(void **state) {
   json_decref(user);
 }
 
-static void a_create_goes_on(void **state) {
+static void a_signal_does_not_end_a_create(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer(fixture->server, (hostile_answer){
@@ -34,7 +34,7 @@ static void a_create_goes_on(void **state) {
   json_decref(created);
 }
 
-static void a_time_out_still_comes(void **state) {
+static void a_signal_does_not_prevent_a_timeout(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 200);
@@ -65,9 +65,9 @@ static void the_handlers_of_the_host_are_left_alone(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    hostile_test(a_call_goes_on),
-    hostile_test(a_create_goes_on),
-    hostile_test(a_time_out_still_comes),
+    hostile_test(a_signal_does_not_end_a_call),
+    hostile_test(a_signal_does_not_end_a_create),
+    hostile_test(a_signal_does_not_prevent_a_timeout),
     hostile_test(the_handlers_of_the_host_are_left_alone),
   };
   return cmocka_run_group_tests_name("signals", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * SIGPIPE never comes, whether a host handles it or not, which would end it: on connections that the other side has
- * cut while a request was sent, or while nobody used them, with TLS and without.
+ * SIGPIPE is never raised, whether the host handles it or would be killed by it: on connections that the other side
+ * cut while a request was being sent, or while they were idle, with and without TLS.
  */
 #include "child.h"
 #include "hostile_server.h"
@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Larger than what kernels take in. */
+/* Larger than the kernel's buffers. */
 #define LARGE_BODY (4 << 20)
 
 static volatile sig_atomic_t broken_pipes;
@@ -86,7 +86,6 @@ static int silent_port(const fixture *fixture) {
   return fixture->certificates != NULL ? fixture->certificates->port : hostile_server_port(fixture->silent);
 }
 
-/* A client for a relay. */
 static argyle_client *client_with_proxy(const fixture *fixture, const relay *relay) {
   char url[64];
   snprintf(url, sizeof url, "%s://127.0.0.1:%d", fixture->certificates != NULL ? "https" : "http", relay_port(relay));
@@ -97,12 +96,12 @@ static argyle_client *client_with_proxy(const fixture *fixture, const relay *rel
   return client_with_options(options);
 }
 
-/* ---------------------------------------------------------------- Connections that are cut */
+/* ---------------------------------------------------------------- Cut connections */
 
-/* Each gives the number of failures; the one who calls it frees the client. */
+/* Returns the number of failures; the caller frees the client. */
 typedef int scenario(relay *relay, argyle_client *client);
 
-/* 0 where a user could be created, which leaves a connection that is kept. */
+/* Creates a user, which leaves an idle connection; returns 0 if that succeeded. */
 static int create(argyle_client *client) {
   json_t *created = argyle_user_create(client, NULL, NULL);
   int failures = created == NULL;
@@ -130,7 +129,7 @@ static int cut_while_a_request_is_sent(relay *relay, argyle_client *client) {
   return failures;
 }
 
-static int use_what_was_cut_while_idle(relay *relay, argyle_client *client) {
+static int use_a_connection_cut_while_idle(relay *relay, argyle_client *client) {
   json_t *metadata = large_metadata();
   int failures = create(client);
   relay_cut(relay);
@@ -139,13 +138,13 @@ static int use_what_was_cut_while_idle(relay *relay, argyle_client *client) {
   return failures;
 }
 
-static int free_what_was_cut_while_idle(relay *relay, argyle_client *client) {
+static int free_a_connection_cut_while_idle(relay *relay, argyle_client *client) {
   int failures = create(client);
   relay_cut(relay);
   return failures;
 }
 
-/* A queue that has run one call and keeps its connection. */
+/* A queue that has run one call and has an idle connection. */
 static argyle_queue *queue_with_connection(argyle_client *client) {
   argyle_queue *queue = argyle_queue_new(NULL, NULL);
   argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_CREATE, NULL, NULL, NULL);
@@ -162,7 +161,7 @@ static int free_a_queue_whose_connection_was_cut(relay *relay, argyle_client *cl
   return 0;
 }
 
-static int free_a_queue_within_a_request(relay *relay, argyle_client *client) {
+static int free_a_queue_during_a_request(relay *relay, argyle_client *client) {
   json_t *metadata = large_metadata();
   argyle_queue *queue = queue_with_connection(client);
   argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_CREATE, NULL, metadata, NULL);
@@ -173,14 +172,14 @@ static int free_a_queue_within_a_request(relay *relay, argyle_client *client) {
   return failures;
 }
 
-/* ---------------------------------------------------------------- Running them */
+/* ---------------------------------------------------------------- Runs */
 
 typedef struct {
   const fixture *fixture;
   scenario *scenario;
 } run;
 
-/* Runs a scenario with a relay and a client of its own. */
+/* Runs a scenario with its own relay and client. */
 static int run_scenario(const run *run) {
   bool is_silent = run->scenario == cut_while_a_request_is_sent;
   relay *relay = relay_start(is_silent ? silent_port(run->fixture) : sandbox_port(run->fixture));
@@ -191,7 +190,7 @@ static int run_scenario(const run *run) {
   return failures;
 }
 
-/* With the action that SIGPIPE has at first, which ends the process. */
+/* With SIGPIPE's default action, which kills the process. */
 static int run_unhandled(void *argument) {
   handle(SIG_DFL);
   return run_scenario(argument);
@@ -210,13 +209,13 @@ static void assert_no_signal(const fixture *fixture, scenario *scenario) {
   }
 
 scenario_test(cut_while_a_request_is_sent)
-scenario_test(use_what_was_cut_while_idle)
-scenario_test(free_what_was_cut_while_idle)
+scenario_test(use_a_connection_cut_while_idle)
+scenario_test(free_a_connection_cut_while_idle)
 scenario_test(free_a_queue_whose_connection_was_cut)
-scenario_test(free_a_queue_within_a_request)
+scenario_test(free_a_queue_during_a_request)
 
-/* The test's own: what is cut so raises the signal. */
-static void a_write_without_care_raises_it(void **state) {
+/* Verifies that writing to such a connection raises the signal. */
+static void an_unprotected_write_raises_it(void **state) {
   relay *relay = relay_start(silent_port(*state));
   int connection = connection_to(relay_port(relay));
   assert_int_equal(write(connection, "G", 1), 1);
@@ -236,12 +235,12 @@ static void a_write_without_care_raises_it(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    {"a_write_without_care_raises_it", a_write_without_care_raises_it, plain, teardown, NULL},
+    {"an_unprotected_write_raises_it", an_unprotected_write_raises_it, plain, teardown, NULL},
     with_and_without_tls(cut_while_a_request_is_sent),
-    with_and_without_tls(use_what_was_cut_while_idle),
-    with_and_without_tls(free_what_was_cut_while_idle),
+    with_and_without_tls(use_a_connection_cut_while_idle),
+    with_and_without_tls(free_a_connection_cut_while_idle),
     with_and_without_tls(free_a_queue_whose_connection_was_cut),
-    with_and_without_tls(free_a_queue_within_a_request),
+    with_and_without_tls(free_a_queue_during_a_request),
   };
   return cmocka_run_group_tests_name("sigpipe", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* stall_timeout_ms: the longest time in which no byte of an attempt comes or goes. */
+/* stall_timeout_ms: the longest time during which no byte of an attempt is sent or received. */
 #include "clock.h"
 #include "hostile_server.h"
 #include "queue.h"
@@ -16,7 +16,7 @@
 #define HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n"
 #define BODY "{\"id\": \"u1\"}"
 
-/* Of time-outs that are not to be the one that ends the call. */
+/* For timeouts that must not end the call. */
 #define LONG_MS 600000
 
 static argyle_client *stalling_client(const hostile_fixture *fixture, int timeout_ms) {
@@ -30,7 +30,7 @@ static void answer(const hostile_fixture *fixture, const char *bytes, hostile_th
   hostile_server_answer(fixture->server, (hostile_answer){.bytes = bytes, .then = then});
 }
 
-/* Asserts that a call ends for the stall, and not before its time. */
+/* Asserts that a call ends because of the stall, and not too early. */
 static void assert_stalls(argyle_client *client) {
   argyle_error *error = RUBBISH;
   int64_t start = now_ms();
@@ -64,7 +64,7 @@ static void test_within_body(void **state) {
   argyle_client_free(client);
 }
 
-/* A request that is repeated has the whole time again. */
+/* Each attempt has the full timeout. */
 static void test_each_attempt(void **state) {
   hostile_fixture *fixture = *state;
   stop_clock();
@@ -83,8 +83,8 @@ static void test_each_attempt(void **state) {
   argyle_client_free(client);
 }
 
-/* A creation may have been carried out by a server that went silent: it is not repeated. */
-static void test_creation(void **state) {
+/* A silent server may have acted on a create, so it is not retried. */
+static void test_create(void **state) {
   hostile_fixture *fixture = *state;
   stop_clock();
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL, .advance_ms = SHORT_LIMIT_MS});
@@ -104,8 +104,8 @@ static void test_creation(void **state) {
 /* ---------------------------------------------------------------- A server on the test's own thread */
 
 /*
- * A call in a queue, and the server's end of its connection: one does something while the other does not, and the
- * clock moves when both have nothing more to do.
+ * A call in a queue, and the server's end of its connection. They take turns, and the clock is advanced when both have
+ * nothing more to do.
  */
 typedef struct {
   argyle_queue *queue;
@@ -113,13 +113,13 @@ typedef struct {
   int connection;
 } conversation;
 
-/* Begins with a connection whose request is not read yet; the call becomes the conversation's, the client does not. */
+/* Accepts the connection of a call whose request is not read yet. */
 static conversation begin(int timeout_ms, const json_t *metadata) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof(address);
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   assert_true(listener >= 0);
-  /* So that what is on its way is little. */
+  /* A small buffer, so that little is in flight. */
   assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &(int){65536}, sizeof(int)), 0);
   assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
   assert_int_equal(listen(listener, 4), 0);
@@ -153,7 +153,7 @@ static void end(conversation *conversation) {
   argyle_queue_free(conversation->queue);
 }
 
-/* Reads so much or more on the server's side, while the client sends it. */
+/* Reads at least `size` bytes on the server's side, while the client sends them. */
 static void read_some(conversation *conversation, size_t size) {
   static char buffer[65536];
   for (size_t total = 0; total < size;) {
@@ -168,7 +168,7 @@ static void read_some(conversation *conversation, size_t size) {
 }
 
 /* Sends on the server's side, and lets the client read it. */
-static void say(conversation *conversation, const char *bytes) {
+static void send_bytes(conversation *conversation, const char *bytes) {
   int unacknowledged;
   assert_int_equal(send(conversation->connection, bytes, strlen(bytes), MSG_NOSIGNAL), strlen(bytes));
   while (ioctl(conversation->connection, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0) {
@@ -177,7 +177,7 @@ static void say(conversation *conversation, const char *bytes) {
   drive(conversation->queue);
 }
 
-/* Lets time pass in which the queue is driven; true once the call is over. */
+/* Advances the clock while driving the queue; returns true once the call has completed. */
 static bool pass(argyle_queue *queue, int milliseconds) {
   for (int passed = 0; passed < milliseconds; passed += 10) {
     advance_clock(10);
@@ -186,16 +186,16 @@ static bool pass(argyle_queue *queue, int milliseconds) {
   return false;
 }
 
-/* What comes a byte at a time does not stall, however long it takes. */
+/* An answer that arrives a byte at a time does not stall, however long it takes. */
 static void test_slow_answer(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
   conversation conversation = begin(LONG_MS, NULL);
   read_some(&conversation, 1);
-  say(&conversation, HEAD);
+  send_bytes(&conversation, HEAD);
   for (const char *at = BODY; *at != '\0'; at++) {
     assert_false(pass(conversation.queue, STALL_MS - 10));
-    say(&conversation, (char[]){*at, '\0'});
+    send_bytes(&conversation, (char[]){*at, '\0'});
   }
   assert_ptr_equal(next_call(conversation.queue, NULL), conversation.call);
   json_t *user = argyle_call_json(conversation.call, &error);
@@ -205,15 +205,15 @@ static void test_slow_answer(void **state) {
   end(&conversation);
 }
 
-/* An answer that never ends is for timeout_ms to end. */
+/* An endless answer is ended by timeout_ms. */
 static void test_endless_answer(void **state) {
   (void)state;
   conversation conversation = begin(3 * STALL_MS, NULL);
   read_some(&conversation, 1);
-  say(&conversation, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+  send_bytes(&conversation, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
   for (int i = 0; i < 4; i++) {
     assert_false(pass(conversation.queue, 200));
-    say(&conversation, "x");
+    send_bytes(&conversation, "x");
   }
   assert_true(pass(conversation.queue, 100));
   assert_ptr_equal(next_call(conversation.queue, NULL), conversation.call);
@@ -221,10 +221,10 @@ static void test_endless_answer(void **state) {
   end(&conversation);
 }
 
-/* What is sent counts as much as what is received. */
+/* Sent bytes count as much as received ones. */
 static void test_slow_request(void **state) {
   (void)state;
-  /* More than is read below, and than fits in what the system holds on its way. */
+  /* More than is read below and than fits in the system's buffers. */
   size_t size = 15 * 1024 * 1024;
   char *text = malloc(size + 1);
   assert_non_null(text);
@@ -235,7 +235,7 @@ static void test_slow_request(void **state) {
   conversation conversation = begin(LONG_MS, metadata);
   json_decref(metadata);
   for (int i = 0; i < 5; i++) {
-    /* So much that the system lets the client send more. */
+    /* Enough for the system to let the client send more. */
     read_some(&conversation, size / 9);
     assert_false(pass(conversation.queue, STALL_MS - 50));
   }
@@ -247,15 +247,15 @@ static void test_slow_request(void **state) {
   end(&conversation);
 }
 
-/* The time in which nobody drives a queue is no stall. */
-static void test_queue_that_was_away(void **state) {
+/* Time during which the queue is not driven is no stall. */
+static void test_neglected_queue(void **state) {
   hostile_fixture *fixture = *state;
   answer(fixture, NULL, HOSTILE_STALL);
   argyle_client *client = stalling_client(fixture, LONG_MS);
   argyle_error *error = RUBBISH;
   stop_clock();
   argyle_queue *queue = new_queue(1);
-  /* A creation is not made again, as another call would be once for the host's absence. */
+  /* A create, because other calls are retried once after a pause of the host. */
   argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_CREATE, NULL, NULL, &error);
   assert_non_null(call);
   submit(queue, call, NULL);
@@ -289,9 +289,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       hostile_test(test_no_answer),         hostile_test(test_within_headers),
       hostile_test(test_within_body),       hostile_test(test_each_attempt),
-      hostile_test(test_creation),          clock_test(test_slow_answer),
+      hostile_test(test_create),          clock_test(test_slow_answer),
       clock_test(test_endless_answer),      clock_test(test_slow_request),
-      hostile_test(test_queue_that_was_away), cmocka_unit_test(test_option),
+      hostile_test(test_neglected_queue), cmocka_unit_test(test_option),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /*
- * Bytes that nobody asked for, on a connection that is kept: none becomes the answer to another call.
+ * Unsolicited bytes on a reused connection never become the answer to another call.
  *
- * Every answer has a number. A stray one has none, and says another user's id.
+ * Every answer has a number. A stray one has none, and another user's id.
  */
 #include "cursor.h"
 #include "hostile_server.h"
@@ -40,7 +40,7 @@ static int stop_identity(void **state) {
 typedef struct {
   hostile_server *server;
   argyle_client *client;
-  int answers; /* that the server was given */
+  int answers; /* added to the server */
 } fixture;
 
 static int setup(void **state, hostile_server *server) {
@@ -69,7 +69,7 @@ static int teardown(void **state) {
   return 0;
 }
 
-/* Lets the server give the next answer, which every operation takes, and then the stray one; NULL: none. */
+/* Adds an answer that is a success for every operation, followed by stray bytes; NULL: none. */
 static void answer(fixture *fixture, const char *stray, hostile_answer rest) {
   char body[256], bytes[512];
   snprintf(body, sizeof body, "{\"id\": \"U1\", \"token\": \"t\", \"access\": \"%s\", \"results\": [{\"id\": \"u1\"}], "
@@ -96,15 +96,15 @@ static void show(const argyle_error *error) {
   }
 }
 
-/* Asserts that the call has got the answer of this number, at its first attempt. */
+/* Asserts that the call received the answer with this number at its first attempt. */
 static void assert_answered(argyle_call *call, int number) {
   show(argyle_call_error(call));
   assert_null(argyle_call_error(call));
   json_error_t reason;
   json_t *body = json_loads(argyle_call_body_text(call), 0, &reason);
-  json_t *told = json_object_get(body, "number");
-  assert_non_null(told);
-  assert_int_equal(json_integer_value(told), number);
+  json_t *received = json_object_get(body, "number");
+  assert_non_null(received);
+  assert_int_equal(json_integer_value(received), number);
   assert_int_equal(argyle_call_attempts(call), 1);
   json_decref(body);
 }
@@ -117,9 +117,9 @@ static void run(fixture *fixture, int operation, int number) {
   argyle_call_free(call);
 }
 
-/* ---------------------------------------------------------------- Strays that have come */
+/* ---------------------------------------------------------------- Strays before a request */
 
-static void no_operation_takes_it(void **state, hostile_answer rest, const char *stray) {
+static void assert_stray_is_ignored(void **state, hostile_answer rest, const char *stray) {
   fixture *fixture = *state;
   for (int operation = 1; operation <= OPERATIONS; operation++) {
     answer(fixture, stray, rest);
@@ -130,43 +130,43 @@ static void no_operation_takes_it(void **state, hostile_answer rest, const char 
   for (int operation = 1; operation <= OPERATIONS; operation++) {
     run(fixture, operation, fixture->answers - 1);
   }
-  /* Each connection is given up that has brought something unasked, and the last one is kept. */
+  /* A connection with stray bytes is closed, and the last one is reused. */
   assert_int_equal(hostile_server_connections(fixture->server), OPERATIONS + 1);
   assert_int_equal(hostile_server_requests(fixture->server), 2 * OPERATIONS);
 }
 
-static void an_answer_at_once_is_for_nobody(void **state) {
-  no_operation_takes_it(state, (hostile_answer){0}, STRAY_ANSWER);
+static void an_immediate_stray_answer_is_ignored(void **state) {
+  assert_stray_is_ignored(state, (hostile_answer){0}, STRAY_ANSWER);
 }
 
-static void an_answer_later_is_for_nobody(void **state) {
-  no_operation_takes_it(state, (hostile_answer){.stray_delay_ms = 5}, STRAY_ANSWER);
+static void a_later_stray_answer_is_ignored(void **state) {
+  assert_stray_is_ignored(state, (hostile_answer){.stray_delay_ms = 5}, STRAY_ANSWER);
 }
 
-static void an_answer_much_later_is_for_nobody(void **state) {
-  no_operation_takes_it(state, (hostile_answer){.stray_delay_ms = 50}, STRAY_ANSWER);
+static void a_much_later_stray_answer_is_ignored(void **state) {
+  assert_stray_is_ignored(state, (hostile_answer){.stray_delay_ms = 50}, STRAY_ANSWER);
 }
 
-static void a_timeout_of_an_idle_connection_is_for_nobody(void **state) {
-  no_operation_takes_it(state, (hostile_answer){.stray_delay_ms = 5, .then = HOSTILE_CLOSE}, IDLE_TIMEOUT);
+static void an_idle_timeout_of_the_server_is_ignored(void **state) {
+  assert_stray_is_ignored(state, (hostile_answer){.stray_delay_ms = 5, .then = HOSTILE_CLOSE}, IDLE_TIMEOUT);
 }
 
-static void half_an_answer_is_for_nobody(void **state) {
-  no_operation_takes_it(state, (hostile_answer){.stray_delay_ms = 5}, "HTTP/1.1 200 OK\r\n");
+static void half_a_stray_answer_is_ignored(void **state) {
+  assert_stray_is_ignored(state, (hostile_answer){.stray_delay_ms = 5}, "HTTP/1.1 200 OK\r\n");
 }
 
-static void one_byte_is_for_nobody(void **state) {
-  no_operation_takes_it(state, (hostile_answer){.stray_delay_ms = 5}, "\n");
+static void one_stray_byte_is_ignored(void **state) {
+  assert_stray_is_ignored(state, (hostile_answer){.stray_delay_ms = 5}, "\n");
 }
 
-/* In one piece with the answer: over TLS in one record, of which libcurl reads no more than it wants. */
-static void an_answer_in_one_piece_with_another_is_for_nobody(void **state) {
+/* In one piece with the answer; with TLS in one record, of which libcurl reads only what it needs. */
+static void a_stray_answer_in_one_piece_with_another_is_ignored(void **state) {
   fixture *fixture = *state;
   char bytes[40000], padding[30000];
   memset(padding, ' ', sizeof padding - 1);
   padding[sizeof padding - 1] = '\0';
   for (int operation = 1; operation <= OPERATIONS; operation++) {
-    /* A second one, whose body is read by itself. */
+    /* The second size is so large that its body is read separately. */
     for (int size = 0; size < 2; size++) {
       char body[256];
       snprintf(body, sizeof body, "{\"id\": \"u1\", \"token\": \"t\", \"access\": \"a\", \"results\": [], \"number\": %d}",
@@ -181,7 +181,7 @@ static void an_answer_in_one_piece_with_another_is_for_nobody(void **state) {
   }
 }
 
-static void a_queue_takes_it_for_nothing(void **state) {
+static void a_queue_ignores_strays(void **state) {
   fixture *fixture = *state;
   argyle_queue *queue = new_queue(1);
   for (int operation = 1; operation <= OPERATIONS; operation++) {
@@ -196,7 +196,7 @@ static void a_queue_takes_it_for_nothing(void **state) {
   argyle_queue_free(queue);
 }
 
-static void a_cursor_takes_it_for_nothing(void **state) {
+static void a_cursor_ignores_strays(void **state) {
   fixture *fixture = *state;
   for (int round = 0; round < 3; round++) {
     answer(fixture, STRAY_ANSWER, (hostile_answer){.stray_delay_ms = 5});
@@ -209,14 +209,14 @@ static void a_cursor_takes_it_for_nothing(void **state) {
   assert_int_equal(hostile_server_connections(fixture->server), 3);
 }
 
-/* As many connections as a queue keeps have each brought something, and a creation passes them by. */
+/* All idle connections of a queue have stray bytes, and a create uses none of them. */
 static void many_spoiled_connections_cost_no_attempt(void **state) {
   enum { COUNT_OF_CALLS = 50 };
   fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_queue *queue = new_queue(COUNT_OF_CALLS);
   for (int i = 0; i < COUNT_OF_CALLS; i++) {
-    /* None is answered before the others are under way. */
+    /* Held until all are in flight. */
     answer(fixture, STRAY_ANSWER, (hostile_answer){.held = true});
     submit(queue, new_call(fixture->client, ARGYLE_OPERATION_USER_GET), NULL);
   }
@@ -244,10 +244,10 @@ static void many_spoiled_connections_cost_no_attempt(void **state) {
   argyle_error_free(error == RUBBISH ? NULL : error);
 }
 
-/* ---------------------------------------------------------------- Strays that come meanwhile */
+/* ---------------------------------------------------------------- Strays after a request */
 
-/* What comes after the look cannot be told from an answer, but by the user that it is about. */
-static void no_user_is_given_for_another(void **state) {
+/* Bytes that arrive after the check for strays differ from an answer only in the user id. */
+static void no_user_is_returned_for_another(void **state) {
   static const int operations[] = {
     ARGYLE_OPERATION_USER_GET, ARGYLE_OPERATION_USER_UPDATE, ARGYLE_OPERATION_USER_TOKEN_CREATE};
   static const int delays[] = {0, 5, 50};
@@ -269,7 +269,7 @@ static void no_user_is_given_for_another(void **state) {
   }
 }
 
-/* ---------------------------------------------------------------- Answers about somebody else */
+/* ---------------------------------------------------------------- Answers about another user */
 
 static void assert_about_another(fixture *fixture, int operation) {
   argyle_error *error = RUBBISH;
@@ -296,7 +296,7 @@ static void an_answer_about_another_user_is_refused(void **state) {
   assert_failed(error, ARGYLE_ERROR_PROTOCOL, "another user's");
   assert_null(argyle_user_token_create(fixture->client, "u1", &error));
   assert_failed(error, ARGYLE_ERROR_PROTOCOL, "another user's");
-  /* To whom these are about, nobody has asked. */
+  /* These requests name no user. */
   json_t *created = argyle_user_create(fixture->client, NULL, &error);
   assert_null(error);
   assert_string_equal(string_at(created, "id"), "u2");
@@ -317,7 +317,7 @@ static void the_case_of_an_id_does_not_matter(void **state) {
   assert_null(error);
 }
 
-static void a_token_that_cannot_be_read_is_taken(void **state) {
+static void a_token_that_cannot_be_decoded_is_accepted(void **state) {
   static const char *const tokens[] = {
     "a", "a.b.c", "e30.e30.e30", /* no claims */
     "e30.eyJ1c2VyX2lkIjoyfQ.c2ln" /* {"user_id":2} */
@@ -334,9 +334,9 @@ static void a_token_that_cannot_be_read_is_taken(void **state) {
   }
 }
 
-/* ---------------------------------------------------------------- Answers of another version of HTTP */
+/* ---------------------------------------------------------------- Answers with another HTTP version */
 
-/* libcurl would take the connection for one that has streams, and let calls share it. */
+/* libcurl would treat the connection as multiplexed and let calls share it. */
 static void an_answer_of_another_version_is_refused(void **state) {
   static const char *const versions[] = {"HTTP/2", "HTTP/2.0", "HTTP/3"};
   fixture *fixture = *state;
@@ -356,13 +356,13 @@ static void an_answer_of_another_version_is_refused(void **state) {
       calls++;
     }
   }
-  /* None is used again. */
+  /* No connection is reused. */
   assert_int_equal(hostile_server_connections(fixture->server), calls);
 }
 
-/* ---------------------------------------------------------------- Kept all the same */
+/* ---------------------------------------------------------------- No strays */
 
-static void a_connection_that_is_silent_is_kept(void **state) {
+static void a_connection_without_strays_is_reused(void **state) {
   fixture *fixture = *state;
   answer(fixture, NULL, (hostile_answer){0});
   argyle_queue *queue = new_queue(1);
@@ -373,7 +373,7 @@ static void a_connection_that_is_silent_is_kept(void **state) {
     assert_answered(call, 0);
     argyle_call_free(call);
   }
-  /* One of the functions, one of the queue. */
+  /* One for the blocking functions, one for the queue. */
   assert_int_equal(hostile_server_connections(fixture->server), 2);
   argyle_queue_free(queue);
 }
@@ -387,22 +387,22 @@ static void a_connection_that_is_silent_is_kept(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    both(an_answer_at_once_is_for_nobody),
-    both(an_answer_later_is_for_nobody),
-    both(an_answer_much_later_is_for_nobody),
-    both(a_timeout_of_an_idle_connection_is_for_nobody),
-    both(half_an_answer_is_for_nobody),
-    both(one_byte_is_for_nobody),
-    both(an_answer_in_one_piece_with_another_is_for_nobody),
-    both(a_queue_takes_it_for_nothing),
-    both(a_cursor_takes_it_for_nothing),
+    both(an_immediate_stray_answer_is_ignored),
+    both(a_later_stray_answer_is_ignored),
+    both(a_much_later_stray_answer_is_ignored),
+    both(an_idle_timeout_of_the_server_is_ignored),
+    both(half_a_stray_answer_is_ignored),
+    both(one_stray_byte_is_ignored),
+    both(a_stray_answer_in_one_piece_with_another_is_ignored),
+    both(a_queue_ignores_strays),
+    both(a_cursor_ignores_strays),
     both(many_spoiled_connections_cost_no_attempt),
-    both(no_user_is_given_for_another),
+    both(no_user_is_returned_for_another),
     both(an_answer_about_another_user_is_refused),
     both(the_case_of_an_id_does_not_matter),
-    both(a_token_that_cannot_be_read_is_taken),
+    both(a_token_that_cannot_be_decoded_is_accepted),
     both(an_answer_of_another_version_is_refused),
-    both(a_connection_that_is_silent_is_kept),
+    both(a_connection_without_strays_is_reused),
   };
   return cmocka_run_group_tests_name("strays", tests, start_identity, stop_identity);
 }

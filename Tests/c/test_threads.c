@@ -1,6 +1,6 @@
 /*
- * Many threads at once, made to be run under a thread checker. The threads only count what went wrong: cmocka
- * asserts on the thread that runs the test.
+ * Many threads at once, for use with a thread checker. The threads only count failures, because cmocka asserts on the
+ * thread that runs the test.
  */
 #include "hostile_server.h"
 #include "sandbox.h"
@@ -12,7 +12,7 @@
 
 typedef void *(*thread_body)(void *);
 
-/* Runs THREADS threads of each of the two. */
+/* Runs THREADS threads of each kind. */
 static void run_both(thread_body first, void *first_argument, thread_body second, void *second_argument) {
   pthread_t threads[2 * THREADS];
   for (int i = 0; i < 2 * THREADS; i++) {
@@ -24,7 +24,6 @@ static void run_both(thread_body first, void *first_argument, thread_body second
   }
 }
 
-/* Runs THREADS threads. */
 static void run_threads(thread_body body, void *argument) {
   pthread_t threads[THREADS];
   for (int i = 0; i < THREADS; i++) {
@@ -35,19 +34,19 @@ static void run_threads(thread_body body, void *argument) {
   }
 }
 
-/* The __atomic built-ins are those of gcc and clang: C99 has none of its own. */
+/* The __atomic built-ins of gcc and clang, because C99 has no atomics. */
 static void count_failure(int *failures) {
   __atomic_fetch_add(failures, 1, __ATOMIC_RELAXED);
 }
 
-/* ---------------------------------------------------------------- The life of a user, many times over */
+/* ---------------------------------------------------------------- Life cycles of users */
 
 typedef struct {
   argyle_client *client;
   int failures;
 } work;
 
-/* Counts a failure where the condition does not hold or an error was set, and clears the error. */
+/* Counts a failure if the condition is false or an error was set, and clears the error. */
 static void check(work *work, bool holds, argyle_error **error) {
   if (!holds || *error != NULL) {
     count_failure(&work->failures);
@@ -56,7 +55,7 @@ static void check(work *work, bool holds, argyle_error **error) {
   *error = NULL;
 }
 
-static void live_once(work *work, argyle_client *client, int number) {
+static void run_life_cycle(work *work, argyle_client *client, int number) {
   argyle_error *error = RUBBISH;
   json_t *metadata = json_pack("{s:i}", "number", number);
   json_t *created = argyle_user_create(client, metadata, &error);
@@ -93,10 +92,10 @@ static void live_once(work *work, argyle_client *client, int number) {
   json_decref(metadata);
 }
 
-static void *live_on_one_client(void *argument) {
+static void *run_life_cycles(void *argument) {
   work *work = argument;
   for (int i = 0; i < ROUNDS; i++) {
-    live_once(work, work->client, i);
+    run_life_cycle(work, work->client, i);
   }
   return NULL;
 }
@@ -104,7 +103,7 @@ static void *live_on_one_client(void *argument) {
 static void eight_threads_share_a_client(void **state) {
   sandbox *sandbox = *state;
   work work = {.client = sandbox->client};
-  run_threads(live_on_one_client, &work);
+  run_threads(run_life_cycles, &work);
   assert_int_equal(work.failures, 0);
 }
 
@@ -112,22 +111,22 @@ static void two_clients_have_eight_threads_each(void **state) {
   sandbox *sandbox = *state;
   work first = {.client = sandbox->client};
   work second = {.client = client_for(sandbox->url)};
-  run_both(live_on_one_client, &first, live_on_one_client, &second);
+  run_both(run_life_cycles, &first, run_life_cycles, &second);
   argyle_client_free(second.client);
   assert_int_equal(first.failures, 0);
   assert_int_equal(second.failures, 0);
 }
 
-/* ---------------------------------------------------------------- Copies that come and go */
+/* ---------------------------------------------------------------- Short-lived copies */
 
-static void *live_on_copies(void *argument) {
+static void *run_life_cycles_on_copies(void *argument) {
   work *work = argument;
   json_t *overrides = json_pack("{s:i}", "timeout_ms", 20000);
   for (int i = 0; i < ROUNDS; i++) {
     argyle_error *error = RUBBISH;
     argyle_client *copy = argyle_client_with(work->client, overrides, &error);
     check(work, copy != NULL, &error);
-    live_once(work, copy, i);
+    run_life_cycle(work, copy, i);
     argyle_client_free(copy);
   }
   json_decref(overrides);
@@ -137,13 +136,13 @@ static void *live_on_copies(void *argument) {
 static void copies_come_and_go_during_calls(void **state) {
   sandbox *sandbox = *state;
   work work = {.client = sandbox->client};
-  run_both(live_on_copies, &work, live_on_one_client, &work);
+  run_both(run_life_cycles_on_copies, &work, run_life_cycles, &work);
   assert_int_equal(work.failures, 0);
 }
 
-/* ---------------------------------------------------------------- Clients that come and go */
+/* ---------------------------------------------------------------- Short-lived clients */
 
-static void *make_and_free_clients(void *argument) {
+static void *create_and_free_clients(void *argument) {
   work *work = argument;
   for (int i = 0; i < ROUNDS; i++) {
     argyle_error *error = RUBBISH;
@@ -156,14 +155,14 @@ static void *make_and_free_clients(void *argument) {
   return NULL;
 }
 
-static void clients_are_made_by_many_threads(void **state) {
+static void clients_are_created_by_many_threads(void **state) {
   (void)state;
   work work = {.client = NULL};
-  run_threads(make_and_free_clients, &work);
+  run_threads(create_and_free_clients, &work);
   assert_int_equal(work.failures, 0);
 }
 
-/* ---------------------------------------------------------------- Cursors, one to a thread */
+/* ---------------------------------------------------------------- A cursor for each thread */
 
 static void *walk(void *argument) {
   work *work = argument;
@@ -183,7 +182,7 @@ static void *walk(void *argument) {
   return NULL;
 }
 
-static void each_thread_walks_by_a_cursor_of_its_own(void **state) {
+static void each_thread_has_its_own_cursor(void **state) {
   (void)state;
   sandbox *fresh = sandbox_start();
   assert_non_null(fresh);
@@ -234,7 +233,7 @@ static void an_error_is_read_by_many_threads(void **state) {
 
 /* ---------------------------------------------------------------- Failures in many threads */
 
-static void *call_nobody(void *argument) {
+static void *call_closed_port(void *argument) {
   work *work = argument;
   for (int i = 0; i < ROUNDS; i++) {
     argyle_error *error = RUBBISH;
@@ -252,7 +251,7 @@ static void many_threads_fail_at_once(void **state) {
   char url[64];
   closed_port_url(url, sizeof url);
   work work = {.client = client_for(url)};
-  run_threads(call_nobody, &work);
+  run_threads(call_closed_port, &work);
   argyle_client_free(work.client);
   assert_int_equal(work.failures, 0);
 }
@@ -262,8 +261,8 @@ int main(void) {
     cmocka_unit_test(eight_threads_share_a_client),
     cmocka_unit_test(two_clients_have_eight_threads_each),
     cmocka_unit_test(copies_come_and_go_during_calls),
-    cmocka_unit_test(clients_are_made_by_many_threads),
-    cmocka_unit_test(each_thread_walks_by_a_cursor_of_its_own),
+    cmocka_unit_test(clients_are_created_by_many_threads),
+    cmocka_unit_test(each_thread_has_its_own_cursor),
     hostile_test(an_error_is_read_by_many_threads),
     cmocka_unit_test(many_threads_fail_at_once),
   };

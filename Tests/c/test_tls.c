@@ -27,8 +27,8 @@ static int teardown(void **state) {
   return 0;
 }
 
-/* A server that is to be refused gets no request. */
-static int teardown_unasked(void **state) {
+/* Asserts that a server that must be refused received no request. */
+static int teardown_without_requests(void **state) {
   int requests = tls_server_stop(*state);
   if (requests > 0) {
     print_error("%d requests have reached the server\n", requests);
@@ -36,7 +36,7 @@ static int teardown_unasked(void **state) {
   return requests == 0 ? 0 : -1;
 }
 
-/* A client for https on this host; ca_file may be NULL. */
+/* An https client for a host name; ca_file may be NULL. */
 static argyle_client *https_client(const tls_server *server, const char *host, const char *ca_file) {
   char url[64];
   snprintf(url, sizeof url, "https://%s:%d", host, server->port);
@@ -47,7 +47,7 @@ static argyle_client *https_client(const tls_server *server, const char *host, c
   return client_with_options(options);
 }
 
-/* Asserts that an error names the host and the reason, and that trying again would not help. */
+/* Asserts that an error names the host and the reason, and is not retryable. */
 static void assert_refusal(const argyle_error *error, const char *host, const char *reason) {
   assert_error(error, ARGYLE_ERROR_TLS, host);
   assert_error(error, ARGYLE_ERROR_TLS, reason);
@@ -57,7 +57,7 @@ static void assert_refusal(const argyle_error *error, const char *host, const ch
   assert_int_equal(argyle_error_outcome_is_unknown(error), 0);
 }
 
-/* Asserts that both forms of a call refuse the server, those that create something too. */
+/* Asserts that both forms of a call refuse the server, including calls that create something. */
 static void assert_refused(argyle_client *client, const char *host, const char *reason) {
   static const int operations[] = {ARGYLE_OPERATION_USER_GET, ARGYLE_OPERATION_USER_CREATE};
   argyle_error *error = RUBBISH;
@@ -90,13 +90,13 @@ static void a_host_name_in_the_certificate_is_trusted(void **state) {
   argyle_client_free(client);
 }
 
-static void a_certificate_of_nobody_is_refused(void **state) {
+static void a_self_signed_certificate_is_refused(void **state) {
   argyle_client *client = https_client(*state, "127.0.0.1", NULL);
   assert_refused(client, "127.0.0.1", "self-signed certificate");
   argyle_client_free(client);
 }
 
-static void a_ca_file_without_a_certificate_trusts_nobody(void **state) {
+static void a_ca_file_without_certificates_trusts_no_server(void **state) {
   tls_server *server = *state;
   char path[128];
   snprintf(path, sizeof path, "%s/key.pem", server->folder);
@@ -105,7 +105,7 @@ static void a_ca_file_without_a_certificate_trusts_nobody(void **state) {
   argyle_client_free(client);
 }
 
-/* To open it would block for ever: nobody writes to it. */
+/* Opening a FIFO without a writer would block forever. */
 static void a_file_that_became_a_fifo_is_not_opened(void **state) {
   static const char *const names[] = {"ca_file", "client_certificate_file", "client_key_file"};
   tls_server *server = *state;
@@ -144,7 +144,7 @@ static void allow_insecure_http_does_not_loosen_https(void **state) {
   argyle_client_free(client);
 }
 
-static void a_copy_with_a_ca_file_trusts_it_and_the_first_does_not(void **state) {
+static void a_copy_with_a_ca_file_trusts_it_and_the_original_does_not(void **state) {
   tls_server *server = *state;
   argyle_error *error = RUBBISH;
   argyle_client *first = https_client(server, "127.0.0.1", NULL);
@@ -168,7 +168,7 @@ static void a_certificate_for_another_host_is_refused(void **state) {
   argyle_client_free(client);
 }
 
-/* ---------------------------------------------------------------- Certificates of an authority */
+/* ---------------------------------------------------------------- Certificate authorities */
 
 static int server_with_authority(void **state) {
   *state = tls_server_start_with((tls_options){.name = "IP:127.0.0.1", .has_authority = true});
@@ -187,7 +187,7 @@ static int server_of_the_future(void **state) {
   return 0;
 }
 
-static void a_certificate_that_an_authority_signed_is_trusted(void **state) {
+static void a_certificate_signed_by_the_authority_is_trusted(void **state) {
   tls_server *server = *state;
   argyle_client *client = https_client(server, "127.0.0.1", server->authority);
   assert_user(client, USER);
@@ -197,7 +197,7 @@ static void a_certificate_that_an_authority_signed_is_trusted(void **state) {
   argyle_client_free(client);
 }
 
-/* Of the group's, so that it is stopped whatever becomes of the test. */
+/* Belongs to the group, so that it is stopped even if a test fails. */
 static tls_server *other;
 
 static int start_other(void **state) {
@@ -232,14 +232,14 @@ static void a_certificate_that_is_not_valid_yet_is_refused(void **state) {
 }
 
 
-/* ---------------------------------------------------------------- A certificate of the client */
+/* ---------------------------------------------------------------- Client certificates */
 
 static int mutual_server(void **state) {
   *state = tls_server_start_mutual("IP:127.0.0.1");
   return 0;
 }
 
-/* A client that shows a certificate; NULL leaves an option out. */
+/* A client with a client certificate; NULL omits an option. */
 static argyle_client *mutual_client(const tls_server *server, const char *certificate, const char *key,
                                     const char *password) {
   char url[64];
@@ -252,7 +252,7 @@ static argyle_client *mutual_client(const tls_server *server, const char *certif
   return client_with_options(options);
 }
 
-static void a_server_that_wants_a_certificate_gets_it(void **state) {
+static void a_server_that_requires_a_certificate_gets_it(void **state) {
   tls_server *server = *state;
   argyle_client *client = mutual_client(server, server->certificate, server->key, NULL);
   assert_user(client, USER);
@@ -285,23 +285,23 @@ static void a_key_that_cannot_be_read_is_an_error_without_its_password(void **st
 }
 
 #define trusting(server, test) cmocka_unit_test_setup_teardown(test, server, teardown)
-#define refusing(server, test) cmocka_unit_test_setup_teardown(test, server, teardown_unasked)
+#define refusing(server, test) cmocka_unit_test_setup_teardown(test, server, teardown_without_requests)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
     trusting(server_of_this_host, a_certificate_of_ca_file_is_trusted),
     trusting(server_of_this_host, a_host_name_in_the_certificate_is_trusted),
-    refusing(server_of_this_host, a_certificate_of_nobody_is_refused),
-    refusing(server_of_this_host, a_ca_file_without_a_certificate_trusts_nobody),
+    refusing(server_of_this_host, a_self_signed_certificate_is_refused),
+    refusing(server_of_this_host, a_ca_file_without_certificates_trusts_no_server),
     refusing(server_of_this_host, a_file_that_became_a_fifo_is_not_opened),
     refusing(server_of_this_host, allow_insecure_http_does_not_loosen_https),
-    trusting(server_of_this_host, a_copy_with_a_ca_file_trusts_it_and_the_first_does_not),
+    trusting(server_of_this_host, a_copy_with_a_ca_file_trusts_it_and_the_original_does_not),
     refusing(server_of_another_host, a_certificate_for_another_host_is_refused),
-    trusting(server_with_authority, a_certificate_that_an_authority_signed_is_trusted),
+    trusting(server_with_authority, a_certificate_signed_by_the_authority_is_trusted),
     refusing(server_with_authority, a_certificate_of_another_authority_is_refused),
     refusing(server_of_the_past, a_certificate_that_has_expired_is_refused),
     refusing(server_of_the_future, a_certificate_that_is_not_valid_yet_is_refused),
-    trusting(mutual_server, a_server_that_wants_a_certificate_gets_it),
+    trusting(mutual_server, a_server_that_requires_a_certificate_gets_it),
     refusing(mutual_server, without_a_certificate_such_a_server_refuses),
     refusing(mutual_server, a_key_that_cannot_be_read_is_an_error_without_its_password),
   };

@@ -1,7 +1,7 @@
 /*
- * https: TLS 1.2 at the least, also on a machine that allows older versions.
+ * https: at least TLS 1.2, even on a machine that allows older versions.
  *
- * A program of its own, for OpenSSL reads its settings once in a process.
+ * A separate program, because OpenSSL reads its configuration once in a process.
  */
 #include "queued.h"
 #include "tls_server.h"
@@ -9,7 +9,7 @@
 #include <curl/curl.h>
 #include <stdio.h>
 
-/* What the oldest versions need of OpenSSL 3. */
+/* Required for the oldest versions with OpenSSL 3. */
 #define WEAK_CIPHERS "ALL:@SECLEVEL=0"
 
 static int start(void **state, const char *option) {
@@ -38,8 +38,8 @@ static int teardown(void **state) {
   return 0;
 }
 
-/* One request of a server that is to be refused is the test's own. */
-static int teardown_asked_once(void **state) {
+/* Asserts that a server that must be refused received only the test's own request. */
+static int teardown_after_one_request(void **state) {
   int requests = tls_server_stop(*state);
   if (requests != 1) {
     print_error("%d requests have reached the server\n", requests);
@@ -72,8 +72,8 @@ static size_t ignore(char *bytes, size_t size, size_t count, void *context) {
   return size * count;
 }
 
-/* Asks in the same process as somebody who takes old versions: so it is not the server or OpenSSL that refuses. */
-static CURLcode ask_with_old_versions(const tls_server *server) {
+/* Makes a request that allows old versions in the same process: neither the server nor OpenSSL refuses them. */
+static CURLcode request_with_old_versions(const tls_server *server) {
   char url[64];
   snprintf(url, sizeof url, "https://127.0.0.1:%d/v1/users/u1", server->port);
   CURL *easy = curl_easy_init();
@@ -97,7 +97,7 @@ static void assert_refusal(const argyle_error *error) {
 static void an_old_version_is_refused(void **state) {
   argyle_error *error = RUBBISH;
   argyle_client *client = https_client(*state);
-  assert_int_equal(ask_with_old_versions(*state), CURLE_OK);
+  assert_int_equal(request_with_old_versions(*state), CURLE_OK);
   assert_null(argyle_user_get(client, "u1", &error));
   assert_refusal(error);
   argyle_error_free(error);
@@ -111,13 +111,13 @@ static void an_old_version_is_refused(void **state) {
   argyle_client_free(client);
 }
 
-static void a_version_of_today_is_taken(void **state) {
+static void a_current_version_is_accepted(void **state) {
   argyle_client *client = https_client(*state);
   assert_user(client);
   argyle_client_free(client);
 }
 
-/* Lets OpenSSL allow all that it can do in this process, and in no other. */
+/* Makes OpenSSL allow all versions in this process only. */
 static void allow_old_versions(void) {
   static const char settings[] =
     "openssl_conf = all\n"
@@ -135,15 +135,15 @@ static void allow_old_versions(void) {
   remove(path);
 }
 
-#define refusing(server, test) {#test " of " #server, test, server, teardown_asked_once, NULL}
+#define refusing(server, test) {#test " of " #server, test, server, teardown_after_one_request, NULL}
 #define taking(server, test) {#test " of " #server, test, server, teardown, NULL}
 
 int main(void) {
   const struct CMUnitTest tests[] = {
     refusing(server_of_1_0, an_old_version_is_refused),
     refusing(server_of_1_1, an_old_version_is_refused),
-    taking(server_of_1_2, a_version_of_today_is_taken),
-    taking(server_of_1_3, a_version_of_today_is_taken),
+    taking(server_of_1_2, a_current_version_is_accepted),
+    taking(server_of_1_3, a_current_version_is_accepted),
   };
   allow_old_versions();
   return cmocka_run_group_tests_name("tls_versions", tests, NULL, NULL);

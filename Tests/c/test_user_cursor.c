@@ -51,7 +51,7 @@ static void a_query_may_be_text(void **state) {
   }
 }
 
-static void a_query_of_text_follows_the_rules(void **state) {
+static void a_query_as_text_follows_the_rules(void **state) {
   hostile_fixture *fixture = *state;
   static const struct {
     const char *query, *fragment;
@@ -105,7 +105,7 @@ static void a_cursor_works_without_an_error_pointer(void **state) {
 
 typedef struct {
   sandbox *sandbox;
-  char *ids[500]; /* in the order of their creation */
+  char *ids[500]; /* in order of creation */
   int count;
 } population;
 
@@ -134,7 +134,7 @@ static void grow_to(population *population, int count) {
   }
 }
 
-/* Asserts that a walk with this query gives the ids from `first` on, by `step` 1 or -1, to the end of them. */
+/* Asserts that a walk with this query returns the ids from `first` to the last, by `step` 1 or -1. */
 static void assert_walk(population *population, const char *query, int first, int step) {
   argyle_user_cursor *cursor = cursor_for(population->sandbox->client, query);
   for (int i = first; i >= 0 && i < population->count; i += step) {
@@ -145,7 +145,7 @@ static void assert_walk(population *population, const char *query, int first, in
   argyle_user_cursor_free(cursor);
 }
 
-static void every_user_is_given_once(void **state) {
+static void every_user_is_returned_once(void **state) {
   static const int counts[] = {0, 1, 199, 200, 201, 450};
   population *population = *state;
   for (size_t i = 0; i < COUNT(counts); i++) {
@@ -155,7 +155,7 @@ static void every_user_is_given_once(void **state) {
   }
 }
 
-static void pages_of_any_size_give_the_same(void **state) {
+static void pages_of_any_size_have_the_same_users(void **state) {
   population *population = *state;
   grow_to(population, 30);
   assert_walk(population, "{\"limit\": 1}", 29, -1);
@@ -164,7 +164,7 @@ static void pages_of_any_size_give_the_same(void **state) {
   assert_walk(population, "{\"limit\": 1000}", 29, -1);
 }
 
-static void the_offset_is_where_the_walk_begins(void **state) {
+static void the_walk_starts_at_the_offset(void **state) {
   population *population = *state;
   grow_to(population, 30);
   assert_walk(population, "{\"limit\": 4, \"offset\": 10}", 19, -1);
@@ -172,9 +172,9 @@ static void the_offset_is_where_the_walk_begins(void **state) {
   assert_walk(population, "{\"limit\": 4, \"offset\": 25, \"ordering\": \"created_at\"}", 25, 1);
 }
 
-/* ---------------------------------------------------------------- What is asked for */
+/* ---------------------------------------------------------------- Requests */
 
-static void pages_of_200_are_asked_for(void **state) {
+static void pages_of_200_are_requested(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [], " NO_NEXT "}");
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
@@ -185,7 +185,7 @@ static void pages_of_200_are_asked_for(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void the_query_is_asked_for(void **state) {
+static void the_query_is_sent_for_each_page(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [], " NO_NEXT "}");
   argyle_user_cursor *cursor =
@@ -197,7 +197,7 @@ static void the_query_is_asked_for(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void the_end_asks_for_nothing_more(void **state) {
+static void the_end_sends_no_more_requests(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], " NO_NEXT "}");
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
@@ -276,7 +276,7 @@ static void two_cursors_do_not_disturb_each_other(void **state) {
 
 /* ---------------------------------------------------------------- Links */
 
-/* The target of the second request where the first page has this link. */
+/* The target of the second request if the first page has this link. */
 static const char *target_after(hostile_fixture *fixture, const char *next) {
   json_t *page = json_pack("{s:[{s:s}], s:s}", "results", "id", "u1", "next", next);
   char *text = json_dumps(page, 0);
@@ -292,7 +292,7 @@ static const char *target_after(hostile_fixture *fixture, const char *next) {
   return request(fixture, 1)->target;
 }
 
-static void of_a_link_only_the_query_is_used(void **state) {
+static void only_the_query_of_a_link_is_used(void **state) {
   hostile_fixture *fixture = *state;
   const char *target = target_after(fixture, "https://user:pw@evil.example:444/other/path?offset=1&x=a%20b&limit=1");
   assert_string_equal(target, "/v1/users?offset=1&x=a%20b&limit=1");
@@ -301,7 +301,7 @@ static void of_a_link_only_the_query_is_used(void **state) {
   assert_string_equal(hostile_request_header(request(fixture, 1), "Authorization"), KEY_BASIC);
 }
 
-static void a_link_to_another_server_goes_to_ours(void **state) {
+static void a_link_to_another_server_is_followed_on_the_clients(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server *elsewhere = hostile_server_start();
   char next[128] = "";
@@ -343,7 +343,7 @@ static void a_link_cannot_add_a_header(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-/* Asserts that a first page with this member "next" is a protocol error, now or after its user. */
+/* Asserts that a first page with this member "next" is a protocol error, immediately or after its user. */
 static void assert_link_refused(const char *next) {
   hostile_server *server = hostile_server_start();
   argyle_client *client = client_for(hostile_server_url(server));
@@ -378,7 +378,7 @@ static void a_link_without_a_query_cannot_be_followed(void **state) {
 
 /* ---------------------------------------------------------------- Circles */
 
-/* Walks on until something other than a user comes; false where that does not happen. */
+/* Walks until there is an error or the end; returns false if there is neither. */
 static bool walk_to_an_error(argyle_user_cursor *cursor, argyle_error **error) {
   for (int i = 0; i < 100; i++) {
     json_t *user = argyle_user_cursor_next(cursor, error);
@@ -438,7 +438,7 @@ static void empty_pages_in_a_circle_are_found_too(void **state) {
 
 /* ---------------------------------------------------------------- Bare arrays */
 
-static void bare_arrays_are_counted_on_to_an_empty_page(void **state) {
+static void bare_arrays_are_followed_by_offset_until_an_empty_page(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u1\"}, {\"id\": \"u2\"}]");
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u3\"}]");
@@ -456,7 +456,7 @@ static void bare_arrays_are_counted_on_to_an_empty_page(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void bare_arrays_are_counted_on_from_the_offset(void **state) {
+static void bare_arrays_are_followed_from_the_querys_offset(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u1\"}, {\"id\": \"u2\"}]");
   hostile_server_answer_json(fixture->server, 200, "[]");
@@ -471,35 +471,35 @@ static void bare_arrays_are_counted_on_from_the_offset(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void a_bare_array_that_comes_again_is_a_circle(void **state) {
+static void a_repeated_bare_array_is_a_circle(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u1\"}, {\"id\": \"u2\"}]");
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
   assert_next(cursor, "u1");
   assert_next(cursor, "u2");
   assert_next_fails(cursor, ARGYLE_ERROR_PROTOCOL, NULL);
-  /* Ahead, and when it was needed. */
+  /* Prefetched, and requested again when needed. */
   assert_int_equal(hostile_server_requests(fixture->server), 3);
   argyle_user_cursor_free(cursor);
 }
 
-static void counting_on_does_not_overflow(void **state) {
+static void the_next_offset_does_not_overflow(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u1\"}]");
   hostile_server_answer_json(fixture->server, 200, "[]");
   argyle_user_cursor *cursor = cursor_for(fixture->client, "{\"offset\": 9007199254740991}");
   assert_next(cursor, "u1");
-  /* Whether this is the end or an error, it is no crash. */
+  /* The end or an error, but not a crash. */
   json_decref(argyle_user_cursor_next(cursor, NULL));
   argyle_user_cursor_free(cursor);
 }
 
 /* ---------------------------------------------------------------- Failures */
 
-static void after_an_error_the_same_page_is_asked_for_again(void **state) {
+static void after_an_error_the_same_page_is_requested_again(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\"}");
-  /* Ahead, and when it is needed. */
+  /* For the prefetch, and for the second request. */
   hostile_server_answer_json(fixture->server, 503, "");
   hostile_server_answer_json(fixture->server, 503, "");
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u2\"}], " NO_NEXT "}");
@@ -514,7 +514,7 @@ static void after_an_error_the_same_page_is_asked_for_again(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void a_page_that_failed_ahead_is_asked_for_again(void **state) {
+static void a_page_whose_prefetch_failed_is_requested_again(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\"}");
   hostile_server_answer_json(fixture->server, 503, "");
@@ -540,10 +540,10 @@ static void the_first_page_may_fail_too(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void a_page_that_failed_is_no_circle(void **state) {
+static void a_failed_page_is_no_circle(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u1\"}]");
-  /* Ahead, and when it is needed. */
+  /* For the prefetch, and for the second request. */
   hostile_server_answer_json(fixture->server, 200, "not JSON");
   hostile_server_answer_json(fixture->server, 200, "not JSON");
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u2\"}]");
@@ -580,23 +580,23 @@ int main(void) {
     cmocka_unit_test(the_client_must_not_be_null),
     cmocka_unit_test(the_cursor_must_not_be_null),
     hostile_test(a_query_may_be_text),
-    hostile_test(a_query_of_text_follows_the_rules),
+    hostile_test(a_query_as_text_follows_the_rules),
     cmocka_unit_test(freeing_null_does_nothing),
     hostile_test(a_new_cursor_sends_nothing),
     hostile_test(a_cursor_works_without_an_error_pointer),
-    population_test(every_user_is_given_once),
-    population_test(pages_of_any_size_give_the_same),
-    population_test(the_offset_is_where_the_walk_begins),
-    hostile_test(pages_of_200_are_asked_for),
-    hostile_test(the_query_is_asked_for),
-    hostile_test(the_end_asks_for_nothing_more),
+    population_test(every_user_is_returned_once),
+    population_test(pages_of_any_size_have_the_same_users),
+    population_test(the_walk_starts_at_the_offset),
+    hostile_test(pages_of_200_are_requested),
+    hostile_test(the_query_is_sent_for_each_page),
+    hostile_test(the_end_sends_no_more_requests),
     hostile_test(unknown_fields_survive),
     hostile_test(a_user_belongs_to_the_caller),
     hostile_test(the_client_may_be_freed_before_the_cursor),
     hostile_test(a_cursor_may_be_freed_in_the_middle),
     hostile_test(two_cursors_do_not_disturb_each_other),
-    hostile_test(of_a_link_only_the_query_is_used),
-    hostile_test(a_link_to_another_server_goes_to_ours),
+    hostile_test(only_the_query_of_a_link_is_used),
+    hostile_test(a_link_to_another_server_is_followed_on_the_clients),
     hostile_test(a_relative_link_is_followed),
     hostile_test(the_fragment_of_a_link_is_not_sent),
     hostile_test(a_link_is_followed_below_the_path_of_the_base_url),
@@ -607,14 +607,14 @@ int main(void) {
     hostile_test(a_link_back_to_the_first_page_is_a_circle),
     hostile_test(a_longer_circle_is_found),
     hostile_test(empty_pages_in_a_circle_are_found_too),
-    hostile_test(bare_arrays_are_counted_on_to_an_empty_page),
-    hostile_test(bare_arrays_are_counted_on_from_the_offset),
-    hostile_test(a_bare_array_that_comes_again_is_a_circle),
-    hostile_test(counting_on_does_not_overflow),
-    hostile_test(a_page_that_failed_ahead_is_asked_for_again),
-      hostile_test(after_an_error_the_same_page_is_asked_for_again),
+    hostile_test(bare_arrays_are_followed_by_offset_until_an_empty_page),
+    hostile_test(bare_arrays_are_followed_from_the_querys_offset),
+    hostile_test(a_repeated_bare_array_is_a_circle),
+    hostile_test(the_next_offset_does_not_overflow),
+    hostile_test(a_page_whose_prefetch_failed_is_requested_again),
+      hostile_test(after_an_error_the_same_page_is_requested_again),
     hostile_test(the_first_page_may_fail_too),
-    hostile_test(a_page_that_failed_is_no_circle),
+    hostile_test(a_failed_page_is_no_circle),
     hostile_test(a_page_that_is_no_list_cannot_be_read),
   };
   return cmocka_run_group_tests_name("user_cursor", tests, NULL, NULL);

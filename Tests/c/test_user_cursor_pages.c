@@ -1,6 +1,6 @@
 /*
- * What a cursor does ahead: the next page is under way while one is read, and the host may be away meanwhile. And
- * the walk by whole pages, as JSON and as text.
+ * A cursor's prefetch: the next page is in flight while one is read, even if the host pauses. And walks over whole
+ * pages, as JSON and as text.
  */
 #include "child.h"
 #include "clock.h"
@@ -13,15 +13,15 @@
 #define FIRST "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\"}"
 #define SECOND "{\"results\": [{\"id\": \"u2\"}], \"next\": null}"
 
-/* Waits until the server has read that many requests, without using the library. */
+/* Waits until the server has read `count` requests, without using the library. */
 static void wait_for_requests(hostile_server *server, int count) {
   assert_true(hostile_server_wait_for_requests(server, count));
   assert_int_equal(hostile_server_requests(server), count);
 }
 
-/* ---------------------------------------------------------------- Ahead */
+/* ---------------------------------------------------------------- Prefetch */
 
-static void the_next_page_is_asked_for_before_it_is_needed(void **state) {
+static void the_next_page_is_prefetched(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer_json(fixture->server, 200, SECOND);
@@ -35,7 +35,7 @@ static void the_next_page_is_asked_for_before_it_is_needed(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void other_calls_go_on_while_a_page_is_on_its_way(void **state) {
+static void other_calls_work_during_a_prefetch(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, FIRST);
@@ -53,7 +53,7 @@ static void other_calls_go_on_while_a_page_is_on_its_way(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void a_host_that_was_away_finds_the_page_there(void **state) {
+static void a_host_that_was_away_gets_the_prefetched_page(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 300);
   hostile_server_answer_json(fixture->server, 200, FIRST);
@@ -63,20 +63,20 @@ static void a_host_that_was_away_finds_the_page_there(void **state) {
   argyle_user_cursor *cursor = cursor_for(client, NULL);
   assert_next(cursor, "u1");
   hostile_server_release(fixture->server);
-  /* Far longer than the time-out, which is for the server. */
+  /* Far longer than the timeout, which applies to the server only. */
   advance_clock(1500);
   assert_next(cursor, "u2");
   assert_end(cursor);
-  /* It was there: nothing was asked for again. */
+  /* The page was not requested again. */
   assert_int_equal(hostile_server_requests(fixture->server), 2);
   argyle_user_cursor_free(cursor);
   argyle_client_free(client);
 }
 
-static void a_large_page_comes_though_the_host_was_away(void **state) {
+static void a_large_page_arrives_though_the_host_was_away(void **state) {
   hostile_fixture *fixture = *state;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", 300);
-  /* More than fits between the two, so that the server is held up in the middle. */
+  /* More than fits in the system's buffers, so that the server blocks in the middle. */
   size_t padding = 12 * 1024 * 1024;
   char *page = malloc(padding + 128);
   int head = sprintf(page, "{\"results\": [{\"id\": \"u2\", \"padding\": \"");
@@ -96,7 +96,7 @@ static void a_large_page_comes_though_the_host_was_away(void **state) {
   free(page);
 }
 
-static void a_page_that_cannot_be_read_is_asked_for_again(void **state) {
+static void an_unreadable_page_is_requested_again(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer_json(fixture->server, 200, "<html>");
@@ -125,7 +125,7 @@ static void a_connection_that_died_meanwhile_is_no_error(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void a_server_that_is_slow_runs_into_the_time_out(void **state) {
+static void a_slow_server_causes_a_timeout(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_LIMIT_MS);
@@ -140,7 +140,7 @@ static void a_server_that_is_slow_runs_into_the_time_out(void **state) {
   argyle_client_free(client);
 }
 
-static void a_cursor_may_be_freed_with_a_page_on_its_way(void **state) {
+static void a_cursor_may_be_freed_during_a_prefetch(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer(fixture->server, (hostile_answer){.then = HOSTILE_STALL});
@@ -160,7 +160,7 @@ static int use_and_free(void *argument) {
   return failures;
 }
 
-static void a_fork_leaves_the_page_on_its_way_to_the_parent(void **state) {
+static void a_fork_leaves_the_prefetched_page_to_the_parent(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, FIRST);
   hostile_server_answer_json(fixture->server, 200, SECOND);
@@ -173,19 +173,19 @@ static void a_fork_leaves_the_page_on_its_way_to_the_parent(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-/* Whether a wait is to be ended, and how often that was asked. */
+/* Context of an interrupt function: whether it ends the wait, and how often it was called. */
 typedef struct {
   bool gives_up;
-  int asked;
+  int calls;
 } patience;
 
 static int give_up(void *context) {
   patience *patience = context;
-  patience->asked++;
+  patience->calls++;
   return patience->gives_up;
 }
 
-static void a_walk_that_was_interrupted_goes_on(void **state) {
+static void an_interrupted_walk_continues(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   patience patience = {false, 0};
@@ -198,10 +198,10 @@ static void a_walk_that_was_interrupted_goes_on(void **state) {
   assert_next(cursor, "u1");
   wait_for_requests(fixture->server, 2);
   patience.gives_up = true;
-  patience.asked = 0;
+  patience.calls = 0;
   assert_null(argyle_user_cursor_next(cursor, &error));
   assert_failed(error, ARGYLE_ERROR_CANCELLED, NULL);
-  assert_true(patience.asked > 0);
+  assert_true(patience.calls > 0);
   assert_int_equal(hostile_server_requests(fixture->server), 2);
   patience.gives_up = false;
   assert_next(cursor, "u2");
@@ -234,7 +234,7 @@ static void pages_have_the_normal_form(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void text_is_given_as_it_came(void **state) {
+static void text_is_returned_as_received(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   size_t size = 77;
@@ -261,8 +261,8 @@ static void text_is_given_as_it_came(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-/* The same of an error that a function returns, which is released. */
-static void assert_error_made(argyle_error *error, int code, const char *fragment) {
+/* The same as assert_failed() for an error that a function returns. */
+static void assert_returned_error(argyle_error *error, int code, const char *fragment) {
   assert_failed(error, code, fragment);
 }
 
@@ -272,22 +272,22 @@ static void the_caller_may_find_a_text_unreadable(void **state) {
   static const char text[] = "{\"results\": [{}], \"next\": null}";
   hostile_server_answer_http(fixture->server, 200, "X-Trace-Id: trace-1\r\n", text, sizeof text - 1);
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
-  assert_error_made(argyle_user_cursor_unreadable(cursor, "it is none"), ARGYLE_ERROR_ARGUMENT, "text");
+  assert_returned_error(argyle_user_cursor_unreadable(cursor, "it is none"), ARGYLE_ERROR_ARGUMENT, "text");
   assert_non_null(argyle_user_cursor_next_page_text(cursor, NULL, &error));
   error = argyle_user_cursor_unreadable(cursor, "a user has no id");
   assert_int_equal(argyle_error_http_status(error), 200);
   assert_string_equal(argyle_error_trace_id(error), "trace-1");
   assert_string_equal(argyle_error_body_text(error), text);
   assert_failed(error, ARGYLE_ERROR_PROTOCOL, "a user has no id");
-  assert_error_made(argyle_user_cursor_unreadable(cursor, NULL), ARGYLE_ERROR_ARGUMENT, "reason");
+  assert_returned_error(argyle_user_cursor_unreadable(cursor, NULL), ARGYLE_ERROR_ARGUMENT, "reason");
   assert_null(argyle_user_cursor_next_page_text(cursor, NULL, &error));
-  assert_error_made(argyle_user_cursor_unreadable(cursor, "it is none"), ARGYLE_ERROR_ARGUMENT, "text");
+  assert_returned_error(argyle_user_cursor_unreadable(cursor, "it is none"), ARGYLE_ERROR_ARGUMENT, "text");
   argyle_user_cursor_free(cursor);
-  assert_error_made(argyle_user_cursor_unreadable(NULL, "it is none"), ARGYLE_ERROR_ARGUMENT, "cursor");
+  assert_returned_error(argyle_user_cursor_unreadable(NULL, "it is none"), ARGYLE_ERROR_ARGUMENT, "cursor");
 }
 
-/* The last counts, as jansson has it, however its name is spelled, and in each form of the walk. */
-static void of_two_links_the_last_is_followed(void **state) {
+/* As in jansson, the last one counts, however its name is escaped, and in each form of the walk. */
+static void the_last_of_two_links_is_followed(void **state) {
   static const char *const pages[] = {
     "{\"next\": \"?offset=7\", \"results\": [{\"id\": \"u1\"}], \"next\": \"?offset=8\"}",
     "{\"next\": null, \"results\": [{\"id\": \"u1\"}], \"n\\u0065xt\": \"?offset=8\"}",
@@ -353,7 +353,7 @@ static void users_and_pages_are_not_mixed(void **state) {
   argyle_user_cursor_free(pages);
 }
 
-static void a_text_that_is_no_list_is_refused_and_asked_for_again(void **state) {
+static void a_text_that_is_no_list_is_refused_and_requested_again(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   static const char *const bodies[] = {"", "5", "{", "[1,]", "<html>", "\xEF\xBB\xBF{}"};
@@ -385,7 +385,7 @@ static void null_is_refused(void **state) {
   assert_null(argyle_user_cursor_next_page_text(NULL, NULL, NULL));
 }
 
-/* ---------------------------------------------------------------- While users come and go */
+/* ---------------------------------------------------------------- Concurrent changes */
 
 typedef struct {
   argyle_client *client;
@@ -402,7 +402,7 @@ static void *create_users(void *argument) {
   return NULL;
 }
 
-/* Walks to the end, notes each user's id, and tells how many were given. */
+/* Walks to the end and records each user's id; returns the number of users. */
 static size_t walk_to_end(argyle_user_cursor *cursor, json_t *seen) {
   argyle_error *error = RUBBISH;
   json_t *user;
@@ -416,7 +416,7 @@ static size_t walk_to_end(argyle_user_cursor *cursor, json_t *seen) {
   return given;
 }
 
-static void nobody_is_missed_while_users_are_created(void **state) {
+static void no_user_is_missed_while_users_are_created(void **state) {
   sandbox *sandbox = *state;
   argyle_error *error = RUBBISH;
   json_t *expected = json_object(), *seen = json_object();
@@ -450,7 +450,7 @@ static void nobody_is_missed_while_users_are_created(void **state) {
 
 #define LARGE_USERS 23
 
-/* Creates users with so many bytes of metadata, and gives a cursor for them of a client that takes 10,000. */
+/* Creates users with `size` bytes of metadata; returns a cursor of a client with max_response_bytes 10,000. */
 static argyle_user_cursor *cursor_over_large_users(sandbox *sandbox, size_t size, const char *query) {
   argyle_error *error = RUBBISH;
   char *text = malloc(size);
@@ -468,7 +468,7 @@ static argyle_user_cursor *cursor_over_large_users(sandbox *sandbox, size_t size
   return cursor;
 }
 
-/* Whoever is deleted during a walk makes it pass over another: so there is one until nobody is left. */
+/* Deleting a user during a walk makes the walk skip another, so walks are repeated until no user is left. */
 static void clear(const sandbox *sandbox) {
   argyle_error *error = RUBBISH;
   size_t given;
@@ -483,10 +483,10 @@ static void clear(const sandbox *sandbox) {
   } while (given > 0);
 }
 
-/* Users of whom a page is too large come on smaller pages, each once and in their order. */
-static void pages_become_smaller_where_they_are_too_large(void **state) {
+/* Every user is returned once. */
+static void pages_that_are_too_large_become_smaller(void **state) {
   sandbox *sandbox = *state;
-  /* By themselves, by links that have the limit, and with one that is beyond what the service gives. */
+  /* Without a limit, with one that links repeat, and with one beyond the service's maximum. */
   static const char *const queries[] = {
     NULL, "{\"ordering\": \"created_at\"}", "{\"limit\": 7, \"offset\": 0}", "{\"limit\": 2147483647}"};
   static const size_t sizes[] = {3000, 6000};
@@ -520,8 +520,8 @@ static void texts_of_pages_become_smaller_as_well(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-/* One that is too large by itself is told, again and again. */
-static void a_user_who_is_too_large_is_told(void **state) {
+/* It is reported each time. */
+static void a_user_that_is_too_large_is_reported(void **state) {
   sandbox *sandbox = *state;
   argyle_error *error = RUBBISH;
   clear(sandbox);
@@ -535,7 +535,7 @@ static void a_user_who_is_too_large_is_told(void **state) {
 
 /* ---------------------------------------------------------------- Retry-After */
 
-/* A service that asks for a wait is not asked again before, not even for a page that was asked for ahead. */
+/* No request is sent before Retry-After has passed, not even for a page whose prefetch failed. */
 static void a_retry_after_that_is_too_long_is_reported_immediately(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"?offset=1\"}");
@@ -554,33 +554,33 @@ static void a_retry_after_that_is_too_long_is_reported_immediately(void **state)
 
 int main(void) {
   const struct CMUnitTest ahead[] = {
-    hostile_test(the_next_page_is_asked_for_before_it_is_needed),
-    hostile_test(other_calls_go_on_while_a_page_is_on_its_way),
-    hostile_test(a_host_that_was_away_finds_the_page_there),
-    hostile_test(a_large_page_comes_though_the_host_was_away),
-    hostile_test(a_page_that_cannot_be_read_is_asked_for_again),
+    hostile_test(the_next_page_is_prefetched),
+    hostile_test(other_calls_work_during_a_prefetch),
+    hostile_test(a_host_that_was_away_gets_the_prefetched_page),
+    hostile_test(a_large_page_arrives_though_the_host_was_away),
+    hostile_test(an_unreadable_page_is_requested_again),
     hostile_test(a_connection_that_died_meanwhile_is_no_error),
-    hostile_test(a_server_that_is_slow_runs_into_the_time_out),
-    hostile_test(a_cursor_may_be_freed_with_a_page_on_its_way),
-    hostile_test(a_fork_leaves_the_page_on_its_way_to_the_parent),
-    hostile_test(a_walk_that_was_interrupted_goes_on),
+    hostile_test(a_slow_server_causes_a_timeout),
+    hostile_test(a_cursor_may_be_freed_during_a_prefetch),
+    hostile_test(a_fork_leaves_the_prefetched_page_to_the_parent),
+    hostile_test(an_interrupted_walk_continues),
   };
   const struct CMUnitTest pages[] = {
     hostile_test(pages_have_the_normal_form),
-    hostile_test(text_is_given_as_it_came),
+    hostile_test(text_is_returned_as_received),
     hostile_test(the_caller_may_find_a_text_unreadable),
-    hostile_test(of_two_links_the_last_is_followed),
+    hostile_test(the_last_of_two_links_is_followed),
     hostile_test(text_and_values_may_be_mixed),
     hostile_test(users_and_pages_are_not_mixed),
     hostile_test(a_retry_after_that_is_too_long_is_reported_immediately),
-    hostile_test(a_text_that_is_no_list_is_refused_and_asked_for_again),
+    hostile_test(a_text_that_is_no_list_is_refused_and_requested_again),
     cmocka_unit_test(null_is_refused),
   };
   const struct CMUnitTest coming_and_going[] = {
-    cmocka_unit_test(nobody_is_missed_while_users_are_created),
-    cmocka_unit_test(pages_become_smaller_where_they_are_too_large),
+    cmocka_unit_test(no_user_is_missed_while_users_are_created),
+    cmocka_unit_test(pages_that_are_too_large_become_smaller),
     cmocka_unit_test(texts_of_pages_become_smaller_as_well),
-    cmocka_unit_test(a_user_who_is_too_large_is_told),
+    cmocka_unit_test(a_user_that_is_too_large_is_reported),
   };
   int failures = cmocka_run_group_tests_name("ahead", ahead, NULL, NULL);
   failures += cmocka_run_group_tests_name("pages", pages, NULL, NULL);

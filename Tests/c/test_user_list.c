@@ -1,4 +1,4 @@
-/* argyle_user_list(): the query that is sent, and the one form that it gives. */
+/* argyle_user_list(): the query that it sends, and the uniform result. */
 #include "hostile_server.h"
 
 #define PAGE "{\"count\": 0, \"next\": null, \"previous\": null, \"results\": []}"
@@ -9,7 +9,7 @@ static const hostile_request *last_request(hostile_fixture *fixture) {
 
 /* ---------------------------------------------------------------- The query */
 
-/* The request of a list with this query. */
+/* The request for a list with this query. */
 static const hostile_request *request_for(hostile_fixture *fixture, const char *query_text) {
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, PAGE);
@@ -25,7 +25,7 @@ static const hostile_request *request_for(hostile_fixture *fixture, const char *
   return last_request(fixture);
 }
 
-static void without_a_query_nothing_is_asked_for(void **state) {
+static void without_a_query_no_parameters_are_sent(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, PAGE);
@@ -36,7 +36,7 @@ static void without_a_query_nothing_is_asked_for(void **state) {
   json_decref(page);
 }
 
-static void an_empty_query_asks_for_nothing_either(void **state) {
+static void an_empty_query_sends_no_parameters_either(void **state) {
   assert_string_equal(request_for(*state, "{}")->target, "/v1/users");
 }
 
@@ -47,7 +47,7 @@ static void the_query_is_sent(void **state) {
   assert_true(hostile_request_has_query(request, "ordering=created_at"));
 }
 
-static void newest_first_may_be_asked_for(void **state) {
+static void newest_first_can_be_requested(void **state) {
   const hostile_request *request = request_for(*state, "{\"ordering\": \"-created_at\"}");
   assert_true(hostile_request_has_query(request, "ordering=-created_at"));
 }
@@ -60,7 +60,7 @@ static void the_bounds_are_sent(void **state) {
   assert_true(hostile_request_has_query(request, "limit=1"));
 }
 
-/* Asserts that this query is refused by list and by cursor, with a message that names the key. */
+/* Asserts that list and cursor refuse the query with a message that names the key. */
 static void assert_query_refused(hostile_fixture *fixture, json_t *query, const char *key) {
   argyle_error *error = RUBBISH;
   assert_null(argyle_user_list(fixture->client, query, &error));
@@ -114,9 +114,9 @@ static void a_query_is_an_object(void **state) {
   }
 }
 
-/* ---------------------------------------------------------------- One form */
+/* ---------------------------------------------------------------- The result */
 
-/* The result for an answer of 200 with this body. */
+/* The result for a 200 answer with this body. */
 static json_t *list_with_body(hostile_fixture *fixture, const char *body) {
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, body);
@@ -129,7 +129,7 @@ static json_t *list_with_body(hostile_fixture *fixture, const char *body) {
   return page;
 }
 
-/* Asserts the four members of a page, which is released. */
+/* Asserts the four members of a page and releases it. */
 static void assert_page(json_t *page, const char *results, const char *next, const char *previous, const char *count) {
   assert_json(json_object_get(page, "results"), results);
   assert_json(json_object_get(page, "next"), next);
@@ -138,14 +138,14 @@ static void assert_page(json_t *page, const char *results, const char *next, con
   json_decref(page);
 }
 
-static void an_object_is_given_as_it_is(void **state) {
+static void an_object_is_returned_unchanged(void **state) {
   json_t *page = list_with_body(*state,
     "{\"count\": 3, \"next\": \"https://h/v1/users?offset=1\", \"previous\": \"https://h/v1/users\","
     " \"results\": [{\"id\": \"u1\"}]}");
   assert_page(page, "[{\"id\": \"u1\"}]", "\"https://h/v1/users?offset=1\"", "\"https://h/v1/users\"", "3");
 }
 
-static void a_bare_array_is_given_as_an_object(void **state) {
+static void a_bare_array_is_returned_as_an_object(void **state) {
   json_t *page = list_with_body(*state, "[{\"id\": \"u1\"}, {\"id\": \"u2\"}]");
   assert_page(page, "[{\"id\": \"u1\"}, {\"id\": \"u2\"}]", "null", "null", "null");
 }
@@ -154,7 +154,7 @@ static void an_empty_bare_array_is_an_empty_page(void **state) {
   assert_page(list_with_body(*state, "[]"), "[]", "null", "null", "null");
 }
 
-static void members_that_are_missing_are_null(void **state) {
+static void missing_members_are_null(void **state) {
   assert_page(list_with_body(*state, "{\"results\": []}"), "[]", "null", "null", "null");
 }
 
@@ -168,7 +168,7 @@ static void unknown_fields_of_users_survive(void **state) {
   assert_page(list_with_body(*state, results), results, "null", "null", "null");
 }
 
-/* ---------------------------------------------------------------- Answers that cannot be read */
+/* ---------------------------------------------------------------- Unreadable answers */
 
 static void assert_unreadable(hostile_fixture *fixture, const char *body, const char *fragment) {
   argyle_error *error = RUBBISH;
@@ -225,20 +225,20 @@ static void a_count_is_an_integer_or_null(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    hostile_test(without_a_query_nothing_is_asked_for),
-    hostile_test(an_empty_query_asks_for_nothing_either),
+    hostile_test(without_a_query_no_parameters_are_sent),
+    hostile_test(an_empty_query_sends_no_parameters_either),
     hostile_test(the_query_is_sent),
-    hostile_test(newest_first_may_be_asked_for),
+    hostile_test(newest_first_can_be_requested),
     hostile_test(the_bounds_are_sent),
     hostile_test(a_limit_is_an_integer_from_1),
     hostile_test(an_offset_is_an_integer_from_0),
     hostile_test(an_ordering_is_one_of_two),
     hostile_test(an_unknown_key_is_refused),
     hostile_test(a_query_is_an_object),
-    hostile_test(an_object_is_given_as_it_is),
-    hostile_test(a_bare_array_is_given_as_an_object),
+    hostile_test(an_object_is_returned_unchanged),
+    hostile_test(a_bare_array_is_returned_as_an_object),
     hostile_test(an_empty_bare_array_is_an_empty_page),
-    hostile_test(members_that_are_missing_are_null),
+    hostile_test(missing_members_are_null),
     hostile_test(null_members_stay_null),
     hostile_test(unknown_fields_of_users_survive),
     hostile_test(a_list_needs_results),

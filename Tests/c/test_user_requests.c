@@ -1,11 +1,11 @@
-/* The section "Users" of argyle.h on the wire: what is sent, what is refused before, which answers are read. */
+/* The section "Users" of argyle.h on the wire: requests, refused arguments, and which answers can be read. */
 #include "hostile_server.h"
 
 #define USER "{\"id\": \"u1\", \"token\": \"t\", \"results\": []}"
 
 /* ---------------------------------------------------------------- Helpers */
 
-/* The four functions that take an id, each as one that gives 0 or -1. */
+/* The four functions that take an id, each wrapped to return 0 or -1. */
 static int get(argyle_client *client, const char *id, argyle_error **error) {
   json_t *user = argyle_user_get(client, id, error);
   json_decref(user);
@@ -113,7 +113,6 @@ static void an_id_that_is_not_utf8_is_refused(void **state) {
   }
 }
 
-/* Lets the server answer with this user. */
 static void answer_with(hostile_fixture *fixture, const char *id) {
   json_t *user = json_pack("{s:s}", "id", id);
   char *text = json_dumps(user, 0);
@@ -247,7 +246,7 @@ static void no_request_announces_cookies_or_a_referrer(void **state) {
 
 /* ---------------------------------------------------------------- Answers */
 
-/* The result of argyle_user_get() for an answer of 200 with this body. */
+/* The result of argyle_user_get() for a 200 answer with this body. */
 static json_t *get_with_body(hostile_fixture *fixture, const char *body, argyle_error **error) {
   hostile_server_answer_json(fixture->server, 200, body);
   return argyle_user_get(fixture->client, "u1", error);
@@ -264,7 +263,7 @@ static void unknown_fields_survive_in_their_order(void **state) {
   json_decref(got);
 }
 
-static void an_update_gives_the_whole_user_too(void **state) {
+static void an_update_returns_the_whole_user_too(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 202, "{\"new\": [], \"id\": \"u1\"}");
@@ -329,9 +328,9 @@ static void the_content_type_does_not_matter(void **state) {
   json_decref(user);
 }
 
-/* ---------------------------------------------------------------- Answers that cannot be read */
+/* ---------------------------------------------------------------- Unreadable answers */
 
-/* Asserts a protocol error that keeps the text. */
+/* Asserts a protocol error that keeps the body's text. */
 static void assert_unreadable(hostile_fixture *fixture, const char *body, const char *fragment) {
   argyle_error *error = RUBBISH;
   assert_null(get_with_body(fixture, body, &error));
@@ -381,7 +380,7 @@ static void a_number_that_would_be_rounded_cannot_be_read(void **state) {
   }
 }
 
-static void text_that_jansson_cannot_hold_cannot_be_read(void **state) {
+static void text_that_jansson_cannot_parse_is_unreadable(void **state) {
   assert_unreadable(*state, "{\"id\": \"u1\", \"x\": \"\\ud800\"}", NULL);
   assert_unreadable(*state, "{\"id\": \"u1\", \"x\": \"\\udc00\\ud800\"}", NULL);
   assert_unreadable(*state, "{\"id\": \"u1\", \"a\\u0000b\": 1}", NULL);
@@ -455,7 +454,7 @@ int main(void) {
     hostile_test(requests_name_the_host),
     hostile_test(no_request_announces_cookies_or_a_referrer),
     hostile_test(unknown_fields_survive_in_their_order),
-    hostile_test(an_update_gives_the_whole_user_too),
+    hostile_test(an_update_returns_the_whole_user_too),
     hostile_test(any_success_creates),
     hostile_test(any_success_deletes),
     hostile_test(the_last_of_duplicate_keys_wins),
@@ -465,7 +464,7 @@ int main(void) {
     hostile_test(a_user_that_is_no_object_cannot_be_read),
     hostile_test(what_is_not_json_cannot_be_read),
     hostile_test(a_number_that_would_be_rounded_cannot_be_read),
-    hostile_test(text_that_jansson_cannot_hold_cannot_be_read),
+    hostile_test(text_that_jansson_cannot_parse_is_unreadable),
     hostile_test(a_nul_in_the_answer_cannot_be_read),
     hostile_test(an_answer_nested_too_deep_cannot_be_read),
     hostile_test(a_creation_without_id_or_token_cannot_be_read),

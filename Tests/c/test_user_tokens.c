@@ -4,7 +4,7 @@
 
 #define UNKNOWN_ID "00000000-0000-4000-8000-000000000000"
 
-/* The parts of tokens: {"alg":"HS256","typ":"JWT"}, {"a":1} and some signature. */
+/* Parts of tokens: {"alg":"HS256","typ":"JWT"}, {"a":1} and some signature. */
 #define HEAD "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 #define CLAIMS "eyJhIjoxfQ"
 #define SIGNATURE "qC0bQ0wFzVIp3I0a7BxjqrRha2Bexw5PycWIh1WQjTw"
@@ -19,7 +19,7 @@
 
 /* ---------------------------------------------------------------- Creating a token, in the sandbox */
 
-static void a_token_is_made_for_a_user(void **state) {
+static void a_token_is_created_for_a_user(void **state) {
   sandbox *sandbox = *state;
   argyle_error *error = RUBBISH;
   json_t *created = argyle_user_create(sandbox->client, NULL, NULL);
@@ -34,7 +34,7 @@ static void a_token_is_made_for_a_user(void **state) {
   json_decref(created);
 }
 
-static void each_token_is_another(void **state) {
+static void each_token_is_different(void **state) {
   sandbox *sandbox = *state;
   json_t *created = argyle_user_create(sandbox->client, NULL, NULL);
   json_t *first = argyle_user_token_create(sandbox->client, string_at(created, "id"), NULL);
@@ -115,7 +115,7 @@ static void assert_claims(const char *token, const char *claims_text) {
   json_decref(claims);
 }
 
-static void the_token_of_the_documentation_is_read(void **state) {
+static void the_token_of_the_documentation_is_decoded(void **state) {
   (void)state;
   assert_claims(EXAMPLE,
     "{\"client_id\": \"0d9b5bf3-97fa-4757-a136-b2a03d171414\", \"exp\": 1653232145, \"iat\": 1650640145,"
@@ -123,7 +123,7 @@ static void the_token_of_the_documentation_is_read(void **state) {
     " \"sub\": \"0180519e-620f-a480-0a6d-307c086c0773\", \"user_id\": \"0180519e-620f-a480-0a6d-307c086c0773\"}");
 }
 
-static void claims_of_any_length_are_read(void **state) {
+static void claims_of_any_length_are_decoded(void **state) {
   (void)state;
   assert_claims(HEAD "." CLAIMS "." SIGNATURE, "{\"a\": 1}");
   assert_claims(HEAD ".e30." SIGNATURE, "{}");
@@ -195,7 +195,7 @@ static void the_claims_are_a_json_object(void **state) {
 
 static void a_refused_token_is_not_shown(void **state) {
   (void)state;
-  /* assert_failed() looks for the secret. */
+  /* assert_failed() checks for the secret. */
   assert_token_refused(KEY_SECRET);
   assert_token_refused(HEAD "." KEY_SECRET "." SIGNATURE);
   assert_token_refused(HEAD "." CLAIMS "." KEY_SECRET "!");
@@ -215,14 +215,14 @@ static void a_very_long_token_is_no_obstacle(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(a_token_is_made_for_a_user),
-    cmocka_unit_test(each_token_is_another),
+    cmocka_unit_test(a_token_is_created_for_a_user),
+    cmocka_unit_test(each_token_is_different),
     cmocka_unit_test(a_token_for_an_unknown_user_is_an_invalid_request),
     hostile_test(the_user_is_named_in_the_body),
     hostile_test(an_answer_without_an_access_token_cannot_be_read),
     hostile_test(an_unreadable_answer_does_not_show_its_token),
-    cmocka_unit_test(the_token_of_the_documentation_is_read),
-    cmocka_unit_test(claims_of_any_length_are_read),
+    cmocka_unit_test(the_token_of_the_documentation_is_decoded),
+    cmocka_unit_test(claims_of_any_length_are_decoded),
     cmocka_unit_test(the_alphabet_is_that_of_urls),
     cmocka_unit_test(a_token_must_not_be_null),
     cmocka_unit_test(a_token_has_three_parts),

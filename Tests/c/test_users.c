@@ -1,9 +1,9 @@
-/* The section "Users" of argyle.h against argyle-sandbox: the operations end to end. */
+/* The section "Users" of argyle.h, end to end with the sandbox. */
 #include "sandbox.h"
 
 #define UNKNOWN_ID "00000000-0000-4000-8000-000000000000"
 
-/* A new user's id; free it. */
+/* Creates a user; the caller frees the id. */
 static char *create_user(sandbox *sandbox, const json_t *metadata) {
   argyle_error *error = RUBBISH;
   json_t *created = argyle_user_create(sandbox->client, metadata, &error);
@@ -15,7 +15,7 @@ static char *create_user(sandbox *sandbox, const json_t *metadata) {
 
 /* ---------------------------------------------------------------- Create */
 
-static void creating_gives_an_id_and_a_token(void **state) {
+static void creating_returns_an_id_and_a_token(void **state) {
   sandbox *sandbox = *state;
   argyle_error *error = RUBBISH;
   json_t *created = argyle_user_create(sandbox->client, NULL, &error);
@@ -26,7 +26,7 @@ static void creating_gives_an_id_and_a_token(void **state) {
   json_decref(created);
 }
 
-static void each_created_user_is_another(void **state) {
+static void each_created_user_is_different(void **state) {
   char *first = create_user(*state, NULL);
   char *second = create_user(*state, NULL);
   assert_string_not_equal(first, second);
@@ -34,7 +34,7 @@ static void each_created_user_is_another(void **state) {
   free(second);
 }
 
-static void the_token_of_a_created_user_is_of_that_user(void **state) {
+static void the_token_of_a_created_user_belongs_to_it(void **state) {
   sandbox *sandbox = *state;
   argyle_error *error = RUBBISH;
   json_t *created = argyle_user_create(sandbox->client, NULL, &error);
@@ -56,7 +56,7 @@ static void without_metadata_the_service_stores_an_empty_object(void **state) {
 
 /* ---------------------------------------------------------------- Retrieve */
 
-static void retrieving_gives_the_whole_user(void **state) {
+static void retrieving_returns_the_whole_user(void **state) {
   sandbox *sandbox = *state;
   argyle_error *error = RUBBISH;
   char *id = create_user(sandbox, NULL);
@@ -163,7 +163,7 @@ static void an_offset_past_the_end_is_an_empty_page(void **state) {
   json_decref(query);
 }
 
-static void an_offset_passes_over_users(void **state) {
+static void an_offset_skips_users(void **state) {
   sandbox *sandbox = *state;
   char *passed_over = create_user(sandbox, NULL);
   char *first = create_user(sandbox, NULL);
@@ -245,11 +245,11 @@ static void the_error_pointer_is_optional(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(creating_gives_an_id_and_a_token),
-    cmocka_unit_test(each_created_user_is_another),
-    cmocka_unit_test(the_token_of_a_created_user_is_of_that_user),
+    cmocka_unit_test(creating_returns_an_id_and_a_token),
+    cmocka_unit_test(each_created_user_is_different),
+    cmocka_unit_test(the_token_of_a_created_user_belongs_to_it),
     cmocka_unit_test(without_metadata_the_service_stores_an_empty_object),
-    cmocka_unit_test(retrieving_gives_the_whole_user),
+    cmocka_unit_test(retrieving_returns_the_whole_user),
     cmocka_unit_test(an_unknown_user_is_not_found),
     cmocka_unit_test(an_id_that_looks_like_a_path_names_no_user),
     cmocka_unit_test(updating_replaces_the_metadata),
@@ -257,7 +257,7 @@ int main(void) {
     cmocka_unit_test(a_page_holds_the_newest_users_first),
     cmocka_unit_test(a_page_has_all_four_keys),
     cmocka_unit_test(an_offset_past_the_end_is_an_empty_page),
-    cmocka_unit_test(an_offset_passes_over_users),
+    cmocka_unit_test(an_offset_skips_users),
     cmocka_unit_test(a_deleted_user_is_gone),
     cmocka_unit_test(deleting_twice_is_not_found),
     cmocka_unit_test(a_wrong_key_is_refused_without_showing_it),

@@ -14,14 +14,14 @@ static void the_library_has_the_version_of_the_header_as_a_number(void **state) 
   assert_int_equal(argyle_version_number(), ARGYLE_VERSION_NUMBER);
 }
 
-static void the_text_is_made_of_the_three_parts(void **state) {
+static void the_text_consists_of_the_three_parts(void **state) {
   (void)state;
   char text[32];
   snprintf(text, sizeof text, "%d.%d.%d", ARGYLE_VERSION_MAJOR, ARGYLE_VERSION_MINOR, ARGYLE_VERSION_PATCH);
   assert_string_equal(ARGYLE_VERSION, text);
 }
 
-static void the_number_is_made_of_the_three_parts(void **state) {
+static void the_number_consists_of_the_three_parts(void **state) {
   (void)state;
   assert_int_equal(ARGYLE_VERSION_NUMBER >> 16, ARGYLE_VERSION_MAJOR);
   assert_int_equal((ARGYLE_VERSION_NUMBER >> 8) & 0xff, ARGYLE_VERSION_MINOR);
@@ -42,7 +42,7 @@ static void the_library_fits_its_own_header(void **state) {
 }
 
 /* The rule itself is tested in Swift, for other versions of the library. */
-static void a_header_that_the_library_does_not_fit_is_refused_by_both_versions(void **state) {
+static void an_incompatible_header_is_refused_with_both_versions(void **state) {
   (void)state;
   static const struct {
     int version;
@@ -69,11 +69,11 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_library_has_the_version_of_the_header_as_text),
     cmocka_unit_test(the_library_has_the_version_of_the_header_as_a_number),
-    cmocka_unit_test(the_text_is_made_of_the_three_parts),
-    cmocka_unit_test(the_number_is_made_of_the_three_parts),
+    cmocka_unit_test(the_text_consists_of_the_three_parts),
+    cmocka_unit_test(the_number_consists_of_the_three_parts),
     cmocka_unit_test(the_text_is_constant),
     cmocka_unit_test(the_library_fits_its_own_header),
-    cmocka_unit_test(a_header_that_the_library_does_not_fit_is_refused_by_both_versions),
+    cmocka_unit_test(an_incompatible_header_is_refused_with_both_versions),
   };
   return cmocka_run_group_tests_name("version", tests, NULL, NULL);
 }

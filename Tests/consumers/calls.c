@@ -1,16 +1,16 @@
 /*
- * Calls for a server behind TLS, one after the other, each of which is told in full.
+ * Makes calls to a server over TLS, one after the other, and reports each in full.
  *
  *   calls CA_FILE MAX_RETRIES STEP...
  *
- * CA_FILE names the certificate authorities to trust. A STEP is create, get, update or delete, made by a call that
- * blocks, or the same with "queue:" before it, made by a queue that lives as long as the program; create:SIZE makes a
- * user with metadata of that size.
+ * CA_FILE has the certificate authorities to trust. A STEP is create, get, update or delete, as a blocking call, or
+ * with the prefix "queue:" as a call in a queue that lives as long as the program; create:SIZE creates a user with
+ * metadata of that size.
  *
- * ARGYLE_BASE_URL, ARGYLE_KEY_ID and ARGYLE_KEY_SECRET name the server, and ARGYLE_PROXY a proxy if it is set. For each step a line of JSON is printed: the
- * error's name ("error", empty where there is none) and message ("message"), the status ("status"), how many attempts
- * were made ("attempts"), whether the call can be repeated ("retryable"), and whether its outcome is unknown
- * ("unknown").
+ * ARGYLE_BASE_URL, ARGYLE_KEY_ID and ARGYLE_KEY_SECRET name the server, and ARGYLE_PROXY an optional proxy. For each
+ * step a line of JSON is printed: the error's name ("error", empty if there is none) and message ("message"), the
+ * status ("status"), the number of attempts ("attempts"), whether the call is retryable ("retryable"), and whether its
+ * outcome is unknown ("unknown").
  */
 #include <argyle.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static void connect_client(const char *ca_file, long max_retries) {
   require(client != NULL, "no client", error);
 }
 
-/* A JSON text of this size. */
+/* A JSON string of `size` bytes, quotes included. */
 static char *make_metadata(size_t size) {
   char *text = malloc(size + 1);
 

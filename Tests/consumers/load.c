@@ -1,11 +1,11 @@
 /*
- * A host that loads a library at run time, as a language without a linker does, and holds it to what it
- * promises a host: loading starts no thread and installs no signal handler, and unloading leaves nothing of it.
+ * A host that loads a library at run time, as interpreted languages do, and checks its promises: loading starts no
+ * thread and installs no signal handler, and unloading leaves nothing behind.
  *
  *   load client LIBRARY     with ARGYLE_BASE_URL, ARGYLE_KEY_ID and ARGYLE_KEY_SECRET naming a server
  *   load sandbox LIBRARY
  *
- * Prints "ok" at its end; else it says what was broken and exits with 1.
+ * Prints "ok" on success; otherwise prints what failed and exits with 1.
  */
 #define _GNU_SOURCE
 #include <argyle-sandbox.h>
@@ -24,7 +24,7 @@
 #define ROUNDS 200
 
 static struct sigaction before[NSIG];
-static const char *file_name; /* of the library, without its folder */
+static const char *file_name; /* of the library, without its directory */
 
 static void require(int condition, const char *what, const char *when) {
   if (condition) return;
@@ -44,7 +44,7 @@ static int count_threads(void) {
   return count;
 }
 
-/* What the C library keeps to itself, such as signal 32, answers with an error before and after. */
+/* Fails, before and after, for signals that the C library reserves, such as 32. */
 static struct sigaction action_of(int number) {
   struct sigaction action;
 
@@ -56,7 +56,7 @@ static struct sigaction action_of(int number) {
 static void check_host(const char *when) {
   int number, wait;
 
-  /* A thread that was joined may be seen for a moment still. */
+  /* A joined thread may still be visible for a moment. */
   for (wait = 0; wait < 1000 && count_threads() > 1; wait++) poll(NULL, 0, 10);
   require(count_threads() == 1, "there is a second thread", when);
   for (number = 1; number < NSIG; number++) {
@@ -94,7 +94,7 @@ static void unload(void *library, const char *when) {
   check_host(when);
 }
 
-/* ISO C has no cast from an object pointer to a function's: POSIX says to copy it. */
+/* ISO C has no cast from an object pointer to a function pointer, so it is copied. */
 static void find(void *library, const char *name, void *function) {
   void *symbol = dlsym(library, name);
 
@@ -102,7 +102,7 @@ static void find(void *library, const char *name, void *function) {
   memcpy(function, &symbol, sizeof symbol);
 }
 
-/* Makes a client and frees it, with a request between and one that fails, where there is to be one. */
+/* Creates and frees a client; if `with_requests`, makes a request that succeeds and one that fails in between. */
 static void use_client(void *library, int with_requests) {
   argyle_client *(*client_new)(const json_t *, argyle_error **);
   void (*client_free)(argyle_client *);
@@ -138,7 +138,7 @@ static void use_client(void *library, int with_requests) {
   client_free(client);
 }
 
-/* Asks without a key, which is answered. */
+/* Makes a request without a key, which is answered with 401. */
 static void ask(int port) {
   static const char request[] = "GET /v1/users HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n\r\n";
   struct sockaddr_in address;
@@ -156,7 +156,7 @@ static void ask(int port) {
   close(connection);
 }
 
-/* Starts a sandbox and frees it, after one that does not start, with a request where there is to be one. */
+/* Starts and frees a sandbox, after one that does not start; if `with_requests`, makes a request. */
 static void use_sandbox(void *library, int with_requests) {
   argyle_sandbox *(*start)(const json_t *, argyle_sandbox_error **);
   const char *(*url)(const argyle_sandbox *);

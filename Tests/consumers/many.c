@@ -1,19 +1,18 @@
 /*
- * Many calls for a server behind TLS, of whose results it keeps account: creates users with the metadata
- * {"number": 0}, {"number": 1} and so on, gets each, and deletes each.
+ * Makes many calls to a server over TLS and counts their results: creates users with the metadata {"number": 0},
+ * {"number": 1} and so on, gets each, and deletes each.
  *
  *   many CA_FILE COUNT IN_FLIGHT STEP...
  *
- * CA_FILE names the certificate authorities to trust. A STEP is create, get or delete, the first of which is create;
- * the next are made for the users that were created. IN_FLIGHT calls are under way at once in a queue; with 0 there
- * is no queue, and each call blocks.
+ * CA_FILE has the certificate authorities to trust. A STEP is create, get or delete; the first must be create, and the
+ * others apply to the created users. Up to IN_FLIGHT calls are in flight in a queue; with 0 there is no queue, and each
+ * call blocks.
  *
  * ARGYLE_BASE_URL, ARGYLE_KEY_ID and ARGYLE_KEY_SECRET name the server. For each step a line of JSON is printed:
- * the step, how many calls were made ("calls"), how many of them brought exactly one result ("once"), how many
- * succeeded ("succeeded"), how many attempts they took ("attempts"), how many failed by the error's name ("failed"),
- * those of them that the service may have carried out ("unknown": the numbers of the users), and after create
- * "ids", an object of the ids by the users' numbers, and how many different ones there are ("distinct").
- * It exits with 1 where it could not do all that, though not because a call failed.
+ * the step, the number of calls ("calls"), of calls with exactly one result ("once"), of successes ("succeeded"), of
+ * attempts ("attempts"), and of failures by the error's name ("failed"); the numbers of the users whose failed calls
+ * the service may have carried out ("unknown"); and after create an object of the ids by user number ("ids") and the
+ * number of different ids ("distinct"). It exits with 1 if it could not do all that, but not because a call failed.
  */
 #include <argyle.h>
 #include <stdio.h>
@@ -33,11 +32,11 @@ static const step steps[] = {
 
 /* A user, which is the tag of its call. */
 typedef struct {
-  char id[64]; /* empty where none was created */
-  int results; /* of the call of this step */
+  char id[64]; /* empty if none was created */
+  int results; /* number of results in this step */
 } user;
 
-/* What is told of a step. */
+/* The report of a step. */
 typedef struct {
   size_t calls, succeeded, attempts;
   json_t *failed, *unknown;
@@ -82,7 +81,7 @@ static void make_queue(long in_flight) {
   require(queue != NULL, "no queue", error);
 }
 
-/* The call of a step for a user. */
+/* Creates the call of a step for a user. */
 static argyle_call *make_call(int operation, const user *user) {
   argyle_error *error;
   argyle_call *call;
@@ -122,7 +121,7 @@ static void note_failure(account *account, const argyle_error *error, const user
     json_array_append_new(account->unknown, json_integer((json_int_t)(user - users)));
 }
 
-/* Takes a call that is over into account, and frees it. */
+/* Counts a completed call and frees it. */
 static void note(account *account, int operation, argyle_call *call, user *user) {
   const argyle_error *error = argyle_call_error(call);
 

@@ -1,12 +1,12 @@
 /*
- * A host in whose process json_object() and the like are not jansson's: it uses the client by text, for which it needs
- * no jansson itself.
+ * A host in whose process json_object() and the like are not jansson's: it uses the functions that take text, for which
+ * it does not need jansson itself.
  *
  *   strangers            linked with the library (compiled with LINKED)
- *   strangers LIBRARY    which is loaded at run time; in a scope of its own where DEEP is set
+ *   strangers LIBRARY    loads the library at run time, with RTLD_DEEPBIND if DEEP is set
  *
- * ARGYLE_BASE_URL, ARGYLE_KEY_ID and ARGYLE_KEY_SECRET name a server. Prints "ok" at its end; else it says what failed
- * and exits with 1.
+ * ARGYLE_BASE_URL, ARGYLE_KEY_ID and ARGYLE_KEY_SECRET name a server. Prints "ok" on success; otherwise prints what
+ * failed and exits with 1.
  */
 #define _GNU_SOURCE
 #include <argyle.h>
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the host uses: the name, the result, the parameters. */
+/* The functions that the host uses: name, result, parameters. */
 #define FUNCTIONS(F)                                                                                    \
   F(client_new_text, argyle_client *, (const char *, size_t, argyle_error **))                          \
   F(client_free, void, (argyle_client *))                                                               \

@@ -1,4 +1,4 @@
-// A log function that throws, or as argyle.h says to, keeps what was thrown: `throwing throw` and `throwing keep`.
+// A log function that throws, or keeps the exception as argyle.h requires: `throwing throw` and `throwing keep`.
 #include <argyle.h>
 
 #include <cstdio>
@@ -24,7 +24,7 @@ extern "C" void take_record(int, const char *, const json_t *, void *context) {
 }
 
 int main(int, char **arguments) {
-  // Nobody listens there.
+  // Nothing listens there.
   json_t *options = json_pack("{s:s, s:s, s:s, s:i}", "key_id", "a", "key_secret", "b", "base_url", "http://127.0.0.1:1",
                               "max_retries", 0);
   kept kept = {std::strcmp(arguments[1], "throw") == 0, nullptr};

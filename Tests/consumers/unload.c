@@ -1,12 +1,12 @@
 /*
- * A host that unloads libargyle while libcurl still resolves a name on its thread: the library goes, the thread
- * ends in a libcurl that is still there, and the library may be loaded and used again. At last the process ends while
- * a name is resolved.
+ * A host that unloads libargyle while libcurl still resolves a name on its own thread: the library is unmapped, the
+ * thread ends in libcurl, which stays loaded, and the library can be loaded and used again. Finally the process exits
+ * while a name is being resolved.
  *
  *   unload LIBRARY
  *
- * The getaddrinfo() that libcurl calls is the one of this program, and answers when it is told to. Prints "ok" at its
- * end; else it says what was broken and exits with 1.
+ * This program replaces the getaddrinfo() that libcurl calls, and decides when it returns. Prints "ok" on success;
+ * otherwise prints what failed and exits with 1.
  */
 #define _GNU_SOURCE
 #include <argyle.h>
@@ -25,7 +25,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int is_held, resolving;
-static const char *file_name; /* of the library, without its folder */
+static const char *file_name; /* of the library, without its directory */
 
 static void require(int condition, const char *what) {
   if (condition) return;
@@ -84,7 +84,7 @@ static int is_mapped(const char *name) {
   return found;
 }
 
-/* ISO C has no cast from an object pointer to a function's: POSIX says to copy it. */
+/* ISO C has no cast from an object pointer to a function pointer, so it is copied. */
 static void find(void *library, const char *name, void *function) {
   void *symbol = dlsym(library, name);
 
@@ -92,7 +92,7 @@ static void find(void *library, const char *name, void *function) {
   memcpy(function, &symbol, sizeof symbol);
 }
 
-/* Makes a call whose time passes while the name is resolved. */
+/* Makes a call that times out while the name is being resolved. */
 static void use(void *library) {
   argyle_client *(*client_new)(const json_t *, argyle_error **);
   void (*client_free)(argyle_client *);

@@ -1,4 +1,4 @@
-/* What a proxy says before a tunnel stands: nothing of it is the service's, and nothing was sent. */
+/* A proxy's answers before the tunnel is established: none is the service's, and no request was sent. */
 #include "matrix.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #define UNSENT .proxy = "http", .consequence = NOT_SENT
 #define NO_TUNNEL UNSENT, .code = ARGYLE_ERROR_CONNECTION
 
-/* The connection ends after these bytes, with a goodbye and without. */
+/* The connection is closed or reset after these bytes. */
 #define ENDED(where, words, text)                                                                                \
   {.name = "CONNECT closed " where, NO_TUNNEL, .fragment = words, .answer = {.bytes = text, .then = HOSTILE_CLOSE}}, \
   {.name = "CONNECT reset " where, NO_TUNNEL, .answer = {.bytes = text, .then = HOSTILE_RESET}}
@@ -64,7 +64,7 @@ static const fault faults[] = {
 
 /* ---------------------------------------------------------------- Large and slow */
 
-/* An answer whose headers are a line many times; the length of the name makes the size of the lines. */
+/* An answer with `lines` header lines of `size` bytes each; the caller frees it. */
 static char *many_lines(const char *begin, size_t lines, size_t size) {
   size_t length = strlen(begin);
   char *text = malloc(length + lines * size + 3);
@@ -78,7 +78,7 @@ static char *many_lines(const char *begin, size_t lines, size_t size) {
   return text;
 }
 
-/* Headers that are too many are the proxy's fault; fewer are none at all, and the tunnel stands for a moment. */
+/* Too many headers are the proxy's fault; with fewer, the tunnel is established for a moment. */
 static void large_headers(void **state) {
   (void)state;
   static const struct {
@@ -99,7 +99,7 @@ static void large_headers(void **state) {
   }
 }
 
-/* Each of the limits but the one for stalls, which begins with the request, bounds the time until the tunnel stands. */
+/* Each limit but stall_timeout_ms, which starts with the request, bounds the time until the tunnel is established. */
 static void stalled_before_the_tunnel(void **state) {
   (void)state;
   static const struct {
@@ -117,7 +117,7 @@ static void stalled_before_the_tunnel(void **state) {
   };
   for (size_t i = 0; i < COUNT(stalls); i++) {
     for (int limit = 0; limit < 3; limit++) {
-      /* A handshake, the last one, begins with reading authorities, which takes valgrind a second. */
+      /* The last one, a handshake, first loads the authorities, which takes a second under valgrind. */
       if (is_sampled() && i + 1 == COUNT(stalls) && limit > 0) {
         continue;
       }
@@ -139,7 +139,7 @@ static void stalled_before_the_tunnel(void **state) {
   }
 }
 
-/* libcurl reads the body of such a refusal byte by byte, and looks at no time while there is more of it. */
+/* libcurl reads the body of such a refusal byte by byte, and checks no timeout while more of it is available. */
 static void flooded_before_the_tunnel(void **state) {
   (void)state;
   static const char *const bodies[] = {
@@ -151,7 +151,7 @@ static void flooded_before_the_tunnel(void **state) {
     for (size_t limit = 0; limit < (is_sampled() ? 1 : COUNT(limits)); limit++) {
       run_numbered_fault((fault){.name = "CONNECT refused without an end", UNSENT, .code = ARGYLE_ERROR_TIMEOUT,
                                  .fragment = limits[limit], .concurrent = true, .requests = 1,
-                                 .columns = ONLY_CREATE, /* for each takes a processor */
+                                 .columns = ONLY_CREATE, /* because each uses a whole CPU */
                                  .connect_timeout_ms = limit == 0 ? SHORT_MS : 0,
                                  .timeout_ms = limit == 1 ? SHORT_MS : 0,
                                  .deadline_ms = limit == 2 ? SHORT_MS : 0,

@@ -1,19 +1,19 @@
-/* Each type of JSON in each member of each object of the service. */
+/* Each JSON type in each member of each object of the service. */
 #include "matrix.h"
 
 #include <stdio.h>
 
-/* One value of each type, the empty and the other; NULL: the member is not there. */
+/* Values of each type, empty and not; NULL: the member is absent. */
 static const char *const values[] = {"null", "true", "0", "1.5", "\"\"", "\"x\"", "\"u1\"", "[]", "{}", NULL};
 
 #define MANY 16
 
-/* What a member may be; a text that is there has at least one character. */
+/* What a member may be. */
 typedef enum {
   ANYTHING,
-  A_TEXT,
-  THE_ID, /* of the user who was asked for */
-  A_TEXT_OR_NULL, /* or not there, and it may be empty */
+  A_TEXT,         /* not empty */
+  THE_ID,         /* of the requested user */
+  A_TEXT_OR_NULL, /* or absent; the text may be empty */
   AN_INTEGER_OR_NULL,
   AN_ARRAY
 } kind;
@@ -64,7 +64,7 @@ typedef struct {
   {"employers_connected", ANYTHING, "[\"e\"]"}, {"data_providers_connected", ANYTHING, "[\"d\"]"},                \
   {"external_metadata", ANYTHING, "{\"a\": 1}"}, {"something_new", ANYTHING, "1"}
 
-/* The cursors have rules of their own about "next": those are in test_pages.c. */
+/* The cursors' rules for "next" are in test_pages.c. */
 static const object objects[] = {
   {"created user", "{", "}", ONLY_CREATE,
    {{"id", A_TEXT, "\"u1\""}, {"token", A_TEXT, "\"t\""}, {"something_new", ANYTHING, "1"}}},
@@ -80,11 +80,11 @@ static const object objects[] = {
    {{"results", AN_ARRAY, "[{\"id\": \"u1\"}]"}, {"previous", A_TEXT_OR_NULL, "null"},
     {"count", AN_INTEGER_OR_NULL, "1"}, {"something_new", ANYTHING, "1"}}},
   {"listed user", "{\"next\": null, \"results\": [{\"id\": \"u0\"}, {", "}]}", ONLY_LIST, {USER_MEMBERS(A_TEXT)}},
-  /* The text of a bare array has to tell whether the next one begins with the same user, and no more. */
+  /* Only the list: a cursor of texts reads of a bare array only what it needs to detect a repeated page. */
   {"user of an array", "[{\"id\": \"u0\"}, {", "}]", ONLY_LIST_ITSELF, {USER_MEMBERS(A_TEXT)}},
 };
 
-/* A row with this body. */
+/* Runs a row with this body. */
 static void run_body(const char *name, int status, const char *body, fault row) {
   char answer[2048];
   snprintf(answer, sizeof answer,
@@ -96,7 +96,7 @@ static void run_body(const char *name, int status, const char *body, fault row) 
   run_fault(&row);
 }
 
-/* The object with one member of this value, in a body. */
+/* Writes a body with the object, one member of which has another value. */
 static void write_object(char *body, size_t size, const object *object, const member *changed, const char *value) {
   size_t at = (size_t)snprintf(body, size, "%s", object->before);
   const char *comma = "";
@@ -149,7 +149,7 @@ static void each_type_for_an_answer(void **state) {
       unreadable.columns = of_objects[j];
       run_body("an answer of one value", 200, body, unreadable);
     }
-    /* A list may be a bare array; a text without "results" is for its reader to find out. */
+    /* A list may be a bare array; the caller finds out that a text has no "results". */
     unreadable.columns = ONLY_LIST;
     unreadable.text_succeeds = is_object;
     run_body("a list of one value", 200, body, is_array ? (fault){.columns = ONLY_LIST} : unreadable);

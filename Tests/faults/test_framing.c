@@ -1,4 +1,4 @@
-/* Answers that are not HTTP, or say two things at once, or too much. */
+/* Answers that are not HTTP, contradictory, or too large. */
 #include "matrix.h"
 
 #include "gzip.h"
@@ -17,7 +17,7 @@
 #define IS_LATE .consequence = LOST, .code = ARGYLE_ERROR_TIMEOUT, .concurrent = true
 
 #define TEXT(text) .answer.bytes = text, .answer.then = HOSTILE_CLOSE
-/* A text with NULs in it. */
+/* A text that contains NULs. */
 #define BYTES(text) .answer.bytes = text, .answer.length = sizeof(text) - 1, .answer.then = HOSTILE_CLOSE
 #define KEPT_TEXT(text) .answer.bytes = text, .answer.then = HOSTILE_KEEP
 
@@ -123,7 +123,7 @@ static const fault faults[] = {
   {.name = "gzip of nothing", CANNOT_BE_READ, KEPT_TEXT(OK_HEAD "Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n")},
 };
 
-/* ---------------------------------------------------------------- Late */
+/* ---------------------------------------------------------------- Too late */
 
 static void late(void **state) {
   (void)state;
@@ -141,9 +141,9 @@ static void late(void **state) {
   }
 }
 
-/* ---------------------------------------------------------------- Too much */
+/* ---------------------------------------------------------------- Too large */
 
-/* Repeats a text, from a beginning to an end. Free it. */
+/* A beginning, `count` times a text, and an end; the caller frees it. */
 static char *repeated(const char *begin, const char *text, size_t count, const char *end) {
   char *all = malloc(strlen(begin) + strlen(text) * count + strlen(end) + 1);
   char *at = stpcpy(all, begin);
@@ -154,7 +154,7 @@ static char *repeated(const char *begin, const char *text, size_t count, const c
   return all;
 }
 
-/* A row of which the whole answer is this text, which is freed. */
+/* Runs a row whose whole answer is this text, and frees the text. */
 static void run_text(fault fault, char *text) {
   fault.answer = (hostile_answer){.bytes = text, .then = HOSTILE_CLOSE};
   run_fault(&fault);
@@ -164,7 +164,7 @@ static void run_text(fault fault, char *text) {
 #define DIGITS "0123456789012345678901234567890123456789"
 #define PADDING "X-Padding: " DIGITS DIGITS "\r\n"
 
-static void headers_without_end(void **state) {
+static void endless_headers(void **state) {
   (void)state;
   run_text((fault){.name = "many headers"}, repeated(OK_HEAD, PADDING, 900, "\r\n" GOOD_BODY));
   run_text((fault){.name = "too many headers", IS_TOO_LARGE}, repeated(OK_HEAD, PADDING, 4000, "\r\n" GOOD_BODY));
@@ -183,7 +183,7 @@ static void headers_without_end(void **state) {
            repeated(CHUNKED "44\r\n" GOOD_BODY "\r\n0\r\n", PADDING, 4000, "\r\n"));
 }
 
-static void interim_answers_without_end(void **state) {
+static void endless_interim_answers(void **state) {
   (void)state;
   run_text((fault){.name = "many interim answers"},
            repeated("", "HTTP/1.1 100 Continue\r\n\r\n", 400, OK_UNTIL_CLOSED GOOD_BODY));
@@ -223,7 +223,7 @@ static void a_body_that_is_too_large(void **state) {
 
 /* ---------------------------------------------------------------- Compression */
 
-/* A row whose answer says that these bytes are its body, compressed. */
+/* Runs a row whose answer has these bytes as its gzip body. */
 static void run_gzip(fault fault, const char *bytes, size_t length) {
   char *text = malloc(length + 256);
   size_t head = (size_t)sprintf(text, OK_HEAD "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", length);
@@ -259,14 +259,14 @@ static void compressed(void **state) {
   free(bomb);
 }
 
-/* Codings in a chain are not decoded: between them libcurl keeps no bound. */
-static void codings_in_a_chain(void **state) {
+/* Chained codings are not decoded, because libcurl does not limit the data between them. */
+static void chained_codings(void **state) {
   (void)state;
   static const struct {
     const char *name;
-    const char *head; /* what stands before the headers of the answer */
+    const char *head; /* precedes the answer's headers */
     const char *headers;
-    const char *fragment; /* of the error; NULL: there is none */
+    const char *fragment; /* of the error's message; NULL: no error */
     bool chunked;
   } rows[] = {
     {"one content coding", "", "Content-Encoding: gzip\r\n", NULL, false},
@@ -312,11 +312,11 @@ static void codings_in_a_chain(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     matrix_test(late),
-    matrix_test(headers_without_end),
-    matrix_test(interim_answers_without_end),
+    matrix_test(endless_headers),
+    matrix_test(endless_interim_answers),
     matrix_test(a_body_that_is_too_large),
     matrix_test(compressed),
-    matrix_test(codings_in_a_chain),
+    matrix_test(chained_codings),
   };
   return run_matrix("faults of the framing", faults, COUNT(faults), tests, COUNT(tests));
 }

@@ -1,11 +1,11 @@
-/* Texts that are not JSON, or JSON that cannot be held, as a success and as a refusal. */
+/* Bodies that are not JSON, or that jansson cannot parse, as a success and as a refusal. */
 #include "matrix.h"
 
 #include <stdio.h>
 
 #define MEMBERS "\"id\": \"u1\", \"token\": \"t\", \"access\": \"a\", \"results\": []"
 
-/* Bytes of a body; how many there are is not told by a NUL. */
+/* The bytes of a body, which may contain NUL. */
 typedef struct {
   const char *name;
   const char *bytes;
@@ -13,16 +13,16 @@ typedef struct {
 } text;
 
 #define TEXT(name, bytes) {name, bytes, sizeof(bytes) - 1}
-/* An object as every operation wants it, with one member more, of this value. */
+/* An object that is a success for every operation, with another member that has this value. */
 #define VALUE(value) {value, "{" MEMBERS ", \"x\": " value "}", sizeof("{" MEMBERS ", \"x\": " value "}") - 1}
 #define NAMED_VALUE(name, value) TEXT(name, "{" MEMBERS ", \"x\": " value "}")
 
-/* The limit of an answer, so that a body of megabytes can come. */
+/* max_response_bytes, enough for a body of megabytes. */
 #define LARGE (64 * 1024 * 1024)
 
 /* ---------------------------------------------------------------- Texts */
 
-/* Not JSON, whoever reads it. */
+/* Not JSON for any parser. */
 static const text not_json[] = {
   /* Values */
   NAMED_VALUE("no value", ""),
@@ -100,7 +100,7 @@ static const text not_json[] = {
   VALUE("# one\n1"),
   /* Not UTF-8 */
   NAMED_VALUE("a byte that is in no UTF-8", "\"\xff\""),
-  NAMED_VALUE("a byte that goes on without a beginning", "\"\x80\""),
+  NAMED_VALUE("a continuation byte without a lead byte", "\"\x80\""),
   NAMED_VALUE("Latin-1", "\"caf\xe9\""),
   NAMED_VALUE("a character that is cut", "\"\xe2\x82\""),
   NAMED_VALUE("a character that is too long", "\"\xc0\xaf\""),
@@ -142,8 +142,8 @@ static const text not_json[] = {
   TEXT("CBOR", "\xa1\x62id\x62u1"),
 };
 
-/* JSON that jansson cannot hold without changing it: an error, but not where it is given as text. */
-static const text not_held[] = {
+/* JSON that jansson cannot parse without changing it: an error, but not if it is returned as text. */
+static const text not_parsed[] = {
   VALUE("9223372036854775808"),
   VALUE("-9223372036854775809"),
   VALUE("18446744073709551616"),
@@ -159,8 +159,8 @@ static const text not_held[] = {
   VALUE("{\"\\u0000\": 1}"),
 };
 
-/* JSON that is held. */
-static const text held[] = {
+/* JSON that jansson can parse. */
+static const text parsed[] = {
   VALUE("9223372036854775807"),
   VALUE("-9223372036854775808"),
   VALUE("1.7976931348623157e308"),
@@ -182,7 +182,7 @@ static const text held[] = {
 
 /* ---------------------------------------------------------------- Rows */
 
-/* An answer of this status with this body, which keeps the connection. */
+/* Runs a row whose answer has this status and body and keeps the connection open. */
 static void run_body(const char *name, int status, const char *bytes, size_t length, fault row) {
   char *answer = malloc(length + 256);
   size_t head = (size_t)snprintf(answer, 256,
@@ -208,38 +208,38 @@ static void a_success_that_is_not_json(void **state) {
   }
 }
 
-static void a_success_that_cannot_be_held(void **state) {
+static void a_success_that_jansson_cannot_parse(void **state) {
   (void)state;
-  for (size_t i = 0; i < COUNT(not_held); i++) {
-    run_text(&not_held[i], 200, (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL,
+  for (size_t i = 0; i < COUNT(not_parsed); i++) {
+    run_text(&not_parsed[i], 200, (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL,
                                         .text_succeeds = true});
   }
 }
 
-static void a_success_that_is_held(void **state) {
+static void a_success_that_jansson_can_parse(void **state) {
   (void)state;
-  for (size_t i = 0; i < COUNT(held); i++) {
-    run_text(&held[i], 200, (fault){.consequence = NO_FAULT});
+  for (size_t i = 0; i < COUNT(parsed); i++) {
+    run_text(&parsed[i], 200, (fault){.consequence = NO_FAULT});
   }
 }
 
-/* What a refusal says may be anything: its status is what counts. */
+/* A refusal may have any body: only its status counts. */
 static void a_refusal_of_any_text(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(not_json); i++) {
     run_text(&not_json[i], 400, (fault){.consequence = REFUSED, .code = ARGYLE_ERROR_INVALID_REQUEST});
   }
-  for (size_t i = 0; i < COUNT(not_held); i++) {
-    run_text(&not_held[i], 502, (fault){.consequence = REFUSED, .code = ARGYLE_ERROR_SERVER});
+  for (size_t i = 0; i < COUNT(not_parsed); i++) {
+    run_text(&not_parsed[i], 502, (fault){.consequence = REFUSED, .code = ARGYLE_ERROR_SERVER});
   }
-  for (size_t i = 0; i < COUNT(held); i++) {
-    run_text(&held[i], 403, (fault){.consequence = REFUSED, .code = ARGYLE_ERROR_PERMISSION});
+  for (size_t i = 0; i < COUNT(parsed); i++) {
+    run_text(&parsed[i], 403, (fault){.consequence = REFUSED, .code = ARGYLE_ERROR_PERMISSION});
   }
 }
 
 /* ---------------------------------------------------------------- Depth */
 
-/* A body with a value of so many levels in it; free it. */
+/* A body with a value nested `levels` deep; the caller frees it. */
 static char *nested_body(const char *open, const char *close, size_t levels, bool is_closed) {
   char *body = malloc((strlen(open) + strlen(close)) * levels + 256);
   char *at = stpcpy(body, "{" MEMBERS ", \"x\": ");
@@ -268,7 +268,7 @@ static void run_nested(size_t levels, bool is_closed, fault row) {
 static void nested(void **state) {
   (void)state;
   run_nested(1000, true, (fault){.consequence = NO_FAULT});
-  /* More than jansson holds. */
+  /* Deeper than jansson parses. */
   run_nested(2100, true,
              (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL, .text_succeeds = true});
   run_nested(2100, false, (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL});
@@ -278,8 +278,8 @@ static void nested(void **state) {
 
 /* ---------------------------------------------------------------- Secrets */
 
-/* A server that repeats what it was sent and what it gave: no message shows it, as assert_error() looks. */
-static void secrets_that_are_repeated(void **state) {
+/* A server that repeats what it received and sent: no message shows it, as assert_error() checks. */
+static void repeated_secrets(void **state) {
   (void)state;
   static const text refusals[] = {
     TEXT("the secret", "{\"detail\": \"bad key " KEY_SECRET "\"}"),
@@ -310,9 +310,9 @@ static void secrets_that_are_repeated(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    matrix_test(a_success_that_is_not_json), matrix_test(a_success_that_cannot_be_held),
-    matrix_test(a_success_that_is_held),     matrix_test(a_refusal_of_any_text),
-    matrix_test(nested),                     matrix_test(secrets_that_are_repeated),
+    matrix_test(a_success_that_is_not_json), matrix_test(a_success_that_jansson_cannot_parse),
+    matrix_test(a_success_that_jansson_can_parse),     matrix_test(a_refusal_of_any_text),
+    matrix_test(nested),                     matrix_test(repeated_secrets),
   };
   return run_matrix("faults of the JSON", NULL, 0, tests, COUNT(tests));
 }

@@ -1,4 +1,4 @@
-/* Walks over pages whose links lie, lead astray or never end, and pages that fail on the way. */
+/* Walks over pages whose links are wrong, misleading or endless, and over pages that fail. */
 #include "matrix.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #define FIRST "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\"}"
 #define LAST "{\"results\": [{\"id\": \"u2\"}], \"next\": null}"
 
-/* A limit that is not reached. */
+/* A limit that is never reached. */
 #define NEVER_MS 600000
 
 /* ---------------------------------------------------------------- Walks */
@@ -15,7 +15,7 @@ typedef enum form { USERS, PAGES, TEXTS, FORMS } form;
 
 static const char *const form_names[] = {"users", "pages", "texts"};
 
-/* The walk that a test is at. */
+/* The current walk. */
 static struct {
   const char *row;
   form form;
@@ -23,7 +23,7 @@ static struct {
   argyle_client *client;
   argyle_user_cursor *cursor;
   argyle_error *error; /* of the last step */
-  int descriptors;     /* that were open before */
+  int descriptors;     /* open before the walk */
 } walk;
 
 /* Prepares a walk; the server has no answers yet. */
@@ -38,7 +38,7 @@ static void begin_walk(const char *row, form form, const char *limit, int limit_
   assert_non_null(walk.cursor);
 }
 
-static void forget_walk(void) {
+static void free_walk(void) {
   argyle_error_free(walk.error);
   argyle_user_cursor_free(walk.cursor);
   argyle_client_free(walk.client);
@@ -51,23 +51,23 @@ static void forget_walk(void) {
 
 static void end_walk(void) {
   int before = walk.descriptors;
-  forget_walk();
+  free_walk();
   assert_int_equal(count_descriptors(), before);
   count_cell();
 }
 
-static int tell_walk(void **state) {
+static int teardown_walk(void **state) {
   (void)state;
   if (walk.row != NULL) {
     print_error("in the row \"%s\", cursor of %s\n", walk.row, form_names[walk.form]);
   }
-  forget_walk();
+  free_walk();
   return 0;
 }
 
-#define walk_test(test) cmocka_unit_test_teardown(test, tell_walk)
+#define walk_test(test) cmocka_unit_test_teardown(test, teardown_walk)
 
-/* Goes one step, over one user or one page: whether it found one. */
+/* Reads one user or one page; returns whether there was one. */
 static bool step(void) {
   argyle_error_free(walk.error);
   walk.error = RUBBISH;
@@ -115,10 +115,10 @@ static bool step(void) {
 
 /* ---------------------------------------------------------------- Links that are followed */
 
-/* What stands for the query in a link: it is what comes back. */
+/* The query of a link, which the client must send. */
 #define QUERY "offset=1&limit=200&ordering=-created_at"
 
-/* Only the query is used, whoever else the link names: OTHER is the port of another server, SELF is this one's. */
+/* Only the query is used, whatever else the link contains. OTHER is another server's port, SELF this server's. */
 static const char *const links[] = {
   "http://127.0.0.1:SELF/v1/users?" QUERY,
   "http://127.0.0.1:SELF/elsewhere?" QUERY,
@@ -155,7 +155,7 @@ static const char *const links[] = {
   ":?" QUERY,
 };
 
-/* Copies the link with the ports in it. */
+/* Copies a link, replacing OTHER and SELF. */
 static void write_link(char *to, const char *link, int other, int self) {
   while (*link != '\0') {
     if (strncmp(link, "OTHER", 5) == 0) {
@@ -171,7 +171,7 @@ static void write_link(char *to, const char *link, int other, int self) {
   *to = '\0';
 }
 
-/* A walk over two pages with this link between them, and the query that is to be asked for then. */
+/* Walks over two pages with this link between them, and asserts the query of the second request. */
 static void follow(const char *link, const char *query, form form, hostile_server *other) {
   char own_link[9000], page[10000], target[9000];
   begin_walk(link, form, "timeout_ms", NEVER_MS);
@@ -231,10 +231,10 @@ static void any_query_is_used(void **state) {
   hostile_server_stop(other);
 }
 
-/* ---------------------------------------------------------------- Links that are not */
+/* ---------------------------------------------------------------- Links that are refused */
 
-/* The walk ends with an error, after the users of the page that has the link or, where it is no text, instead. */
-static void refuse(const char *next, form form, bool is_text) {
+/* Asserts an error, after the page that has the link, or instead of it if the link is not a text. */
+static void assert_link_refused(const char *next, form form, bool is_text) {
   char page[10000];
   begin_walk(next, form, "timeout_ms", NEVER_MS);
   snprintf(page, sizeof page, "{\"results\": [{\"id\": \"u1\"}], \"next\": %s}", next);
@@ -245,7 +245,7 @@ static void refuse(const char *next, form form, bool is_text) {
   }
   assert_stopped(ARGYLE_ERROR_PROTOCOL, "next");
   assert_stopped(ARGYLE_ERROR_PROTOCOL, "next");
-  /* A page that has a text is not asked for again: it would be no other. */
+  /* If the link is a text, the page is not requested again: it would be the same. */
   if (is_text || form == TEXTS) {
     assert_int_equal(hostile_server_requests(walk.server), 1);
   }
@@ -268,17 +268,17 @@ static void a_link_that_cannot_be_followed_ends_the_walk(void **state) {
   };
   for (int form = 0; form < FORMS; form++) {
     for (size_t i = 0; i < COUNT(texts); i++) {
-      refuse(texts[i], (enum form)form, true);
+      assert_link_refused(texts[i], (enum form)form, true);
     }
     for (size_t i = 0; i < COUNT(others); i++) {
-      refuse(others[i], (enum form)form, false);
+      assert_link_refused(others[i], (enum form)form, false);
     }
   }
 }
 
-/* ---------------------------------------------------------------- Walks without end */
+/* ---------------------------------------------------------------- Endless walks */
 
-/* A page with so many users that links to an offset. */
+/* Adds a page with or without a user that links to an offset. */
 static void answer_page(int users, int next) {
   char page[128];
   const char *results = users > 0 ? "{\"id\": \"u1\"}" : "";
@@ -286,7 +286,7 @@ static void answer_page(int users, int next) {
   hostile_server_answer_json(walk.server, 200, page);
 }
 
-/* Walks to an error, which has to come, and tells how many steps that took. */
+/* Walks to an error, which must come; returns the number of steps. */
 static int steps_to_an_error(void) {
   int steps = 0;
   while (step()) {
@@ -306,7 +306,7 @@ static void a_circle_ends_the_walk(void **state) {
       for (int j = 0; j < 3 * lengths[i]; j++) {
         answer_page(1, 1 + j % lengths[i]);
       }
-      /* Nobody is given twice, but for the first page, which was asked for by another name. */
+      /* Only the first page may be returned twice, because it was first requested without a link. */
       assert_in_range(steps_to_an_error(), lengths[i], lengths[i] + 1);
       end_walk();
     }
@@ -330,8 +330,8 @@ static void a_long_walk_is_no_circle(void **state) {
   }
 }
 
-/* Pages that hold nobody and link on and on: a call that looks for a user has to return all the same. */
-static void empty_pages_without_end_end_the_walk(void **state) {
+/* Empty pages that link to further ones: a call that looks for a user must return anyway. */
+static void endless_empty_pages_end_the_walk(void **state) {
   (void)state;
   for (int form = USERS; form <= PAGES; form++) {
     begin_walk("empty pages", (enum form)form, "timeout_ms", NEVER_MS);
@@ -344,7 +344,7 @@ static void empty_pages_without_end_end_the_walk(void **state) {
   }
 }
 
-static void some_empty_pages_are_passed_over(void **state) {
+static void some_empty_pages_are_skipped(void **state) {
   (void)state;
   begin_walk("some empty pages", USERS, "timeout_ms", NEVER_MS);
   for (int i = 1; i <= 240; i++) {
@@ -358,7 +358,7 @@ static void some_empty_pages_are_passed_over(void **state) {
   end_walk();
 }
 
-static void bare_arrays_without_end_end_the_walk(void **state) {
+static void endless_bare_arrays_end_the_walk(void **state) {
   (void)state;
   for (int form = 0; form < FORMS; form++) {
     begin_walk("the same array", (enum form)form, "timeout_ms", NEVER_MS);
@@ -375,7 +375,7 @@ typedef struct {
   hostile_answer answer;
   int code;
   bool text_succeeds;
-  bool dies; /* before the answer: on a kept connection that is no failure, and asked again at once */
+  bool dies; /* before the answer: on a reused connection this is no failure, and is retried immediately */
 } page_fault;
 
 #define CUT(name, text) \
@@ -410,8 +410,8 @@ static const page_fault page_faults[] = {
   STATUS("500", ARGYLE_ERROR_SERVER),
 };
 
-/* A walk over two pages, of which the second fails so often before it comes. */
-static void fail_on_the_way(const page_fault *fault, int times, form form, const char *limit, int limit_ms) {
+/* Walks over two pages, the second of which fails `times` times first. */
+static void fail_second_page(const page_fault *fault, int times, form form, const char *limit, int limit_ms) {
   begin_walk(fault->name, form, limit, limit_ms);
   hostile_server_answer_json(walk.server, 200, FIRST);
   for (int i = 0; i < times; i++) {
@@ -419,7 +419,7 @@ static void fail_on_the_way(const page_fault *fault, int times, form form, const
   }
   hostile_server_answer_json(walk.server, 200, LAST);
   assert_found();
-  /* What was asked for ahead and failed is asked for again before that is told. */
+  /* A failed prefetch is retried before it is reported. */
   for (int i = fault->dies ? 2 : 1; i < times; i++) {
     assert_stopped(fault->code, fault->code == ARGYLE_ERROR_TIMEOUT ? limit : NULL);
     assert_int_equal(argyle_error_outcome_is_unknown(walk.error), 0);
@@ -430,20 +430,20 @@ static void fail_on_the_way(const page_fault *fault, int times, form form, const
   end_walk();
 }
 
-static void a_page_that_fails_is_asked_for_again(void **state) {
+static void a_failed_page_is_requested_again(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(page_faults); i++) {
     for (int form = 0; form < FORMS; form++) {
       for (int times = 1; times <= 3; times++) {
         if (form != TEXTS || !page_faults[i].text_succeeds) {
-          fail_on_the_way(&page_faults[i], times, (enum form)form, "timeout_ms", NEVER_MS);
+          fail_second_page(&page_faults[i], times, (enum form)form, "timeout_ms", NEVER_MS);
         }
       }
     }
   }
 }
 
-static void a_page_that_stalls_is_asked_for_again(void **state) {
+static void a_stalled_page_is_requested_again(void **state) {
   (void)state;
   static const page_fault stalls[] = {
     {"stalled", {.then = HOSTILE_STALL, .advance_ms = SHORT_MS}, .code = ARGYLE_ERROR_TIMEOUT},
@@ -453,7 +453,7 @@ static void a_page_that_stalls_is_asked_for_again(void **state) {
   };
   for (size_t i = 0; i < COUNT(stalls); i++) {
     for (int form = is_sampled() ? (int)i : 0; form < (is_sampled() ? (int)i + 1 : FORMS); form++) {
-      fail_on_the_way(&stalls[i], 2, (enum form)form, i == 0 ? "timeout_ms" : "deadline_ms", SHORT_MS);
+      fail_second_page(&stalls[i], 2, (enum form)form, i == 0 ? "timeout_ms" : "deadline_ms", SHORT_MS);
     }
   }
 }
@@ -465,11 +465,11 @@ int main(void) {
     walk_test(a_link_that_cannot_be_followed_ends_the_walk),
     walk_test(a_circle_ends_the_walk),
     walk_test(a_long_walk_is_no_circle),
-    walk_test(empty_pages_without_end_end_the_walk),
-    walk_test(some_empty_pages_are_passed_over),
-    walk_test(bare_arrays_without_end_end_the_walk),
-    walk_test(a_page_that_fails_is_asked_for_again),
-    walk_test(a_page_that_stalls_is_asked_for_again),
+    walk_test(endless_empty_pages_end_the_walk),
+    walk_test(some_empty_pages_are_skipped),
+    walk_test(endless_bare_arrays_end_the_walk),
+    walk_test(a_failed_page_is_requested_again),
+    walk_test(a_stalled_page_is_requested_again),
   };
   return run_matrix("faults of the pages", NULL, 0, tests, COUNT(tests));
 }

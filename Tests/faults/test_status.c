@@ -1,11 +1,11 @@
-/* Every status, and redirects: none is followed. */
+/* Every status, and redirects, none of which is followed. */
 #include "matrix.h"
 
 #include <stdio.h>
 
 /* ---------------------------------------------------------------- Every status */
 
-/* The code that the header gives to a status. */
+/* The error code of a status, as the header documents it. */
 static int code_of(int status) {
   switch (status) {
   case 400:
@@ -29,7 +29,7 @@ static int code_of(int status) {
   }
 }
 
-/* An answer with this status and a body, where that may have one. */
+/* Runs a row whose answer has this status, and a body if it may have one. */
 static void run_status(int status, const char *headers, fault row) {
   char text[512];
   bool has_body = status >= 200 && status != 204 && status != 304;
@@ -40,14 +40,14 @@ static void run_status(int status, const char *headers, fault row) {
   } else {
     snprintf(text, sizeof text, "HTTP/1.1 %d Status\r\n%s\r\n", status, headers);
   }
-  /* After an interim answer there is none. */
+  /* No answer follows an interim one. */
   row.answer = (hostile_answer){.bytes = text, .then = status / 100 == 1 ? HOSTILE_CLOSE : HOSTILE_KEEP};
   row.name = "status";
   row.status = status;
   run_numbered_fault(row, status);
 }
 
-/* Statuses from one to before another. */
+/* Runs the statuses from `from` up to, but not including, `to`. */
 static void run_statuses(int from, int to, fault row) {
   for (int status = from; status < to; status++) {
     fault own = row;
@@ -86,7 +86,7 @@ static void statuses_of_500(void **state) {
   run_statuses(500, 600, (fault){.consequence = REFUSED, .fragment = "status 5"});
 }
 
-static void statuses_that_there_are_not(void **state) {
+static void statuses_that_do_not_exist(void **state) {
   (void)state;
   run_statuses(600, 603, (fault){.consequence = REFUSED});
   run_statuses(999, 1000, (fault){.consequence = REFUSED});
@@ -96,11 +96,11 @@ static void statuses_that_there_are_not(void **state) {
 
 static const int transient[] = {408, 429, 500, 502, 503, 504};
 
-static void asked_to_wait(void **state) {
+static void statuses_with_retry_after(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(transient); i++) {
     fault row = {.consequence = REFUSED, .code = code_of(transient[i])};
-    /* What says nothing is as if it were not there. */
+    /* An invalid Retry-After is ignored. */
     run_status(transient[i], "Retry-After: soon\r\n", row);
     run_status(transient[i], "Retry-After:\r\n", row);
     row.retry_after_ms = 7000;
@@ -113,7 +113,7 @@ static void asked_to_wait(void **state) {
 
 static const int redirects[] = {300, 301, 302, 303, 304, 305, 307, 308};
 
-/* One request is made of each operation, none more where the location is, and none anywhere else. */
+/* Each operation makes one request, and none to the location. */
 static void run_redirects(const char *location) {
   char headers[512];
   snprintf(headers, sizeof headers, "Location: %s\r\n", location);
@@ -156,8 +156,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     matrix_test(statuses_of_100), matrix_test(statuses_of_200),
     matrix_test(statuses_of_300), matrix_test(statuses_of_400),
-    matrix_test(statuses_of_500), matrix_test(statuses_that_there_are_not),
-    matrix_test(asked_to_wait),   matrix_test(redirected_within_the_origin),
+    matrix_test(statuses_of_500), matrix_test(statuses_that_do_not_exist),
+    matrix_test(statuses_with_retry_after),   matrix_test(redirected_within_the_origin),
     matrix_test(redirected_to_another_origin),
   };
   return run_matrix("faults of the status", NULL, 0, tests, COUNT(tests));

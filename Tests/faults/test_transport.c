@@ -21,19 +21,19 @@ static const hostile_answer not_found = {.bytes = "HTTP/1.1 404 Not Found\r\nCon
 
 #define LOST_BY(then_) .consequence = LOST, .code = ARGYLE_ERROR_CONNECTION, .answer.then = then_
 
-/* The connection ends after these bytes, with a goodbye and without. */
+/* The connection is closed or reset after these bytes. */
 #define ENDED(where, text)                                                 \
   {.name = "closed " where, LOST_BY(HOSTILE_CLOSE), .answer.bytes = text}, \
   {.name = "reset " where, LOST_BY(HOSTILE_RESET), .answer.bytes = text}
 
-#define REPEATED .max_retries = 1, .concurrent = true, .then = &good
+#define RETRIED .max_retries = 1, .concurrent = true, .then = &good
 
 static const fault lost[] = {
   {.name = "refused", .consequence = NOT_SENT, .code = ARGYLE_ERROR_CONNECTION, .closed = true},
   {.name = "closed on accept", LOST_BY(HOSTILE_CLOSE), .answer.on_connect = true},
   {.name = "reset on accept", .consequence = MAYBE_SENT, .code = ARGYLE_ERROR_CONNECTION,
    .answer = {.on_connect = true, .then = HOSTILE_RESET}},
-  /* With bytes of the client's not taken, which makes a reset of it. */
+  /* Closing with unread bytes resets the connection. */
   {.name = "closed without reading", LOST_BY(HOSTILE_CLOSE), .answer.unread = true},
   ENDED("before the headers", ""),
   ENDED("within the status line", "HTTP/1.1 20"),
@@ -49,33 +49,33 @@ static const fault lost[] = {
   ENDED("after an interim answer", "HTTP/1.1 100 Continue\r\n\r\n"),
   ENDED("within the body of a refusal", "HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\n{"),
 
-  {.name = "lost once, made again", .columns = ONLY_RETRYABLE, REPEATED, .requests = 2,
+  {.name = "lost once, retried", .columns = ONLY_RETRYABLE, RETRIED, .requests = 2,
    .answer.then = HOSTILE_CLOSE},
-  {.name = "cut once, made again", .columns = ONLY_RETRYABLE, REPEATED, .requests = 2,
+  {.name = "cut once, retried", .columns = ONLY_RETRYABLE, RETRIED, .requests = 2,
    .answer = {.bytes = CUT_BODY, .then = HOSTILE_RESET}},
-  {.name = "lost, not created again", .columns = ONLY_CREATIONS, REPEATED, LOST_BY(HOSTILE_CLOSE)},
-  {.name = "cut, not created again", .columns = ONLY_CREATIONS, REPEATED, LOST_BY(HOSTILE_CLOSE),
+  {.name = "lost, not created again", .columns = ONLY_CREATIONS, RETRIED, LOST_BY(HOSTILE_CLOSE)},
+  {.name = "cut, not created again", .columns = ONLY_CREATIONS, RETRIED, LOST_BY(HOSTILE_CLOSE),
    .answer.bytes = CUT_BODY},
   {.name = "lost, deleted after all", .columns = ONLY_DELETE, .max_retries = 1, .concurrent = true, .then = &not_found,
    .requests = 2, .answer.then = HOSTILE_CLOSE},
-  {.name = "lost to the end", .columns = ONLY_RETRYABLE, .max_retries = 1, .concurrent = true, .requests = 2,
+  {.name = "always lost", .columns = ONLY_RETRYABLE, .max_retries = 1, .concurrent = true, .requests = 2,
    LOST_BY(HOSTILE_CLOSE)},
 
-  /* libcurl by itself would make each of these again, creations too. */
-  {.name = "a kept connection dies, made again", .columns = ONLY_RETRYABLE, .reused = true, .then = &good,
+  /* libcurl alone would retry each of these, including creates. */
+  {.name = "a reused connection dies, retried", .columns = ONLY_RETRYABLE, .reused = true, .then = &good,
    .requests = 2, .answer.then = HOSTILE_CLOSE},
-  {.name = "a kept connection dies, not created again", .columns = ONLY_CREATIONS, .reused = true, .then = &good,
+  {.name = "a reused connection dies, not created again", .columns = ONLY_CREATIONS, .reused = true, .then = &good,
    LOST_BY(HOSTILE_CLOSE)},
-  {.name = "a kept connection is reset, not created again", .columns = ONLY_CREATIONS, .reused = true, .then = &good,
-   LOST_BY(HOSTILE_RESET)},
-  {.name = "a kept connection dies twice", .columns = ONLY_RETRYABLE, .reused = true, .requests = 2,
+  {.name = "a reused connection is reset, not created again", .columns = ONLY_CREATIONS, .reused = true,
+   .then = &good, LOST_BY(HOSTILE_RESET)},
+  {.name = "a reused connection dies twice", .columns = ONLY_RETRYABLE, .reused = true, .requests = 2,
    LOST_BY(HOSTILE_CLOSE)},
-  {.name = "a kept connection is cut", .reused = true, LOST_BY(HOSTILE_CLOSE), .answer.bytes = CUT_BODY},
+  {.name = "a reused connection is cut", .reused = true, LOST_BY(HOSTILE_CLOSE), .answer.bytes = CUT_BODY},
 };
 
-/* ---------------------------------------------------------------- Bytes that nobody asked for */
+/* ---------------------------------------------------------------- Unsolicited bytes */
 
-/* What a kept connection has brought of an answer by the next request, up to each byte of it, is no answer to that. */
+/* Any part of an answer that an idle connection received is not the answer to the next request. */
 static void strays_up_to_each_byte(void **state) {
   (void)state;
   static const struct {
@@ -83,7 +83,7 @@ static void strays_up_to_each_byte(void **state) {
     bool closed;
   } strays[] = {
     {"a stray answer", "HTTP/1.1 404 Not Found\r\nContent-Length: 22\r\n\r\n{\"detail\": \"A stray.\"}", false},
-    {"a time-out of an idle connection", "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n", true},
+    {"a timeout of an idle connection", "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n", true},
   };
   for (size_t i = 0; i < COUNT(strays); i++) {
     for (size_t length = 1; length <= strlen(strays[i].text); length += is_sampled() ? 7 : 1) {
@@ -98,14 +98,14 @@ static void strays_up_to_each_byte(void **state) {
 
 /* ---------------------------------------------------------------- Closed at each byte */
 
-/* Closes after each number of bytes of an answer, from the first to before the last. */
+/* Closes after each number of bytes of an answer, from `from` up to, but not including, `to`. */
 static void close_at_each_byte(const char *name, const char *text, size_t from, size_t to, consequence consequence) {
   for (size_t i = from; i < to; i += is_sampled() ? 3 : 1) {
     fault cut = {
       .name = name,
       .consequence = consequence,
       .code = consequence == LOST ? ARGYLE_ERROR_CONNECTION : ARGYLE_ERROR_PROTOCOL,
-      /* A length of 0 stands for the whole text. */
+      /* A length of 0 would mean the whole text. */
       .answer = {.bytes = i > 0 ? text : "", .length = i, .then = HOSTILE_CLOSE},
     };
     run_numbered_fault(cut, (int)i);
@@ -127,11 +127,11 @@ static void closed_at_each_byte_of_chunks(void **state) {
   size_t size = (size_t)snprintf(text, sizeof text, CHUNKED_HEAD "%zx\r\n%.*s\r\n%zx;x=y\r\n%s\r\n0\r\n\r\n", half,
                                  (int)half, body, strlen(body) - half, &body[half]);
   close_at_each_byte("closed at a byte of chunks", text, 0, size - 1, LOST);
-  /* Without the last byte nothing of the answer is missing, and libcurl is content. */
+  /* Without the last byte the answer is complete, and libcurl accepts it. */
   close_at_each_byte("closed before the last byte of chunks", text, size - 1, size, NO_FAULT);
 }
 
-/* Without a length, what has come is the answer: only JSON tells that it is not whole. */
+/* Without a length, only parsing the JSON reveals that the answer is incomplete. */
 static void closed_at_each_byte_without_a_length(void **state) {
   (void)state;
   size_t head = strlen(OK_UNTIL_CLOSED);
@@ -164,7 +164,7 @@ static void one_byte_at_a_time(void **state) {
                      .answer = {.bytes = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}", .pause_ms = 1}});
 }
 
-/* Where the server says no more, or too little at a time. */
+/* Where the server stops sending, or sends too slowly. */
 static const struct {
   const char *name;
   hostile_answer answer;
@@ -202,21 +202,21 @@ static void stalled(bool by_deadline) {
   }
 }
 
-static void stalled_to_the_time_out(void **state) {
+static void stalled_until_the_timeout(void **state) {
   (void)state;
   stalled(false);
 }
 
-static void stalled_to_the_deadline(void **state) {
+static void stalled_until_the_deadline(void **state) {
   (void)state;
   stalled(true);
 }
 
-static void a_time_out_is_made_again(void **state) {
+static void a_timeout_is_retried(void **state) {
   (void)state;
-  run_fault(&(fault){.name = "stalled once", .columns = ONLY_RETRYABLE, REPEATED, .requests = 2,
+  run_fault(&(fault){.name = "stalled once", .columns = ONLY_RETRYABLE, RETRIED, .requests = 2,
                      .timeout_ms = SHORT_MS, .answer.then = HOSTILE_STALL});
-  run_fault(&(fault){.name = "stalled, not created again", .columns = ONLY_CREATIONS, REPEATED, .consequence = LOST,
+  run_fault(&(fault){.name = "stalled, not created again", .columns = ONLY_CREATIONS, RETRIED, .consequence = LOST,
                      .code = ARGYLE_ERROR_TIMEOUT, .timeout_ms = SHORT_MS, .answer.then = HOSTILE_STALL});
   run_fault(&(fault){.name = "stalled, deleted after all", .columns = ONLY_DELETE, .max_retries = 1, .concurrent = true,
                      .then = &not_found, .requests = 2, .timeout_ms = SHORT_MS, .answer.then = HOSTILE_STALL});
@@ -224,7 +224,7 @@ static void a_time_out_is_made_again(void **state) {
 
 /* ---------------------------------------------------------------- Stalled before the request */
 
-/* A port that answers no more: its queue of connections is full, and nobody takes them. */
+/* A port that does not respond: its backlog is full, and no connection is accepted. */
 typedef struct {
   int listener;
   int waiting[16];
@@ -253,20 +253,20 @@ static void free_port(full_port *port) {
   close(port->listener);
 }
 
-/* By how much the clock, which stands, is moved on when a connection is begun. */
-static int passes_in_connecting_ms;
+/* How far connect() advances the stopped clock. */
+static int connect_takes_ms;
 
 typedef int connect_function(int, __CONST_SOCKADDR_ARG, socklen_t);
 
-/* In the place of the C library's, for libcurl too. */
+/* Replaces the C library's function, for libcurl too. */
 int connect(int descriptor, __CONST_SOCKADDR_ARG address, socklen_t size) {
-  /* ISO C has no cast from an object pointer to a function's: POSIX says to copy it. */
+  /* ISO C has no cast from an object pointer to a function pointer, so it is copied. */
   void *symbol = dlsym(RTLD_NEXT, "connect");
   connect_function *real;
   memcpy(&real, &symbol, sizeof real);
   int result = real(descriptor, address, size);
   int reason = errno;
-  advance_clock(passes_in_connecting_ms);
+  advance_clock(connect_takes_ms);
   errno = reason;
   return result;
 }
@@ -284,13 +284,13 @@ static void stalled_before_the_request(void **state) {
       .deadline_ms = limit == 2 ? SHORT_MS : 0,
     };
     full_port port = fill_port();
-    stall.name = "stalled in connecting";
+    stall.name = "stalled while connecting";
     stall.base_url = port.url;
-    passes_in_connecting_ms = SHORT_MS + 1;
+    connect_takes_ms = SHORT_MS + 1;
     run_numbered_fault(stall, limit);
-    passes_in_connecting_ms = 0;
+    connect_takes_ms = 0;
     free_port(&port);
-    /* A handshake begins with reading authorities, which takes valgrind a second. */
+    /* A handshake first loads the authorities, which takes a second under valgrind. */
     if (is_sampled() && limit > 0) {
       continue;
     }
@@ -319,7 +319,8 @@ static void no_handshake(void **state) {
   };
   for (size_t i = 0; i < (is_sampled() ? 2 : COUNT(ends)); i++) {
     run_fault(&(fault){.name = ends[i].name, .consequence = ends[i].is_lost ? NOT_SENT : NOT_SENT_PERMANENT,
-                       .code = ends[i].is_lost ? ARGYLE_ERROR_CONNECTION : ARGYLE_ERROR_TLS, .https = true, .answer = ends[i].answer});
+                       .code = ends[i].is_lost ? ARGYLE_ERROR_CONNECTION : ARGYLE_ERROR_TLS, .https = true,
+                       .answer = ends[i].answer});
   }
 }
 
@@ -331,9 +332,9 @@ int main(void) {
     matrix_test(closed_at_each_byte_without_a_length),
     matrix_test(closed_at_each_byte_without_content),
     matrix_test(one_byte_at_a_time),
-    matrix_test(stalled_to_the_time_out),
-    matrix_test(stalled_to_the_deadline),
-    matrix_test(a_time_out_is_made_again),
+    matrix_test(stalled_until_the_timeout),
+    matrix_test(stalled_until_the_deadline),
+    matrix_test(a_timeout_is_retried),
     matrix_test(stalled_before_the_request),
     matrix_test(no_handshake),
   };

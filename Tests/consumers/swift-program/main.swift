@@ -1,4 +1,4 @@
-// An ordinary Swift program that links libargyle.a: two Swift runtimes in one process, which must not meet.
+// An ordinary Swift program that links libargyle.a: two Swift runtimes in one process, which must not interfere.
 import CArgyle
 import Foundation
 
@@ -16,7 +16,7 @@ struct Box<Value: Hashable>: Hashable {
   var value: Value
 }
 
-/// Makes the program's own runtime work: classes, generics, casts, text, hashing.
+/// Exercises the program's own runtime: classes, generics, casts, text, hashing.
 func exerciseRuntime() {
   let animals = (0..<100).map { number -> Any in
     if number.isMultiple(of: 2) { Dog(name: "\(number)") } else { Box(value: number) }
