@@ -896,7 +896,7 @@ static void a_bare_array_becomes_a_page_in_json_but_not_as_text(void **state) {
   argyle_call_free(call);
 }
 
-static void a_page_that_jansson_cannot_hold_can_be_read_as_text(void **state) {
+static void a_page_that_jansson_cannot_parse_can_be_read_as_text(void **state) {
   static const char *const values[] = {
     "1180591620717411303424", "1e999", "\"\\ud800\"", "\"\\udc00\"", "{\"\\ud800\": 1}",
   };
@@ -920,7 +920,7 @@ static void a_page_that_jansson_cannot_hold_can_be_read_as_text(void **state) {
 
 /* ---------------------------------------------------------------- Incomplete answers */
 
-static void a_call_without_a_whole_answer_has_no_body(void **state) {
+static void a_call_without_a_complete_answer_has_no_body(void **state) {
   static const char *const answers[] = {
     "", "HTTP/1.1 200 OK\r\nX-One: 1\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"id\": ",
   };
@@ -1126,7 +1126,7 @@ static void assert_outcome_unknown(argyle_call *call, int expected, int code) {
   argyle_call_free(call);
 }
 
-static void the_status_tells_whether_the_outcome_is_known(void **state) {
+static void the_status_determines_whether_the_outcome_is_known(void **state) {
   static const struct {
     int status;
     const char *headers;
@@ -1166,7 +1166,7 @@ static void the_status_tells_whether_the_outcome_is_known(void **state) {
   }
 }
 
-static void without_an_answer_the_outcome_is_unknown_once_the_request_was_sent(void **state) {
+static void the_outcome_of_a_sent_request_without_an_answer_is_unknown(void **state) {
   hostile_fixture *fixture = *state;
   stop_clock();
   argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "timeout_ms", SHORT_LIMIT_MS);
@@ -1546,7 +1546,7 @@ static void another_thread_ends_a_call_by_a_signal(void **state) {
   argyle_client_free(client);
 }
 
-static void a_client_made_of_an_interruptible_one_is_interruptible(void **state) {
+static void a_copy_of_an_interruptible_client_is_interruptible(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   interruption interruption = interruption_at(fixture, 1);
@@ -1701,8 +1701,8 @@ int main(void) {
     hostile_test(the_json_of_a_call_that_failed_is_its_error),
     hostile_test(missing_required_members_are_reported_by_json),
     hostile_test(a_bare_array_becomes_a_page_in_json_but_not_as_text),
-    hostile_test(a_page_that_jansson_cannot_hold_can_be_read_as_text),
-    hostile_test(a_call_without_a_whole_answer_has_no_body),
+    hostile_test(a_page_that_jansson_cannot_parse_can_be_read_as_text),
+    hostile_test(a_call_without_a_complete_answer_has_no_body),
     hostile_test(an_answer_that_is_too_large_replaces_the_previous_one),
     hostile_test(a_lost_attempt_discards_the_previous_answer),
     hostile_test(a_call_cancelled_between_attempts_keeps_the_last_answer),
@@ -1711,8 +1711,8 @@ int main(void) {
     hostile_test(times_are_those_of_the_call),
     hostile_test(a_reused_connection_takes_no_time_to_connect),
     hostile_test(a_call_that_failed_has_times_too),
-    cmocka_unit_test(the_status_tells_whether_the_outcome_is_known),
-    hostile_test(without_an_answer_the_outcome_is_unknown_once_the_request_was_sent),
+    cmocka_unit_test(the_status_determines_whether_the_outcome_is_known),
+    hostile_test(the_outcome_of_a_sent_request_without_an_answer_is_unknown),
     cmocka_unit_test(the_outcome_of_what_was_never_sent_is_known),
     hostile_test(a_success_that_cannot_be_read_leaves_the_outcome_unknown),
     hostile_test(the_caller_may_find_an_answer_unreadable),
@@ -1727,7 +1727,7 @@ int main(void) {
     hostile_test(the_function_is_called_without_a_signal_too),
     hostile_test(the_function_is_called_while_the_server_drips),
     hostile_test(another_thread_ends_a_call_by_a_signal),
-    hostile_test(a_client_made_of_an_interruptible_one_is_interruptible),
+    hostile_test(a_copy_of_an_interruptible_client_is_interruptible),
     hostile_test(without_a_function_no_call_is_interrupted),
     cmocka_unit_test(an_interruptible_client_needs_a_client),
     hostile_test(a_deadline_bounds_the_wait_for_the_rate_limit),

@@ -197,7 +197,7 @@ static void a_new_client_opens_no_connection(void **state) {
   assert_int_equal(hostile_server_connections(fixture->server), 0);
 }
 
-static void a_client_is_made_without_an_error_pointer(void **state) {
+static void the_error_pointer_is_optional_for_a_client(void **state) {
   (void)state;
   json_t *options = options_for(LOOPBACK);
   argyle_client *client = argyle_client_new(options, NULL);
@@ -749,7 +749,7 @@ static void overrides_are_only_read(void **state) {
   argyle_client_free(copy);
 }
 
-static void a_copy_is_made_without_an_error_pointer(void **state) {
+static void the_error_pointer_is_optional_for_a_copy(void **state) {
   hostile_fixture *fixture = *state;
   json_t *overrides = json_object();
   argyle_client *copy = argyle_client_with(fixture->client, overrides, NULL);
@@ -884,7 +884,7 @@ int main(void) {
     cmocka_unit_test(options_are_only_read),
     hostile_test(a_client_keeps_nothing_of_its_options),
     hostile_test(a_new_client_opens_no_connection),
-    cmocka_unit_test(a_client_is_made_without_an_error_pointer),
+    cmocka_unit_test(the_error_pointer_is_optional_for_a_client),
     cmocka_unit_test(an_unknown_option_is_refused_by_name),
     cmocka_unit_test(an_unknown_option_with_any_name_is_refused_in_one_line),
     cmocka_unit_test(an_option_that_is_not_utf8_is_refused),
@@ -931,7 +931,7 @@ int main(void) {
     hostile_test(overrides_follow_the_rules_of_options),
     hostile_test(overrides_of_environment_and_base_url_exclude_each_other),
     hostile_test(overrides_are_only_read),
-    hostile_test(a_copy_is_made_without_an_error_pointer),
+    hostile_test(the_error_pointer_is_optional_for_a_copy),
     hostile_test(a_copy_has_the_options_of_the_original),
     hostile_test(a_copy_shares_the_connections),
     hostile_test(a_copy_with_a_shorter_timeout_gives_up_sooner),

@@ -495,7 +495,7 @@ static void a_connection_that_is_refused(void **state) {
 }
 
 /* libcurl and the C library need descriptors to resolve a name. */
-static void a_name(void **state) {
+static void a_host_name(void **state) {
   fixture *fixture = *state;
   char url[64];
   snprintf(url, sizeof url, "http://" NAMED_HOST "%s", strrchr(fixture->server->url, ':'));
@@ -600,7 +600,7 @@ int main(void) {
     clear_test(cursors),
     clear_test(a_reused_connection_needs_no_descriptor),
     clear_test(a_connection_that_is_refused),
-    clear_test(a_name),
+    clear_test(a_host_name),
     clear_test(a_socket_that_cannot_be_opened),
     clear_test(a_descriptor_that_cannot_be_watched),
     secure_test(every_operation),

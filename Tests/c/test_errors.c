@@ -55,7 +55,7 @@ static void freeing_null_does_nothing(void **state) {
   argyle_error_free(NULL);
 }
 
-static void an_error_before_any_answer_has_nothing_of_an_answer(void **state) {
+static void an_error_without_an_answer_has_no_data_of_one(void **state) {
   (void)state;
   argyle_error *error = RUBBISH;
   assert_null(argyle_user_get(NULL, "u1", &error));
@@ -157,7 +157,7 @@ static void the_message_does_not_repeat_a_token_that_the_service_repeats(void **
   assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, "is old");
 }
 
-static void no_header_of_the_answer_brings_a_secret_into_the_error(void **state) {
+static void no_header_of_the_answer_reveals_a_secret_in_the_error(void **state) {
   argyle_error *error = error_of_get(*state, 200,
     "Content-Type: text/html; a=" KEY_SECRET "; b=\"" KEY_BASIC "\"\r\nX-Trace-Id: " KEY_SECRET "\r\n", "<html>");
   assert_null(strstr(argyle_error_trace_id(error), KEY_SECRET));
@@ -273,13 +273,13 @@ static int64_t retry_after(hostile_fixture *fixture, int status, const char *hea
   return milliseconds;
 }
 
-static void retry_after_is_read_as_seconds(void **state) {
+static void retry_after_is_parsed_as_seconds(void **state) {
   assert_int_equal(retry_after(*state, 429, "Retry-After: 7\r\n"), 7000);
   assert_int_equal(retry_after(*state, 429, "Retry-After: 0\r\n"), 0);
   assert_int_equal(retry_after(*state, 503, "Retry-After: 120\r\n"), 120000);
 }
 
-static void retry_after_is_read_as_a_date(void **state) {
+static void retry_after_is_parsed_as_a_date(void **state) {
   assert_true(retry_after(*state, 429, "Retry-After: Fri, 31 Dec 2099 23:59:59 GMT\r\n") > 0);
 }
 
@@ -411,7 +411,7 @@ int main(void) {
     cmocka_unit_test(accessors_accept_null),
     cmocka_unit_test(a_code_has_its_name_without_an_error),
     cmocka_unit_test(freeing_null_does_nothing),
-    cmocka_unit_test(an_error_before_any_answer_has_nothing_of_an_answer),
+    cmocka_unit_test(an_error_without_an_answer_has_no_data_of_one),
     hostile_test(each_status_has_its_code),
     hostile_test(every_function_reports_the_status),
     hostile_test(the_error_pointer_is_optional_in_every_function),
@@ -420,7 +420,7 @@ int main(void) {
     hostile_test(the_message_does_not_repeat_a_secret_that_the_service_repeats),
     hostile_test(the_message_does_not_repeat_a_key_that_the_service_repeats),
     hostile_test(the_message_does_not_repeat_a_token_that_the_service_repeats),
-    hostile_test(no_header_of_the_answer_brings_a_secret_into_the_error),
+    hostile_test(no_header_of_the_answer_reveals_a_secret_in_the_error),
     hostile_test(a_trace_id_is_one_short_line),
     hostile_test(a_very_long_detail_is_no_obstacle),
     hostile_test(the_trace_id_is_kept),
@@ -432,8 +432,8 @@ int main(void) {
     hostile_test(creating_is_not_retryable_if_the_service_may_have_acted),
     hostile_test(creating_is_retryable_if_the_service_refused_it),
     hostile_test(replacing_metadata_is_idempotent),
-    hostile_test(retry_after_is_read_as_seconds),
-    hostile_test(retry_after_is_read_as_a_date),
+    hostile_test(retry_after_is_parsed_as_seconds),
+    hostile_test(retry_after_is_parsed_as_a_date),
     hostile_test(a_date_that_has_passed_means_now),
     hostile_test(without_the_header_there_is_no_retry_after),
     hostile_test(an_invalid_retry_after_is_ignored),

@@ -118,7 +118,7 @@ static const scenario scenarios[] = {
 
 /* ---------------------------------------------------------------- Children */
 
-/* valgrind reports the memory of threads that were not joined as lost, and replaces the exit status by its own. */
+/* valgrind reports the memory of threads that were not joined as lost, and replaces the exit status with its own. */
 static bool is_from_checker(int status) {
   const char *preloaded = getenv("LD_PRELOAD");
   return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL && status == 99;

@@ -245,8 +245,8 @@ static int is_not_ended(const argyle_error *error) {
  */
 typedef int act(argyle_client *client);
 
-static int check(int is_right, argyle_error *error) {
-  return forking.is_child ? is_right || is_not_forked(error) : !is_right || error != NULL;
+static int check(int succeeded, argyle_error *error) {
+  return forking.is_child ? succeeded || is_not_forked(error) : !succeeded || error != NULL;
 }
 
 static int get(argyle_client *client) {

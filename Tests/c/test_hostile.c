@@ -171,7 +171,7 @@ static void closing_while_a_large_create_is_sent(void **state) {
   hostile_server_stop(server);
 }
 
-static void an_answer_that_ends_with_its_connection_is_whole(void **state) {
+static void an_answer_that_ends_with_its_connection_is_complete(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer(fixture->server, CLOSING("HTTP/1.0 200 OK\r\n\r\n" USER));
@@ -783,7 +783,7 @@ int main(void) {
     cmocka_unit_test(closing_within_a_chunk),
     cmocka_unit_test(closing_before_the_last_chunk),
     cmocka_unit_test(closing_while_a_large_create_is_sent),
-    hostile_test(an_answer_that_ends_with_its_connection_is_whole),
+    hostile_test(an_answer_that_ends_with_its_connection_is_complete),
     clock_test(stalling_on_accept),
     clock_test(stalling_without_an_answer),
     clock_test(stalling_within_the_headers),

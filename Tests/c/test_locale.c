@@ -67,7 +67,7 @@ static int remove_locale(void **state) {
 }
 
 /* Otherwise the other tests would test nothing. */
-static void the_locale_writes_a_comma(void **state) {
+static void the_locale_uses_a_comma(void **state) {
   (void)state;
   char text[16];
   snprintf(text, sizeof text, "%.1f", 0.5);
@@ -247,12 +247,12 @@ static void the_locale_is_not_changed(void **state) {
   argyle_client_free(client);
   json_decref(metadata);
   assert_string_equal(setlocale(LC_ALL, NULL), before);
-  the_locale_writes_a_comma(state);
+  the_locale_uses_a_comma(state);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(the_locale_writes_a_comma),
+    cmocka_unit_test(the_locale_uses_a_comma),
     hostile_test(numbers_of_an_answer_are_parsed),
     hostile_test(numbers_of_metadata_are_sent),
     hostile_test(metadata_as_text_is_sent_verbatim),

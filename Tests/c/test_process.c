@@ -73,7 +73,7 @@ static void clients_leave_errno_alone(void **state) {
   json_decref(overrides);
 }
 
-static void one_liners_leave_errno_alone(void **state) {
+static void blocking_functions_leave_errno_alone(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = NULL;
   json_t *result = NULL;
@@ -351,16 +351,16 @@ typedef struct {
   char folder[PATH_MAX];
 } process_state;
 
-static void save_process_state(process_state *seen) {
-  memset(seen, 0, sizeof *seen);
+static void save_process_state(process_state *state) {
+  memset(state, 0, sizeof *state);
   for (int number = 1; number < NSIG; number++) {
-    sigaction(number, NULL, &seen->actions[number]);
+    sigaction(number, NULL, &state->actions[number]);
   }
-  sigemptyset(&seen->mask);
-  pthread_sigmask(SIG_SETMASK, NULL, &seen->mask);
-  seen->file_mask = umask(0);
-  umask(seen->file_mask);
-  assert_non_null(getcwd(seen->folder, sizeof seen->folder));
+  sigemptyset(&state->mask);
+  pthread_sigmask(SIG_SETMASK, NULL, &state->mask);
+  state->file_mask = umask(0);
+  umask(state->file_mask);
+  assert_non_null(getcwd(state->folder, sizeof state->folder));
 }
 
 static void assert_unchanged(const process_state *before) {
@@ -412,7 +412,7 @@ static void a_client_leaves_the_process_state_alone(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     hostile_test(clients_leave_errno_alone),
-    hostile_test(one_liners_leave_errno_alone),
+    hostile_test(blocking_functions_leave_errno_alone),
     hostile_test(failures_leave_errno_alone),
     hostile_test(cursors_leave_errno_alone),
     hostile_test(calls_and_queues_leave_errno_alone),

@@ -428,7 +428,7 @@ static void calls_are_returned_in_order_of_completion(void **state) {
   }
 }
 
-static void the_calls_may_be_of_several_clients(void **state) {
+static void calls_may_belong_to_several_clients(void **state) {
   hostile_fixture *fixture = *state;
   char url[64];
   hostile_server *slow = hostile_server_start();
@@ -1841,7 +1841,7 @@ int main(void) {
     hostile_test(a_tag_may_be_anything_and_need_not_be_read),
     cmocka_unit_test(each_call_has_its_own_result),
     hostile_test(calls_are_returned_in_order_of_completion),
-    hostile_test(the_calls_may_be_of_several_clients),
+    hostile_test(calls_may_belong_to_several_clients),
     hostile_test(a_call_outlives_its_queue),
     hostile_test(calls_may_be_submitted_while_others_are_in_flight),
     cmocka_unit_test(no_more_calls_than_allowed_are_in_flight),

@@ -199,8 +199,8 @@ static result run(argyle_client *client, operation operation, way way) {
   if (way == CALL) {
     argyle_error *error = RUBBISH;
     call = new_call(client, operation);
-    int run = argyle_call_run(call, &error);
-    assert_int_equal(run, error != NULL ? -1 : 0);
+    int status = argyle_call_run(call, &error);
+    assert_int_equal(status, error != NULL ? -1 : 0);
     argyle_error_free(error);
   } else {
     argyle_queue *queue = new_queue(1);

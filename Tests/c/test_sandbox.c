@@ -139,7 +139,7 @@ static argyle_sandbox *started_on(const char *file) {
   return started(key_and("database", json_string(file)));
 }
 
-/* Replaces each occurrence of a text in a file by another of the same length. */
+/* Replaces each occurrence of a text in a file with another of the same length. */
 static void replace_in_file(const char *path, const char *old, const char *new) {
   struct stat status;
   assert_int_equal(stat(path, &status), 0);
@@ -195,7 +195,7 @@ static void the_library_has_the_version_of_the_header(void **state) {
   assert_int_equal(ARGYLE_SANDBOX_VERSION_NUMBER & 0xff, ARGYLE_SANDBOX_VERSION_PATCH);
 }
 
-static void both_libraries_are_of_one_version(void **state) {
+static void both_libraries_have_the_same_version(void **state) {
   (void)state;
   assert_string_equal(argyle_sandbox_version(), argyle_version());
   assert_int_equal(argyle_sandbox_version_number(), argyle_version_number());
@@ -787,7 +787,7 @@ static void a_child_may_free_a_stopped_sandbox(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_library_has_the_version_of_the_header),
-    cmocka_unit_test(both_libraries_are_of_one_version),
+    cmocka_unit_test(both_libraries_have_the_same_version),
     cmocka_unit_test(null_is_accepted),
     cmocka_unit_test(without_options_it_has_the_documented_key),
     cmocka_unit_test(the_error_may_be_null),

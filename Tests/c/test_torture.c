@@ -212,9 +212,9 @@ static bool call_in_queue(scenario *scenario, argyle_error **error) {
   bool has_failed = argyle_call_error(call) != NULL;
   json_t *result = argyle_call_json(call, error);
   assert_true(!has_failed || *error != NULL);
-  bool is_right = *error == NULL && (is_expected(scenario, result) || scenario->result == NULL);
+  bool succeeded = *error == NULL && (is_expected(scenario, result) || scenario->result == NULL);
   argyle_call_free(call);
-  return is_right;
+  return succeeded;
 }
 
 static bool act(scenario *scenario, argyle_error **error) {
@@ -324,7 +324,7 @@ static bool run(scenario *scenario, form form, int number) {
   }
   alarm(TIMEOUT_S);
   start_failing(form, number);
-  bool is_right = scenario->act(scenario, &error);
+  bool succeeded = scenario->act(scenario, &error);
   stop_failing();
   if (allocations.made > max_allocations) {
     max_allocations = allocations.made;
@@ -332,7 +332,7 @@ static bool run(scenario *scenario, form form, int number) {
   failed_allocations += allocations.failed;
   runs++;
   bool has_failed = allocations.failed > 0;
-  if (is_right != (error == NULL)) {
+  if (succeeded != (error == NULL)) {
     fail_run(scenario, form, number, error, "a result or an error");
   }
   if (error != NULL) {
@@ -343,7 +343,7 @@ static bool run(scenario *scenario, form form, int number) {
     assert_failed(error, code, NULL);
     error = NULL;
   }
-  if (is_right) {
+  if (succeeded) {
     check_request(scenario);
   }
   if (!scenario->act(scenario, &error) && (scenario->status != 404 || argyle_error_http_status(error) != 404)) {
@@ -520,15 +520,15 @@ static void reading_claims(void **state) {
 /* ---------------------------------------------------------------- Cursors */
 
 /* Whether the text is the next expected page, which is then counted. */
-static bool is_page(const char *text, const char *const pages[], int *given) {
-  return *given < 2 && strcmp(text, pages[*given]) == 0 && ++*given > 0;
+static bool is_page(const char *text, const char *const pages[], int *seen) {
+  return *seen < 2 && strcmp(text, pages[*seen]) == 0 && ++*seen > 0;
 }
 
 /* Walks to the end, or to the first error. */
 static bool walk(scenario *scenario, argyle_user_cursor *cursor, argyle_error **error) {
   static const char *const ids[] = {"u1", "u2"};
   static const char *const texts[] = {FIRST_PAGE, LAST_PAGE};
-  int given = 0;
+  int seen = 0;
   *error = NULL;
   while (*error == NULL) {
     json_t *value = NULL;
@@ -543,15 +543,15 @@ static bool walk(scenario *scenario, argyle_user_cursor *cursor, argyle_error **
     }
     assert_null(*error);
     if (text != NULL) {
-      assert_true(is_page(text, texts, &given));
+      assert_true(is_page(text, texts, &seen));
     } else {
       json_t *user = scenario->operation == 0 ? value : json_array_get(json_object_get(value, "results"), 0);
-      assert_true(is_page(string_at(user, "id"), ids, &given));
+      assert_true(is_page(string_at(user, "id"), ids, &seen));
     }
     json_decref(value);
   }
   if (*error == NULL) {
-    assert_int_equal(given, 2);
+    assert_int_equal(seen, 2);
   }
   return *error == NULL;
 }
@@ -565,9 +565,9 @@ static bool walk_pages(scenario *scenario, argyle_error **error) {
   if (cursor == NULL) {
     return false;
   }
-  bool is_right = walk(scenario, cursor, error);
+  bool succeeded = walk(scenario, cursor, error);
   argyle_user_cursor_free(cursor);
-  return is_right;
+  return succeeded;
 }
 
 static void walking(void **state) {
@@ -583,10 +583,10 @@ static void walking(void **state) {
 static bool use(argyle_client *client, argyle_error **error) {
   bool was_failing = allocations.is_failing;
   stop_failing();
-  bool is_right = client != NULL && argyle_user_delete(client, "u1", error) == 0;
+  bool succeeded = client != NULL && argyle_user_delete(client, "u1", error) == 0;
   argyle_client_free(client);
   allocations.is_failing = was_failing;
-  return is_right;
+  return succeeded;
 }
 
 static bool create_client(scenario *scenario, argyle_error **error) {
@@ -623,9 +623,9 @@ static void setting_a_proxy(void **state) {
 static bool create_queue(scenario *scenario, argyle_error **error) {
   (void)scenario;
   argyle_queue *queue = argyle_queue_new(NULL, error);
-  bool is_right = queue != NULL && argyle_queue_fd(queue, error) >= 0;
+  bool succeeded = queue != NULL && argyle_queue_fd(queue, error) >= 0;
   argyle_queue_free(queue);
-  return is_right;
+  return succeeded;
 }
 
 static void creating_a_queue(void **state) {

@@ -301,7 +301,7 @@ static void only_the_query_of_a_link_is_used(void **state) {
   assert_string_equal(hostile_request_header(request(fixture, 1), "Authorization"), KEY_BASIC);
 }
 
-static void a_link_to_another_server_is_followed_on_the_clients(void **state) {
+static void a_link_to_another_server_goes_to_the_clients_own(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server *elsewhere = hostile_server_start();
   char next[128] = "";
@@ -596,7 +596,7 @@ int main(void) {
     hostile_test(a_cursor_may_be_freed_in_the_middle),
     hostile_test(two_cursors_do_not_disturb_each_other),
     hostile_test(only_the_query_of_a_link_is_used),
-    hostile_test(a_link_to_another_server_is_followed_on_the_clients),
+    hostile_test(a_link_to_another_server_goes_to_the_clients_own),
     hostile_test(a_relative_link_is_followed),
     hostile_test(the_fragment_of_a_link_is_not_sent),
     hostile_test(a_link_is_followed_below_the_path_of_the_base_url),

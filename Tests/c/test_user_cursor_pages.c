@@ -406,14 +406,14 @@ static void *create_users(void *argument) {
 static size_t walk_to_end(argyle_user_cursor *cursor, json_t *seen) {
   argyle_error *error = RUBBISH;
   json_t *user;
-  size_t given = 0;
+  size_t count = 0;
   while ((user = argyle_user_cursor_next(cursor, &error)) != NULL) {
-    given++;
+    count++;
     json_object_set_new(seen, string_at(user, "id"), json_true());
     json_decref(user);
   }
   assert_null(error);
-  return given;
+  return count;
 }
 
 static void no_user_is_missed_while_users_are_created(void **state) {
@@ -431,10 +431,10 @@ static void no_user_is_missed_while_users_are_created(void **state) {
   creator creator = {.client = sandbox->client};
   pthread_t thread;
   assert_int_equal(pthread_create(&thread, NULL, create_users, &creator), 0);
-  size_t given = walk_to_end(cursor, seen);
+  size_t count = walk_to_end(cursor, seen);
   assert_int_equal(pthread_join(thread, NULL), 0);
   assert_int_equal(creator.created, 100);
-  assert_int_equal(json_object_size(seen), given);
+  assert_int_equal(json_object_size(seen), count);
   const char *id;
   json_t *value;
   json_object_foreach(expected, id, value) {
@@ -471,16 +471,16 @@ static argyle_user_cursor *cursor_over_large_users(sandbox *sandbox, size_t size
 /* Deleting a user during a walk makes the walk skip another, so walks are repeated until no user is left. */
 static void clear(const sandbox *sandbox) {
   argyle_error *error = RUBBISH;
-  size_t given;
+  size_t count;
   do {
     argyle_user_cursor *cursor = argyle_user_cursor_new(sandbox->client, NULL, &error);
     json_t *user;
-    for (given = 0; (user = argyle_user_cursor_next(cursor, &error)) != NULL; given++) {
+    for (count = 0; (user = argyle_user_cursor_next(cursor, &error)) != NULL; count++) {
       assert_int_equal(argyle_user_delete(sandbox->client, string_at(user, "id"), NULL), 0);
       json_decref(user);
     }
     argyle_user_cursor_free(cursor);
-  } while (given > 0);
+  } while (count > 0);
 }
 
 /* Every user is returned once. */
@@ -508,15 +508,15 @@ static void texts_of_pages_become_smaller_as_well(void **state) {
   argyle_error *error = RUBBISH;
   clear(sandbox);
   argyle_user_cursor *cursor = cursor_over_large_users(sandbox, 3000, NULL);
-  size_t given = 0, size;
+  size_t count = 0, size;
   const char *text;
   while ((text = argyle_user_cursor_next_page_text(cursor, &size, &error)) != NULL) {
     json_t *page = json_loadb(text, size, 0, NULL);
-    given += json_array_size(json_object_get(page, "results"));
+    count += json_array_size(json_object_get(page, "results"));
     json_decref(page);
   }
   assert_null(error);
-  assert_int_equal(given, LARGE_USERS);
+  assert_int_equal(count, LARGE_USERS);
   argyle_user_cursor_free(cursor);
 }
 

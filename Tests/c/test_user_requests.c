@@ -408,7 +408,7 @@ static void an_answer_nested_too_deep_cannot_be_read(void **state) {
   free(body);
 }
 
-static void a_creation_without_id_or_token_cannot_be_read(void **state) {
+static void a_created_user_without_id_or_token_cannot_be_read(void **state) {
   hostile_fixture *fixture = *state;
   static const struct {
     const char *body;
@@ -467,7 +467,7 @@ int main(void) {
     hostile_test(text_that_jansson_cannot_parse_is_unreadable),
     hostile_test(a_nul_in_the_answer_cannot_be_read),
     hostile_test(an_answer_nested_too_deep_cannot_be_read),
-    hostile_test(a_creation_without_id_or_token_cannot_be_read),
+    hostile_test(a_created_user_without_id_or_token_cannot_be_read),
     hostile_test(an_update_without_an_id_cannot_be_read),
   };
   return cmocka_run_group_tests_name("user_requests", tests, NULL, NULL);

@@ -149,7 +149,7 @@ static void flooded_before_the_tunnel(void **state) {
   static const char *const limits[] = {"connect_timeout_ms", "timeout_ms", "deadline_ms"};
   for (size_t i = 0; i < COUNT(bodies); i++) {
     for (size_t limit = 0; limit < (is_sampled() ? 1 : COUNT(limits)); limit++) {
-      run_numbered_fault((fault){.name = "CONNECT refused without an end", UNSENT, .code = ARGYLE_ERROR_TIMEOUT,
+      run_numbered_fault((fault){.name = "CONNECT refused with an endless body", UNSENT, .code = ARGYLE_ERROR_TIMEOUT,
                                  .fragment = limits[limit], .concurrent = true, .requests = 1,
                                  .columns = ONLY_CREATE, /* because each uses a whole CPU */
                                  .connect_timeout_ms = limit == 0 ? SHORT_MS : 0,

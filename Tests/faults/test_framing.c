@@ -45,46 +45,46 @@ static const fault faults[] = {
   {.name = "HTTP of a version to come", IS_PROTOCOL, TEXT("HTTP/9.9 200 OK\r\n\r\n" GOOD_BODY)},
   {.name = "no reason", TEXT("HTTP/1.1 200\r\n\r\n" GOOD_BODY)},
   {.name = "HTTP/1.0", TEXT("HTTP/1.0 200 OK\r\n\r\n" GOOD_BODY)},
-  {.name = "lines that end without a carriage return", TEXT("HTTP/1.1 200 OK\nX: y\n\n" GOOD_BODY)},
+  {.name = "lines without carriage returns", TEXT("HTTP/1.1 200 OK\nX: y\n\n" GOOD_BODY)},
 
   /* Lengths. */
-  {.name = "a length that is right", KEPT_TEXT(GOOD_WITH(""))},
-  {.name = "a length that is no number", IS_PROTOCOL, TEXT(OK_HEAD "Content-Length: many\r\n\r\n" GOOD_BODY)},
+  {.name = "a correct length", KEPT_TEXT(GOOD_WITH(""))},
+  {.name = "an invalid length", IS_PROTOCOL, TEXT(OK_HEAD "Content-Length: many\r\n\r\n" GOOD_BODY)},
   {.name = "a negative length", IS_PROTOCOL, TEXT(OK_HEAD "Content-Length: -1\r\n\r\n" GOOD_BODY)},
   {.name = "a length that is too short", CANNOT_BE_READ, TEXT(OK_HEAD "Content-Length: 20\r\n\r\n" GOOD_BODY)},
   {.name = "a length of nothing", CANNOT_BE_READ, TEXT(OK_HEAD "Content-Length: 0\r\n\r\n" GOOD_BODY)},
   {.name = "a length that is too long, closed", IS_LOST, TEXT(OK_HEAD "Content-Length: 200\r\n\r\n" GOOD_BODY)},
-  {.name = "a length beyond reason, closed", IS_LOST,
+  {.name = "an absurd length, closed", IS_LOST,
    TEXT(OK_HEAD "Content-Length: 9223372036854775807\r\n\r\n" GOOD_BODY)},
   {.name = "bytes after the answer", KEPT_TEXT(GOOD_WITH("") "and more")},
   {.name = "an answer after the answer", KEPT_TEXT(GOOD_WITH("") "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")},
-  {.name = "lengths that are the same", KEPT_TEXT(GOOD_WITH("Content-Length: " BODY_LENGTH "\r\n"))},
+  {.name = "equal lengths", KEPT_TEXT(GOOD_WITH("Content-Length: " BODY_LENGTH "\r\n"))},
   {.name = "a length and then a longer one", IS_LOST,
    TEXT(OK_HEAD "Content-Length: 5\r\nContent-Length: 500\r\n\r\n" GOOD_BODY)},
   {.name = "a length and then a shorter one", CANNOT_BE_READ,
    TEXT(OK_HEAD "Content-Length: 500\r\nContent-Length: 5\r\n\r\n" GOOD_BODY)},
-  {.name = "a length with chunks, of which the chunks count",
+  {.name = "a length that chunks override",
    TEXT(OK_HEAD "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n44\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
 
   /* Chunks. */
-  {.name = "chunks that are right", KEPT_TEXT(CHUNKED "44\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+  {.name = "correct chunks", KEPT_TEXT(CHUNKED "44\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
   {.name = "chunks with extensions and trailers",
    KEPT_TEXT(CHUNKED "44;a=\"b\"\r\n" GOOD_BODY "\r\n0;c\r\nX-Trace-Id: trailer\r\n\r\n")},
   {.name = "chunks with zeros before their length", KEPT_TEXT(CHUNKED "00000044\r\n" GOOD_BODY "\r\n000\r\n\r\n")},
-  {.name = "a chunk length that is no number", IS_PROTOCOL, TEXT(CHUNKED "zz\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+  {.name = "an invalid chunk length", IS_PROTOCOL, TEXT(CHUNKED "zz\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
   {.name = "no chunk length", IS_PROTOCOL, TEXT(CHUNKED "\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
   {.name = "a negative chunk length", IS_PROTOCOL, TEXT(CHUNKED "-44\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
   {.name = "a chunk length of 2^64", IS_PROTOCOL, TEXT(CHUNKED "10000000000000044\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
-  {.name = "a chunk length without end", IS_PROTOCOL,
+  {.name = "an endless chunk length", IS_PROTOCOL,
    TEXT(CHUNKED "000000000000000000000000000000000000000044\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
   {.name = "a chunk that is too short", IS_PROTOCOL, TEXT(CHUNKED "20\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
   {.name = "a chunk that is too long", IS_PROTOCOL, TEXT(CHUNKED "46\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
   {.name = "garbage after a chunk", IS_PROTOCOL, TEXT(CHUNKED "44\r\n" GOOD_BODY "??\r\n0\r\n\r\n")},
   {.name = "binary garbage for chunks", IS_PROTOCOL, BYTES(CHUNKED "\xff\x00\xfe\x01\r\n\r\n")},
-  {.name = "no chunks", IS_PROTOCOL, TEXT(CHUNKED GOOD_BODY)},
+  {.name = "a body without chunks", IS_PROTOCOL, TEXT(CHUNKED GOOD_BODY)},
   {.name = "an empty answer of chunks", CANNOT_BE_READ, KEPT_TEXT(CHUNKED "0\r\n\r\n")},
   {.name = "bytes after the last chunk", KEPT_TEXT(CHUNKED "44\r\n" GOOD_BODY "\r\n0\r\n\r\nand more")},
-  {.name = "an encoding for the transfer that nobody asked for", IS_PROTOCOL,
+  {.name = "a transfer coding that was not requested", IS_PROTOCOL,
    TEXT(OK_HEAD "Transfer-Encoding: rot13\r\n\r\n" GOOD_BODY)},
 
   /* Headers. */
@@ -97,26 +97,26 @@ static const fault faults[] = {
   {.name = "a location without a redirect", KEPT_TEXT(GOOD_WITH("Location: http://127.0.0.1:1/\r\n"))},
   {.name = "a change of protocols", KEPT_TEXT(GOOD_WITH("Connection: upgrade\r\nUpgrade: h2c\r\n"))},
   {.name = "alternatives", KEPT_TEXT(GOOD_WITH("Alt-Svc: h2=\"127.0.0.1:1\"; ma=3600\r\n"))},
-  {.name = "a close that is announced", TEXT(GOOD_WITH("Connection: close\r\n"))},
-  {.name = "a close that is announced and does not come", KEPT_TEXT(GOOD_WITH("Connection: close\r\n"))},
+  {.name = "an announced close", TEXT(GOOD_WITH("Connection: close\r\n"))},
+  {.name = "an announced close that does not happen", KEPT_TEXT(GOOD_WITH("Connection: close\r\n"))},
 
   /* Interim answers. */
   {.name = "interim answers", KEPT_TEXT("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nX: y\r\n\r\n"
                                         "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" GOOD_WITH(""))},
   {.name = "an interim answer with a length",
    KEPT_TEXT("HTTP/1.1 103 Early\r\nContent-Length: 5\r\n\r\n" GOOD_WITH(""))},
-  {.name = "an interim answer that asks to wait", .consequence = REFUSED, .code = ARGYLE_ERROR_RATE_LIMITED,
+  {.name = "an interim answer with Retry-After", .consequence = REFUSED, .code = ARGYLE_ERROR_RATE_LIMITED,
    .status = 429,
    KEPT_TEXT("HTTP/1.1 102 Processing\r\nRetry-After: 5\r\n\r\n"
              "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}")},
 
   /* Compression. */
-  {.name = "no gzip", IS_PROTOCOL, .has_status = false,
+  {.name = "invalid gzip", IS_PROTOCOL, .has_status = false,
    TEXT(OK_HEAD "Content-Encoding: gzip\r\nContent-Length: 28\r\n\r\nthis is not gzip data at all!")},
   {.name = "gzip of another version", IS_PROTOCOL,
    BYTES(OK_HEAD "Content-Encoding: gzip\r\n\r\n\x1f\x8b\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00")},
-  {.name = "no deflate", IS_PROTOCOL, TEXT(OK_HEAD "Content-Encoding: deflate\r\n\r\n\xff\xff\xff\xff" GOOD_BODY)},
-  {.name = "an encoding that nobody asked for", IS_PROTOCOL, TEXT(GOOD_WITH("Content-Encoding: rot13\r\n"))},
+  {.name = "invalid deflate", IS_PROTOCOL, TEXT(OK_HEAD "Content-Encoding: deflate\r\n\r\n\xff\xff\xff\xff" GOOD_BODY)},
+  {.name = "a content coding that was not requested", IS_PROTOCOL, TEXT(GOOD_WITH("Content-Encoding: rot13\r\n"))},
   {.name = "encodings around encodings", IS_PROTOCOL,
    TEXT(GOOD_WITH("Content-Encoding: gzip, gzip, gzip, gzip, gzip, gzip, gzip, gzip\r\n"))},
   {.name = "no encoding, by name", KEPT_TEXT(GOOD_WITH("Content-Encoding: identity\r\n"))},
@@ -128,9 +128,9 @@ static const fault faults[] = {
 static void late(void **state) {
   (void)state;
   const fault waits[] = {
-    {.name = "a length that is too long, kept", IS_LATE, .timeout_ms = SHORT_MS,
+    {.name = "a length that is too long, kept open", IS_LATE, .timeout_ms = SHORT_MS,
      .answer.bytes = OK_HEAD "Content-Length: 200\r\n\r\n" GOOD_BODY},
-    {.name = "a length beyond reason, kept", IS_LATE, .timeout_ms = SHORT_MS,
+    {.name = "an absurd length, kept open", IS_LATE, .timeout_ms = SHORT_MS,
      .answer.bytes = OK_HEAD "Content-Length: 9223372036854775807\r\n\r\n" GOOD_BODY},
     {.name = "a chunk that is far too long", IS_LATE, .timeout_ms = SHORT_MS,
      .answer.bytes = CHUNKED "7fffffffffffffff\r\n" GOOD_BODY},
@@ -179,7 +179,7 @@ static void endless_headers(void **state) {
            repeated(OK_HEAD "X: ", "0123456789", 30000, "\r\n\r\n" GOOD_BODY));
   run_text((fault){.name = "a status line that is too long", IS_TOO_LARGE},
            repeated("HTTP/1.1 200 ", "0123456789", 30000, "\r\n\r\n" GOOD_BODY));
-  run_text((fault){.name = "trailers without end", IS_TOO_LARGE, .has_status = true},
+  run_text((fault){.name = "endless trailers", IS_TOO_LARGE, .has_status = true},
            repeated(CHUNKED "44\r\n" GOOD_BODY "\r\n0\r\n", PADDING, 4000, "\r\n"));
 }
 
@@ -238,8 +238,8 @@ static void compressed(void **state) {
   size_t length;
   char *small = gzip_with_spaces(GOOD_BODY, 64, &length);
   run_gzip((fault){.name = "gzip"}, small, length);
-  run_gzip((fault){.name = "gzip of which half is there", CANNOT_BE_READ}, small, length / 2);
-  run_gzip((fault){.name = "gzip of which the head is there", CANNOT_BE_READ}, small, 10);
+  run_gzip((fault){.name = "half of a gzip body", CANNOT_BE_READ}, small, length / 2);
+  run_gzip((fault){.name = "the header of a gzip body", CANNOT_BE_READ}, small, 10);
   char *spoiled = malloc(length);
   memcpy(spoiled, small, length);
   spoiled[length - 6] ^= 0x55;
@@ -249,7 +249,7 @@ static void compressed(void **state) {
   run_gzip((fault){.name = "gzip with a wrong size", IS_PROTOCOL}, spoiled, length);
   memcpy(spoiled, small, length);
   spoiled[10] = 0x07;
-  run_gzip((fault){.name = "gzip with a block that there is not", IS_PROTOCOL}, spoiled, length);
+  run_gzip((fault){.name = "gzip with an invalid block type", IS_PROTOCOL}, spoiled, length);
   free(spoiled);
   free(small);
 
@@ -274,9 +274,9 @@ static void chained_codings(void **state) {
     {"two content codings", "", "Content-Encoding: identity, gzip\r\n", "Content-Encoding", false},
     {"content codings on two lines", "", "Content-Encoding: identity\r\ncontent-encoding: gzip\r\n",
      "Content-Encoding", false},
-    {"content codings on a line that goes on", "", "Content-Encoding: gzip\r\n , identity\r\n", "Content-Encoding",
+    {"content codings on a folded line", "", "Content-Encoding: gzip\r\n , identity\r\n", "Content-Encoding",
      false},
-    {"content codings of which an interim answer has one",
+    {"content codings, one of them in an interim answer",
      "HTTP/1.1 103 Early Hints\r\nContent-Encoding: identity\r\n\r\n", "Content-Encoding: gzip\r\n",
      "Content-Encoding", false},
     {"chunks of a content coding", "", "Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", NULL, true},

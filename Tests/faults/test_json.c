@@ -26,7 +26,7 @@ typedef struct {
 static const text not_json[] = {
   /* Values */
   NAMED_VALUE("no value", ""),
-  NAMED_VALUE("a comma for a value", ","),
+  NAMED_VALUE("a comma instead of a value", ","),
   VALUE("tru"),
   VALUE("truex"),
   VALUE("nul"),
@@ -99,19 +99,19 @@ static const text not_json[] = {
   VALUE("/* one */ 1"),
   VALUE("# one\n1"),
   /* Not UTF-8 */
-  NAMED_VALUE("a byte that is in no UTF-8", "\"\xff\""),
+  NAMED_VALUE("a byte that never occurs in UTF-8", "\"\xff\""),
   NAMED_VALUE("a continuation byte without a lead byte", "\"\x80\""),
   NAMED_VALUE("Latin-1", "\"caf\xe9\""),
-  NAMED_VALUE("a character that is cut", "\"\xe2\x82\""),
-  NAMED_VALUE("a character that is too long", "\"\xc0\xaf\""),
+  NAMED_VALUE("a truncated character", "\"\xe2\x82\""),
+  NAMED_VALUE("an overlong character", "\"\xc0\xaf\""),
   NAMED_VALUE("a NUL of two bytes", "\"\xc0\x80\""),
   NAMED_VALUE("a surrogate", "\"\xed\xa0\x80\""),
-  NAMED_VALUE("a character beyond the last", "\"\xf4\x90\x80\x80\""),
+  NAMED_VALUE("a character beyond U+10FFFF", "\"\xf4\x90\x80\x80\""),
   TEXT("a key that is not UTF-8", "{" MEMBERS ", \"\xff\": 1}"),
   TEXT("UTF-16", "{\0\"\0i\0d\0\"\0:\0\"\0u\0\"\0}\0"),
   /* NUL */
   NAMED_VALUE("a NUL in a string", "\"a\0b\""),
-  NAMED_VALUE("a NUL for a value", "\0"),
+  NAMED_VALUE("a NUL instead of a value", "\0"),
   NAMED_VALUE("a NUL in a number", "1\0002"),
   TEXT("a NUL before the text", "\0{" MEMBERS "}"),
   TEXT("a NUL after the text", "{" MEMBERS "}\0"),
@@ -120,13 +120,13 @@ static const text not_json[] = {
   TEXT("a byte order mark", "\xef\xbb\xbf{" MEMBERS "}"),
   TEXT("a byte order mark after the text", "{" MEMBERS "}\xef\xbb\xbf"),
   TEXT("garbage after the text", "{" MEMBERS "} and more"),
-  TEXT("a bracket too many", "{" MEMBERS "}}"),
+  TEXT("an extra bracket", "{" MEMBERS "}}"),
   TEXT("the text twice", "{" MEMBERS "}{" MEMBERS "}"),
   TEXT("the text on two lines", "{" MEMBERS "}\n{" MEMBERS "}"),
-  TEXT("a bracket too few", "{" MEMBERS),
+  TEXT("a missing bracket", "{" MEMBERS),
   TEXT("a comma after the text", "{" MEMBERS "},"),
   TEXT("a comma at the end", "{" MEMBERS ",}"),
-  TEXT("a guard before the text", ")]}',\n{" MEMBERS "}"),
+  TEXT("a JSON prefix guard", ")]}',\n{" MEMBERS "}"),
   TEXT("a function around the text", "callback({" MEMBERS "})"),
   TEXT("a form feed", "\f{" MEMBERS "}"),
   TEXT("a no-break space", "\xc2\xa0{" MEMBERS "}"),
@@ -173,8 +173,8 @@ static const text parsed[] = {
   VALUE("\"\\/\\b\\f\\n\\r\\t\\\\\\\"\""),
   VALUE("{\"\": {\"\": []}}"),
   VALUE("{\"a\": 1, \"a\": 2}"),
-  TEXT("white space around", " \r\n\t{" MEMBERS "}\r\n "),
-  TEXT("members twice, of which the last counts",
+  TEXT("surrounding white space", " \r\n\t{" MEMBERS "}\r\n "),
+  TEXT("duplicate members, the last of which count",
        "{\"id\": 5, \"token\": 5, \"access\": 5, \"results\": 5, " MEMBERS "}"),
   TEXT("escapes in keys",
        "{\"\\u0069d\": \"u1\", \"tok\\u0065n\": \"t\", \"\\u0061ccess\": \"a\", \"r\\u0065sults\": []}"),
@@ -296,12 +296,12 @@ static void repeated_secrets(void **state) {
              (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL, .text_succeeds = true});
   }
   static const text successes[] = {
-    TEXT("the secret for JSON", KEY_SECRET),
-    TEXT("the header for JSON", KEY_BASIC),
-    TEXT("a token for JSON", "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln"),
+    TEXT("the secret instead of JSON", KEY_SECRET),
+    TEXT("the header instead of JSON", KEY_BASIC),
+    TEXT("a token instead of JSON", "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln"),
     TEXT("the secret in broken JSON", "{" MEMBERS ", \"x\": \"" KEY_SECRET "\" " KEY_SECRET "}"),
     TEXT("a token in broken JSON", "{" MEMBERS ", \"eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln\"}"),
-    TEXT("a token that is not closed", "{\"token\": \"eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln"),
+    TEXT("a token in an unterminated string", "{\"token\": \"eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln"),
   };
   for (size_t i = 0; i < COUNT(successes); i++) {
     run_text(&successes[i], 200, (fault){.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL});

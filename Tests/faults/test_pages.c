@@ -395,7 +395,7 @@ static const page_fault page_faults[] = {
   CUT("closed within the body", OK_HEAD "Content-Length: 500\r\n\r\n" LAST),
   BROKEN("garbage", "garbage\r\n\r\n"),
   BROKEN("garbage for chunks", OK_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
-  BROKEN("no gzip", OK_HEAD "Content-Encoding: gzip\r\n\r\nthis is not gzip data"),
+  BROKEN("invalid gzip", OK_HEAD "Content-Encoding: gzip\r\n\r\nthis is not gzip data"),
   BROKEN("HTML", OK_UNTIL_CLOSED "<html>"),
   BROKEN("a page that is cut", OK_UNTIL_CLOSED "{\"results\": [{\"id\""),
   BROKEN("an empty page", OK_UNTIL_CLOSED),

@@ -1,7 +1,7 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// A package as a user of the library writes it, but for the path.
+// A package as a user of the library would write it, except for the path.
 let package = Package(
   name: "consumer",
   dependencies: [.package(name: "libargyle", path: "../../..")],

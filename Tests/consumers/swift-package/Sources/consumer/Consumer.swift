@@ -1,7 +1,7 @@
 import Argyle
 import Foundation
 
-/// Carries out every operation through the public API alone.
+/// Runs every operation through the public API only.
 @main
 struct Consumer {
   static func main() throws {
