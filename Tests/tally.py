@@ -1,13 +1,13 @@
 """Counts tests from the JUnit reports that Tests/run collects.
 
-A part is a directory of one runner: its reports (*.xml), its exit status (status), its output (log) and how long it
-took (seconds). A part that ran no test, or that ended badly without a report saying which test failed, counts as one
-failure; so does a test that was skipped, for nothing here may be.
+A part is the directory of one runner: its reports (*.xml), exit status (status), output (log) and duration in seconds
+(seconds). A part that ran no tests, or that exited with an error without reporting a failed test, counts as one
+failure. Tests must not be skipped, so a skipped test counts as failed.
 
-    tally.py --part DIRECTORY      shows one part; exit status 1 if something failed
-    tally.py DIRECTORY             shows the command for each failure in DIRECTORY/*/*, and "N passed, N failed"
-    tally.py --rounds DIRECTORY…   shows the command for each test that failed in one of these directories or was
-                                   missing from one, and "N passed, N failed": it passed if it did so in each
+    tally.py --part DIRECTORY      prints one part; exit status 1 if something failed
+    tally.py DIRECTORY             prints the command for each failure in DIRECTORY/*/*, and "N passed, N failed"
+    tally.py --rounds DIRECTORY…   prints the command for each test that failed in one of these directories or was
+                                   missing from one, and "N passed, N failed"; to pass, a test must pass in each
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# The longest name that is shown whole: some hold all that a test sends.
-LONGEST_NAME = 200
+# Longer names are shortened: some include everything that a test sends.
+MAX_NAME_LENGTH = 200
 
 
 @dataclass
 class Part:
-    """What one runner reported."""
+    """The results that one runner reported."""
 
-    # The argument of Tests/run that runs it.
+    # The argument of Tests/run that runs this part.
     name: str
-    # How often a test of each name passed.
+    # How many tests with each name passed.
     passed: Counter[str] = field(default_factory=Counter)
-    # For each failure, the name of the test, or nothing where no test is to blame, and what is known about it.
+    # For each failure, the test's name, empty if it is not about a test, and the failure's text.
     failures: list[tuple[str, str]] = field(default_factory=list)
 
     def argument(self, test: str) -> str:
-        """The argument of Tests/run that runs a test of this part."""
+        """Returns the argument of Tests/run that runs a test of this part."""
         return f"{self.name}::{test}" if test else self.name
 
 
 def test_name(case: ElementTree.Element) -> str:
-    """The name of a test, as its runner takes it; empty where it has none, as where pytest cannot read a file."""
+    """Returns a test's name as its runner accepts it; empty if there is none, as when pytest cannot import a file."""
     group, name = case.get("classname"), case.get("name") or ""
     if group is None:
         # cmocka.
@@ -50,27 +50,27 @@ def test_name(case: ElementTree.Element) -> str:
     file = next((number for number, word in enumerate(words) if word.startswith("test_")), None)
     if file is not None:
         return "::".join([f"{words[file]}.py", *words[file + 1 :], name])
-    # Swift's names end with their parameters.
+    # Names of Swift tests end with their parameters.
     return f"{group}/{name.partition('(')[0]}" if group else ""
 
 
 def shorten(name: str) -> str:
-    """A name that can be shown; pytest's without the parameters runs the test with all of them."""
-    return name if len(name) <= LONGEST_NAME else name.partition("[")[0][:LONGEST_NAME]
+    """Shortens a name for display. Without its parameters, pytest runs a test with all of them."""
+    return name if len(name) <= MAX_NAME_LENGTH else name.partition("[")[0][:MAX_NAME_LENGTH]
 
 
 def read_part(directory: Path) -> Part:
     """Reads the reports of one part."""
     suite = directory.parent.name
-    # What is no test of a suite, such as building it, is reported in its name.
+    # "suite" is the suite's own work, such as building.
     part = Part(suite if directory.name == "suite" else f"{suite}/{directory.name}")
     for report in sorted(directory.glob("*.xml")):
         try:
             cases = list(ElementTree.parse(report).getroot().iter("testcase"))
         except ElementTree.ParseError as error:
-            part.failures.append(("", f"{report.name} cannot be read: {error}"))
+            part.failures.append(("", f"cannot read {report.name}: {error}"))
             continue
-        # pytest reports a test twice that fails, and then fails again when its fixtures end.
+        # pytest reports a test twice if it fails and then its fixtures' teardown fails.
         failures: dict[str, list[str]] = {}
         for case in cases:
             problems = [
@@ -89,9 +89,9 @@ def read_part(directory: Path) -> Part:
         part.failures += [(name, "\n".join(texts)) for name, texts in failures.items()]
     status = (directory / "status").read_text().strip()
     if status != "0" and not part.failures:
-        part.failures.append(("", f"ended with status {status}, and no test says why"))
+        part.failures.append(("", f"exited with status {status}, but reported no failed test"))
     if not part.passed and not part.failures:
-        part.failures.append(("", "ran no test"))
+        part.failures.append(("", "ran no tests"))
     return part
 
 
@@ -100,8 +100,8 @@ def read_parts(reports: Path) -> list[Part]:
     return [read_part(status.parent) for status in sorted(reports.glob("*/*/status"))]
 
 
-def show_part(directory: Path) -> int:
-    """Shows one part, with the text of each failure."""
+def print_part(directory: Path) -> int:
+    """Prints one part, with the text of each failure."""
     part = read_part(directory)
     seconds = directory / "seconds"
     time = f" ({seconds.read_text().strip()} s)" if seconds.exists() else ""
@@ -111,9 +111,9 @@ def show_part(directory: Path) -> int:
     return 1 if part.failures else 0
 
 
-def conclude(title: str, failures: Iterable[tuple[str, str]], passed: int, failed: int) -> int:
-    """Shows the command for each failure, and the last line."""
-    # Names that are too long may be shortened to the same.
+def print_summary(title: str, failures: Iterable[tuple[str, str]], passed: int, failed: int) -> int:
+    """Prints the command for each failure, and the last line."""
+    # A set, because several names may be shortened to the same one.
     lines = {
         f"    Tests/run {shlex.quote(shorten(argument))}{f'  # {note}' if note else ''}"
         for argument, note in failures
@@ -124,8 +124,8 @@ def conclude(title: str, failures: Iterable[tuple[str, str]], passed: int, faile
     return 0 if passed > 0 and failed == 0 else 1
 
 
-def show_sum(reports: Path) -> int:
-    """Shows what failed, and the sum over all parts."""
+def print_run(reports: Path) -> int:
+    """Prints the failures of a run, and the totals of all its parts."""
     parts = read_parts(reports)
     failures = [
         (part.argument(test), "" if test else text.splitlines()[0])
@@ -133,12 +133,12 @@ def show_sum(reports: Path) -> int:
         for test, text in part.failures
     ]
     passed = sum(part.passed.total() for part in parts)
-    return conclude("Failed, with the command that runs each alone:", failures, passed, len(failures))
+    return print_summary("Failed tests, with the command to run each alone:", failures, passed, len(failures))
 
 
-def show_rounds(rounds: Sequence[Path]) -> int:
-    """Shows what failed or was missing in one of several runs, and how many tests passed in all of them."""
-    # For each round and part, how often a test of each name passed, and which failed.
+def print_rounds(rounds: Sequence[Path]) -> int:
+    """Prints the tests that failed in or were missing from a round, and how many passed in every round."""
+    # For each round and part, how many tests with each name passed, and which tests failed.
     passes: list[dict[str, Counter[str]]] = []
     failures: list[dict[str, set[str]]] = []
     names: dict[str, set[str]] = {}
@@ -173,27 +173,31 @@ def show_rounds(rounds: Sequence[Path]) -> int:
             else:
                 passed += most
         for note, same in notes.items():
-            # One line is enough for a part that was missing as a whole.
+            # One line for the whole part if all its tests have this note.
             whole = len(same) > 1 and len(same) == len(tests - {""})
-            shown = [""] if whole else same
-            differences += [(Part(part_name).argument(test), note) for test in shown]
-    return conclude("Not passed in each round:", differences, passed, failed)
+            listed = [""] if whole else same
+            differences += [(Part(part_name).argument(test), note) for test in listed]
+    return print_summary("Not passed in every round:", differences, passed, failed)
 
 
 def describe(failing: list[int], missing: list[int]) -> str:
-    """In which rounds a test failed, and from which it was missing; empty if it passed in each."""
+    """Describes the rounds in which a test failed or from which it was missing; empty if it passed in each."""
     notes = [("failed in", failing), ("missing from", missing)]
-    return "; ".join(f"{what} {', '.join(map(str, numbers))}" for what, numbers in notes if numbers)
+    return "; ".join(
+        f"{what} round{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+        for what, numbers in notes
+        if numbers
+    )
 
 
 def main(arguments: list[str]) -> int:
-    """Does what the command line asks for."""
+    """Runs the command line."""
     if len(arguments) == 2 and arguments[0] == "--part":
-        return show_part(Path(arguments[1]))
+        return print_part(Path(arguments[1]))
     if len(arguments) > 1 and arguments[0] == "--rounds":
-        return show_rounds([Path(argument) for argument in arguments[1:]])
+        return print_rounds([Path(argument) for argument in arguments[1:]])
     if len(arguments) == 1:
-        return show_sum(Path(arguments[0]))
+        return print_run(Path(arguments[0]))
     print(__doc__, file=sys.stderr)
     return 2
 

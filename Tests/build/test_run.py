@@ -1,4 +1,4 @@
-"""Tests/run: its arguments, its last lines, and what it starts, in a checkout whose only tests are made up."""
+"""Tests/run: its arguments, its summary and its processes, in a checkout with sample tests only."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, run
-from test_commands import processes_that_name, stand_in
+from test_commands import processes_with, write_stub
 
 SUITES = "install address thread ordinary fuzzing swift build sandbox python valgrind shipped faults"
-# A bound that only a hang meets.
+# Reached only if something hangs.
 PATIENCE = 120
 
-MADE_UP = r"""
+SAMPLE_TESTS = r"""
 import os
 from pathlib import Path
 
@@ -51,13 +51,13 @@ def test_bad_twice(broken):
     assert not (HERE / "bad").exists()
 
 
-@pytest.mark.parametrize("number", range(2 if NUMBER % 2 and (HERE / "unsteady").exists() else 1))
+@pytest.mark.parametrize("number", range(2 if NUMBER % 2 and (HERE / "flaky").exists() else 1))
 def test_missing(number):
     pass
 
 
-def test_unsteady():
-    assert NUMBER != 2 or not (HERE / "unsteady").exists()
+def test_flaky():
+    assert NUMBER != 2 or not (HERE / "flaky").exists()
 
 
 def test_descriptors():
@@ -75,28 +75,28 @@ COUNT = 10
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout in a folder with a blank, with one suite that has tests: fuzzing."""
+    """A checkout in a folder with a space in its name. Only the fuzzing suite has tests."""
     root = tmp_path / "a checkout"
     for name in ("Tests/run", "Tests/tally.py", "bindings/common.sh", "include/argyle.h"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     (root / "Tests" / "fuzz").mkdir()
-    (root / "Tests" / "fuzz" / "test_made_up.py").write_text(MADE_UP)
+    (root / "Tests" / "fuzz" / "test_sample.py").write_text(SAMPLE_TESTS)
     return root
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Nothing is built: what stands for the compilers has nothing to do."""
+    """Stubs for the compilers: nothing is built."""
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("swift", "cc"):
-        stand_in(programs, name, "exit 0")
+        write_stub(programs, name, "exit 0")
     return {"PATH": f"{programs}:{os.environ['PATH']}", "PYTEST_ADDOPTS": ""}
 
 
 def last_lines(output: str) -> list[str]:
-    """What follows on the last part."""
+    """Returns the lines after those of the last part."""
     return re.split(r"(?m)^    \w+/\w+: \d+ passed, \d+ failed.*\n", output)[-1].splitlines()
 
 
@@ -112,21 +112,21 @@ def test_list(checkout: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing"], f'there is no suite "nothing", only: {SUITES}'),
-        (["fuzzing", ""], f'there is no suite "", only: {SUITES}'),
-        (["nothing/pytest"], f'there is no suite "nothing", only: {SUITES}'),
-        (["fuzzing/nothing"], 'fuzzing has no part "nothing", only: pytest'),
-        (["fuzzing/"], 'fuzzing has no part "", only: pytest'),
-        (["install/a"], 'install has no part "a", only: none'),
-        (["fuzzing::a"], '"fuzzing::a" is not SUITE, SUITE/PART or SUITE/PART::TEST'),
-        (["fuzzing/pytest::"], '"fuzzing/pytest::" is not SUITE, SUITE/PART or SUITE/PART::TEST'),
-        (["a[$(exit)]"], '"a[$(exit)]" is not SUITE, SUITE/PART or SUITE/PART::TEST'),
-        (["fuzzing/pytest::a", "fuzzing/pytest::b"], '"fuzzing/pytest" is named twice'),
-        (["--stress"], "--stress needs a number of rounds, from 1"),
-        (["--stress", "0", "fuzzing"], "--stress needs a number of rounds, from 1"),
-        (["--stress", "fuzzing"], "--stress needs a number of rounds, from 1"),
-        (["--list", "fuzzing"], "--list stands alone"),
-        (["--lists"], 'there is no option "--lists", only --list, and --stress N before the suites'),
+        (["nothing"], f'unknown suite "nothing"; the suites are: {SUITES}'),
+        (["fuzzing", ""], f'unknown suite ""; the suites are: {SUITES}'),
+        (["nothing/pytest"], f'unknown suite "nothing"; the suites are: {SUITES}'),
+        (["fuzzing/nothing"], 'fuzzing has no part "nothing"; its parts are: pytest'),
+        (["fuzzing/"], 'fuzzing has no part ""; its parts are: pytest'),
+        (["install/a"], 'install has no part "a"; its parts are: none'),
+        (["fuzzing::a"], 'expected SUITE, SUITE/PART or SUITE/PART::TEST, got "fuzzing::a"'),
+        (["fuzzing/pytest::"], 'expected SUITE, SUITE/PART or SUITE/PART::TEST, got "fuzzing/pytest::"'),
+        (["a[$(exit)]"], 'expected SUITE, SUITE/PART or SUITE/PART::TEST, got "a[$(exit)]"'),
+        (["fuzzing/pytest::a", "fuzzing/pytest::b"], '"fuzzing/pytest" is given twice'),
+        (["--stress"], "--stress needs a number of rounds between 1 and 9999"),
+        (["--stress", "0", "fuzzing"], "--stress needs a number of rounds between 1 and 9999"),
+        (["--stress", "fuzzing"], "--stress needs a number of rounds between 1 and 9999"),
+        (["--list", "fuzzing"], "--list takes no arguments"),
+        (["--lists"], 'unknown option "--lists"; the options are --list and --stress N, before the suites'),
     ],
 )
 def test_wrong_arguments(
@@ -138,9 +138,9 @@ def test_wrong_arguments(
 
 
 def test_parts_of_the_c_harness(environment: dict[str, str]) -> None:
-    """Here with this checkout, of which nothing is started."""
+    """With this checkout; nothing is started."""
     result = run([ROOT / "Tests" / "run", "valgrind/nothing"], environment)
-    parts = result.stderr.rpartition("only: ")[2].split()
+    parts = result.stderr.rpartition("its parts are: ")[2].split()
     programs = sorted(path.stem for path in ROOT.glob("Tests/*/test_*.c"))
     assert sorted(parts) == sorted([*programs, "hostile"])
     assert result.returncode == 2
@@ -155,8 +155,8 @@ def test_failures_are_named_with_their_commands(
     lines = last_lines(result.stdout)
     assert lines[-1] == f"{COUNT - 5} passed, 5 failed"
     commands = [line for line in lines if "Tests/run" in line]
-    # Each once, and what is too long without its parameters.
-    assert [command.partition("test_made_up.py::")[2].rstrip("'") for command in commands] == [
+    # Each is listed once, the long name without its parameters.
+    assert [command.partition("test_sample.py::")[2].rstrip("'") for command in commands] == [
         "test_bad[a]",
         "test_bad[b::c]",
         "test_bad[it'\"'\"'s a $HOME]",
@@ -176,10 +176,10 @@ def test_success(checkout: Path, environment: dict[str, str]) -> None:
     assert re.fullmatch(r"( *\d+ s  fuzzing(: swift|/pytest)\n){2}", times)
 
 
-def test_surroundings_make_no_difference(
+def test_environment_makes_no_difference(
     checkout: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    temporary = tmp_path / "with a blank"
+    temporary = tmp_path / "with a space"
     temporary.mkdir()
     inherited = tmp_path / "inherited"
     inherited.touch()
@@ -193,10 +193,10 @@ def test_surroundings_make_no_difference(
 
 
 def test_install_builds_only(checkout: Path, environment: dict[str, str]) -> None:
-    """Where it fails, what needs it is not run, and the failure counts once."""
+    """If install fails, dependent suites are not run and the failure counts once."""
     install = checkout / "bindings" / "install"
     command = [checkout / "Tests" / "run", "install"]
-    stand_in(checkout / "bindings", "install", 'mkdir -p "$1/lib"')
+    write_stub(checkout / "bindings", "install", 'mkdir -p "$1/lib"')
     result = run(command, environment)
     assert (result.returncode, last_lines(result.stdout)[-1]) == (0, "0 passed, 0 failed")
     install.write_text("#!/bin/sh\necho it broke\nexit 3\n")
@@ -205,12 +205,12 @@ def test_install_builds_only(checkout: Path, environment: dict[str, str]) -> Non
     assert "it broke\n" in result.stdout
     assert "    build: not run, because install failed\n" in result.stdout
     assert result.stdout.endswith("\n\n0 passed, 1 failed\n")
-    assert "    Tests/run install  # ended with status 3, and no test says why\n" in result.stdout
+    assert "    Tests/run install  # exited with status 3, but reported no failed test\n" in result.stdout
     assert run(command, environment).returncode == 1
 
 
 def test_stress(checkout: Path, environment: dict[str, str]) -> None:
-    (checkout / "Tests" / "fuzz" / "unsteady").touch()
+    (checkout / "Tests" / "fuzz" / "flaky").touch()
     result = run([checkout / "Tests" / "run", "--stress", "3", "fuzzing"], environment)
     assert (result.returncode, result.stderr) == (1, "")
     assert result.stdout.splitlines()[-9:] == [
@@ -218,18 +218,18 @@ def test_stress(checkout: Path, environment: dict[str, str]) -> None:
         f"round-2: {COUNT - 1} passed, 1 failed",
         f"round-3: {COUNT + 1} passed, 0 failed",
         "",
-        "Not passed in each round:",
-        "    Tests/run 'fuzzing/pytest::test_made_up.py::test_missing[1]'  # missing from 2 of 3",
-        "    Tests/run fuzzing/pytest::test_made_up.py::test_unsteady  # failed in 2 of 3",
+        "Not passed in every round:",
+        "    Tests/run 'fuzzing/pytest::test_sample.py::test_missing[1]'  # missing from round 2 of 3",
+        "    Tests/run fuzzing/pytest::test_sample.py::test_flaky  # failed in round 2 of 3",
         "",
         f"{COUNT - 1} passed, 2 failed",
     ]
-    assert processes_that_name(str(checkout)) == []
+    assert processes_with(str(checkout)) == []
 
 
 @pytest.fixture
 def waiting(checkout: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """A run under load whose test waits to be told."""
+    """A stress run whose test is blocked on a FIFO."""
     (checkout / "Tests" / "fuzz" / "wait").touch()
     process = subprocess.Popen(
         [checkout / "Tests" / "run", "--stress", "2", "fuzzing"],
@@ -238,41 +238,41 @@ def waiting(checkout: Path, environment: dict[str, str]) -> Iterator[subprocess.
         stdout=subprocess.PIPE,
         text=True,
     )
-    bound = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while not (checkout / "Tests" / "fuzz" / "waiting").exists():
-        assert process.poll() is None and time.monotonic() < bound
+        assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
-    # The test, what started it, and two loops for each core.
-    assert len(processes_that_name(str(checkout))) > 2 * (os.cpu_count() or 1)
+    # The test, its parents, and two busy loops per core.
+    assert len(processes_with(str(checkout))) > 2 * (os.cpu_count() or 1)
     yield process
     process.kill()
     process.communicate()
 
 
-def nothing_runs(checkout: Path) -> bool:
-    """Whether all processes of a checkout end."""
-    bound = time.monotonic() + PATIENCE
-    while processes_that_name(str(checkout)):
-        if time.monotonic() > bound:
+def all_processes_exit(checkout: Path) -> bool:
+    """Waits until all processes of a checkout have exited; returns False if they have not in time."""
+    deadline = time.monotonic() + PATIENCE
+    while processes_with(str(checkout)):
+        if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
     return True
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_all_ends_with_the_run(
+def test_signal_ends_all_processes(
     number: signal.Signals, checkout: Path, waiting: subprocess.Popen[str]
 ) -> None:
     waiting.send_signal(number)
     waiting.communicate(timeout=PATIENCE)
     assert waiting.returncode == 130
-    assert nothing_runs(checkout)
+    assert all_processes_exit(checkout)
 
 
-def test_busy_loops_end_though_the_run_is_killed(
+def test_busy_loops_end_if_the_run_is_killed(
     checkout: Path, waiting: subprocess.Popen[str]
 ) -> None:
     waiting.kill()
-    # A part ends by itself.
-    (checkout / "Tests" / "fuzz" / "waiting").write_text("go on")
-    assert nothing_runs(checkout)
+    # The part is not killed: let it finish.
+    (checkout / "Tests" / "fuzz" / "waiting").write_text("continue")
+    assert all_processes_exit(checkout)

@@ -1,4 +1,4 @@
-"""The last lines of Tests/run: nothing that went wrong may be counted as passed, or not at all."""
+"""The summary of Tests/run: every failure must be counted, and as a failure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ GOOD = '<testsuites><testsuite name="s"><testcase name="a"/><testcase name="b"/>
 BAD = '<testsuite><testcase name="a"><failure message="why"/></testcase><testcase name="b"/></testsuite>'
 ERROR = '<testsuite><testcase name="a"><error message="why"/></testcase></testsuite>'
 SKIPPED = '<testsuite><testcase name="a"><skipped/></testcase><testcase name="b"/></testsuite>'
-TORN = '<testsuites><testsuite name="s"><testcase name="a">'
-# A test that fails, and then again when its fixtures end, as pytest reports it.
+TRUNCATED = '<testsuites><testsuite name="s"><testcase name="a">'
+# How pytest reports a test that fails and whose fixtures' teardown fails too.
 TWICE = """<testsuite>
   <testcase classname="Tests.python.test_x" name="test_a"><failure message="why"/></testcase>
   <testcase classname="Tests.python.test_x" name="test_a"><error message="left"/></testcase>
@@ -22,14 +22,14 @@ TWICE = """<testsuite>
 
 
 def tally(*arguments: str | Path) -> tuple[list[str], int]:
-    """What it prints, and its exit status."""
+    """Runs tally.py; returns the printed lines and the exit status."""
     result = run([sys.executable, ROOT / "Tests" / "tally.py", *arguments])
     assert result.stderr == ""
     return result.stdout.splitlines(), result.returncode
 
 
 def write_part(directory: Path, *reports: str, status: int = 0) -> Path:
-    """What a part leaves."""
+    """Creates the directory of a part."""
     directory.mkdir(parents=True)
     for number, report in enumerate(reports):
         (directory / f"{number}.xml").write_text(report)
@@ -48,12 +48,12 @@ def write_part(directory: Path, *reports: str, status: int = 0) -> Path:
         ([ERROR], 1, 0, 1),
         ([TWICE], 1, 0, 1),
         ([SKIPPED], 0, 1, 1),
-        # All tests passed, and then the checker found a leak.
+        # All tests passed, but then a leak was found.
         ([GOOD], 99, 2, 1),
-        # A crash before the report, and one within.
+        # A crash before and while the report is written.
         ([], 139, 0, 1),
-        ([TORN], 139, 0, 1),
-        # It ended well, and ran nothing.
+        ([TRUNCATED], 139, 0, 1),
+        # Success without tests.
         ([], 0, 0, 1),
         (["<testsuites/>"], 0, 0, 1),
     ],
@@ -63,7 +63,7 @@ def test_count(reports: list[str], status: int, passed: int, failed: int, tmp_pa
     lines, exit_status = tally(tmp_path)
     assert lines[-1] == f"{passed} passed, {failed} failed"
     assert exit_status == (1 if failed else 0)
-    # Named once, before an empty line.
+    # Listed once, followed by an empty line.
     assert sum("Tests/run suite-a/part" in line for line in lines) == min(failed, 1)
     assert lines[:-1] == [] or lines[-2] == ""
     lines, exit_status = tally("--part", part)
@@ -92,7 +92,7 @@ def test_seconds(tmp_path: Path) -> None:
             "suite/part::test_x.py::test_y",
         ),
         ('classname="ArgyleTests.X" name="y(code:isUnknown:)"', "suite/part::ArgyleTests.X/y"),
-        # pytest could not read a file.
+        # pytest could not import a file.
         ('classname="" name="Tests.python.test_x"', "suite/part  # Tests.python.test_x"),
     ],
 )
@@ -101,20 +101,20 @@ def test_command(attributes: str, argument: str, tmp_path: Path) -> None:
     write_part(tmp_path / "suite" / "part", report)
     lines, _ = tally(tmp_path)
     assert lines == [
-        "Failed, with the command that runs each alone:",
+        "Failed tests, with the command to run each alone:",
         f"    Tests/run {argument}",
         "",
         "0 passed, 1 failed",
     ]
 
 
-def test_what_is_no_part(tmp_path: Path) -> None:
+def test_suite_that_fails_outside_its_parts(tmp_path: Path) -> None:
     write_part(tmp_path / "install" / "suite", status=3)
     lines, _ = tally(tmp_path)
-    assert lines[1] == "    Tests/run install  # ended with status 3, and no test says why"
+    assert lines[1] == "    Tests/run install  # exited with status 3, but reported no failed test"
 
 
-def test_nothing_at_all_is_a_failure(tmp_path: Path) -> None:
+def test_no_parts_is_a_failure(tmp_path: Path) -> None:
     assert tally(tmp_path) == (["0 passed, 0 failed"], 1)
 
 
@@ -126,8 +126,8 @@ def test_rounds(tmp_path: Path) -> None:
         [*[f"round-{n}: 4 passed, 0 failed" for n in (1, 2, 3)], "", "4 passed, 0 failed"],
         0,
     )
-    # Failing in one, in all, missing from one, fewer of the same name, and a part that crashed in one and
-    # one that was not there.
+    # Tests that fail in one round or in all, are missing from one, or are fewer with the same name; a part that crashes
+    # in one round, and a part that is missing from one.
     for number, directory in enumerate(rounds, 1):
         suite = directory / "suite"
         write_part(suite / "failing", BAD if number == 2 else GOOD)
@@ -142,14 +142,14 @@ def test_rounds(tmp_path: Path) -> None:
         "round-2: 11 passed, 2 failed",
         "round-3: 10 passed, 1 failed",
         "",
-        "Not passed in each round:",
-        "    Tests/run suite/absent  # missing from 3 of 3",
-        "    Tests/run suite/always::a  # failed in 1, 2, 3 of 3",
-        "    Tests/run suite/crashing  # failed in 1 of 3",
-        "    Tests/run suite/crashing  # missing from 1 of 3",
-        "    Tests/run suite/failing::a  # failed in 2 of 3",
-        "    Tests/run suite/missing::a  # missing from 2 of 3",
-        "    Tests/run suite/missing::b  # missing from 1, 3 of 3",
+        "Not passed in every round:",
+        "    Tests/run suite/absent  # missing from round 3 of 3",
+        "    Tests/run suite/always::a  # failed in rounds 1, 2, 3 of 3",
+        "    Tests/run suite/crashing  # failed in round 1 of 3",
+        "    Tests/run suite/crashing  # missing from round 1 of 3",
+        "    Tests/run suite/failing::a  # failed in round 2 of 3",
+        "    Tests/run suite/missing::a  # missing from round 2 of 3",
+        "    Tests/run suite/missing::b  # missing from rounds 1, 3 of 3",
         "",
         "5 passed, 9 failed",
     ]
