@@ -1,4 +1,4 @@
-"""What the checks of the shipped files share: a prefix made by bindings/install, compilers, a sandbox."""
+"""Helpers and fixtures for the tests of the shipped files: an installed prefix, compilers, a sandbox."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CONSUMERS = ROOT / "Tests" / "consumers"
 STRICT = ("-pedantic", "-Wall", "-Wextra", "-Werror")
-# Reached only when something hangs.
+# Reached only if something hangs.
 PATIENCE = 120
-# Longer than that, for a delay that the test ends.
+# Longer than PATIENCE, for delays that the test ends itself.
 FOREVER_MS = 600_000
 
 
@@ -28,7 +28,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end, with these variables added, and gives back what it printed."""
+    """Runs a command with these variables added to its environment, and waits for it to exit."""
     return subprocess.run(
         [str(word) for word in command],
         env={**os.environ, **(environment or {})},
@@ -46,16 +46,16 @@ def succeed(
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> str:
-    """Runs a command that has to succeed, and gives back its standard output."""
+    """Runs a command that must succeed, and returns its standard output."""
     result = run(command, environment, directory)
     assert result.returncode == 0, (
-        f"{' '.join(map(str, command))}\nended with {result.returncode}\n{result.stdout}{result.stderr}"
+        f"{' '.join(map(str, command))}\nexited with {result.returncode}\n{result.stdout}{result.stderr}"
     )
     return result.stdout
 
 
 def make_certificate(folder: Path) -> None:
-    """A certificate for this host, signed by itself, and its key."""
+    """Writes a self-signed certificate for 127.0.0.1 and its key to a folder."""
     succeed([
         *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
         *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"),
@@ -64,7 +64,7 @@ def make_certificate(folder: Path) -> None:
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    """Waits for an event."""
+    """Polls until a condition holds."""
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end
@@ -73,15 +73,16 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 @dataclass(frozen=True)
 class Library:
-    """A shared library of the project, which goes by the name of its header."""
+    """One of the project's shared libraries."""
 
+    # The header's name, without its suffix.
     name: str
-    # The Swift target of its exported functions.
+    # The Swift target with its exported functions.
     target: str
-    # The libraries that it needs beside the C library.
+    # The libraries that it needs, apart from the C library.
     needed: frozenset[str]
-    # How large it may be, in bytes.
-    limit: int
+    # Maximum size in bytes.
+    max_size: int
 
     @property
     def header(self) -> Path:
@@ -90,12 +91,12 @@ class Library:
 
     @property
     def prefix(self) -> str:
-        """What its functions' names begin with, and in capitals those of its macros."""
+        """Prefix of its functions' names, and in upper case of its macros' names."""
         return self.name.replace("-", "_")
 
     @property
     def version(self) -> str:
-        """The version by the header's numbers."""
+        """The version, from the numbers in the header."""
         text = self.header.read_text()
         numbers = [
             re.search(rf"^#define {self.prefix.upper()}_VERSION_{part} (\d+)$", text, re.MULTILINE)
@@ -105,11 +106,11 @@ class Library:
 
     @property
     def node(self) -> str:
-        """The version node of its exports."""
+        """The version node of its exported symbols."""
         return f"{self.prefix.upper()}_{self.version.split('.')[0]}"
 
     def functions(self) -> list[str]:
-        """The functions of the header, from the tool by which the library's exports are made."""
+        """Returns the header's functions, as listed by the tool that determines the library's exports."""
         functions = succeed([ROOT / "bindings" / "c" / "functions", self.header]).split()
         assert len(functions) > 5
         return functions
@@ -125,31 +126,31 @@ SANDBOX = Library(
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs a test that asks for a library once for each."""
+    """Parametrizes tests that take a library with both libraries."""
     if "library" in metafunc.fixturenames:
         metafunc.parametrize("library", [CLIENT, SANDBOX], ids=lambda library: library.name)
 
 
 def swift_resources() -> Path:
-    """The directory of the Swift toolchain's own libraries."""
+    """Returns the directory of the Swift toolchain's libraries."""
     information = json.loads(succeed(["swiftc", "-print-target-info"]))
     return Path(information["paths"]["runtimeResourcePath"])
 
 
 def compilers() -> list[tuple[str, str]]:
-    """The C and C++ compilers that the header has to please: Debian's and Swift's."""
+    """Returns the C and C++ compilers that must accept the headers: Debian's and Swift's."""
     programs = swift_resources().parents[1] / "bin"
     return [("gcc", "g++"), (str(programs / "clang"), str(programs / "clang++"))]
 
 
 @dataclass(frozen=True)
 class Prefix:
-    """What bindings/install laid out."""
+    """An installation by bindings/install."""
 
     path: Path
 
     def file(self, library: Library) -> Path:
-        """A shared library itself, not a link to it."""
+        """Returns a shared library's file, not a symbolic link to it."""
         return (self.path / "lib" / f"lib{library.name}.so").resolve()
 
     @property
@@ -158,13 +159,13 @@ class Prefix:
         return self.path / "lib" / "libargyle.a"
 
     def flags(self, *arguments: str, library: Library = CLIENT) -> list[str]:
-        """What pkg-config says about a library."""
+        """Returns pkg-config's flags for a library."""
         search = {"PKG_CONFIG_PATH": str(self.path / "lib" / "pkgconfig")}
-        # A blank in a path has a backslash before it.
+        # Spaces in paths are escaped with a backslash.
         return shlex.split(succeed(["pkg-config", *arguments, library.name], search))
 
     def environment(self) -> dict[str, str]:
-        """Lets a program that was linked with the shared library find it."""
+        """Returns the environment in which a program finds the shared libraries."""
         return {"LD_LIBRARY_PATH": str(self.path / "lib")}
 
 
@@ -177,7 +178,7 @@ class Sandbox:
     key_secret: str
 
     def environment(self) -> dict[str, str]:
-        """How the examples are told about it."""
+        """Returns the variables from which the examples read its URL and key."""
         return {
             "ARGYLE_BASE_URL": self.base_url,
             "ARGYLE_KEY_ID": self.key_id,
@@ -187,7 +188,7 @@ class Sandbox:
 
 @pytest.fixture(scope="session")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Prefix:
-    """A prefix of its own, made by bindings/install."""
+    """A temporary prefix, installed by bindings/install."""
     path = tmp_path_factory.mktemp("install") / "prefix"
     succeed([ROOT / "bindings" / "install", path])
     return Prefix(path)
@@ -195,24 +196,24 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Prefix:
 
 @pytest.fixture
 def sandbox(prefix: Prefix) -> Iterator[Sandbox]:
-    """An empty sandbox on a free port, with the key that it has unless told otherwise."""
+    """An empty sandbox on a free port, with its default key."""
     process = subprocess.Popen(
-        # However slow the machine is, nobody's time is over.
+        # No connection times out, however slow the machine is.
         [prefix.path / "bin" / "argyle-sandbox", "--port", "0", "--timeout", "3600"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None
-    told: dict[str, str] = {}
+    values: dict[str, str] = {}
     try:
         for line in process.stdout:
             match = re.fullmatch(r"argyle-sandbox (key id:|key secret:|listening on) (\S+)\n", line)
             if match is not None:
-                told[match[1]] = match[2]
-            if "listening on" in told:
+                values[match[1]] = match[2]
+            if "listening on" in values:
                 break
-        yield Sandbox(told["listening on"], told["key id:"], told["key secret:"])
+        yield Sandbox(values["listening on"], values["key id:"], values["key secret:"])
     finally:
         process.terminate()
         process.communicate(timeout=PATIENCE)

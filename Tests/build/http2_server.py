@@ -1,4 +1,4 @@
-"""A server of HTTP/2 that sends the frames that a test tells it, in whatever order."""
+"""An HTTP/2 server that sends the frames that a test specifies, in any order."""
 
 from __future__ import annotations
 
@@ -23,59 +23,59 @@ TIMEOUT = 60
 
 @dataclass
 class Request:
-    """A request, or as much of it as was read before it was answered."""
+    """A request, or the part of it that was read before the server responded."""
 
-    # The number of its connection, from 0, and that of its stream on it.
+    # The connection's number, from 0, and the HTTP/2 stream's.
     connection: int
     stream: int
     method: str = ""
     body: bytes = b""
 
 
-class Gone(Exception):
-    """The client has closed the connection, or is to find it closed."""
+class Closed(Exception):
+    """The client has closed the connection, or the server is about to close it."""
 
 
 @dataclass
 class Connection:
-    """A connection, which a thread of its own serves."""
+    """A connection, served by its own thread."""
 
     server: Http2Server
     socket: ssl.SSLSocket
     number: int
     events: deque[Event] = field(default_factory=deque)
     requests: dict[int, Request] = field(default_factory=dict)
-    # What is to be sent at once.
+    # Bytes to be sent by the next flush.
     output: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
         self.h2 = H2Connection(H2Configuration(client_side=False))
 
     def send(self, frame: Frame) -> None:
-        """Sends a frame with whatever follows."""
+        """Queues a frame for the next flush."""
         self.output += frame.serialize()
 
     def flush(self) -> None:
-        """Sends what was collected, in one piece."""
+        """Sends the queued bytes in one piece."""
         output, self.output = bytes(self.output), bytearray()
         self.socket.sendall(output)
 
     def receive(self) -> None:
-        """Reads what has come."""
+        """Reads from the socket; waits if nothing has been received."""
         data = self.socket.recv(65536)
         if not data:
-            raise Gone
+            raise Closed
         try:
             self.events += self.h2.receive_data(data)
         except ProtocolError:
-            # What is left of a request that was answered before its end.
-            if self.server.is_hasty:
-                raise Gone from None
+            # The rest of a request that the server responded to early.
+            if self.server.responds_early:
+                raise Closed from None
             raise
         self.output += self.h2.data_to_send()
 
     def synchronize(self) -> None:
-        """Waits until the client has read everything."""
+        """Waits until the client has read everything, by a ping."""
         self.h2.ping(struct.pack(">q", len(self.requests)))
         self.output += self.h2.data_to_send()
         self.flush()
@@ -84,7 +84,7 @@ class Connection:
         self.events = deque(event for event in self.events if not isinstance(event, PingAckReceived))
 
     def serve(self) -> None:
-        """Serves requests until an end."""
+        """Serves requests until the connection is closed."""
         self.h2.initiate_connection()
         self.output += self.h2.data_to_send()
         self.flush()
@@ -98,23 +98,23 @@ class Connection:
         if isinstance(event, RequestReceived):
             request = Request(self.number, event.stream_id, dict(event.headers)[b":method"].decode())
             self.requests[event.stream_id] = request
-            if self.server.is_hasty:
-                self.server.answer(self, request)
+            if self.server.responds_early:
+                self.server.respond(self, request)
         elif isinstance(event, DataReceived):
             self.requests[event.stream_id].body += event.data
-            if not self.server.is_hasty:
+            if not self.server.responds_early:
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 self.output += self.h2.data_to_send()
-        elif isinstance(event, StreamEnded) and not self.server.is_hasty:
-            self.server.answer(self, self.requests[event.stream_id])
+        elif isinstance(event, StreamEnded) and not self.server.responds_early:
+            self.server.respond(self, self.requests[event.stream_id])
 
 
-# What a server does with a request.
+# A step of a response.
 Action = Callable[[Connection, Request], None]
 
 
 def headers(status: int = 200, *fields: tuple[str, str], end: bool = False) -> Action:
-    """Sends the headers of an answer."""
+    """Sends the headers of a response."""
 
     def act(connection: Connection, request: Request) -> None:
         frame = HeadersFrame(request.stream)
@@ -128,7 +128,7 @@ def headers(status: int = 200, *fields: tuple[str, str], end: bool = False) -> A
 
 
 def data(text: str, end: bool = False) -> Action:
-    """Sends a piece of the body."""
+    """Sends a part of the body."""
 
     def act(connection: Connection, request: Request) -> None:
         frame = DataFrame(request.stream, text.encode())
@@ -145,36 +145,36 @@ def reset(code: int) -> Action:
 
 
 def go_away(last_stream: Callable[[Request], int], code: int = 0) -> Action:
-    """Sends GOAWAY, with the last stream that is taken by the request's."""
+    """Sends GOAWAY. `last_stream` computes the last accepted stream from the request."""
     return lambda connection, request: connection.send(
         GoAwayFrame(0, last_stream_id=last_stream(request), error_code=code)
     )
 
 
 def synchronize(connection: Connection, request: Request) -> None:
-    """Waits until the client has read what was sent."""
+    """Waits until the client has read everything that was sent."""
     connection.synchronize()
 
 
 def close(connection: Connection, request: Request) -> None:
-    """Closes the connection, not before the client has read what was sent: bytes that are left would reset it."""
+    """Closes the connection gracefully: reads until the client closes it, because unread bytes would cause a reset."""
     connection.flush()
     connection.socket.shutdown(socket.SHUT_WR)
     while connection.socket.recv(65536):
         pass
-    raise Gone
+    raise Closed
 
 
 def reset_connection(connection: Connection, request: Request) -> None:
-    """Ends the connection with a reset."""
+    """Resets the connection."""
     connection.flush()
-    # To linger for no time is not to say goodbye.
+    # With a linger time of 0, closing the socket sends RST.
     connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    raise Gone
+    raise Closed
 
 
 def send(frame: Callable[[Request], bytes]) -> Action:
-    """Sends bytes."""
+    """Sends raw bytes."""
 
     def act(connection: Connection, request: Request) -> None:
         connection.output += frame(request)
@@ -183,19 +183,19 @@ def send(frame: Callable[[Request], bytes]) -> Action:
 
 
 class Http2Server:
-    """Listens on a free port. Each request takes the next answer; the last one is given again and again."""
+    """A server on a free port. Each request gets the next response; the last response is repeated."""
 
     def __init__(
         self,
         folder: Path,
-        answers: Sequence[Sequence[Action]],
+        responses: Sequence[Sequence[Action]],
         *,
-        is_hasty: bool = False,
+        responds_early: bool = False,
         version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
     ) -> None:
-        self.answers = deque(list(answer) for answer in answers)
-        # Whether requests are answered by their headers.
-        self.is_hasty = is_hasty
+        self.responses = deque(list(response) for response in responses)
+        # Whether the server responds when it has read the request's headers.
+        self.responds_early = responds_early
         self.requests: list[Request] = []
         self.failures: list[BaseException] = []
         self.lock = threading.Lock()
@@ -217,9 +217,9 @@ class Http2Server:
         self.listener.shutdown(socket.SHUT_RDWR)
         self.threads[0].join(TIMEOUT)
         self.listener.close()
-        for each in self.sockets:
+        for client in self.sockets:
             with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                client.shutdown(socket.SHUT_RDWR)
         for thread in self.threads:
             thread.join(TIMEOUT)
             assert not thread.is_alive()
@@ -241,7 +241,7 @@ class Http2Server:
             with self.context.wrap_socket(client, server_side=True) as secured:
                 self.sockets[number] = secured
                 Connection(self, secured, number).serve()
-        except (Gone, OSError):
+        except (Closed, OSError):
             pass
         except BaseException as failure:
             self.failures.append(failure)
@@ -249,19 +249,19 @@ class Http2Server:
         finally:
             client.close()
 
-    def answer(self, connection: Connection, request: Request) -> None:
+    def respond(self, connection: Connection, request: Request) -> None:
         with self.lock:
             self.requests.append(request)
-            actions = self.answers.popleft() if len(self.answers) > 1 else self.answers[0]
+            actions = self.responses.popleft() if len(self.responses) > 1 else self.responses[0]
         for action in actions:
             action(connection, request)
 
 
 class Proxy:
-    """Listens on a free port, answers CONNECT with these bytes, and passes everything on to the server asked for."""
+    """A proxy on a free port. It responds to CONNECT with these bytes, then forwards everything."""
 
-    def __init__(self, answer: bytes) -> None:
-        self.answer = answer
+    def __init__(self, response: bytes) -> None:
+        self.response = response
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.threads = [threading.Thread(target=self.accept)]
@@ -278,12 +278,12 @@ class Proxy:
         self.listener.close()
 
     def start(self, function: Callable[..., None], *arguments: object) -> None:
-        """Runs a function on a thread of its own."""
+        """Runs a function on a new thread."""
         self.threads.append(threading.Thread(target=function, args=arguments))
         self.threads[-1].start()
 
     def accept(self) -> None:
-        """Takes connections until the end."""
+        """Accepts connections until the listener is shut down."""
         with suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
@@ -296,13 +296,13 @@ class Proxy:
             request += client.recv(1)
         host, _, port = request.split()[1].decode().rpartition(":")
         server = socket.create_connection((host, int(port)))
-        client.sendall(self.answer)
+        client.sendall(self.response)
         self.start(self.forward, client, server)
         self.forward(server, client)
 
     @staticmethod
     def forward(source: socket.socket, target: socket.socket) -> None:
-        """Passes on what comes, and the end."""
+        """Forwards bytes, and the end of the stream."""
         with suppress(OSError):
             while data := source.recv(65536):
                 target.sendall(data)

@@ -1,4 +1,4 @@
-"""The examples of many calls at once: they compile strictly, and do what they say against a sandbox."""
+"""The C examples, above all those with many concurrent calls: they compile without warnings and work with a sandbox."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from conftest import (
 )
 
 EXAMPLES = ROOT / "bindings" / "c" / "examples"
-# What bulk_create has under way unless told otherwise.
+# bulk_create's default number of calls in flight.
 IN_FLIGHT = 50
 VALGRIND = (
     *("valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full"),
@@ -45,7 +45,7 @@ VALGRIND = (
 
 
 def compile_example(prefix: Prefix, name: str, program: Path, compiler: str = "gcc") -> Path:
-    """Builds an example as its comment says to, strictly."""
+    """Builds an example as its comment says, with strict warnings."""
     source = EXAMPLES / f"{name}.c"
     flags = prefix.flags("--cflags", "--libs")
     if name == "uv":
@@ -73,8 +73,8 @@ def test_compiles_strictly(prefix: Prefix, name: str, compiler: str, tmp_path: P
 # ---------------------------------------------------------------- The server
 
 
-def ask(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
-    """What the server answers to one request."""
+def send(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
+    """Sends a request to the sandbox, and returns the JSON of the response."""
     key = base64.b64encode(f"{sandbox.key_id}:{sandbox.key_secret}".encode()).decode()
     request = urllib.request.Request(
         sandbox.base_url + path,
@@ -83,35 +83,35 @@ def ask(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
         headers={"authorization": f"Basic {key}", "content-type": "application/json"},
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=PATIENCE) as answer:
-        text = answer.read()
+    with opener.open(request, timeout=PATIENCE) as response:
+        text = response.read()
     return json.loads(text) if text else None
 
 
 def set_faults(sandbox: Sandbox, *faults: dict[str, object]) -> None:
-    ask(sandbox, "PUT", "/_sandbox/faults", list(faults))
+    send(sandbox, "PUT", "/_sandbox/faults", list(faults))
 
 
 def clear_faults(sandbox: Sandbox) -> None:
-    """Ends the delays too that have begun."""
-    ask(sandbox, "DELETE", "/_sandbox/faults")
+    """Removes all faults; pending delays end."""
+    send(sandbox, "DELETE", "/_sandbox/faults")
 
 
 def count_users(sandbox: Sandbox) -> int:
-    return int(ask(sandbox, "GET", "/_sandbox")["users"])
+    return int(send(sandbox, "GET", "/_sandbox")["users"])
 
 
 def all_users(sandbox: Sandbox) -> dict[str, Any]:
-    """The metadata of all users by their ids."""
+    """Returns the metadata of all users by their ids."""
     users: dict[str, Any] = {}
     while True:
-        page = ask(sandbox, "GET", f"/v1/users?limit=200&ordering=created_at&offset={len(users)}")
+        page = send(sandbox, "GET", f"/v1/users?limit=200&ordering=created_at&offset={len(users)}")
         users |= {user["id"]: user["external_metadata"] for user in page["results"]}
         if page["next"] is None:
             return users
 
 
-# ---------------------------------------------------------------- The loops of poll and libuv
+# ---------------------------------------------------------------- Event loops: poll and libuv
 
 
 @pytest.mark.parametrize("name", ["poll", "uv"])
@@ -124,13 +124,13 @@ def test_loop(name: str, programs: dict[str, Path], prefix: Prefix, sandbox: San
 
 
 @pytest.mark.parametrize("name", ["poll", "uv"])
-def test_loop_deletes_what_it_created_in_spite_of_failures(
+def test_loop_deletes_its_users_despite_failures(
     name: str, programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox
 ) -> None:
     set_faults(
         sandbox,
         {"kind": "error", "status": 503, "method": "POST", "count": 3},
-        # Not one that passes: such a failure is waited out.
+        # 501 is not transient: it is not retried.
         {"kind": "error", "status": 501, "method": "GET", "count": 4},
     )
     result = run([programs[name]], sandbox.environment() | prefix.environment())
@@ -141,7 +141,7 @@ def test_loop_deletes_what_it_created_in_spite_of_failures(
 
 
 @pytest.mark.parametrize("name", ["poll", "uv"])
-def test_loop_against_a_server_that_is_not_there(
+def test_loop_without_a_server(
     name: str, programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox
 ) -> None:
     environment = sandbox.environment() | prefix.environment() | {"ARGYLE_BASE_URL": "http://127.0.0.1:1"}
@@ -150,10 +150,10 @@ def test_loop_against_a_server_that_is_not_there(
     assert "0 users created, 0 retrieved, 0 deleted, 20 failures" in result.stdout
 
 
-def test_poll_listens_meanwhile(programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox) -> None:
+def test_poll_reads_input_during_calls(programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox) -> None:
     set_faults(sandbox, {"kind": "delay", "milliseconds": FOREVER_MS})
     with subprocess.Popen(
-        # What it prints comes line by line.
+        # Line-buffered output.
         ["stdbuf", "-oL", programs["poll"]],
         env={**os.environ, **sandbox.environment(), **prefix.environment()},
         stdin=subprocess.PIPE,
@@ -162,7 +162,7 @@ def test_poll_listens_meanwhile(programs: dict[str, Path], prefix: Prefix, sandb
     ) as process:
         assert process.stdin is not None and process.stdout is not None
         wait_until(lambda: count_users(sandbox) == 8)
-        # It is answered while all calls wait for the server; then the input ends, and the loop goes on.
+        # The program answers while all calls wait for the server. The loop continues after the end of the input.
         process.stdin.write("\n")
         process.stdin.flush()
         answer = process.stdout.readline()
@@ -174,7 +174,7 @@ def test_poll_listens_meanwhile(programs: dict[str, Path], prefix: Prefix, sandb
     assert "20 users created, 20 retrieved, 20 deleted, 0 failures" in output
 
 
-def test_uv_has_its_timer_meanwhile(
+def test_uv_timer_fires_during_calls(
     programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox
 ) -> None:
     set_faults(sandbox, {"kind": "delay", "milliseconds": FOREVER_MS, "count": 8})
@@ -186,24 +186,24 @@ def test_uv_has_its_timer_meanwhile(
         text=True,
     ) as process:
         assert process.stdout is not None
-        # Before the first answer.
-        told = [process.stdout.readline() for _ in range(2)]
+        # Before the first response.
+        lines = [process.stdout.readline() for _ in range(2)]
         clear_faults(sandbox)
         output = process.stdout.read()
     assert process.returncode == 0
-    assert told == ["0 created, 0 retrieved, 0 deleted, 20 calls to go\n"] * 2
+    assert lines == ["0 created, 0 retrieved, 0 deleted, 20 calls to go\n"] * 2
     assert "20 users created, 20 retrieved, 20 deleted, 0 failures" in output
 
 
 @pytest.mark.parametrize("name", ["poll", "uv", "bulk_create"])
-def test_says_that_the_key_is_missing(
+def test_missing_key_is_reported(
     name: str, programs: dict[str, Path], prefix: Prefix, tmp_path: Path
 ) -> None:
     arguments = ["input", "output"] if name == "bulk_create" else []
-    without = {key: value for key, value in os.environ.items() if not key.startswith("ARGYLE_KEY")}
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("ARGYLE_KEY")}
     result = subprocess.run(
         [programs[name], *arguments],
-        env={**without, **prefix.environment()},
+        env={**inherited, **prefix.environment()},
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -219,7 +219,7 @@ def test_says_that_the_key_is_missing(
 
 @dataclass(frozen=True)
 class Bulk:
-    """The program, its two files and the server that it works on."""
+    """The program with its input and output files and its environment."""
 
     program: Path
     variables: dict[str, str]
@@ -230,22 +230,22 @@ class Bulk:
         return [str(self.program), *options, str(self.input), str(self.output)]
 
     def run(self, *options: str) -> subprocess.CompletedProcess[str]:
-        """Runs it to its end. It shows no token, and progress only on a terminal, whatever comes of it."""
+        """Runs it and waits. Checks that it prints no token, and no progress because stderr is not a terminal."""
         result = run(self.command(*options), self.variables)
         assert "eyJ" not in result.stdout + result.stderr
         assert "\r" not in result.stdout + result.stderr
         return result
 
     @contextlib.contextmanager
-    def started(self, *options: str, **further: Any) -> Iterator[subprocess.Popen[str]]:
-        """Starts it; what still runs at the end is killed."""
+    def started(self, *options: str, **popen_arguments: Any) -> Iterator[subprocess.Popen[str]]:
+        """Starts it. It is killed at the end of the block if it is still running."""
         process = subprocess.Popen(
             self.command(*options),
             text=True,
             stdin=subprocess.DEVNULL,
             **{
                 **{"env": {**os.environ, **self.variables}},
-                **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **further},
+                **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen_arguments},
             },
         )
         try:
@@ -255,20 +255,20 @@ class Bulk:
             process.communicate()
 
     def write(self, count: int) -> None:
-        """Makes an input of so many lines, each of which tells its number."""
+        """Writes an input of `count` lines, each with its line number."""
         self.input.write_text("".join(f'{{"line": {number}}}\n' for number in range(1, count + 1)))
 
     def lines(self) -> int:
         return self.output.read_bytes().count(b"\n") if self.output.exists() else 0
 
     def entries(self) -> list[dict[str, Any]]:
-        """What is in the output, which consists of whole lines."""
+        """Parses the output. Checks that all its lines are complete."""
         text = self.output.read_text()
         assert text == "" or text.endswith("\n")
         return [json.loads(line) for line in text.splitlines()]
 
     def created(self) -> dict[int, str]:
-        """The ids by line; there is no more than one for each, and each has its token."""
+        """Returns the ids by line number. Checks that each line has at most one user, and each user a token."""
         entries = [entry for entry in self.entries() if "id" in entry]
         assert all(list(entry) == ["line", "id", "token"] for entry in entries)
         assert all(entry["token"].startswith("eyJ") for entry in entries)
@@ -277,7 +277,7 @@ class Bulk:
         return ids
 
     def failed(self) -> dict[int, tuple[str, bool]]:
-        """The errors by line, and whether the outcome is unknown."""
+        """Returns the errors by line number, and whether the outcome is unknown."""
         entries = [entry for entry in self.entries() if "id" not in entry]
         assert all(list(entry) == ["line", "error", "outcome_unknown"] for entry in entries)
         return {entry["line"]: (entry["error"], entry["outcome_unknown"]) for entry in entries}
@@ -289,21 +289,21 @@ def bulk(programs: dict[str, Path], prefix: Prefix, sandbox: Sandbox, tmp_path: 
     return Bulk(programs["bulk_create"], variables, tmp_path / "input", tmp_path / "output")
 
 
-def stop_answering(sandbox: Sandbox, in_flight: int = IN_FLIGHT, probability: float = 0.1) -> None:
-    """Lets creates wait, here and there, until all that are under way do."""
+def block_creates(sandbox: Sandbox, in_flight: int = IN_FLIGHT, probability: float = 0.1) -> None:
+    """Delays creates at random, until all `in_flight` calls are delayed."""
     set_faults(sandbox, {
         **{"kind": "delay", "milliseconds": FOREVER_MS, "method": "POST", "count": in_flight},
         **{"probability": probability, "seed": 1},
     })
 
 
-def wait_until_stuck(sandbox: Sandbox) -> None:
-    """Waits until they do: then the fault is gone."""
-    wait_until(lambda: ask(sandbox, "GET", "/_sandbox/faults") == [])
+def wait_until_blocked(sandbox: Sandbox) -> None:
+    """Waits until all calls are delayed: the fault is then used up."""
+    wait_until(lambda: send(sandbox, "GET", "/_sandbox/faults") == [])
 
 
 def check_users(bulk: Bulk, sandbox: Sandbox, lines: int, extra: int) -> None:
-    """Every line has one user, with the metadata of that line, and there are no more than `extra` others."""
+    """Checks that every line has one user with its metadata, and that there are at most `extra` other users."""
     created = bulk.created()
     users = all_users(sandbox)
     assert sorted(created) == list(range(1, lines + 1))
@@ -321,7 +321,7 @@ def test_bulk(bulk: Bulk, sandbox: Sandbox) -> None:
     )
     check_users(bulk, sandbox, 10_000, 0)
     assert stat.S_IMODE(bulk.output.stat().st_mode) == 0o600
-    # Again: there is nothing to do.
+    # A second run has nothing to do.
     before = bulk.output.read_bytes()
     result = bulk.run()
     assert (result.returncode, result.stderr) == (0, "")
@@ -331,7 +331,7 @@ def test_bulk(bulk: Bulk, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("calls", [1, 7, 500])
-def test_bulk_with_so_many_under_way(bulk: Bulk, sandbox: Sandbox, calls: int) -> None:
+def test_bulk_with_calls_in_flight(bulk: Bulk, sandbox: Sandbox, calls: int) -> None:
     bulk.write(2000)
     result = bulk.run("-j", str(calls))
     assert (result.returncode, result.stderr) == (0, "")
@@ -339,7 +339,7 @@ def test_bulk_with_so_many_under_way(bulk: Bulk, sandbox: Sandbox, calls: int) -
 
 
 def test_bulk_with_a_rate(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
-    """By a clock of the test's own, which stands still unless it is moved."""
+    """With a clock that only the test advances."""
     library = tmp_path / "clock.so"
     succeed(["cc", "-shared", "-fPIC", ROOT / "Tests" / "sandbox" / "clock.c", "-o", library])
     clock, preloaded = os.memfd_create("clock"), os.open(library, os.O_RDONLY)
@@ -352,7 +352,7 @@ def test_bulk_with_a_rate(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
     environment = {
         **os.environ,
         **bulk.variables,
-        # By a descriptor, for a path that has blanks cannot be preloaded.
+        # By descriptor, because LD_PRELOAD does not support spaces in a path.
         "LD_PRELOAD": f"/proc/self/fd/{preloaded}",
         "ARGYLE_TEST_CLOCK": str(clock),
     }
@@ -360,7 +360,7 @@ def test_bulk_with_a_rate(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
         for tenths in range(10):
             set_clock(tenths)
             wait_until(lambda tenths=tenths: count_users(sandbox) >= 10 * tenths)  # type: ignore[misc]
-            # A tenth of a second's worth may come at once.
+            # A burst of a tenth of a second's requests is allowed.
             assert count_users(sandbox) <= 10 * tenths + 10
         set_clock(10)
         _, errors = process.communicate(timeout=PATIENCE)
@@ -370,13 +370,13 @@ def test_bulk_with_a_rate(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
     check_users(bulk, sandbox, 100, 0)
 
 
-def test_bulk_goes_on_after_it_was_killed(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_resumes_after_being_killed(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(10_000)
     kills = 3
     for _ in range(kills):
-        stop_answering(sandbox, probability=0.04)
+        block_creates(sandbox, probability=0.04)
         with bulk.started() as process:
-            wait_until_stuck(sandbox)
+            wait_until_blocked(sandbox)
             process.send_signal(signal.SIGKILL)
             process.communicate()
             assert process.returncode == -signal.SIGKILL
@@ -389,13 +389,13 @@ def test_bulk_goes_on_after_it_was_killed(bulk: Bulk, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_bulk_ends_in_order_after_a_signal(
+def test_bulk_stops_gracefully_after_a_signal(
     bulk: Bulk, sandbox: Sandbox, number: signal.Signals
 ) -> None:
     bulk.write(10_000)
-    stop_answering(sandbox)
+    block_creates(sandbox)
     with bulk.started() as process:
-        wait_until_stuck(sandbox)
+        wait_until_blocked(sandbox)
         process.send_signal(number)
         assert process.stderr is not None
         assert "stopping after a signal" in process.stderr.readline()
@@ -405,18 +405,18 @@ def test_bulk_ends_in_order_after_a_signal(
     created = bulk.created()
     assert f"10000 lines: {len(created)} users created, {len(created)} of them now" in output
     assert f"0 failed, 0 of unknown outcome, {10_000 - len(created)} not tried" in output
-    # Nothing that reached the server is missing.
+    # Every user on the server is in the output.
     assert set(created.values()) == set(all_users(sandbox))
     clear_faults(sandbox)
     assert bulk.run().returncode == 0
     check_users(bulk, sandbox, 10_000, 0)
 
 
-def test_bulk_breaks_off_after_two_signals(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_aborts_after_a_second_signal(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(100)
-    stop_answering(sandbox, in_flight=5)
+    block_creates(sandbox, in_flight=5)
     with bulk.started("-j", "5") as process:
-        wait_until_stuck(sandbox)
+        wait_until_blocked(sandbox)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         assert "a second one breaks off" in process.stderr.readline()
@@ -432,7 +432,7 @@ def test_bulk_breaks_off_after_two_signals(bulk: Bulk, sandbox: Sandbox) -> None
 
 
 @pytest.mark.parametrize("cut", [1, 2, 9, 40, 200, -1])
-def test_bulk_cuts_off_a_torn_line(bulk: Bulk, sandbox: Sandbox, cut: int) -> None:
+def test_bulk_removes_an_incomplete_line(bulk: Bulk, sandbox: Sandbox, cut: int) -> None:
     bulk.write(20)
     assert bulk.run().returncode == 0
     whole = bulk.output.read_bytes().splitlines(keepends=True)
@@ -445,7 +445,7 @@ def test_bulk_cuts_off_a_torn_line(bulk: Bulk, sandbox: Sandbox, cut: int) -> No
     check_users(bulk, sandbox, 20, 1)
 
 
-def test_bulk_keeps_a_whole_line_that_has_no_end(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_keeps_a_complete_line_without_a_newline(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(20)
     assert bulk.run().returncode == 0
     before = bulk.output.read_bytes()
@@ -457,7 +457,7 @@ def test_bulk_keeps_a_whole_line_that_has_no_end(bulk: Bulk, sandbox: Sandbox) -
 @pytest.mark.parametrize(
     ("fault", "error", "unknown"),
     [
-        # A wait that nobody waits for.
+        # Retry-After is too long, so the call is not retried.
         ({"kind": "rate_limit", "retry_after": 100, "count": 3}, "rate_limited", False),
         ({"kind": "error", "status": 400, "count": 3}, "invalid_request", False),
         ({"kind": "error", "status": 500, "count": 3}, "server", True),
@@ -480,7 +480,7 @@ def test_bulk_reports_and_records_failures(
     assert {(int(line), name, ending != "") for line, name, ending in reports} == {
         (line, error, unknown) for line in failed
     }
-    # At the next run they are tried again, unless the service may have done it all the same.
+    # The next run retries them, unless the service may have created the user.
     result = bulk.run()
     if unknown:
         assert result.returncode == 1
@@ -498,14 +498,14 @@ def test_bulk_does_not_forget_that_an_outcome_is_unknown(bulk: Bulk, sandbox: Sa
     bulk.write(5)
     set_faults(sandbox, {"kind": "error", "status": 502, "count": 1})
     assert bulk.run().returncode == 1
-    # The second attempt certainly did nothing: what the first one did is as unknown as before.
+    # The second attempt certainly did nothing, but the outcome of the first one is still unknown.
     set_faults(sandbox, {"kind": "rate_limit", "retry_after": 100, "count": 1})
     assert bulk.run("-u").returncode == 1
     assert bulk.failed() == {1: ("rate_limited", True)}
     assert "1 of unknown outcome" in bulk.run().stdout
 
 
-def test_bulk_takes_the_word_of_a_person(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_accepts_a_manually_added_line(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(5)
     set_faults(sandbox, {"kind": "close", "when": "after", "count": 1})
     assert bulk.run().returncode == 1
@@ -517,7 +517,7 @@ def test_bulk_takes_the_word_of_a_person(bulk: Bulk, sandbox: Sandbox) -> None:
     assert count_users(sandbox) == 5
 
 
-def test_bulk_counts_add_up_where_connections_are_lost(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_counts_add_up_despite_faults(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(10_000)
     set_faults(
         sandbox,
@@ -534,13 +534,13 @@ def test_bulk_counts_add_up_where_connections_are_lost(bulk: Bulk, sandbox: Sand
     assert set(created) | set(failed) == set(range(1, 10_001))
     users = all_users(sandbox)
     assert all(users[identifier] == {"line": line} for line, identifier in created.items())
-    # Users of whom no line tells are of lines whose outcome is unknown.
+    # Users that are not in the output belong to lines whose outcome is unknown.
     others = [users[identifier]["line"] for identifier in users.keys() - created.values()]
     assert len(set(others)) == len(others) > 0
     assert all(failed[line][1] for line in others)
 
 
-def test_bulk_goes_on_after_lines_that_are_not_json(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_continues_after_lines_that_are_not_json(bulk: Bulk, sandbox: Sandbox) -> None:
     lines = {
         1: b'{"a": 1}',
         2: b'{"confidential": ',
@@ -558,7 +558,7 @@ def test_bulk_goes_on_after_lines_that_are_not_json(bulk: Bulk, sandbox: Sandbox
         14: b"12345678901234567890123.50",
         15: b"null",
     }
-    # The last line has no end.
+    # The last line has no newline.
     bulk.input.write_bytes(b"\n".join(lines.values()))
     result = bulk.run()
     assert result.returncode == 1
@@ -578,7 +578,7 @@ def test_bulk_goes_on_after_lines_that_are_not_json(bulk: Bulk, sandbox: Sandbox
 
 
 @pytest.mark.parametrize("text", ["", "\n", "\n \n\r\n"])
-def test_bulk_without_anything_to_do(bulk: Bulk, sandbox: Sandbox, text: str) -> None:
+def test_bulk_with_nothing_to_do(bulk: Bulk, sandbox: Sandbox, text: str) -> None:
     bulk.input.write_text(text)
     result = bulk.run()
     assert (result.returncode, result.stderr) == (0, "")
@@ -586,26 +586,26 @@ def test_bulk_without_anything_to_do(bulk: Bulk, sandbox: Sandbox, text: str) ->
     assert count_users(sandbox) == 0
 
 
-def test_bulk_stops_where_the_key_is_wrong(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_stops_if_the_key_is_wrong(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(1000)
     bulk.variables["ARGYLE_KEY_SECRET"] = "wrong-key-secret"
     result = bulk.run()
     assert result.returncode == 1
     assert "the API key is not accepted" in result.stderr
     assert "wrong-key-secret" not in result.stderr
-    # One call was enough to find out.
+    # It stopped after one call.
     assert bulk.failed() == {1: ("authentication", False)}
     bulk.variables["ARGYLE_KEY_SECRET"] = sandbox.key_secret
     assert bulk.run().returncode == 0
     check_users(bulk, sandbox, 1000, 0)
 
 
-def test_bulk_stops_where_the_key_is_refused_in_the_middle(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_stops_if_the_key_is_refused_midway(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(10_000)
-    stop_answering(sandbox)
+    block_creates(sandbox)
     with bulk.started() as process:
-        wait_until_stuck(sandbox)
-        # It cannot go on before the key is refused.
+        wait_until_blocked(sandbox)
+        # The process is stopped until the fault is set.
         process.send_signal(signal.SIGSTOP)
         os.waitpid(process.pid, os.WUNTRACED)
         clear_faults(sandbox)
@@ -620,7 +620,7 @@ def test_bulk_stops_where_the_key_is_refused_in_the_middle(bulk: Bulk, sandbox: 
     assert f"{len(failed)} failed, 0 of unknown outcome" in output
 
 
-def test_bulk_stops_where_nothing_succeeds(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_stops_if_nothing_succeeds(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(5000)
     set_faults(sandbox, {"kind": "error", "status": 400})
     result = bulk.run()
@@ -630,42 +630,42 @@ def test_bulk_stops_where_nothing_succeeds(bulk: Bulk, sandbox: Sandbox) -> None
 
 
 def progress_of(bulk: Bulk, *options: str) -> tuple[str, int]:
-    """What it shows on a terminal, and its exit status."""
+    """Returns what it prints on a terminal, and its exit status."""
     master, slave = pty.openpty()
-    shown = b""
+    output = b""
     with bulk.started(*options, stdout=subprocess.DEVNULL, stderr=slave) as process:
         os.close(slave)
-        # The end of a terminal is an error on Linux.
+        # On Linux, reading fails with EIO once the terminal is closed.
         with contextlib.suppress(OSError):
             while chunk := os.read(master, 65536):
-                shown += chunk
+                output += chunk
         status = process.wait(timeout=PATIENCE)
     os.close(master)
-    return shown.decode(), status
+    return output.decode(), status
 
 
 def test_bulk_shows_progress_on_a_terminal(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(1000)
     bulk.input.write_text(bulk.input.read_text() + "nothing\n")
     set_faults(sandbox, {"kind": "delay", "milliseconds": 20})
-    shown, status = progress_of(bulk)
+    output, status = progress_of(bulk)
     assert status == 1
-    states = re.findall(r"\r(\d+) of 1001, (\d+) a second, (\d+) failed *(?=\r)", shown)
+    states = re.findall(r"\r(\d+) of 1001, (\d+) a second, (\d+) failed *(?=\r)", output)
     assert len(states) >= 2
     counts = [int(count) for count, _, _ in states]
     assert counts == sorted(counts)
-    # One line that is written again and again, and cleared before others and at the end.
-    assert re.search(r"\r *\rbulk_create: line 1001: .*\[argument\]\r\n", shown)
-    assert shown.count("\n") == 1
-    assert re.search(r"\r *\r$", shown)
-    assert "eyJ" not in shown
+    # One line that is overwritten, and cleared before other lines and at the end.
+    assert re.search(r"\r *\rbulk_create: line 1001: .*\[argument\]\r\n", output)
+    assert output.count("\n") == 1
+    assert re.search(r"\r *\r$", output)
+    assert "eyJ" not in output
 
 
-def test_bulk_keeps_the_output_to_itself(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_locks_the_output(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(1000)
-    stop_answering(sandbox)
+    block_creates(sandbox)
     with bulk.started() as process:
-        wait_until_stuck(sandbox)
+        wait_until_blocked(sandbox)
         result = bulk.run()
         assert result.returncode == 2
         assert result.stderr == f"bulk_create: {bulk.output}: another run is writing to it\n"
@@ -676,7 +676,7 @@ def test_bulk_keeps_the_output_to_itself(bulk: Bulk, sandbox: Sandbox) -> None:
     check_users(bulk, sandbox, 1000, 0)
 
 
-def test_bulk_says_that_others_may_open_the_output(bulk: Bulk) -> None:
+def test_bulk_warns_if_others_may_open_the_output(bulk: Bulk) -> None:
     bulk.write(1)
     bulk.output.touch()
     bulk.output.chmod(0o644)
@@ -684,7 +684,7 @@ def test_bulk_says_that_others_may_open_the_output(bulk: Bulk) -> None:
     assert (result.returncode, "others may open it" in result.stderr) == (0, True)
 
 
-def test_bulk_with_an_output_that_is_full(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_with_a_full_output(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(1000)
     set_faults(sandbox, {"kind": "delay", "milliseconds": 5})
 
@@ -695,7 +695,7 @@ def test_bulk_with_an_output_that_is_full(bulk: Bulk, sandbox: Sandbox) -> None:
         _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert f"bulk_create: {bulk.output}: File too large\n" in errors
-    # Who is not in the output stands on standard error: nobody is lost.
+    # Users that are missing from the output are named on standard error.
     named = re.findall(r"line (\d+): user (\S+) was created, and is not in", errors)
     created = bulk.created()
     users = all_users(sandbox)
@@ -719,7 +719,7 @@ def test_bulk_with_an_output_that_is_full(bulk: Bulk, sandbox: Sandbox) -> None:
         ("-x", "input", "output"),
     ],
 )
-def test_bulk_says_how_it_is_used(bulk: Bulk, options: Sequence[str], tmp_path: Path) -> None:
+def test_bulk_prints_its_usage(bulk: Bulk, options: Sequence[str], tmp_path: Path) -> None:
     bulk.write(1)
     result = run([bulk.program, *options], bulk.variables, tmp_path)
     assert result.returncode == 2
@@ -728,7 +728,7 @@ def test_bulk_says_how_it_is_used(bulk: Bulk, options: Sequence[str], tmp_path: 
     assert not bulk.output.exists()
 
 
-def test_bulk_with_files_that_cannot_be_used(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_bulk_with_unusable_files(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
     here = Bulk(bulk.program, bulk.variables, tmp_path / "none", bulk.output)
     result = here.run()
     assert (result.returncode, result.stdout) == (2, "")
@@ -736,7 +736,7 @@ def test_bulk_with_files_that_cannot_be_used(bulk: Bulk, sandbox: Sandbox, tmp_p
     assert not here.output.exists()
 
     bulk.write(3)
-    for input_file, output_file, complaint in [
+    for input_file, output_file, message in [
         (tmp_path, bulk.output, "it must be a regular file, for it is read twice"),
         (Path("/dev/null"), bulk.output, "it must be a regular file, for it is read twice"),
         (bulk.input, tmp_path, "Is a directory"),
@@ -747,18 +747,18 @@ def test_bulk_with_files_that_cannot_be_used(bulk: Bulk, sandbox: Sandbox, tmp_p
         before = bulk.input.read_bytes()
         result = Bulk(bulk.program, bulk.variables, input_file, output_file).run()
         assert (result.returncode, result.stdout) == (2, "")
-        assert result.stderr.endswith(f": {complaint}\n"), result.stderr
+        assert result.stderr.endswith(f": {message}\n"), result.stderr
         assert bulk.input.read_bytes() == before
     assert not bulk.output.exists()
     assert count_users(sandbox) == 0
 
 
-def test_bulk_with_an_input_that_has_changed(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_with_a_changed_input(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk.write(100)
     assert bulk.run().returncode == 0
     before = bulk.output.read_bytes()
     text = bulk.input.read_text()
-    for changed, complaint in [
+    for changed, message in [
         ("".join(text.splitlines(keepends=True)[:60]), "which has fewer"),
         ("", "which has fewer"),
         (text.replace('{"line": 7}', ""), "which is blank"),
@@ -766,7 +766,7 @@ def test_bulk_with_an_input_that_has_changed(bulk: Bulk, sandbox: Sandbox) -> No
         bulk.input.write_text(changed)
         result = bulk.run()
         assert (result.returncode, result.stdout) == (2, "")
-        assert f"{complaint}; is it another file, or has it changed?" in result.stderr
+        assert f"{message}; is it another file, or has it changed?" in result.stderr
         assert bulk.output.read_bytes() == before
     # Lines may be added.
     bulk.write(150)
@@ -791,7 +791,7 @@ def test_bulk_with_an_input_that_has_changed(bulk: Bulk, sandbox: Sandbox) -> No
         "\n",
     ],
 )
-def test_bulk_with_an_output_that_is_another_file(bulk: Bulk, sandbox: Sandbox, text: str) -> None:
+def test_bulk_with_an_unrelated_output_file(bulk: Bulk, sandbox: Sandbox, text: str) -> None:
     bulk.write(3)
     bulk.output.write_text(text)
     bulk.output.chmod(0o600)
@@ -803,31 +803,31 @@ def test_bulk_with_an_output_that_is_another_file(bulk: Bulk, sandbox: Sandbox, 
 
 
 def status_of(process: subprocess.Popen[str]) -> str:
-    """What the kernel tells about a process that was not waited for."""
+    """Reads the kernel's status of a process that has not been reaped."""
     return Path(f"/proc/{process.pid}/status").read_text()
 
 
-def test_bulk_takes_little_memory(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_bulk_uses_little_memory(bulk: Bulk, sandbox: Sandbox) -> None:
     # A hundred megabytes.
     with bulk.input.open("w") as file:
         file.writelines('"' + "a" * 2000 + '"\n' for _ in range(50_000))
-    most = ""
+    peak = ""
     with bulk.started(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            # Gone with the process's memory, at its end.
+            # The line is missing once the process has released its memory.
             for number in re.findall(r"^VmHWM:\s+(\d+) kB$", status_of(process), re.M):
-                most = number
+                peak = number
             time.sleep(0.05)
     assert process.returncode == 0
     assert len(bulk.created()) == count_users(sandbox) == 50_000
-    assert 0 < int(most) < 40 * 1024
+    assert 0 < int(peak) < 40 * 1024
 
 
-# ---------------------------------------------------------------- All of them
+# ---------------------------------------------------------------- Memory errors
 
 
 def check_memory(command: Sequence[str | Path], variables: dict[str, str], status: int) -> None:
-    """Runs a program under valgrind."""
+    """Runs a program under valgrind, and checks that it reports nothing."""
     result = run([*VALGRIND, *command], variables)
     assert "==" not in result.stderr, result.stderr
     assert result.returncode == status, result.stderr
@@ -859,7 +859,7 @@ def test_memory_of_bulk(bulk: Bulk, sandbox: Sandbox) -> None:
 
 
 def without(closed: Sequence[int], *command: str | Path) -> list[str]:
-    """A command that is started with these descriptors closed."""
+    """Returns a command that runs another one with these descriptors closed."""
     closing = " ".join(f"{number}>&-" for number in closed)
     return ["bash", "-c", f'exec "$@" {closing}', "bash", *map(str, command)]
 
@@ -869,7 +869,7 @@ def without(closed: Sequence[int], *command: str | Path) -> list[str]:
 def test_closed_descriptors(
     name: str, closed: list[int], programs: dict[str, Path], bulk: Bulk, sandbox: Sandbox
 ) -> None:
-    """No file and no socket takes their place, and the program does its work."""
+    """/dev/null takes their place, not a file or socket, and the program works."""
     bulk.write(50)
     files = (bulk.input, bulk.output) if name == "bulk_create" else ()
     set_faults(sandbox, {"kind": "delay", "milliseconds": FOREVER_MS, "method": "POST"})
@@ -895,7 +895,7 @@ def test_closed_descriptors(
 def test_closed_descriptors_and_failures(
     name: str, closed: list[int], programs: dict[str, Path], bulk: Bulk, sandbox: Sandbox
 ) -> None:
-    """What goes wrong is said to nobody, least of all to the server."""
+    """Error messages go nowhere, and above all not to the server."""
     bulk.write(50)
     files = (bulk.input, bulk.output) if name == "bulk_create" else ()
     path = "/v1/user-tokens" if name == "users" else "/v1/users"

@@ -1,11 +1,11 @@
-"""The form of the Swift sources, as .swift-format has it."""
+"""The formatting of the Swift sources, as configured in .swift-format."""
 
 from __future__ import annotations
 
 from conftest import ROOT, run
 
 
-def test_swift_sources_keep_to_the_format() -> None:
+def test_swift_sources_are_formatted() -> None:
     result = run([
         *("swift", "format", "lint", "--strict", "--recursive"),
         *("--configuration", ROOT / ".swift-format"),

@@ -1,4 +1,4 @@
-"""The headers: what compilers say to them, and whether the Swift sources keep to them."""
+"""The headers: they compile without warnings and agree with the Swift sources."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DECLARATION = re.compile(
 
 
 def swift_sources(directory: str) -> list[Path]:
-    """The Swift sources of one target, or of a part of it."""
+    """Returns the Swift sources of a target or of one of its directories."""
     sources = sorted((ROOT / "Sources" / directory).rglob("*.swift"))
     assert sources
     return sources
@@ -43,7 +43,7 @@ def test_cpp_program_that_calls_nothing(prefix: Prefix, library: Library, tmp_pa
     source = tmp_path / "nothing.cpp"
     source.write_text(f"#include <{library.header.name}>\nint main() {{ return 0; }}\n")
     program = tmp_path / "nothing"
-    # Needed though nothing is called, so that loading and unloading the library is what is tested.
+    # --no-as-needed links the library though nothing is called, so that loading and unloading it is tested.
     flags = prefix.flags("--cflags", "--libs", library=library)
     succeed(["g++", "-std=c++17", *STRICT, "-Wl,--no-as-needed", source, *flags, "-o", program])
     assert f"lib{library.name}.so." in succeed(["readelf", "--dynamic", program])
@@ -68,7 +68,7 @@ def test_cpp_program_that_calls(prefix: Prefix, library: Library, tmp_path: Path
     assert prefix.file(library).name == f"lib{library.name}.so.{version}"
 
 
-def test_cpp_program_of_both(prefix: Prefix, tmp_path: Path) -> None:
+def test_cpp_program_with_both_libraries(prefix: Prefix, tmp_path: Path) -> None:
     source = tmp_path / "both.cpp"
     source.write_text(
         "#include <argyle-sandbox.h>\n#include <argyle.h>\n#include <cstring>\n"
@@ -80,7 +80,7 @@ def test_cpp_program_of_both(prefix: Prefix, tmp_path: Path) -> None:
     succeed([program], prefix.environment())
 
 
-def test_list_of_functions_is_what_a_compiler_sees(library: Library, tmp_path: Path) -> None:
+def test_function_list_matches_the_compiler(library: Library, tmp_path: Path) -> None:
     listing = tmp_path / "prototypes"
     succeed(["gcc", "-aux-info", listing, "-x", "c", "-std=c99", "-fsyntax-only", library.header])
     seen = {
@@ -109,7 +109,7 @@ def test_every_function_is_documented(library: Library) -> None:
 
 
 def prototypes(library: Library) -> dict[str, tuple[str, list[str]]]:
-    """The result and the parameters of each function."""
+    """Returns the result type and the parameters of each function."""
     text = re.sub(r"/\*.*?\*/", "", library.header.read_text(), flags=re.DOTALL)
     found = re.findall(r"^([a-z][\w *]*?)(argyle_\w+)\(([^()]*)\);", text, re.MULTILINE)
     prototypes = {name: (result.strip(), parameters.split(", ")) for result, name, parameters in found}
@@ -117,17 +117,17 @@ def prototypes(library: Library) -> dict[str, tuple[str, list[str]]]:
     return prototypes
 
 
-def test_integers_are_of_c_types(library: Library) -> None:
+def test_integers_have_c_types(library: Library) -> None:
     for name, (result, parameters) in prototypes(library).items():
         assert "json_int_t" not in " ".join([result, *parameters]), name
 
 
 def test_accessors_take_const_handles(library: Library) -> None:
-    changing = re.compile(r"_(free|cancel|stop|decref)$")
+    mutating = re.compile(r"_(free|cancel|stop|decref)$")
     for name, (_, parameters) in prototypes(library).items():
-        if any("error **" in parameter for parameter in parameters) or changing.search(name):
+        if any("error **" in parameter for parameter in parameters) or mutating.search(name):
             continue
-        # It cannot fail and it changes nothing: it is an accessor.
+        # A function that can neither fail nor change anything is an accessor.
         assert not [word for word in parameters if "*" in word and not word.startswith("const ")], name
 
 
@@ -169,18 +169,18 @@ def test_error_codes_agree() -> None:
     assert len(in_header) >= 17
     assert sorted(in_header) == list(range(1, len(in_header) + 1))
     assert names == {0: "ok", **in_header}
-    # A constant of Swift cannot well be called by its keyword.
+    # `protocol` is a Swift keyword.
     assert constants.pop(5) == "protocol_violation"
     assert in_header.pop(5) == "protocol"
     assert constants == in_header
 
 
-def test_sandbox_options_are_those_of_its_command(prefix: Prefix) -> None:
+def test_sandbox_options_match_its_command(prefix: Prefix) -> None:
     comment = SANDBOX.header.read_text().split("argyle_sandbox *argyle_sandbox_start")[0].rsplit("/**", 1)[1]
     documented = re.findall(r"^ \*   (\w+) +(?:string|integer|boolean|array)\b", comment, re.MULTILINE)
     table = (ROOT / "Sources" / "ArgyleSandbox" / "SandboxOptions+Table.swift").read_text()
     assert documented == re.findall(r'\b(?:Option|text)\(\s*"(\w+)"', table)
     text = succeed([prefix.path / "bin" / "argyle-sandbox", "--help"])
     command = {name.replace("-", "_") for name in re.findall(r"--([a-z][a-z-]+) [A-Z]", text)}
-    # What the command takes again and again is an array here.
+    # An option that the command accepts repeatedly is an array here.
     assert set(documented) == command - {"fault"} | {"faults"}

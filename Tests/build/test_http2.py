@@ -1,4 +1,4 @@
-"""HTTP/2 where the server offers it over TLS, and HTTP/1.1 otherwise, with nginx before a sandbox."""
+"""HTTP/2 if the server offers it over TLS, else HTTP/1.1, with nginx in front of a sandbox."""
 
 from __future__ import annotations
 
@@ -73,19 +73,19 @@ class Line:
     """A request in nginx's access log."""
 
     protocol: str
-    # The connection that it came on, and its place among the requests of that.
+    # The connection's number, and the request's position among the requests on it.
     connection: int
-    place: int
+    position: int
     method: str
     status: int
-    # By nginx's clock, in milliseconds.
-    began: int
-    ended: int
+    # nginx's wall clock, in milliseconds.
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
 class Nginx:
-    """An nginx of the test's own."""
+    """An nginx that a test has started."""
 
     process: subprocess.Popen[bytes]
     folder: Path
@@ -94,46 +94,46 @@ class Nginx:
 
     @property
     def certificate(self) -> Path:
-        """What a client has to trust."""
+        """The certificate that a client must trust."""
         return self.folder / "certificate.pem"
 
     def environment(self, protocol: str) -> dict[str, str]:
-        """How programs are told about the server that offers this protocol."""
+        """Returns the variables from which programs read the URL of the server for this protocol, and the key."""
         url = f"https://127.0.0.1:{self.ports[protocol]}"
         return self.sandbox.environment() | {"ARGYLE_BASE_URL": url}
 
     def worker(self) -> int:
-        """The process that serves, which the test's own nginx has started."""
+        """Returns the process ID of nginx's worker."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return int(children.read_text().split()[0])
 
     def lines(self) -> list[Line]:
-        """All requests: ends nginx first, which writes a line only after its answer was read."""
+        """Stops nginx, so that its log is complete, and returns all requests."""
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(timeout=PATIENCE)
         return self.lines_so_far()
 
     def lines_so_far(self) -> list[Line]:
-        """The requests whose line was written yet."""
+        """Returns the requests that have been logged so far."""
         lines = []
-        # The last line may be half written.
+        # The last line may be incomplete.
         for text in (self.folder / "access.log").read_text().split("\n")[:-1]:
-            protocol, connection, place, method, status, end, time_taken = text.split()
-            # Both have three digits after the point.
-            ended, took = (int(seconds.replace(".", "")) for seconds in (end, time_taken))
+            protocol, connection, position, method, status, *times = text.split()
+            # Both times have three decimal places.
+            end, duration = (int(seconds.replace(".", "")) for seconds in times)
             lines.append(
-                Line(protocol, int(connection), int(place), method, int(status), ended - took, ended)
+                Line(protocol, int(connection), int(position), method, int(status), end - duration, end)
             )
         return lines
 
     def wait_for(self, requests: int) -> None:
-        """Waits until so many requests were answered."""
+        """Waits until this many requests have been logged."""
         wait_until(lambda: len(self.lines_so_far()) >= requests)
 
 
 @contextmanager
 def reserved_port() -> Iterator[int]:
-    """A port that nginx can take, and nobody is given by chance."""
+    """Reserves a port: nginx can listen on it, but no other program is assigned it."""
     with socket.socket() as reserved:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         reserved.bind(("127.0.0.1", 0))
@@ -141,7 +141,7 @@ def reserved_port() -> Iterator[int]:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody listens on a port."""
+    """Returns whether a port accepts connections."""
     try:
         socket.create_connection(("127.0.0.1", port)).close()
     except ConnectionRefusedError:
@@ -154,10 +154,10 @@ StartNginx = Callable[..., Nginx]
 
 @pytest.fixture
 def start_nginx(sandbox: Sandbox, tmp_path: Path) -> Iterator[StartNginx]:
-    """Starts an nginx with directives of the test's own; it ends with the test."""
-    ending = ExitStack()
+    """Returns a function that starts an nginx with additional directives. It is stopped after the test."""
+    stack = ExitStack()
 
-    def end(process: subprocess.Popen[bytes]) -> None:
+    def stop(process: subprocess.Popen[bytes]) -> None:
         process.terminate()
         process.wait(timeout=PATIENCE)
 
@@ -165,9 +165,9 @@ def start_nginx(sandbox: Sandbox, tmp_path: Path) -> Iterator[StartNginx]:
         folder = tmp_path / "nginx"
         (folder / "temporary").mkdir(parents=True)
         make_certificate(folder)
-        http2, http1 = (ending.enter_context(reserved_port()) for _ in range(2))
+        http2, http1 = (stack.enter_context(reserved_port()) for _ in range(2))
         configuration = CONFIGURATION.format(
-            # Workers of root's nginx would be somebody who may not enter the folder.
+            # If nginx is started by root, its workers would run as a user without access to the folder.
             user="user root root;" if os.geteuid() == 0 else "",
             directives=" ".join(f"{directive};" for directive in directives),
             sandbox=sandbox.base_url.removeprefix("http://"),
@@ -175,17 +175,17 @@ def start_nginx(sandbox: Sandbox, tmp_path: Path) -> Iterator[StartNginx]:
             http1=http1,
         )
         (folder / "nginx.conf").write_text(configuration)
-        # Debian's nginx is where only root looks for programs.
+        # Debian installs nginx in /usr/sbin, which is not on every user's PATH.
         program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
         assert program is not None
         command = [program, "-p", folder, "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;"]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        ending.callback(end, process)
+        stack.callback(stop, process)
         wait_until(lambda: process.poll() is not None or listens(http1) and listens(http2))
         assert process.poll() is None
         return Nginx(process, folder, sandbox, {"HTTP/2.0": http2, "HTTP/1.1": http1})
 
-    with ending:
+    with stack:
         yield start
 
 
@@ -200,7 +200,7 @@ def many(prefix: Prefix, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True)
 class Many:
-    """What the program is run with."""
+    """The program, and the server that it calls."""
 
     program: Path
     prefix: Prefix
@@ -211,7 +211,7 @@ class Many:
     def running(
         self, count: int, in_flight: int, *steps: str, ca_file: Path | None = None
     ) -> Iterator[subprocess.Popen[str]]:
-        """Lets it run meanwhile."""
+        """Starts the program. It is killed at the end of the block if it is still running."""
         command = [self.program, ca_file or self.nginx.certificate, str(count), str(in_flight), *steps]
         environment = {
             **os.environ,
@@ -230,14 +230,14 @@ class Many:
     def run(
         self, count: int, in_flight: int, *steps: str, ca_file: Path | None = None
     ) -> list[Report]:
-        """Runs it to its end."""
+        """Runs the program and returns its reports."""
         with self.running(count, in_flight, *steps, ca_file=ca_file) as process:
             return reports(process)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the program tells of a step."""
+    """What the program reports about a step."""
 
     step: str
     calls: int
@@ -250,22 +250,22 @@ class Report:
     distinct: int
 
     def check_results(self, calls: int) -> None:
-        """Each call has exactly one result."""
+        """Checks that each call has exactly one result."""
         assert (self.calls, self.once) == (calls, calls)
         assert self.succeeded + sum(self.failed.values()) == calls
 
     def check_success(self, calls: int) -> None:
-        """Each call has succeeded."""
+        """Checks that each call succeeded."""
         self.check_results(calls)
         assert self.failed == {}
 
 
 def reports(process: subprocess.Popen[str]) -> list[Report]:
-    """What the program has told until its end."""
+    """Waits for the program to exit, and returns its reports."""
     output, _ = process.communicate(timeout=900)
     assert process.returncode == 0
     objects = [json.loads(line) for line in output.splitlines()]
-    return [Report(**({"ids": {}, "distinct": 0} | told)) for told in objects]
+    return [Report(**({"ids": {}, "distinct": 0} | report)) for report in objects]
 
 
 StartMany = Callable[..., Many]
@@ -273,38 +273,38 @@ StartMany = Callable[..., Many]
 
 @pytest.fixture
 def many_against(many: Path, prefix: Prefix) -> StartMany:
-    """The program for a server of nginx's that offers a protocol."""
+    """Returns a function that runs the program against nginx's server for a protocol."""
     return lambda nginx, protocol="HTTP/2.0": Many(many, prefix, nginx, protocol)
 
 
 def request(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
-    """Asks the sandbox itself."""
+    """Sends a request to the sandbox directly."""
     key = b64encode(f"{sandbox.key_id}:{sandbox.key_secret}".encode()).decode()
-    question = urllib.request.Request(
+    message = urllib.request.Request(
         sandbox.base_url + path,
         None if body is None else json.dumps(body).encode(),
         {"Content-Type": "application/json", "Authorization": f"Basic {key}"},
         method=method,
     )
-    with urllib.request.urlopen(question, timeout=PATIENCE) as answer:
-        text = answer.read()
+    with urllib.request.urlopen(message, timeout=PATIENCE) as response:
+        text = response.read()
     return json.loads(text) if text else None
 
 
-def answer_late(sandbox: Sandbox, creates: int) -> None:
-    """Lets no create be answered before so many have come."""
+def delay_creates(sandbox: Sandbox, count: int) -> None:
+    """Delays the responses to creates until `count` users have been created."""
     fault = {"kind": "delay", "milliseconds": FOREVER_MS, "method": "POST"}
     request(sandbox, "POST", "/_sandbox/faults", fault)
 
-    def answer() -> None:
-        wait_until(lambda: request(sandbox, "GET", "/_sandbox")["users"] >= creates)
+    def release() -> None:
+        wait_until(lambda: request(sandbox, "GET", "/_sandbox")["users"] >= count)
         request(sandbox, "DELETE", "/_sandbox/faults")
 
-    threading.Thread(target=answer, daemon=True).start()
+    threading.Thread(target=release, daemon=True).start()
 
 
 def users(sandbox: Sandbox) -> list[tuple[str, int]]:
-    """The ids and the numbers of all users that the sandbox has."""
+    """Returns the ids and numbers of all users in the sandbox."""
     found: list[tuple[str, int]] = []
     while True:
         page = request(sandbox, "GET", f"/v1/users?limit=200&offset={len(found)}")
@@ -313,19 +313,19 @@ def users(sandbox: Sandbox) -> list[tuple[str, int]]:
         found += [(user["id"], user["external_metadata"]["number"]) for user in page["results"]]
 
 
-def most_at_once(lines: Sequence[Line]) -> int:
-    """How many requests were under way at one moment."""
-    # An end and a beginning in the same millisecond are no overlap.
-    moments = sorted([(line.began, 1) for line in lines] + [(line.ended, -1) for line in lines])
-    at_once = most = 0
+def max_in_flight(lines: Sequence[Line]) -> int:
+    """Returns the maximum number of requests that were in flight at once."""
+    # An end and a start in the same millisecond do not overlap.
+    moments = sorted([(line.start, 1) for line in lines] + [(line.end, -1) for line in lines])
+    in_flight = maximum = 0
     for _, change in moments:
-        at_once += change
-        most = max(most, at_once)
-    return most
+        in_flight += change
+        maximum = max(maximum, in_flight)
+    return maximum
 
 
 def by_connection(lines: Sequence[Line]) -> list[list[Line]]:
-    """The requests of each connection."""
+    """Groups requests by connection."""
     return [
         [line for line in lines if line.connection == connection]
         for connection in sorted({line.connection for line in lines})
@@ -333,22 +333,22 @@ def by_connection(lines: Sequence[Line]) -> list[list[Line]]:
 
 
 def check_both_sides(created: Report, sandbox: Sandbox) -> int:
-    """Nothing is lost and nothing doubled; gives how many creates have failed and been carried out."""
-    there = users(sandbox)
-    assert len({id for id, _ in there}) == len(there)
-    numbers = Counter(number for _, number in there)
+    """Checks that no user is missing or created twice. Returns how many creates failed but were carried out."""
+    existing = users(sandbox)
+    assert len({id for id, _ in existing}) == len(existing)
+    numbers = Counter(number for _, number in existing)
     assert not [number for number, times in numbers.items() if times > 1]
     succeeded = {(id, int(number)) for number, id in created.ids.items()}
     assert created.distinct == created.succeeded == len(succeeded)
-    assert succeeded <= set(there)
-    carried_out = {number for _, number in set(there) - succeeded}
+    assert succeeded <= set(existing)
+    carried_out = {number for _, number in set(existing) - succeeded}
     assert carried_out <= set(created.unknown)
     return len(carried_out)
 
 
 def test_calls_share_an_http2_connection(start_nginx: StartNginx, many_against: StartMany) -> None:
     nginx = start_nginx()
-    answer_late(nginx.sandbox, 50)
+    delay_creates(nginx.sandbox, 50)
     steps = many_against(nginx).run(200, 50, "create", "get", "delete")
     for step in steps:
         step.check_success(200)
@@ -360,15 +360,15 @@ def test_calls_share_an_http2_connection(start_nginx: StartNginx, many_against: 
         ("HTTP/2.0", "DELETE", 204): 200,
     }
     assert [len(requests) for requests in by_connection(lines)] == [600]
-    assert 40 <= most_at_once(lines) <= 50
+    assert 40 <= max_in_flight(lines) <= 50
     assert users(nginx.sandbox) == []
 
 
-def test_calls_have_http1_connections_of_their_own(
+def test_concurrent_http1_calls_use_separate_connections(
     start_nginx: StartNginx, many_against: StartMany
 ) -> None:
     nginx = start_nginx()
-    answer_late(nginx.sandbox, 50)
+    delay_creates(nginx.sandbox, 50)
     steps = many_against(nginx, "HTTP/1.1").run(200, 50, "create", "get", "delete")
     for step in steps:
         step.check_success(200)
@@ -377,8 +377,8 @@ def test_calls_have_http1_connections_of_their_own(
     connections = by_connection(lines)
     assert sum(map(len, connections)) == 600
     assert 40 <= len(connections) <= 50
-    assert all(most_at_once(requests) == 1 for requests in connections)
-    assert 40 <= most_at_once(lines) <= 50
+    assert all(max_in_flight(requests) == 1 for requests in connections)
+    assert 40 <= max_in_flight(lines) <= 50
 
 
 @pytest.mark.parametrize("protocol", ["HTTP/2.0", "HTTP/1.1"])
@@ -390,15 +390,15 @@ def test_blocking_calls_share_a_connection(
         step.check_success(20)
     lines = nginx.lines()
     assert {line.protocol for line in lines} == {protocol}
-    assert [[line.place for line in requests] for requests in by_connection(lines)] == [
+    assert [[line.position for line in requests] for requests in by_connection(lines)] == [
         list(range(1, 61))
     ]
 
 
-def test_server_that_takes_few_streams(start_nginx: StartNginx, many_against: StartMany) -> None:
+def test_server_that_allows_few_streams(start_nginx: StartNginx, many_against: StartMany) -> None:
     nginx = start_nginx("http2_max_concurrent_streams 8")
-    answer_late(nginx.sandbox, 40)
-    # The first call learns what the server takes: until then it may refuse what is more, which is made again.
+    delay_creates(nginx.sandbox, 40)
+    # The server may refuse streams until the client has received its settings. Refused requests are retried.
     steps = many_against(nginx).run(200, 50, "create", "get", "delete")
     for step in steps:
         step.check_success(200)
@@ -407,11 +407,11 @@ def test_server_that_takes_few_streams(start_nginx: StartNginx, many_against: St
     assert {line.protocol for line in lines} == {"HTTP/2.0"}
     connections = by_connection(lines)
     assert len(connections) <= 50
-    assert all(most_at_once(requests) <= 8 for requests in connections)
-    assert 40 <= most_at_once(lines) <= 50
+    assert all(max_in_flight(requests) <= 8 for requests in connections)
+    assert 40 <= max_in_flight(lines) <= 50
 
 
-# Fewer in flight over HTTP/1.1, so that each connection comes to its end.
+# Fewer in flight over HTTP/1.1, so that connections reach their maximum number of requests.
 @pytest.mark.parametrize(("protocol", "in_flight"), [("HTTP/2.0", 50), ("HTTP/1.1", 10)])
 def test_server_that_ends_connections_gracefully(
     start_nginx: StartNginx, many_against: StartMany, protocol: str, in_flight: int
@@ -423,10 +423,10 @@ def test_server_that_ends_connections_gracefully(
     assert created.failed == {}
     lines = nginx.lines()
     assert len(lines) == 2000
-    # nginx refuses what comes after the last request that a connection takes, and says so only in HTTP/2.
+    # nginx refuses requests after a connection's last one. Only in HTTP/2 does it say so, and they are retried.
     assert (created.attempts > 2000) == (protocol == "HTTP/2.0")
     assert {line.protocol for line in lines} == {protocol}
-    assert max(line.place for line in lines) == 100
+    assert max(line.position for line in lines) == 100
     assert len(by_connection(lines)) >= 15
 
 
@@ -440,13 +440,13 @@ def test_killed_and_reloaded(start_nginx: StartNginx, many_against: StartMany) -
         [created] = reports(process)
     created.check_results(3000)
     check_both_sides(created, nginx.sandbox)
-    # Those under way when the connection died.
+    # The calls that were in flight when the connection died.
     assert set(created.failed) <= {"connection"}
-    # The dead connection is left soon.
+    # The dead connection is soon replaced.
     assert created.succeeded > 2000
 
 
-def test_certificate_that_is_not_trusted(
+def test_untrusted_certificate(
     start_nginx: StartNginx, many_against: StartMany, tmp_path: Path
 ) -> None:
     nginx = start_nginx()

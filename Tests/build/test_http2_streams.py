@@ -1,4 +1,4 @@
-"""What becomes of a call whose HTTP/2 stream or connection the server ends, by code and moment."""
+"""Calls whose HTTP/2 stream or connection is ended by the server, by error code and moment."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ CODES = {
 BODY = '{"id": "u1", "token": "t"}'
 HEAD = headers(200, ("content-type", "application/json"), ("content-length", str(len(BODY))))
 GOOD = (HEAD, data(BODY, end=True))
-# How far an answer is when its stream is reset. The client has read that much, except after the whole answer.
+# What was sent of a response when its stream is reset. `synchronize` waits until the client has read that.
 MOMENTS: dict[str, tuple[Action, ...]] = {
     "before the headers": (),
     "after the headers": (HEAD, synchronize),
     "in the body": (HEAD, data(BODY[:5]), synchronize),
-    "after the whole answer": GOOD,
-    "after the whole answer was read": (*GOOD, synchronize),
+    "after the whole response": GOOD,
+    "after the whole response was read": (*GOOD, synchronize),
 }
-# In both forms each first call opens a connection, and each later one finds it kept, unless it was closed.
+# Blocking and queued. The first call of each form opens a connection; later calls reuse it unless it was closed.
 STEPS = {
     first: [*steps, *(f"queue:{step}" for step in steps)]
     for first, steps in {"get": ("get", "create", "update"), "create": ("create", "get", "update")}.items()
@@ -62,7 +62,7 @@ STEPS = {
 
 @dataclass(frozen=True)
 class Report:
-    """What the program tells of a call."""
+    """What the program reports about a call."""
 
     error: str
     message: str
@@ -73,7 +73,7 @@ class Report:
 
 
 def environment(prefix: Prefix, server: Http2Server) -> dict[str, str]:
-    """What a program needs to call a server: with another libcurl, where ARGYLE_TEST_LIBCURL names its directories."""
+    """Returns a program's environment for calls to a server; ARGYLE_TEST_LIBCURL may name another libcurl's folders."""
     directories = [prefix.environment()["LD_LIBRARY_PATH"], os.environ.get("ARGYLE_TEST_LIBCURL", "")]
     return {
         "LD_LIBRARY_PATH": ":".join(filter(None, directories)),
@@ -84,7 +84,7 @@ def environment(prefix: Prefix, server: Http2Server) -> dict[str, str]:
 
 
 def compile_consumer(prefix: Prefix, name: str, folder: Path) -> Path:
-    """A program for the library that was installed."""
+    """Builds a consumer program with the installed library."""
     flags = prefix.flags("--cflags", "--libs")
     succeed(["cc", "-std=c99", *STRICT, CONSUMERS / f"{name}.c", *flags, "-o", folder / name])
     return folder / name
@@ -92,7 +92,7 @@ def compile_consumer(prefix: Prefix, name: str, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Calls:
-    """The program that makes calls one after the other."""
+    """The program that makes calls one after another."""
 
     program: Path
     prefix: Prefix
@@ -104,7 +104,7 @@ class Calls:
         max_retries: int = 0,
         variables: Mapping[str, str] | None = None,
     ) -> list[Report]:
-        """Runs it to its end."""
+        """Runs the program and returns its reports."""
         command: list[str | Path] = [self.program, server.certificate, str(max_retries), *steps]
         output = succeed(command, {**environment(self.prefix, server), **(variables or {})})
         assert server.failures == []
@@ -115,25 +115,25 @@ class Calls:
 
 @pytest.fixture(scope="module")
 def calls(prefix: Prefix, tmp_path_factory: pytest.TempPathFactory) -> Calls:
-    """The program for the library that was installed."""
+    """The program, built with the installed library."""
     return Calls(compile_consumer(prefix, "calls", tmp_path_factory.mktemp("calls")), prefix)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate and its key."""
+    """A folder with a certificate and its key."""
     path = tmp_path_factory.mktemp("certificate")
     make_certificate(path)
     return path
 
 
 def check_success(report: Report, attempts: int = 1) -> None:
-    """The call has its answer."""
+    """Checks that the call succeeded."""
     assert (report.error, report.status, report.attempts) == ("", 200, attempts), report
 
 
 def check_lost(step: str, report: Report) -> None:
-    """The request may have been carried out, but no answer came."""
+    """Checks that the request may have been processed but the response was lost."""
     operation = step.rpartition(":")[2]
     assert report.error == "connection", report
     assert (report.status, report.attempts) == (0, 1), report
@@ -142,7 +142,7 @@ def check_lost(step: str, report: Report) -> None:
 
 
 def check_refused(report: Report, server: Http2Server, calls: int) -> None:
-    """The request was not carried out, was made once more, and succeeded."""
+    """Checks that the request was refused, then retried once, and succeeded."""
     check_success(report, attempts=2)
     assert len(server.requests) == 2 * calls
 
@@ -154,11 +154,11 @@ def test_reset(calls: Calls, folder: Path, code: str, moment: str, first: str) -
     steps = STEPS[first]
     is_refused = code == "REFUSED_STREAM" and moment == "before the headers"
     end = (*MOMENTS[moment], reset(CODES[code]))
-    answers = [end, GOOD] * len(steps) if is_refused else [end]
-    with Http2Server(folder, answers) as server:
+    responses = [end, GOOD] * len(steps) if is_refused else [end]
+    with Http2Server(folder, responses) as server:
         reports = calls.run(server, steps)
     for step, report in zip(steps, reports, strict=True):
-        if moment.startswith("after the whole answer"):
+        if moment.startswith("after the whole response"):
             check_success(report)
         elif is_refused:
             check_refused(report, server, len(steps))
@@ -173,10 +173,10 @@ def test_reset(calls: Calls, folder: Path, code: str, moment: str, first: str) -
 def test_reset_once(calls: Calls, folder: Path, code: str, form: str) -> None:
     end = (reset(CODES[code]),)
     with Http2Server(folder, [end, GOOD, end, GOOD]) as server:
-        got, created, kept = calls.run(server, [f"{form}get", f"{form}create", f"{form}get"], 1)
-    check_success(got, attempts=2)
-    check_lost("create", created)
-    check_success(kept)
+        first, create, last = calls.run(server, [f"{form}get", f"{form}create", f"{form}get"], 1)
+    check_success(first, attempts=2)
+    check_lost("create", create)
+    check_success(last)
     assert [request.method for request in server.requests] == ["GET", "GET", "POST", "GET"]
 
 
@@ -186,54 +186,54 @@ LATER = (synchronize,)
 @pytest.mark.parametrize("step", ["create", "get", "queue:create", "queue:get"])
 @pytest.mark.parametrize("before", [(), LATER], ids=["at once", "later"])
 @pytest.mark.parametrize("after", [(), (close,)], ids=["open", "closed"])
-@pytest.mark.parametrize("is_kept", [False, True], ids=["new", "kept"])
+@pytest.mark.parametrize("is_reused", [False, True], ids=["new", "reused"])
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_go_away_that_excludes_the_stream(
     calls: Calls,
     folder: Path,
     version: ssl.TLSVersion,
-    is_kept: bool,
+    is_reused: bool,
     after: tuple[Action, ...],
     before: tuple[Action, ...],
     step: str,
 ) -> None:
     refusal = (*before, go_away(lambda request: max(request.stream - 2, 0)), *after)
-    answers = [*([GOOD] if is_kept else []), refusal, GOOD]
-    steps = [*([step] if is_kept else []), step]
-    with Http2Server(folder, answers, version=version) as server:
+    responses = [*([GOOD] if is_reused else []), refusal, GOOD]
+    steps = [*([step] if is_reused else []), step]
+    with Http2Server(folder, responses, version=version) as server:
         reports = calls.run(server, steps)
     check_success(reports[-1], attempts=2)
-    assert len(server.requests) == len(answers)
+    assert len(server.requests) == len(responses)
 
 
 @pytest.mark.parametrize("step", ["create", "get", "queue:create", "queue:get"])
-@pytest.mark.parametrize("is_kept", [False, True], ids=["new", "kept"])
+@pytest.mark.parametrize("is_reused", [False, True], ids=["new", "reused"])
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_refused_stream(
-    calls: Calls, folder: Path, version: ssl.TLSVersion, is_kept: bool, step: str
+    calls: Calls, folder: Path, version: ssl.TLSVersion, is_reused: bool, step: str
 ) -> None:
-    answers = [*([GOOD] if is_kept else []), (synchronize, reset(7)), GOOD]
-    steps = [*([step] if is_kept else []), step]
-    with Http2Server(folder, answers, version=version) as server:
+    responses = [*([GOOD] if is_reused else []), (synchronize, reset(7)), GOOD]
+    steps = [*([step] if is_reused else []), step]
+    with Http2Server(folder, responses, version=version) as server:
         reports = calls.run(server, steps)
     check_success(reports[-1], attempts=2)
-    assert len(server.requests) == len(answers)
+    assert len(server.requests) == len(responses)
 
 
-# Nothing of a proxy's answer counts as the server's: not as the begin of one, and not among its header lines.
+# A proxy's response to CONNECT is not the server's: it neither begins a response nor counts as header lines.
 @pytest.mark.parametrize("form", ["", "queue:"])
 def test_refused_stream_behind_a_proxy(calls: Calls, folder: Path, form: str) -> None:
     established = b"HTTP/1.1 200 Established\r\n" + b"X: y\r\n" * 900 + b"\r\n"
     lines = headers(200, *[("x-line", str(number)) for number in range(500)])
-    answers = [(reset(7),), (lines, data(BODY, end=True)), (reset(7),), GOOD]
-    with Http2Server(folder, answers) as server, Proxy(established) as proxy:
+    responses = [(reset(7),), (lines, data(BODY, end=True)), (reset(7),), GOOD]
+    with Http2Server(folder, responses) as server, Proxy(established) as proxy:
         reports = calls.run(server, [f"{form}create", f"{form}create"], 0, {"ARGYLE_PROXY": proxy.url})
     for report in reports:
         check_success(report, attempts=2)
-    assert len(server.requests) == len(answers)
+    assert len(server.requests) == len(responses)
 
 
-# A server that takes few streams at once refuses the others until the client has learnt that.
+# A server that allows few concurrent streams refuses the others until the client has received its settings.
 def test_many_refused_streams(prefix: Prefix, folder: Path, tmp_path: Path) -> None:
     program = compile_consumer(prefix, "many", tmp_path)
     with Http2Server(folder, [*[(reset(7),)] * 42, GOOD]) as server:
@@ -243,7 +243,7 @@ def test_many_refused_streams(prefix: Prefix, folder: Path, tmp_path: Path) -> N
     assert len(server.requests) == 92
 
 
-# What ends a connection without a word of the stream, or with one that does not exclude it.
+# Ways to end a connection that do not say that the stream was not processed.
 ENDS: dict[str, tuple[Action, ...]] = {
     "closed": (close,),
     "reset": (reset_connection,),
@@ -258,51 +258,51 @@ ENDS: dict[str, tuple[Action, ...]] = {
 
 
 @pytest.mark.parametrize("form", ["", "queue:"])
-@pytest.mark.parametrize("is_kept", [False, True], ids=["new", "kept"])
+@pytest.mark.parametrize("is_reused", [False, True], ids=["new", "reused"])
 @pytest.mark.parametrize("end", ENDS)
-def test_create_is_not_made_again(calls: Calls, folder: Path, end: str, is_kept: bool, form: str) -> None:
-    answers = [*([GOOD] if is_kept else []), ENDS[end], GOOD]
-    steps = [*([f"{form}get"] if is_kept else []), f"{form}create"]
-    with Http2Server(folder, answers) as server:
+def test_create_is_not_retried(calls: Calls, folder: Path, end: str, is_reused: bool, form: str) -> None:
+    responses = [*([GOOD] if is_reused else []), ENDS[end], GOOD]
+    steps = [*([f"{form}get"] if is_reused else []), f"{form}create"]
+    with Http2Server(folder, responses) as server:
         reports = calls.run(server, steps, 2)
     check_lost("create", reports[-1])
     assert len(server.requests) == len(steps)
 
 
-# libcurl keeps in mind that a stream was refused, and would believe it of a later one.
+# libcurl remembers that a stream was refused, and would apply that to a later request.
 @pytest.mark.parametrize("form", ["", "queue:"])
-@pytest.mark.parametrize("is_kept", [False, True], ids=["new", "kept"])
-def test_earlier_refusal_is_not_believed_of_a_later_request(
-    calls: Calls, folder: Path, is_kept: bool, form: str
+@pytest.mark.parametrize("is_reused", [False, True], ids=["new", "reused"])
+def test_refusal_does_not_apply_to_a_later_request(
+    calls: Calls, folder: Path, is_reused: bool, form: str
 ) -> None:
     refusal = (HEAD, synchronize, reset(7))
-    answers = [refusal, *([GOOD] if is_kept else []), (reset_connection,), GOOD]
-    steps = [f"{form}create", *([f"{form}get"] if is_kept else []), f"{form}create"]
-    with Http2Server(folder, answers) as server:
+    responses = [refusal, *([GOOD] if is_reused else []), (reset_connection,), GOOD]
+    steps = [f"{form}create", *([f"{form}get"] if is_reused else []), f"{form}create"]
+    with Http2Server(folder, responses) as server:
         reports = calls.run(server, steps)
     check_lost("create", reports[0])
     check_lost("create", reports[-1])
     assert len(server.requests) == len(steps)
 
 
-# A server may answer before it has read the whole request, and then wants no more of it (RFC 9113, 8.1).
+# A server may respond before it has read the whole request, and then ask the client to stop sending (RFC 9113, 8.1).
 @pytest.mark.parametrize("form", ["", "queue:"])
-def test_early_answer(calls: Calls, folder: Path, form: str) -> None:
+def test_early_response(calls: Calls, folder: Path, form: str) -> None:
     detail = '{"detail": "too large"}'
-    answer = (headers(413), data(detail, end=True), synchronize, reset(0))
-    with Http2Server(folder, [answer], is_hasty=True) as server:
+    response = (headers(413), data(detail, end=True), synchronize, reset(0))
+    with Http2Server(folder, [response], responds_early=True) as server:
         [report] = calls.run(server, [f"{form}create:300000"])
     assert (report.error, report.status, report.unknown) == ("http", 413, False), report
 
 
 @pytest.mark.parametrize("form", ["", "queue:"])
 @pytest.mark.parametrize("code", CODES)
-def test_reset_within_the_request(calls: Calls, folder: Path, code: str, form: str) -> None:
-    with Http2Server(folder, [(reset(CODES[code]),)], is_hasty=True) as server:
+def test_reset_during_the_request(calls: Calls, folder: Path, code: str, form: str) -> None:
+    with Http2Server(folder, [(reset(CODES[code]),)], responds_early=True) as server:
         [report] = calls.run(server, [f"{form}create:300000"])
     if code == "REFUSED_STREAM":
         assert (report.error, report.unknown, report.retryable) == ("connection", False, True), report
-        # The first attempt, and as many as a server may refuse.
+        # The first attempt, and the maximum number of retries after a refusal.
         assert report.attempts == len(server.requests) == 11
     else:
         check_lost("create", report)

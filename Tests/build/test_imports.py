@@ -1,4 +1,4 @@
-"""The architecture: what each target imports is what the manifest says it depends on."""
+"""The architecture: each target imports exactly its dependencies in the manifest."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 
 from conftest import ROOT, run
 
-#: What a target may not depend on, and who alone may.
-ALONE = {"CCurl": {"Transport"}, "CArgyle": {"ArgyleABI", "ArgyleSandboxABI"}}
+#: Modules that only some targets may use, and those targets.
+RESTRICTED = {"CCurl": {"Transport"}, "CArgyle": {"ArgyleABI", "ArgyleSandboxABI"}}
 
 
 @pytest.fixture(scope="module")
 def dependencies() -> dict[str, set[str]]:
-    """The names of what each target of Sources depends on."""
+    """The names of the dependencies of each target in Sources."""
     result = run(["swift", "package", "--package-path", ROOT, "dump-package"])
     assert result.returncode == 0, result.stderr
     targets = json.loads(result.stdout)["targets"]
@@ -27,14 +27,14 @@ def dependencies() -> dict[str, set[str]]:
 
 
 def imports(target: str) -> set[str]:
-    """The modules that the sources of a target import."""
+    """Returns the modules that a target's sources import."""
     text = "\n".join(path.read_text() for path in (ROOT / "Sources" / target).rglob("*.swift"))
     names = set(re.findall(r"(?m)^(?:\s*@\w+ )*\s*import (?:\w+ )?(\w+)", text))
-    # One target of the manifest has the modules of both headers.
+    # One target in the manifest contains the modules of both headers.
     return {"CArgyle" if name == "CArgyleSandbox" else name for name in names}
 
 
-def test_targets_import_what_they_depend_on(dependencies: dict[str, set[str]]) -> None:
+def test_targets_import_their_dependencies(dependencies: dict[str, set[str]]) -> None:
     assert dependencies["Argyle"]
     modules = set(dependencies) | set().union(*dependencies.values())
     for target, expected in dependencies.items():
@@ -42,7 +42,7 @@ def test_targets_import_what_they_depend_on(dependencies: dict[str, set[str]]) -
             assert imports(target) & modules == expected, target
 
 
-@pytest.mark.parametrize("module", ALONE)
-def test_one_alone_imports_it(module: str, dependencies: dict[str, set[str]]) -> None:
+@pytest.mark.parametrize("module", RESTRICTED)
+def test_restricted_module_is_used_only_where_allowed(module: str, dependencies: dict[str, set[str]]) -> None:
     users = {target for target, names in dependencies.items() if module in names or module in imports(target)}
-    assert users == ALONE[module]
+    assert users == RESTRICTED[module]

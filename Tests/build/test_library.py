@@ -1,4 +1,4 @@
-"""The shared libraries: what they need, what they show, how large they are."""
+"""The shared libraries: their dependencies, exports and sizes."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from conftest import CLIENT, ROOT, SANDBOX, Library, Prefix, succeed
 
 
 def dynamic_entries(prefix: Prefix, library: Library, tag: str) -> list[str]:
-    """The entries of one kind in a library's dynamic section."""
+    """Returns the entries with this tag in a library's dynamic section."""
     lines = succeed(["readelf", "--dynamic", "--wide", prefix.file(library)]).splitlines()
     return [line.split("[", 1)[1].rstrip("]") for line in lines if f"({tag})" in line]
 
 
-def test_needs_no_more_than_it_must(prefix: Prefix, library: Library) -> None:
+def test_needs_only_its_dependencies(prefix: Prefix, library: Library) -> None:
     needed = {name.split(".so")[0] for name in dynamic_entries(prefix, library, "NEEDED")}
     assert needed - {"libm"} == library.needed | {"libc"}
 
 
-def test_looks_for_libraries_in_no_place_of_its_own(prefix: Prefix, library: Library) -> None:
+def test_has_no_run_path(prefix: Prefix, library: Library) -> None:
     assert dynamic_entries(prefix, library, "RUNPATH") == []
     assert dynamic_entries(prefix, library, "RPATH") == []
 
 
-def test_binds_all_functions_when_it_is_loaded(prefix: Prefix, library: Library) -> None:
-    """Binding later saves registers, which may hold a part of a secret, on the stack."""
+def test_binds_all_functions_when_loaded(prefix: Prefix, library: Library) -> None:
+    """Lazy binding saves registers on the stack, and they may hold part of a secret."""
     assert "BIND_NOW" in succeed(["readelf", "--dynamic", prefix.file(library)])
 
 
@@ -37,7 +37,7 @@ def test_soname_and_links(prefix: Prefix, library: Library) -> None:
     assert not (directory / f"{file}.{library.version}").is_symlink()
 
 
-def test_both_are_of_one_version() -> None:
+def test_versions_agree() -> None:
     assert SANDBOX.version == CLIENT.version
 
 
@@ -46,18 +46,18 @@ def test_is_stripped_and_small(prefix: Prefix, library: Library) -> None:
     assert ".dynsym" in sections
     assert ".symtab" not in sections
     assert ".debug_" not in sections
-    assert prefix.file(library).stat().st_size < library.limit
+    assert prefix.file(library).stat().st_size < library.max_size
 
 
-def test_exports_exactly_the_functions_of_the_header(prefix: Prefix, library: Library) -> None:
+def test_exports_exactly_the_header_functions(prefix: Prefix, library: Library) -> None:
     lines = succeed(["nm", "--dynamic", "--defined-only", prefix.file(library)]).splitlines()
     exported = {line.split()[2]: line.split()[1] for line in lines}
-    # The node is a symbol of its own, absolute.
+    # The version node is an absolute symbol.
     assert exported.pop(library.node, "A") == "A"
     assert exported == {f"{name}@@{library.node}": "T" for name in library.functions()}
 
 
-def test_know_no_path_of_the_machine_that_built_them(prefix: Prefix) -> None:
+def test_files_contain_no_build_paths(prefix: Prefix) -> None:
     files = [prefix.archive, prefix.path / "bin" / "argyle-sandbox"]
     for file in [*files, prefix.file(CLIENT), prefix.file(SANDBOX)]:
         assert str(ROOT).encode() not in file.read_bytes(), file

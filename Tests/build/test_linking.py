@@ -25,26 +25,26 @@ OPERATIONS = (
 
 
 def needed(program: Path) -> set[str]:
-    """The shared libraries that a program names."""
+    """Returns the shared libraries that a program needs."""
     lines = succeed(["readelf", "--dynamic", "--wide", program]).splitlines()
     return {line.split("[", 1)[1].split(".so")[0] for line in lines if "(NEEDED)" in line}
 
 
 def compile_example(program: Path, *flags: str | Path) -> Path:
-    """Builds the C example as its own comment says to, strictly."""
+    """Builds the C example as its comment says, with strict warnings."""
     succeed(["cc", "-std=c99", *STRICT, EXAMPLE, *flags, "-o", program])
     return program
 
 
 def check_example(program: Path, environment: dict[str, str]) -> None:
-    """Runs the example through all operations."""
+    """Runs the example and checks that it shows all operations."""
     output = succeed([program], environment)
     for operation in OPERATIONS:
         assert operation in output
     assert "3 users, 1 with metadata" in output
     assert '{"group": "B", "tags": ["vip", "early"], "active": true}' in output
     assert "not_found" in output
-    # Tokens are credentials: no more than a beginning is shown.
+    # Tokens are credentials: only their first characters are printed.
     assert "eyJ" in output
     assert not [word for word in output.split() if word.startswith("eyJ") and len(word) > 20]
 
@@ -55,7 +55,7 @@ def test_shared(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
     check_example(program, sandbox.environment() | prefix.environment())
 
 
-def test_prefix_may_move(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_prefix_can_be_moved(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
     moved = Prefix(tmp_path / "moved")
     shutil.copytree(prefix.path, moved.path, symlinks=True)
     assert str(prefix.path) not in " ".join(moved.flags("--cflags", "--libs"))
@@ -77,21 +77,21 @@ def test_static_by_file_name(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -
     check_example(program, sandbox.environment())
 
 
-def test_static_where_no_shared_library_is(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
-    alone = Prefix(tmp_path / "alone")
-    shutil.copytree(prefix.path, alone.path, ignore=shutil.ignore_patterns("*.so*"))
-    program = compile_example(tmp_path / "users", *alone.flags(*STATIC))
+def test_static_without_the_shared_library(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:
+    static = Prefix(tmp_path / "static")
+    shutil.copytree(prefix.path, static.path, ignore=shutil.ignore_patterns("*.so*"))
+    program = compile_example(tmp_path / "users", *static.flags(*STATIC))
     assert needed(program) - {"libm"} == {"libjansson", "libcurl", "libc"}
     check_example(program, sandbox.environment())
 
 
-def test_archive_shows_only_the_functions_of_the_header(prefix: Prefix) -> None:
+def test_archive_exports_only_the_header_functions(prefix: Prefix) -> None:
     lines = succeed(["nm", "--extern-only", "--defined-only", prefix.archive]).splitlines()
     symbols = {line.split()[2]: line.split()[1] for line in lines if len(line.split()) == 3}
     assert symbols == {name: "T" for name in CLIENT.functions()}
 
 
-def test_archive_has_no_groups_that_a_linker_could_drop(prefix: Prefix) -> None:
+def test_archive_has_no_section_groups(prefix: Prefix) -> None:
     output = succeed(["readelf", "--section-groups", "--wide", prefix.archive])
     assert "There are no section groups in this file." in output
 
@@ -103,10 +103,10 @@ def test_callback_that_throws(prefix: Prefix, tmp_path: Path, archive: bool) -> 
     if not archive:
         flags = prefix.flags("--cflags", "--libs")
     succeed(["g++", "-std=c++17", *STRICT, CONSUMERS / "throwing.cpp", *flags, "-o", program])
-    # What argyle.h says of it, and what to do instead.
+    # An exception in a callback aborts; argyle.h says so, and what to do instead.
     assert run([program, "throw"], prefix.environment()).returncode == -signal.SIGABRT
-    told = succeed([program, "keep"], prefix.environment())
-    assert told.splitlines() == ["returned connection", "caught: thrown in the log function"]
+    output = succeed([program, "keep"], prefix.environment())
+    assert output.splitlines() == ["returned connection", "caught: thrown in the log function"]
 
 
 def test_swift_program_with_the_archive(prefix: Prefix, sandbox: Sandbox, tmp_path: Path) -> None:

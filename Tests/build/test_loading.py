@@ -11,7 +11,7 @@ def test_loading_and_unloading(
     library: Library, prefix: Prefix, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     program = tmp_path / "load"
-    # The headers are included for their types: nothing of the libraries is linked.
+    # The headers are included for their types only; the libraries are not linked.
     succeed([
         *("cc", "-std=c99", *STRICT, CONSUMERS / "load.c", "-o", program),
         *prefix.flags("--cflags"),
@@ -24,7 +24,7 @@ def test_loading_and_unloading(
 
 def test_unloading_while_a_name_is_resolved(prefix: Prefix, tmp_path: Path) -> None:
     program = tmp_path / "unload"
-    # Its functions are exported, so that libcurl finds its getaddrinfo().
+    # -rdynamic exports the program's getaddrinfo(), so that libcurl uses it.
     succeed([
         *("cc", "-std=c99", *STRICT, "-pthread", "-rdynamic", CONSUMERS / "unload.c", "-o", program),
         *prefix.flags("--cflags"),

@@ -1,4 +1,4 @@
-"""The Python package as pip builds it from the repository, with bindings/install underneath."""
+"""The Python package, built by pip from the repository, which runs bindings/install."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ with argyle.Sandbox() as sandbox, sandbox.client() as client:
 
 def test_install(prefix: Prefix, tmp_path: Path) -> None:
     environment = tmp_path / "environment"
-    # With the machine's packages, of which hatchling is one.
+    # With the system's packages, for hatchling.
     succeed(["/usr/bin/python3", "-m", "venv", "--system-site-packages", environment])
     directory = tmp_path / "directory"
     directory.mkdir()
-    # Without the variable it builds: what the fixture has built before is not built again.
+    # Without ARGYLE_PREFIX, pip builds the library, reusing what the fixture has compiled.
     succeed(
         [
             *("env", "--unset=ARGYLE_PREFIX", environment / "bin" / "pip", "install", "--no-index", "--no-deps"),
@@ -30,5 +30,5 @@ def test_install(prefix: Prefix, tmp_path: Path) -> None:
         tmp_path,
     )
     assert len(succeed([environment / "bin" / "python", "-I", "-c", PROGRAM], directory=tmp_path).split()) == 1
-    # The prefix that it was built in is gone.
+    # The temporary prefix was removed.
     assert list(directory.glob("argyle-*")) == []

@@ -1,4 +1,4 @@
-"""The programs that the README shows: they compile as they stand, and run."""
+"""The README: its programs compile unchanged and run, and its tables agree with the header."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 from conftest import CLIENT, ROOT, STRICT, Prefix, Sandbox, succeed
 
-# What a sandbox without options listens on: here it has a free port instead.
+# A sandbox's default URL. Here the sandbox has a free port instead.
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 
 def program(language: str, line: str) -> str:
-    """The README's first block in a language that has this line."""
+    """Returns the README's first code block in a language that contains this line."""
     blocks = re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
     found = [block for block in blocks if line in block.splitlines()]
     assert found, f"README.md has no program in {language}"
@@ -61,7 +61,7 @@ int main(void) {{
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package that depends on the project's. The programs share it, for building that takes long."""
+    """A package that depends on this one, shared by the tests because building takes long."""
     directory = tmp_path_factory.mktemp("package")
     (directory / "Sources" / "readme").mkdir(parents=True)
     (directory / "Package.swift").write_text(
@@ -82,7 +82,7 @@ let package = Package(
 
 
 def run_swift(source: str, sandbox: Sandbox, package: Path) -> str:
-    """Runs a program in a package that depends on the project's."""
+    """Runs a Swift program in a package that depends on this one."""
     program_file = package / "Sources" / "readme" / "main.swift"
     program_file.write_text(source.replace(DEFAULT_URL, sandbox.base_url))
     return succeed(["swift", "run", "--package-path", package], sandbox.environment())
@@ -100,7 +100,7 @@ import Argyle
 
 func run(_ client: Client) async throws {{
   {text}
-  guard Set(ids).count == 1000 else {{ fatalError("there are \\(ids.count) users") }}
+  guard Set(ids).count == 1000 else {{ fatalError("expected 1000 users, got \\(ids.count)") }}
 }}
 try await run(Client(
   keyID: "{sandbox.key_id}", keySecret: "{sandbox.key_secret}", baseURL: "{sandbox.base_url}"))
@@ -111,14 +111,14 @@ try await run(Client(
     assert len(set(output.split())) == 1000
 
 
-def test_error_table_is_the_headers() -> None:
+def test_error_table_matches_the_header() -> None:
     rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", (ROOT / "README.md").read_text(), re.M)
     codes = re.findall(r"^  ARGYLE_ERROR_(\w+) = (\d+)", CLIENT.header.read_text(), re.M)
     assert rows == [(number, name.lower()) for name, number in codes]
     assert rows
 
 
-def test_option_table_is_the_headers() -> None:
+def test_option_table_matches_the_header() -> None:
     section = (ROOT / "README.md").read_text().split("\n## Options")[1].split("\n## ")[0]
     rows = [row for row in section.splitlines() if row.startswith("| `")]
     described = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}

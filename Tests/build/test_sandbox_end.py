@@ -1,6 +1,6 @@
-"""The fixtures of Tests/sandbox: a sandbox that ends badly fails the test that started it.
+"""The fixtures of Tests/sandbox: a sandbox that exits with an error fails the test that started it.
 
-Only so do valgrind and the sanitizers have a say, who speak when the process ends.
+valgrind and the sanitizers rely on that, because they report errors when the process exits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def test_shared(shared):
 
 
 def run_with(tmp_path: Path, end: str, body: str) -> subprocess.CompletedProcess[str]:
-    """Runs two tests against a program that only says that it listens, and then ends as told."""
+    """Runs two tests with a program that only prints that it is listening, then runs the Python code `end`."""
     sandbox = tmp_path / "argyle-sandbox"
     sandbox.write_text(
         f"#!{sys.executable}\n"
@@ -64,16 +64,16 @@ def test_good_end(tmp_path: Path) -> None:
         f"{WAIT} print('Invalid read of size 1', file=sys.stderr)",
         f"{WAIT} os.abort()",
     ],
-    ids=["status", "report", "crash"],
+    ids=["status", "output", "crash"],
 )
 def test_bad_end(end: str, tmp_path: Path) -> None:
     result = run_with(tmp_path, end, "pass")
     assert "2 passed, 2 errors in" in result.stdout, result.stdout
 
 
-@pytest.mark.parametrize("end", ["", "os.abort()"], ids=["well", "crash"])
-def test_end_before_the_test_s(end: str, tmp_path: Path) -> None:
-    # It is over then, and nobody has looked.
+@pytest.mark.parametrize("end", ["", "os.abort()"], ids=["success", "crash"])
+def test_exit_during_the_test(end: str, tmp_path: Path) -> None:
+    # The test ends after the process has exited, without reaping it.
     wait = "import os; os.waitid(os.P_PID, sandbox.process.pid, os.WEXITED | os.WNOWAIT)"
     result = run_with(tmp_path, end, wait)
     assert "2 passed, 2 errors in" in result.stdout, result.stdout

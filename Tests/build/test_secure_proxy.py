@@ -1,4 +1,4 @@
-"""Bytes that nobody asked for, from behind a proxy that is spoken to over TLS: the server's TLS is within that."""
+"""Unsolicited input from a server behind an HTTPS proxy: its TLS is nested in the proxy's."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import pytest
 from conftest import CLIENT, ROOT, Prefix, make_certificate, succeed
 
 CALLS = 5
-# Nobody's user.
+# A response to no request.
 STRAY = b'HTTP/1.1 201 Created\r\nContent-Length: 26\r\n\r\n{"id":"stray","token":"t"}'
 
-# libcurl looks for a proxy's authority where the system has its own: it is told of the test's.
+# libcurl verifies a proxy with the system's certificate authorities; this sets the test's instead.
 TRUST = r"""
 #include <curl/curl.h>
 #include <dlfcn.h>
@@ -58,7 +58,7 @@ def read_head(read: Callable[[int], bytes]) -> None:
 
 
 class Inner:
-    """TLS of a server within what a proxy passes on."""
+    """A server's TLS, nested in the TLS of a proxy."""
 
     def __init__(self, outer: ssl.SSLSocket, context: ssl.SSLContext) -> None:
         self.outer = outer
@@ -66,20 +66,20 @@ class Inner:
         self.tls = context.wrap_bio(self.input, self.output, server_side=True)
 
     def flush(self) -> None:
-        """Sends all that was written, in one record of the outer TLS."""
+        """Sends everything that was written, in one record of the outer TLS."""
         if self.output.pending:
             self.outer.sendall(self.output.read())
 
     def fill(self) -> None:
-        """Takes in more from the client."""
+        """Reads more from the client."""
         self.flush()
         data = self.outer.recv(65536)
         if not data:
             raise EOFError
         self.input.write(data)
 
-    def shake_hands(self) -> None:
-        """Makes the connection."""
+    def handshake(self) -> None:
+        """Performs the TLS handshake."""
         while True:
             try:
                 self.tls.do_handshake()
@@ -88,7 +88,7 @@ class Inner:
                 self.fill()
 
     def read(self, size: int) -> bytes:
-        """Reads so many bytes at most, and none at the end."""
+        """Reads at most `size` bytes; returns none at the end."""
         while True:
             try:
                 return self.tls.read(size)
@@ -97,7 +97,7 @@ class Inner:
 
 
 class Proxy:
-    """A proxy that is the server behind it as well: it answers creates with their numbers, each with a stray answer."""
+    """A proxy that is also the server behind it. It numbers the users, and sends a stray response after each."""
 
     def __init__(self, folder: Path) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -109,7 +109,7 @@ class Proxy:
         self.thread = threading.Thread(target=self.accept)
 
     def accept(self) -> None:
-        """Serves one connection after the other, until the end."""
+        """Serves connections one at a time until the listener is shut down."""
         with suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
@@ -122,26 +122,26 @@ class Proxy:
         read_head(client.recv)
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         inner = Inner(client, self.context)
-        inner.shake_hands()
+        inner.handshake()
         with client:
             while True:
                 read_head(inner.read)
                 body = json.dumps({"id": f"u{self.created}", "token": "t"}).encode()
                 self.created += 1
                 inner.tls.write(b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-                # A record of its own, in one of the outer TLS with the answer.
+                # Its own record of the inner TLS, in the same outer record as the response.
                 inner.tls.write(STRAY)
                 inner.flush()
 
 
 @pytest.fixture
 def proxy(tmp_path: Path) -> Proxy:
-    """A proxy with a certificate in the test's folder."""
+    """A proxy whose certificate is in the test's folder."""
     make_certificate(tmp_path)
     return Proxy(tmp_path)
 
 
-def test_no_answer_goes_to_another_call(proxy: Proxy, prefix: Prefix, tmp_path: Path) -> None:
+def test_stray_response_does_not_reach_another_call(proxy: Proxy, prefix: Prefix, tmp_path: Path) -> None:
     source, trust = tmp_path / "trust.c", tmp_path / "trust.so"
     source.write_text(TRUST)
     flags = succeed(["pkg-config", "--cflags", "libcurl"]).split()
@@ -156,11 +156,11 @@ def test_no_answer_goes_to_another_call(proxy: Proxy, prefix: Prefix, tmp_path: 
     }
     proxy.thread.start()
     try:
-        told = succeed([sys.executable, "-c", PROGRAM], variables)
+        output = succeed([sys.executable, "-c", PROGRAM], variables)
     finally:
         proxy.listener.shutdown(socket.SHUT_RDWR)
         proxy.thread.join()
         proxy.listener.close()
-    assert told.split() == [f"u{number}" for number in range(CALLS)]
-    # None is used twice, for nobody can look into both.
+    assert output.split() == [f"u{number}" for number in range(CALLS)]
+    # No connection is reused, because the nested TLS cannot be checked for unsolicited input.
     assert (proxy.created, proxy.connections) == (CALLS, CALLS)

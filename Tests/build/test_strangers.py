@@ -1,4 +1,4 @@
-"""Processes in which functions by jansson's names are not jansson's: json-c's, or the host's own, as in PostgreSQL."""
+"""Processes with other functions of jansson's names, such as json-c's or a host's own, as in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import pytest
 from conftest import CLIENT, CONSUMERS, ROOT, SANDBOX, STRICT, Prefix, Sandbox, compilers, succeed
 
 HOST = CONSUMERS / "strangers.c"
-# As a program of its own would define it: nobody calls it.
+# A function that a program might define. It must never be called.
 STRANGER = """
 void {name}(void);
-void {name}(void) {{ fputs("{name} of a stranger was called\\n", stderr); abort(); }}
+void {name}(void) {{ fputs("{name} of another library was called\\n", stderr); abort(); }}
 """
 SHARED = ("--cflags", "--libs")
 STATIC = ("--static", "--define-variable=argyle_library=-l:libargyle.a", *SHARED)
 
 
 def jansson(file: str) -> Path:
-    """A file of jansson's."""
+    """Returns the path of a jansson library."""
     return Path(succeed(["pkg-config", "--variable=libdir", "jansson"]).strip()) / file
 
 
 def functions_of_jansson() -> list[str]:
-    """All that jansson exports under a name that begins with json_."""
+    """Returns the names of all functions that jansson exports with the prefix json_."""
     lines = succeed(["nm", "--dynamic", "--defined-only", jansson("libjansson.so")]).splitlines()
     names = {re.split("[ @]", line)[2] for line in lines if " T json_" in line}
     assert names > {"json_delete", "json_object", "json_object_get", "json_object_iter_key_len"}
@@ -35,7 +35,7 @@ def functions_of_jansson() -> list[str]:
 
 @pytest.fixture(scope="module")
 def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A C source with a function for every name of jansson's."""
+    """A C source that defines a function for each of jansson's names."""
     source = tmp_path_factory.mktemp("strangers") / "strangers.c"
     functions = "".join(STRANGER.format(name=name) for name in functions_of_jansson())
     source.write_text(f"#include <stdio.h>\n#include <stdlib.h>\n{functions}")
@@ -44,7 +44,7 @@ def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["without versions", "with versions"])
 def library_of_strangers(request: pytest.FixtureRequest, strangers: Path) -> Path:
-    """A shared library of these functions; those of json-c have versions."""
+    """A shared library of these functions, with symbol versions (as json-c has) and without."""
     has_versions = request.param == "with versions"
     file = strangers.parent / ("libversioned.so" if has_versions else "libplain.so")
     script = strangers.parent / "versions.map"
@@ -55,19 +55,19 @@ def library_of_strangers(request: pytest.FixtureRequest, strangers: Path) -> Pat
 
 
 def whole(archive: Path) -> list[str | Path]:
-    """Links all of an archive, whether it is needed or not."""
+    """Returns the flags that link a whole archive, needed or not."""
     return ["-Wl,--whole-archive", archive, "-Wl,--no-whole-archive"]
 
 
 def build_host(program: Path, *arguments: str | Path) -> Path:
     """Builds the host with these sources, libraries and flags, in this order."""
-    # What comes first is needed, whoever uses it.
+    # --no-as-needed links every library in this order, even one of which the host uses nothing.
     succeed(["cc", "-std=c99", *STRICT, "-Wl,--no-as-needed", HOST, *arguments, "-o", program])
     return program
 
 
 def check(command: list[str | Path], *environments: dict[str, str]) -> None:
-    """Runs a host to its end."""
+    """Runs a host and checks its output."""
     environment = {name: value for variables in environments for name, value in variables.items()}
     assert succeed(command, environment) == "ok\n"
 
@@ -96,7 +96,7 @@ def test_library_that_is_preloaded(
     check([host], sandbox.environment(), prefix.environment(), preload)
 
 
-@pytest.mark.parametrize("variables", [{}, {"DEEP": "1"}], ids=["ordinarily", "deeply bound"])
+@pytest.mark.parametrize("variables", [{}, {"DEEP": "1"}], ids=["default", "deepbind"])
 def test_host_that_loads_the_library(
     variables: dict[str, str], prefix: Prefix, sandbox: Sandbox, strangers: Path, tmp_path: Path
 ) -> None:
@@ -154,7 +154,7 @@ int main(void) {
 
 
 @pytest.mark.parametrize("flags", [STATIC, SHARED], ids=["archive", "shared"])
-def test_host_that_begins_in_a_constructor(
+def test_host_that_starts_in_a_constructor(
     flags: tuple[str, ...], prefix: Prefix, strangers: Path, tmp_path: Path
 ) -> None:
     source = tmp_path / "host.c"
@@ -164,17 +164,17 @@ def test_host_that_begins_in_a_constructor(
     check([host], prefix.environment())
 
 
-def test_the_function_that_names_jansson_may_be_a_stranger(prefix: Prefix, tmp_path: Path) -> None:
+def test_jansson_version_str_may_be_a_stranger(prefix: Prefix, tmp_path: Path) -> None:
     source = tmp_path / "host.c"
     source.write_text(EARLY_HOST + 'const char *jansson_version_str(void) { return "2.14"; }\n')
     host = tmp_path / "host"
     succeed(["cc", "-std=c99", "-rdynamic", source, *prefix.flags(*SHARED), "-o", host])
-    told = succeed([host], prefix.environment())
-    assert told == "jansson_version_str in this process is not jansson's, which cannot be found\n"
+    output = succeed([host], prefix.environment())
+    assert output == "jansson_version_str in this process is not jansson's, which cannot be found\n"
 
 
 def run_python(program: str, prefix: Prefix, preloaded: Path, environment: dict[str, str]) -> str:
-    """What a Python program prints that has strangers in its process."""
+    """Runs a Python program with strangers in its process, and returns its output."""
     variables = {
         "LD_PRELOAD": str(preloaded),
         "ARGYLE_LIBRARY": str(prefix.file(CLIENT)),
@@ -200,7 +200,7 @@ def test_python_with_a_library_that_is_preloaded(
 
 
 def test_sandbox_with_a_library_that_is_preloaded(prefix: Prefix, library_of_strangers: Path) -> None:
-    # Without a token, which libjwt makes by calling jansson itself.
+    # No token is created, because libjwt calls jansson for that.
     program = (
         "import argyle\n"
         "fault = {'kind': 'delay', 'milliseconds': 0}\n"

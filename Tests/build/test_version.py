@@ -1,4 +1,4 @@
-"""The version stands in several languages: everywhere it is the one of argyle.h."""
+"""Every copy of the version number agrees with argyle.h."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conftest import ROOT
 
 
 def number(name: str) -> str:
-    """The number that argyle.h gives a macro."""
+    """Returns the value of a macro in argyle.h."""
     found = re.search(rf"(?m)^#define {name} (\d+)$", (ROOT / "include/argyle.h").read_text())
     assert found, name
     return found[1]
