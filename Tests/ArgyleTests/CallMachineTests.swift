@@ -4,7 +4,7 @@ import Transport
 
 @testable import Argyle
 
-/// The course of a call, without a network or a clock.
+/// The states of a call, without a network or a clock.
 struct CallMachineTests {
   private static let get = Request(.get, "/v1/users/u")
   private static let create = Request(.post, "/v1/users")
@@ -34,7 +34,7 @@ struct CallMachineTests {
     milliseconds: 7
   )
 
-  /// Runs a call on scripted events at one moment, and tells its result and how many requests it sent.
+  /// Runs a call with the given events, all at time 0; returns its result and how many requests it sent.
   private func run(
     _ request: Request,
     _ events: [CallMachine.Event]
@@ -52,7 +52,7 @@ struct CallMachineTests {
     var events = events.makeIterator()
     var step = machine.handle(.started, at: 0) { 0 }
     var sent = 0
-    // What the attempts before took off the time-out.
+    // Milliseconds that earlier attempts have used of the timeout.
     var spent = 0
     while true {
       switch step {
@@ -91,7 +91,7 @@ struct CallMachineTests {
   }
 
   @Test(arguments: 200..<300)
-  func everySuccessStatusIsASuccess(code: Int) throws {
+  func everySuccessStatusSucceeds(code: Int) throws {
     let (result, sent) = try run(Self.create, [status(code, "{}")])
     #expect(try result.get().response.head.status == code)
     #expect(sent == 1)
@@ -103,7 +103,7 @@ struct CallMachineTests {
     (404, .notFound), (405, .http), (408, .http), (409, .conflict), (422, .invalidRequest),
     (429, .rateLimited), (499, .http), (500, .server), (503, .server), (599, .server), (600, .http),
   ])
-  func everyOtherStatusIsAnError(code: Int, expected: ArgyleError.Code) throws {
+  func everyOtherStatusFails(code: Int, expected: ArgyleError.Code) throws {
     let error = try error(Self.get, [status(code)])
     #expect(error.code == expected)
     #expect(error.httpStatus == code)
@@ -111,7 +111,7 @@ struct CallMachineTests {
     #expect(error.message.hasPrefix("GET /v1/users/u at host:1: status \(code)"))
   }
 
-  @Test func theServersReasonIsInTheMessage() throws {
+  @Test func messageIncludesServerReason() throws {
     let detail = try error(Self.get, [status(404, #"{"detail":"Not found."}"#)])
     #expect(detail.message == "GET /v1/users/u at host:1: status 404: Not found.")
     let field = try error(Self.create, [status(400, #"{"user":["This field is required."]}"#)])
@@ -121,32 +121,32 @@ struct CallMachineTests {
   @Test(arguments: [
     "", "<html>", "[]", "{}", #"{"a":1}"#, #"{"a":[]}"#, #"{"a":[1]}"#, #"{"detail":""}"#,
   ])
-  func anErrorBodyOfAnyKindIsReadAsNoReason(body: String) throws {
+  func otherErrorBodiesGiveNoReason(body: String) throws {
     let error = try error(Self.get, [status(500, body)])
     #expect(error.message == "GET /v1/users/u at host:1: status 500")
     #expect(error.bodyBytes == Array(body.utf8))
   }
 
-  @Test func theServersReasonCannotShowTheSecret() throws {
+  @Test func serverReasonIsRedacted() throws {
     let detail = try error(Self.get, [status(400, #"{"detail":"no canarycanary, canar"}"#)])
     #expect(detail.message.hasSuffix("status 400: no [redacted][redacted], canar"))
     let echo = try error(Self.get, [status(400, #"{"detail":"Basic YmFzaWM=, eyJh.b-_.c; d"}"#)])
     #expect(echo.message.hasSuffix("status 400: Basic [redacted], [redacted]; d"))
   }
 
-  @Test func aShortSecretLeavesOurOwnWordsAlone() throws {
+  @Test func shortSecretIsRedactedInServerTextOnly() throws {
     let context = CallContext(
       Request(.get, "/v1/users/1"),
       authority: "host:1",
       secrets: [Secret("1".utf8)]
     )
-    let said = context.message("status 401", detail: "the key 1 is wrong")
-    #expect(said == "GET /v1/users/1 at host:1: status 401: the key [redacted] is wrong")
+    let message = context.message("status 401", detail: "the key 1 is wrong")
+    #expect(message == "GET /v1/users/1 at host:1: status 401: the key [redacted] is wrong")
     #expect(context.message("", detail: "by 1") == "GET /v1/users/1 at host:1: by [redacted]")
     #expect(context.message("within 1 ms") == "GET /v1/users/1 at host:1: within 1 ms")
   }
 
-  @Test func aLongSecretStandsInNoWordsAtAll() throws {
+  @Test func longSecretIsRedactedEverywhere() throws {
     let context = CallContext(
       Request(.get, "/v1/users/canary-8"),
       authority: "canary-8:1",
@@ -159,7 +159,7 @@ struct CallMachineTests {
     #expect(context.host == "[redacted]:1")
   }
 
-  @Test func theServersHeadersCannotShowTheSecretOrBreakALine() throws {
+  @Test func serverHeadersAreRedactedAndKeptOnOneLine() throws {
     let head = ResponseHead(
       status: 200,
       headers: ResponseHeaders(
@@ -175,7 +175,7 @@ struct CallMachineTests {
     let answered = CallMachine.Event.answered(Response(head: head, body: []))
     guard case .finish(let result) = machine.handle(answered, at: 0, random: { 0 })
     else {
-      Issue.record("the call goes on")
+      Issue.record("the call is not finished")
       return
     }
     let answer = try result.get()
@@ -184,7 +184,7 @@ struct CallMachineTests {
     #expect(error.traceID == "[redacted] [31m")
   }
 
-  @Test func theServersReasonCannotBreakALogLine() throws {
+  @Test func serverReasonIsKeptOnOneLine() throws {
     let error = try error(Self.get, [status(500, #"{"detail":"a\n\u001b[31mb"}"#)])
     #expect(error.message.hasSuffix("status 500: a  [31mb"))
     let long = try self.error(
@@ -195,20 +195,20 @@ struct CallMachineTests {
     #expect(long.message.count < 300)
   }
 
-  @Test func aDeadKeptConnectionIsTriedOnceMoreWhereThatDoesNoHarm() throws {
+  @Test func deadIdleConnectionIsRetriedOnce() throws {
     let (result, sent) = try run(Self.get, [.failed(Self.deadConnection), status(200)])
     #expect(try result.get().attempts == 2)
     #expect(sent == 2)
   }
 
-  @Test func aDeadKeptConnectionIsNotTriedForever() throws {
+  @Test func deadIdleConnectionIsRetriedOnlyOnce() throws {
     let events = [CallMachine.Event](repeating: .failed(Self.deadConnection), count: 2)
     let error = try error(Self.get, events)
     #expect(error.code == .connection)
     #expect(error.attempts == 2)
   }
 
-  @Test func aCreateIsNeverSentTwice() throws {
+  @Test func createIsNotRetriedOnDeadConnection() throws {
     let error = try error(Self.create, [.failed(Self.deadConnection)])
     #expect(error.code == .connection)
     #expect(error.attempts == 1)
@@ -216,7 +216,7 @@ struct CallMachineTests {
   }
 
   @Test(arguments: [get, create, delete])
-  func whatTheServerRefusedIsSentAgain(request: Request) throws {
+  func refusedRequestIsRetried(request: Request) throws {
     let refusals = [CallMachine.Event](repeating: .failed(Self.refused), count: 10)
     let (result, sent) = try run(request, refusals + [status(200, "{}")])
     #expect(try result.get().attempts == 11)
@@ -224,7 +224,7 @@ struct CallMachineTests {
   }
 
   @Test(arguments: [get, create, delete])
-  func whatTheServerAlwaysRefusesIsNotSentForever(request: Request) throws {
+  func refusalRetriesAreLimited(request: Request) throws {
     let refusals = [CallMachine.Event](repeating: .failed(Self.refused), count: 11)
     let error = try error(request, refusals)
     #expect(error.attempts == 11)
@@ -232,14 +232,14 @@ struct CallMachineTests {
     #expect(!error.outcomeIsUnknown)
   }
 
-  @Test func aRefusalDoesNotCountAsADeadConnection() throws {
+  @Test func refusalDoesNotCountAsDeadConnection() throws {
     let events = [CallMachine.Event.failed(Self.refused), .failed(Self.deadConnection)]
     #expect(try run(Self.get, events + [status(200, "{}")]).sent == 3)
     #expect(try error(Self.create, events).outcomeIsUnknown)
     #expect(try error(Self.delete, [.failed(Self.refused), status(404)]).code == .notFound)
   }
 
-  @Test func aRepeatedDeleteThatFindsNothingHasSucceeded() throws {
+  @Test func retriedDeleteSucceedsIfNotFound() throws {
     let (result, _) = try run(Self.delete, [.failed(Self.deadConnection), status(404)])
     #expect(throws: Never.self) { try result.get() }
     #expect(try error(Self.delete, [status(404)]).code == .notFound)
@@ -250,7 +250,7 @@ struct CallMachineTests {
     (.protocolViolation, false),
     (.tooLarge, false), (.internal, false),
   ])
-  func whatIsTransientMayBeRepeated(kind: TransferFailure.Kind, retryable: Bool) throws {
+  func transientFailuresAreRetryable(kind: TransferFailure.Kind, retryable: Bool) throws {
     let failure = TransferFailure(kind, "why", mayHaveBeenReceived: true)
     let error = try error(Self.get, [.failed(failure)])
     #expect(error.code == ArgyleError.Code(kind))
@@ -260,7 +260,7 @@ struct CallMachineTests {
     #expect(error.bodyBytes == nil)
   }
 
-  @Test func aCreateMayBeRepeatedOnlyWhereTheServiceDidNotAct() throws {
+  @Test func createIsRetryableOnlyIfServiceDidNotAct() throws {
     func isRetryable(_ event: CallMachine.Event) throws -> Bool {
       try error(Self.create, [event]).isRetryable
     }
@@ -275,30 +275,30 @@ struct CallMachineTests {
     }
   }
 
-  // MARK: - A host that was away
+  // MARK: - Pauses of the host
 
-  /// A failure of an attempt during which nobody drove the queue.
-  private func absent(_ kind: TransferFailure.Kind, received: Bool) -> CallMachine.Event {
+  /// A failure of an attempt during which the host did not drive the queue.
+  private func paused(_ kind: TransferFailure.Kind, received: Bool) -> CallMachine.Event {
     .failed(TransferFailure(kind, "why", mayHaveBeenReceived: received, hostWasPaused: true))
   }
 
   @Test(arguments: [TransferFailure.Kind.connection, .timeout])
-  func anAttemptThatFailedWhileTheHostWasAwayIsMadeOnceMore(kind: TransferFailure.Kind) throws {
-    #expect(try run(Self.get, [absent(kind, received: true), status(200, "{}")]).sent == 2)
-    let twice = try error(Self.get, [absent(kind, received: true), absent(kind, received: true)])
+  func attemptThatFailedDuringPauseIsRetriedOnce(kind: TransferFailure.Kind) throws {
+    #expect(try run(Self.get, [paused(kind, received: true), status(200, "{}")]).sent == 2)
+    let twice = try error(Self.get, [paused(kind, received: true), paused(kind, received: true)])
     #expect(twice.attempts == 2)
-    // A create only where it did not reach the service.
-    #expect(try run(Self.create, [absent(kind, received: false), status(201, "{}")]).sent == 2)
-    #expect(try error(Self.create, [absent(kind, received: true)]).attempts == 1)
+    // A create is retried only if it did not reach the service.
+    #expect(try run(Self.create, [paused(kind, received: false), status(201, "{}")]).sent == 2)
+    #expect(try error(Self.create, [paused(kind, received: true)]).attempts == 1)
   }
 
-  @Test func whatTheHostHasNoPartInIsNotRepeated() throws {
-    #expect(try error(Self.get, [absent(.tls, received: false)]).attempts == 1)
-    #expect(try error(Self.get, [absent(.tooLarge, received: true)]).attempts == 1)
+  @Test func failuresUnrelatedToPauseAreNotRetried() throws {
+    #expect(try error(Self.get, [paused(.tls, received: false)]).attempts == 1)
+    #expect(try error(Self.get, [paused(.tooLarge, received: true)]).attempts == 1)
   }
 
-  @Test func aDeleteWhoseFirstAttemptCannotHaveReachedTheServiceFindsNothing() throws {
-    let events = [absent(.connection, received: false), status(404)]
+  @Test func deleteFailsIfNotFoundAndFirstAttemptWasNotReceived() throws {
+    let events = [paused(.connection, received: false), status(404)]
     let error = try error(Self.delete, events)
     #expect(error.code == .notFound)
     #expect(!error.outcomeIsUnknown)
@@ -306,7 +306,7 @@ struct CallMachineTests {
 
   // MARK: - Outcomes
 
-  @Test func theOutcomeIsUnknownWhereTheServiceMayHaveActed() throws {
+  @Test func outcomeIsUnknownIfServiceMayHaveActed() throws {
     func isUnknown(_ request: Request, _ events: CallMachine.Event...) throws -> Bool {
       try error(request, events).outcomeIsUnknown
     }
@@ -322,11 +322,11 @@ struct CallMachineTests {
     for code in [408, 500, 502, 503, 504] { #expect(try isUnknown(Self.create, status(code))) }
     for code in [400, 401, 404, 429] { #expect(try !isUnknown(Self.create, status(code))) }
     #expect(try !isUnknown(Self.create, status(503, retryAfter: "1")))
-    // What the attempt before has done the last one's refusal does not undo.
+    // That the last attempt was refused does not tell what an earlier one did.
     #expect(try isUnknown(Self.delete, .failed(Self.deadConnection), status(429)))
   }
 
-  @Test func aCallThatIsGivenUpHasMadeOneAttemptLess() throws {
+  @Test func failedStartIsNoAttempt() throws {
     let cancelled = TransferFailure(.cancelled, "cancelled", mayHaveBeenReceived: false)
     let error = try error(Self.create, [.startFailed(cancelled)])
     #expect(error.code == .cancelled)
@@ -341,7 +341,7 @@ struct CallMachineTests {
   }
 
   @Test(
-    "A kept connection that brought something unasked costs no attempt",
+    "An idle connection that received unsolicited input costs no attempt",
     arguments: [get, create]
   )
   func spoiledConnections(request: Request) throws {
@@ -356,7 +356,7 @@ struct CallMachineTests {
     #expect(failed.attempts == (request.isIdempotent ? 2 : 1))
   }
 
-  @Test func aCallThatIsEndedBeforeItBeginsHasMadeNoAttempt() throws {
+  @Test func callCancelledBeforeItStartsHasNoAttempts() throws {
     var machine = machine(Self.create, CallLimits())
     let cancelled = TransferFailure(.cancelled, "cancelled", mayHaveBeenReceived: false)
     let error = try failure(machine.handle(.cancelled(cancelled), at: 0) { 0 })
@@ -371,19 +371,19 @@ struct CallMachineTests {
     CallMachine(CallContext(request, authority: "host:1", secrets: []), limits, RetryBudget())
   }
 
-  /// The error of a call that is over.
+  /// Returns the error of a finished call.
   private func failure(_ step: CallMachine.Step) throws -> ArgyleError {
     guard case .finish(let result) = step else {
-      Issue.record("the call goes on")
+      Issue.record("the call is not finished")
       return .outOfMemory
     }
     return try #require(throws: ArgyleError.self) { try result.get() }
   }
 
-  @Test func aCallThatEndsInAWaitTellsOfTheLastAttempt() throws {
+  @Test func callThatEndsDuringBackoffReportsLastAttempt() throws {
     let limits = CallLimits(deadlineMilliseconds: 9000, maxRetries: 1)
     let cancelled = TransferFailure(.cancelled, "cancelled", mayHaveBeenReceived: false)
-    // Ended in the wait, or by the deadline behind it.
+    // Cancelled during the backoff, or ended by the deadline after it.
     for event in [CallMachine.Event.cancelled(cancelled), .waited] {
       var machine = machine(Self.get, limits)
       _ = machine.handle(.started, at: 0) { 0 }
@@ -396,7 +396,7 @@ struct CallMachineTests {
     }
   }
 
-  @Test func aConnectionThatWasSpoiledIsNoAttempt() throws {
+  @Test func spoiledConnectionIsNoAttempt() throws {
     var machine = machine(Self.get, CallLimits(deadlineMilliseconds: 9000, maxRetries: 1))
     _ = machine.handle(.started, at: 0) { 0 }
     _ = machine.handle(status(503, "{}"), at: 0) { 0 }
@@ -407,7 +407,7 @@ struct CallMachineTests {
     #expect(error.httpStatus == 503)
   }
 
-  @Test func anAttemptWithoutAnAnswerHasNothingOfTheOneBefore() throws {
+  @Test func attemptWithoutResponseReportsNothingFromPreviousOne() throws {
     var machine = machine(Self.get, CallLimits(maxRetries: 1))
     let lost = TransferFailure(.connection, "lost", mayHaveBeenReceived: true)
     _ = machine.handle(.started, at: 0) { 0 }
@@ -419,11 +419,11 @@ struct CallMachineTests {
     #expect(error.bodyBytes == nil)
   }
 
-  // MARK: - What an earlier attempt may have done
+  // MARK: - Outcomes of earlier attempts
 
-  @Test func aMessageSaysWhereTheOutcomeIsUnknownForAnEarlierAttemptsSake() throws {
+  @Test func messageSaysIfEarlierAttemptMakesOutcomeUnknown() throws {
     let limits = CallLimits(maxRetries: 1)
-    let said = "; an earlier attempt may have been carried out"
+    let suffix = "; an earlier attempt may have been carried out"
     let lost = CallMachine.Event.failed(
       TransferFailure(.connection, "lost", mayHaveBeenReceived: true)
     )
@@ -442,16 +442,16 @@ struct CallMachineTests {
 
     for first in [lost, status(500)] {
       let failed = CallMachine.Event.failed(unreached)
-      #expect(try message(change, first, .waited, failed).hasSuffix("Failed to connect\(said)"))
-      #expect(try message(change, first, .cancelled(cancelled)).hasSuffix("cancelled\(said)"))
-      #expect(try message(change, first, .waited, status(429)).hasSuffix("status 429\(said)"))
-      // It is unknown for the last attempt's own sake, too, or not at all.
+      #expect(try message(change, first, .waited, failed).hasSuffix("Failed to connect\(suffix)"))
+      #expect(try message(change, first, .cancelled(cancelled)).hasSuffix("cancelled\(suffix)"))
+      #expect(try message(change, first, .waited, status(429)).hasSuffix("status 429\(suffix)"))
+      // No suffix if the last attempt makes the outcome unknown as well, or if it is known.
       #expect(try message(change, first, .waited, status(500)).hasSuffix("status 500"))
       #expect(try message(change, first, .waited, lost).hasSuffix("lost"))
       #expect(try message(Self.get, first, .waited, failed).hasSuffix("Failed to connect"))
     }
-    // However long the server's own words are.
+    // However long the server's text is.
     let long = status(429, #"{"detail":"\#(String(repeating: "x", count: 999))"}"#)
-    #expect(try message(change, lost, .waited, long).hasSuffix("x…\(said)"))
+    #expect(try message(change, lost, .waited, long).hasSuffix("x…\(suffix)"))
   }
 }

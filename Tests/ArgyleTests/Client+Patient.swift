@@ -1,7 +1,7 @@
 import Argyle
 
 extension Client {
-  /// A client like this one whose timeouts only a hang reaches, however busy the machine is.
+  /// This client with timeouts that are reached only if something hangs, however busy the machine is.
   var patient: Client {
     get throws {
       try with {

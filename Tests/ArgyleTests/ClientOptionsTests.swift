@@ -21,7 +21,7 @@ struct ClientOptionsTests {
     return error?.message
   }
 
-  @Test func theKeyIsChecked() {
+  @Test func keyIsValidated() {
     #expect(message { $0.keyID = "" } == "key_id must not be empty")
     #expect(message { $0.keyID = "a:b" } == #"key_id must not contain ":""#)
     #expect(message { $0.keyID = "a\nb" } == "key_id must not contain control characters")
@@ -33,14 +33,14 @@ struct ClientOptionsTests {
     Duration.zero, .milliseconds(-5), .microseconds(999), .milliseconds(Int64(Int32.max) + 1),
     .seconds(Int64.max),
   ])
-  func aTimeOutOutOfRangeIsRefused(time: Duration) {
+  func timeoutOutOfRangeIsRejected(time: Duration) {
     #expect(
       message { $0.timeout = time } == "timeout_ms must be between 1 and 2147483647 milliseconds"
     )
     #expect(message { $0.connectTimeout = time }?.hasPrefix("connect_timeout_ms must be") == true)
   }
 
-  @Test func limitsAndFilesAreChecked() throws {
+  @Test func limitsAndFilesAreValidated() throws {
     #expect(
       message { $0.maxResponseBytes = 0 } == "max_response_bytes must be between 1 and 2147483647"
     )
@@ -70,7 +70,7 @@ struct ClientOptionsTests {
     ("http://10.0.0.1", "must begin with https:// unless"),
     ("http://[::2]", "must begin with https:// unless"),
   ])
-  func aBadBaseURLIsRefused(url: String, rule: String) {
+  func invalidBaseURLIsRejected(url: String, rule: String) {
     let error = #expect(throws: ArgyleError.self) {
       try Client(options { $0.environment = .custom(baseURL: url) })
     }
@@ -90,7 +90,7 @@ struct ClientOptionsTests {
     ("http://LocalHost:1", "http://LocalHost:1", "LocalHost:1", true),
     ("http://[::1]:1", "http://[::1]:1", "[::1]:1", true),
   ])
-  func aGoodBaseURLIsTakenApart(url: String, text: String, authority: String, isLoopback: Bool)
+  func validBaseURLIsParsed(url: String, text: String, authority: String, isLoopback: Bool)
     throws
   {
     let baseURL = try BaseURL(url, allowInsecureHTTP: false)
@@ -99,13 +99,13 @@ struct ClientOptionsTests {
     #expect(baseURL.isLoopback == isLoopback)
   }
 
-  @Test func aZoneIsRefusedForItWouldBeLost() {
+  @Test func addressZoneIsRejected() {
     #expect(throws: OptionError.self) {
       try BaseURL("https://[fe80::1%25eth0]/", allowInsecureHTTP: false)
     }
   }
 
-  @Test func theKeyIsHiddenInBothItsForms() throws {
+  @Test func bothFormsOfKeyAreSecrets() throws {
     let settings = try ClientSettings(options { $0.keyID = "ü" })
     #expect(settings.secrets.map(\.text) == ["w7w6c2VjcmV0", "secret"])
     #expect(Base64.encode("a".utf8) == "YQ==")
@@ -113,7 +113,7 @@ struct ClientOptionsTests {
     #expect(Base64.encode("".utf8) == "")
   }
 
-  @Test func noDescriptionShowsABaseURL() {
+  @Test func descriptionsOmitBaseURL() {
     let environment = Environment.custom(baseURL: "https://u:canary@host.test")
     var dumped = ""
     dump(environment, to: &dumped)
@@ -124,12 +124,12 @@ struct ClientOptionsTests {
     #expect(try BaseURL("http://host.test", allowInsecureHTTP: true).text == "http://host.test")
   }
 
-  @Test func theEnvironmentsAreArgylesHosts() throws {
+  @Test func environmentsHaveArgyleURLs() throws {
     #expect(Environment.production.baseURL == "https://api.argyle.com")
     #expect(Environment.sandbox.baseURL == "https://api-sandbox.argyle.com")
   }
 
-  @Test func noDescriptionShowsTheKey() {
+  @Test func descriptionsOmitKey() {
     let options = options { $0.keySecret = "canary" }
     var dumped = ""
     dump(options, to: &dumped)

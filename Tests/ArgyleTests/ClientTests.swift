@@ -2,7 +2,7 @@ import Argyle
 import ArgyleSandbox
 import Testing
 
-/// The Swift API as its users see it, against a sandbox of its own.
+/// The public Swift API, with a sandbox for each test.
 struct ClientTests {
   private let sandbox: SandboxServer
   private let client: Client
@@ -15,7 +15,7 @@ struct ClientTests {
     client = try Client(keyID: "id", keySecret: "canary", baseURL: sandbox.url).patient
   }
 
-  @Test func aUserLivesFromCreateToDelete() throws {
+  @Test func userLifecycle() throws {
     let created = try client.users.create(externalMetadata: ["group": "A"])
     let user = try client.users.get(created.id)
     #expect(user.id == created.id)
@@ -36,18 +36,18 @@ struct ClientTests {
     #expect(error?.body?["detail"]?.stringValue == "Not found.")
   }
 
-  @Test func aUserWithoutMetadataHasAnEmptyObject() throws {
+  @Test func userWithoutMetadataHasEmptyObject() throws {
     #expect(try client.users.get(client.users.create().id).externalMetadata == [:])
   }
 
-  @Test func theDeepestMetadataThatIsTakenCanBeListed() throws {
+  @Test func deepestAcceptedMetadataCanBeListed() throws {
     let deepest = (0..<2044).reduce(JSON.integer(1)) { value, _ in [value] }
     let id = try client.users.create(externalMetadata: deepest).id
     #expect(try client.users.list().results.map(\.id) == [id])
     #expect(try client.users.all().map { try $0.get().id } == [id])
   }
 
-  @Test func aTokenTellsItsUser() throws {
+  @Test func tokenContainsUserID() throws {
     let created = try client.users.create()
     #expect(try TokenClaims(token: created.token).userID == created.id)
     let token = try client.userTokens.create(created.id)
@@ -55,7 +55,7 @@ struct ClientTests {
     #expect(token.refresh != nil)
   }
 
-  @Test func aPageHasTheNormalForm() throws {
+  @Test func pageHasResultsAndLinks() throws {
     let ids = try (0..<3).map { _ in try client.users.create().id }
     let first = try client.users.list(limit: 2)
     #expect(first.results.map(\.id) == [ids[2], ids[1]])
@@ -68,7 +68,7 @@ struct ClientTests {
     #expect(second.previous != nil)
   }
 
-  @Test func everyUserIsWalkedOver() throws {
+  @Test func allUsersAreIterated() throws {
     let ids = try (0..<7).map { _ in try client.users.create().id }
     let query = UserQuery(limit: 3, ordering: .oldestFirst)
     #expect(try client.users.all(query).map { try $0.get().id } == ids)
@@ -80,9 +80,9 @@ struct ClientTests {
     #expect(try cursor.next() == nil)
   }
 
-  @Test func aSequenceEndsAfterItsFailure() throws {
-    let stranger = try client.with { $0.keySecret = "wrong" }
-    let results = Array(stranger.users.all())
+  @Test func sequenceEndsAfterFailure() throws {
+    let unauthorized = try client.with { $0.keySecret = "wrong" }
+    let results = Array(unauthorized.users.all())
     #expect(results.count == 1)
     let error = #expect(throws: ArgyleError.self) { try results[0].get() }
     #expect(error?.code == .authentication)
@@ -90,7 +90,7 @@ struct ClientTests {
     #expect(bad.count == 1)
   }
 
-  @Test func aClientLikeAnotherSharesNothingButConnections() throws {
+  @Test func derivedClientHasItsOwnOptions() throws {
     let brief = try client.with { $0.timeout = .milliseconds(5000) }
     let id = try brief.users.create().id
     #expect(try client.users.get(id).id == id)
@@ -108,7 +108,7 @@ struct ClientTests {
     #expect(try await client.users.list().count == 16)
   }
 
-  @Test func noDescriptionShowsASecret() throws {
+  @Test func descriptionsOmitSecrets() throws {
     let created = try client.users.create(externalMetadata: "personal")
     let token = try client.userTokens.create(created.id)
     let user = try client.users.get(created.id)
@@ -117,15 +117,15 @@ struct ClientTests {
     for value in [created, token, user, error as Any, page, client] as [Any] {
       var dumped = ""
       dump(value, to: &dumped)
-      let shown = "\(value) \(String(reflecting: value)) \(dumped)"
-      #expect(!shown.contains(created.token))
-      #expect(!shown.contains(token.access))
-      #expect(!shown.contains("canary"))
-      #expect(!shown.contains(#""personal""#) && !shown.contains("string("))
+      let text = "\(value) \(String(reflecting: value)) \(dumped)"
+      #expect(!text.contains(created.token))
+      #expect(!text.contains(token.access))
+      #expect(!text.contains("canary"))
+      #expect(!text.contains(#""personal""#) && !text.contains("string("))
     }
   }
 
-  @Test func codesHaveTheirNames() {
+  @Test func codesHaveNames() {
     #expect(ArgyleError.Code.notFound.name == "not_found")
     #expect(ArgyleError.Code(rawValue: 999).name == "unknown")
   }

@@ -2,7 +2,7 @@ import Argyle
 import ArgyleSandbox
 import Testing
 
-/// The Swift API for Swift concurrency, against a sandbox of its own.
+/// The asynchronous Swift API, with a sandbox for each test.
 struct ConcurrencyTests {
   private let sandbox: SandboxServer
   private let client: Client
@@ -11,7 +11,7 @@ struct ConcurrencyTests {
     (sandbox, client) = try Self.start()
   }
 
-  /// Starts a sandbox with these faults, and makes a client for it.
+  /// Starts a sandbox with these faults, and creates a client for it.
   private static func start(faults: [String] = []) throws -> (SandboxServer, Client) {
     var options = SandboxOptions()
     options.keyID = "id"
@@ -21,7 +21,7 @@ struct ConcurrencyTests {
     return (sandbox, try Client(keyID: "id", keySecret: "canary", baseURL: sandbox.url).patient)
   }
 
-  @Test func aUserLivesFromCreateToDelete() async throws {
+  @Test func userLifecycle() async throws {
     let created = try await client.users.create(externalMetadata: ["group": "A"])
     let user = try await client.users.get(created.id)
     #expect(user.externalMetadata == ["group": "A"])
@@ -36,7 +36,7 @@ struct ConcurrencyTests {
     #expect(error?.attempts == 1)
   }
 
-  @Test func whatIsWrongIsSaidBeforeAnythingIsSent() async throws {
+  @Test func invalidArgumentsAreRejected() async throws {
     let id = await #expect(throws: ArgyleError.self) { try await client.users.get("") }
     #expect(id?.code == .argument)
     let limit = await #expect(throws: ArgyleError.self) { try await client.users.list(limit: 0) }
@@ -64,11 +64,11 @@ struct ConcurrencyTests {
     #expect(try client.users.all().map { try $0.get().id } == seen)
   }
 
-  @Test func theStreamIsEmptyWhereNobodyIs() async throws {
-    for try await user in client.users.stream() { Issue.record("there is \(user)") }
+  @Test func streamIsEmptyWithoutUsers() async throws {
+    for try await user in client.users.stream() { Issue.record("unexpected \(user)") }
   }
 
-  @Test func theStreamAsksForFewerWhereAPageIsTooLarge() async throws {
+  @Test func streamReducesPageSizeIfPageIsTooLarge() async throws {
     let metadata = JSON.string(String(repeating: "x", count: 3000))
     for _ in 0..<23 { _ = try await client.users.create(externalMetadata: metadata) }
     let ids = try client.users.all().map { try $0.get().id }
@@ -84,38 +84,38 @@ struct ConcurrencyTests {
     #expect(error?.code == .tooLarge)
   }
 
-  @Test func theStreamEndsWithItsFailure() async throws {
+  @Test func streamEndsAfterFailure() async throws {
     let wrong = try Client(keyID: "id", keySecret: "wrong", baseURL: sandbox.url)
     var iterator = wrong.users.stream().makeAsyncIterator()
     do {
       _ = try await iterator.next()
-      Issue.record("a wrong key is taken")
+      Issue.record("a wrong key is accepted")
     } catch {
       #expect(error.code == .authentication)
     }
     #expect(try await iterator.next() == nil)
   }
 
-  /// A walk over two users, a page each, of which the second is refused once with this `Retry-After`.
-  private func walk(retryAfter: Int) async throws -> (SandboxServer, UserStream.AsyncIterator) {
+  /// Returns an iterator over two users, one a page; the second page is refused once with this `Retry-After`.
+  private func iterate(retryAfter: Int) async throws -> (SandboxServer, UserStream.AsyncIterator) {
     let (sandbox, client) = try Self.start(
       faults: [
-        // It does no harm, and takes the first request.
+        // Uses up the first request without harm.
         #"{"kind": "body", "body": "array", "method": "GET", "count": 1}"#,
         #"{"kind": "rate_limit", "retry_after": \#(retryAfter), "method": "GET", "count": 1}"#,
       ]
     )
     for _ in 0..<2 { _ = try await client.users.create() }
-    let walking = try client.with { $0.maxRetries = 0 }
-    return (sandbox, walking.users.stream(UserQuery(limit: 1)).makeAsyncIterator())
+    let impatient = try client.with { $0.maxRetries = 0 }
+    return (sandbox, impatient.users.stream(UserQuery(limit: 1)).makeAsyncIterator())
   }
 
-  @Test func aPageIsNotAskedForAgainBeforeTheServiceAllowsIt() async throws {
-    var (sandbox, iterator) = try await walk(retryAfter: 600)
+  @Test func prefetchIsNotRetriedBeforeRetryAfter() async throws {
+    var (sandbox, iterator) = try await iterate(retryAfter: 600)
     #expect(try await iterator.next() != nil)
     do {
       _ = try await iterator.next()
-      Issue.record("the page is asked for again at once")
+      Issue.record("the page is requested again at once")
     } catch {
       #expect(error.code == .rateLimited)
       #expect(error.retryAfterMilliseconds == 600_000)
@@ -123,26 +123,26 @@ struct ConcurrencyTests {
     sandbox.stop()
   }
 
-  @Test func aPageThatDidNotComeAheadIsAskedForAgain() async throws {
-    var (sandbox, iterator) = try await walk(retryAfter: 0)
+  @Test func failedPrefetchIsRetried() async throws {
+    var (sandbox, iterator) = try await iterate(retryAfter: 0)
     #expect(try await iterator.next() != nil)
     #expect(try await iterator.next() != nil)
     #expect(try await iterator.next() == nil)
     sandbox.stop()
   }
 
-  @Test func aWalkCanBeGivenUpWithAPageOnItsWay() async throws {
+  @Test func iterationCanStopDuringPrefetch() async throws {
     for _ in 0..<5 { _ = try await client.users.create() }
     for try await _ in client.users.stream(UserQuery(limit: 1)) { break }
     #expect(try await client.users.list(limit: 1).count == 5)
   }
 
-  @Test(.timeLimit(.minutes(10))) func theCancellationOfATaskEndsItsCall() async throws {
+  @Test(.timeLimit(.minutes(10))) func cancellingTaskCancelsCall() async throws {
     let (sandbox, client) = try Self.start(
       faults: [#"{"kind": "delay", "milliseconds": 600000, "method": "POST"}"#]
     )
     let task = Task { try await client.users.create() }
-    // Carried out at once, but for its answer.
+    // The sandbox creates the user at once and delays only its response.
     while try await client.users.list().count == 0 {}
     task.cancel()
     let error = await #expect(throws: ArgyleError.self) { try await task.value }
@@ -151,7 +151,7 @@ struct ConcurrencyTests {
     sandbox.stop()
   }
 
-  @Test(.timeLimit(.minutes(10))) func aTaskThatWasCancelledBeforeSendsNothing() async throws {
+  @Test(.timeLimit(.minutes(10))) func cancelledTaskSendsNothing() async throws {
     let task = Task {
       while !Task.isCancelled { await Task.yield() }
       return try await client.users.create()
@@ -163,8 +163,8 @@ struct ConcurrencyTests {
     #expect(try await client.users.list().count == 0)
   }
 
-  @Test func manyAreCancelledAtOnceAndOthersGoOn() async throws {
-    // Those that are to be cancelled are not answered.
+  @Test func cancellingManyTasksLeavesOthersRunning() async throws {
+    // The sandbox does not respond to the calls that will be cancelled.
     let (sandbox, client) = try Self.start(
       faults: [#"{"kind": "delay", "milliseconds": 600000, "path": "/v1/user-tokens"}"#]
     )

@@ -3,7 +3,7 @@ import Testing
 @testable import Argyle
 
 struct FIFOTests {
-  @Test func givesBackWhatItTookInItsOrder() {
+  @Test func returnsElementsInOrder() {
     var list = FIFO<Int>()
     var expected = 0
     var next = 0
@@ -27,17 +27,17 @@ struct FIFOTests {
     #expect(list.popFirst() == nil)
   }
 
-  @Test func whatWasTakenOutIsNotGivenBack() {
+  @Test func removedElementsAreNotReturned() {
     var list = FIFO<Int>()
     for number in 0..<5000 { _ = list.append(number) }
     for _ in 0..<2000 { _ = list.popFirst() }
     for number in stride(from: 2000, to: 5000, by: 3) { list.remove(number) }
-    // Of elements that are gone already nothing happens.
+    // Removing elements that are already gone has no effect.
     for number in 0..<2000 { list.remove(number) }
     let expected = (2000..<5000).filter { ($0 - 2000) % 3 != 0 }
     #expect(list.remaining == expected)
-    var given: [Int] = []
-    while let element = list.popFirst() { given.append(element) }
-    #expect(given == expected)
+    var returned: [Int] = []
+    while let element = list.popFirst() { returned.append(element) }
+    #expect(returned == expected)
   }
 }

@@ -1,20 +1,20 @@
 import Testing
 @testable import Transport
 
-/// Which HTTP/2 streams a server has refused, by what libcurl tells of them.
+/// Which HTTP/2 streams a server has refused, according to libcurl's trace.
 struct GoAwayTrackerTests {
   private static let first = ConnectionName("127.0.0.1", 443, "127.0.0.1", 50000)
   private static let second = ConnectionName("127.0.0.1", 443, "127.0.0.1", 50001)
   private static let goaway = "recveived GOAWAY, error=0, last_stream=199\n"
 
-  private let ended = GoAwayTracker()
+  private let tracker = GoAwayTracker()
 
   private func stream(_ connection: ConnectionName?, _ lines: String...) -> StreamTrace {
     var stream = StreamTrace()
     stream.connection = connection
     for line in lines {
       var line = line
-      line.withUTF8 { stream.parse(UnsafeRawBufferPointer($0), ended) }
+      line.withUTF8 { stream.parse(UnsafeRawBufferPointer($0), tracker) }
     }
     return stream
   }
@@ -27,35 +27,35 @@ struct GoAwayTrackerTests {
     goaway, "received GOAWAY, error=0, last_stream=199\n",
     "received GOAWAY, error=2, last_stream=199",
   ])
-  func streamsAfterTheLastAreRefused(line: String) {
-    #expect(!ended.refuses(stream(Self.first, 201)))
-    let witness = stream(
+  func streamsAfterLastStreamAreRefused(line: String) {
+    #expect(!tracker.refuses(stream(Self.first, 201)))
+    let trusted = stream(
       Self.first,
       "Using Stream ID: 191 (easy handle 0x1)\n",
       "We are completely uploaded and fine\n",
       line
     )
-    #expect(!ended.refuses(witness))
-    #expect(!ended.refuses(stream(Self.first, 199)))
-    #expect(ended.refuses(stream(Self.first, 201)))
-    #expect(!ended.refuses(stream(Self.second, 201)))
-    #expect(!ended.refuses(stream(Self.first, "Server auth using Basic with user 'u'\n")))
+    #expect(!tracker.refuses(trusted))
+    #expect(!tracker.refuses(stream(Self.first, 199)))
+    #expect(tracker.refuses(stream(Self.first, 201)))
+    #expect(!tracker.refuses(stream(Self.second, 201)))
+    #expect(!tracker.refuses(stream(Self.first, "Server auth using Basic with user 'u'\n")))
   }
 
   private static let opened = "Using Stream ID: 201 (easy handle 0x1)\n"
 
   @Test(arguments: [opened, "[HTTP/2] [201] OPENED stream for https://127.0.0.1/v1/users\n"])
-  func aStreamIsKnownInTheWordsOfBothVersions(line: String) {
+  func streamIsParsedFromTracesOfBothVersions(line: String) {
     #expect(stream(Self.first, line).number == 201)
     _ = stream(Self.first, line, Self.goaway)
-    #expect(ended.refuses(stream(Self.first, line)))
+    #expect(tracker.refuses(stream(Self.first, line)))
   }
 
   @Test(arguments: [
     "[HTTP/2] [201] OPENED", "[HTTP/2] [x] OPENED stream for h", "[HTTP/2] [201] [:method: GET]",
     "[HTTP/2] [4294967296] OPENED stream for h", "Using Stream ID: ", "Using stream 201",
   ])
-  func inOtherWordsNoStreamIsKnown(line: String) {
+  func otherTracesContainNoStream(line: String) {
     let other = stream(
       Self.first,
       line,
@@ -65,7 +65,7 @@ struct GoAwayTrackerTests {
     )
     #expect(other.number == 0)
     #expect(!other.mayBeRefused)
-    #expect(!ended.refuses(other))
+    #expect(!tracker.refuses(other))
   }
 
   @Test(arguments: [
@@ -74,26 +74,26 @@ struct GoAwayTrackerTests {
     "TLSv1.3 (IN), TLS handshake, Newsession Ticket (4):\n",
     "old SSL session ID is stale, removing\n",
   ])
-  func whatAnyRequestBringsMakesNoOtherWitness(line: String) {
+  func routineLinesDoNotEndTrust(line: String) {
     _ = stream(Self.first, Self.opened, line, Self.goaway)
-    #expect(ended.refuses(stream(Self.first, 201)))
+    #expect(tracker.refuses(stream(Self.first, 201)))
   }
 
   @Test(arguments: [
     "HTTP/2 stream 201 refused by server, try again on a new connection\n",
     "REFUSED_STREAM, retrying a fresh connect\n",
   ])
-  func aStreamIsRefusedByItself(line: String) {
+  func singleStreamIsRefused(line: String) {
     let refused = stream(
       Self.first,
       Self.opened,
       line,
       "Connection died, retrying a fresh connect\n"
     )
-    #expect(ended.refuses(refused))
+    #expect(tracker.refuses(refused))
     #expect(refused.wasRetried)
     #expect(!refused.mayBeRefused)
-    #expect(!ended.refuses(stream(Self.first, 203)))
+    #expect(!tracker.refuses(stream(Self.first, 203)))
   }
 
   @Test(arguments: [
@@ -102,28 +102,28 @@ struct GoAwayTrackerTests {
     "HTTP/2 stream 201 reset by server (error 0x7 REFUSED_STREAM)\n",
     "REFUSED_STREAM\n",
   ])
-  func otherWordsAreNoRefusalOfAStream(line: String) {
-    #expect(!ended.refuses(stream(Self.first, Self.opened, line)))
+  func otherTracesAreNoRefusal(line: String) {
+    #expect(!tracker.refuses(stream(Self.first, Self.opened, line)))
   }
 
-  @Test func whetherAStreamThatWasLeftWasRefusedIsToBeAsked() {
+  @Test func retriedStreamMayBeRefused() {
     let died = "Connection died, retrying a fresh connect (retry count: 1)\n"
     var left = stream(Self.first, Self.opened, died)
     #expect(left.mayBeRefused)
-    #expect(!ended.refuses(left))
+    #expect(!tracker.refuses(left))
     left.recordRefusal()
     #expect(!left.mayBeRefused)
-    #expect(ended.refuses(left))
+    #expect(tracker.refuses(left))
     #expect(!stream(Self.first, died).mayBeRefused)
   }
 
-  @Test func theServerMayWantHTTP1() {
+  @Test func serverMayRequireHTTP1() {
     let line = "Downgrades to HTTP/1.1\n"
     #expect(stream(Self.first, Self.opened, line).needsHTTP1)
     #expect(!stream(Self.first, Self.opened, Self.goaway).needsHTTP1)
   }
 
-  @Test func theServerMayLowerTheLastStream() {
+  @Test func serverMayLowerLastStream() {
     _ = stream(
       Self.first,
       "Using Stream ID: 191 (easy handle 0x1)\n",
@@ -131,42 +131,42 @@ struct GoAwayTrackerTests {
       "received GOAWAY, error=0, last_stream=203\n",
       "received GOAWAY, error=0, last_stream=2147483647\n"
     )
-    #expect(!ended.refuses(stream(Self.first, 203)))
-    #expect(ended.refuses(stream(Self.first, 205)))
+    #expect(!tracker.refuses(stream(Self.first, 203)))
+    #expect(tracker.refuses(stream(Self.first, 205)))
   }
 
   @Test(arguments: [
     "Connection died, retrying a fresh connect (retry count: 1)\n", "Found bundle for host: 0x1\n",
     "anything else",
   ])
-  func anAttemptThatHasLeftItsConnectionIsNoWitness(line: String) {
+  func attemptThatLeftItsConnectionIsNotTrusted(line: String) {
     _ = stream(Self.first, "Using Stream ID: 191 (easy handle 0x1)\n", line, Self.goaway)
     _ = stream(Self.first, line, Self.goaway)
     _ = stream(nil, "Using Stream ID: 191 (easy handle 0x1)\n", Self.goaway)
-    #expect(!ended.refuses(stream(Self.first, 201)))
+    #expect(!tracker.refuses(stream(Self.first, 201)))
   }
 
   @Test(arguments: [
     "GOAWAY", "received GOAWAY, error=0, last_stream=", "received GOAWAY, error=0, last_stream=x",
     "received GOAWAY, error=0, last_stream=4294967296", "received GOAWAY, last=1, error=0",
   ])
-  func otherWordsRefuseNothing(line: String) {
+  func otherTracesRefuseNothing(line: String) {
     _ = stream(Self.first, "Using Stream ID: 191 (easy handle 0x1)\n", line)
-    #expect(!ended.refuses(stream(Self.first, 201)))
+    #expect(!tracker.refuses(stream(Self.first, 201)))
   }
 
-  @Test func aNewConnectionBetweenTheSamePortsIsAnother() {
+  @Test func newConnectionWithSamePortsIsDistinct() {
     _ = stream(Self.first, "Using Stream ID: 191 (easy handle 0x1)\n", Self.goaway)
-    #expect(!ended.refuses(stream(Self.first, 1)))
-    #expect(!ended.refuses(stream(Self.first, 201)))
+    #expect(!tracker.refuses(stream(Self.first, 1)))
+    #expect(!tracker.refuses(stream(Self.first, 201)))
   }
 
-  @Test func onlySoManyAreRemembered() {
+  @Test func rememberedConnectionsAreLimited() {
     for port in Int32(1)...1000 {
       let connection = ConnectionName("127.0.0.1", 443, "127.0.0.1", port)
       _ = stream(connection, "Using Stream ID: 191 (easy handle 0x1)\n", Self.goaway)
-      #expect(ended.refuses(stream(connection, 201)))
+      #expect(tracker.refuses(stream(connection, 201)))
     }
-    #expect(!ended.refuses(stream(ConnectionName("127.0.0.1", 443, "127.0.0.1", 1), 201)))
+    #expect(!tracker.refuses(stream(ConnectionName("127.0.0.1", 443, "127.0.0.1", 1), 201)))
   }
 }

@@ -20,7 +20,7 @@ struct JSONScannerTests {
     ("-0.5", .fraction), ("1e400", .fraction), ("0E-7", .fraction), ("1.5e+9", .fraction),
     ("true", .boolean), ("false", .boolean), (" null\n", .null),
   ])
-  func whatIsJSONIsAccepted(text: String, kind: JSONKind) throws {
+  func validJSONIsAccepted(text: String, kind: JSONKind) throws {
     #expect(try scan(text.utf8).kind == kind)
   }
 
@@ -49,13 +49,13 @@ struct JSONScannerTests {
     (#""\u12G4""#, "Invalid \\uXXXX escape", 1), (#""\u+123""#, "Invalid \\uXXXX escape", 1),
     (#""\u12"#, "Invalid \\uXXXX escape", 1),
   ])
-  func whatIsNotJSONIsRefusedWithItsPlace(text: String, reason: String, offset: Int) {
+  func invalidJSONIsRejectedWithOffset(text: String, reason: String, offset: Int) {
     let error = #expect(throws: JSONTextError.self) { try scan(text.utf8) }
     #expect(error?.reason == reason)
     #expect(error?.offset == offset)
   }
 
-  @Test func everyPrefixOfADocumentIsRefused() throws {
+  @Test func everyPrefixOfDocumentIsRejected() throws {
     let text = Array(#" {"a":[true,false,null,-1.5,"\u00e9é😀",{"":{}}]}"#.utf8)
     #expect(throws: Never.self) { try scan(text) }
     for count in text.indices {
@@ -63,16 +63,16 @@ struct JSONScannerTests {
     }
   }
 
-  /// Every text of one to four bytes at the borders of UTF-8's ranges, held against Swift's own judgement.
-  @Test func stringsAreUTF8() {
-    let borders: [UInt8] = [
+  /// Every text of one to four bytes at the boundaries of UTF-8's ranges, compared with Swift's validation.
+  @Test func stringsMustBeUTF8() {
+    let boundaries: [UInt8] = [
       0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF,
       0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF,
     ]
     var texts: [[UInt8]] = [[]]
     var wrong = 0
     for _ in 0..<4 {
-      texts = texts.flatMap { text in borders.map { text + [$0] } }
+      texts = texts.flatMap { text in boundaries.map { text + [$0] } }
       for text in texts {
         let isAccepted = (try? scan([0x22] + text + [0x22])) != nil
         if isAccepted != (String(validating: text, as: UTF8.self) != nil) { wrong += 1 }
@@ -81,7 +81,7 @@ struct JSONScannerTests {
     #expect(wrong == 0)
   }
 
-  @Test func keysAreUTF8AndSoIsAllElse() {
+  @Test func keysAndOtherTextMustBeUTF8() {
     for text in [[0x7B, 0x22, 0xC3, 0x22, 0x3A, 0x31, 0x7D], [0xC3, 0xA9], [0x31, 0xFF]]
       as [[UInt8]]
     {
@@ -90,21 +90,21 @@ struct JSONScannerTests {
   }
 
   @Test(arguments: [("[", "]"), ("{\"a\":", "}")])
-  func depthIsBounded(opening: String, closing: String) throws {
+  func depthIsLimited(opening: String, closing: String) throws {
     func nested(_ levels: Int) -> String {
       String(repeating: opening, count: levels) + "1" + String(repeating: closing, count: levels)
     }
     #expect(throws: Never.self) { try scan(nested(0).utf8, maximumDepth: 0) }
-    for bound in [0, 1, 2, 100, 5000] {
-      #expect(throws: Never.self) { try scan(nested(bound).utf8, maximumDepth: bound) }
+    for limit in [0, 1, 2, 100, 5000] {
+      #expect(throws: Never.self) { try scan(nested(limit).utf8, maximumDepth: limit) }
       let error = #expect(throws: JSONTextError.self) {
-        try scan(nested(bound + 1).utf8, maximumDepth: bound)
+        try scan(nested(limit + 1).utf8, maximumDepth: limit)
       }
       #expect(error?.reason == "Nested too deeply")
-      #expect(error?.offset == bound * opening.utf8.count)
+      #expect(error?.offset == limit * opening.utf8.count)
     }
     #expect(throws: Never.self) { try scan(nested(1_000_000).utf8, maximumDepth: .max) }
-    // Beside each other they cost no depth.
+    // Siblings add no depth.
     let flat = "[" + String(repeating: "[],{},[1],", count: 1000) + "0]"
     #expect(throws: Never.self) { try scan(flat.utf8, maximumDepth: 2) }
   }
@@ -115,10 +115,10 @@ struct JSONScannerTests {
     (#"{"a": null }"#, "null"),
     (#"{"a":{}}"#, "{}"), (#"{"a":[]}"#, "[]"), (#"{"a":true}"#, "true"),
   ])
-  func aMemberComesAsItsText(text: String, expected: String) throws {
+  func memberIsReturnedAsText(text: String, expected: String) throws {
     let member = try #require(try scan(text.utf8, member: "a").member)
     #expect(String(decoding: member.text, as: UTF8.self) == expected)
-    // The slice tells where it stands.
+    // The slice's indices are its position in the text.
     #expect(Array(text.utf8)[member.text.indices] == member.text)
     #expect(try scan(expected.utf8).kind == member.kind)
   }
@@ -126,10 +126,10 @@ struct JSONScannerTests {
   @Test(arguments: [
     (#"{"a":1}"#, "1"), (#"{"a":1,"b":2,"\u0061":"x"}"#, "\"x\""),
     (#"{"a":1,"a":[2,{"a":3}]}"#, "[2,{\"a\":3}]"),
-    // What cannot be read leaves what was found before.
+    // After a syntax error, the last member found before it is kept.
     (#"{"a":1,"b":]"#, "1"), (#"{"a":1,"a":2,"a":"#, "2"), (#"{"a":1}}"#, "1"),
   ])
-  func theLastMemberThatCanBeReadIsFound(text: String, expected: String) throws {
+  func lastReadableMemberIsFound(text: String, expected: String) throws {
     let (kind, member) = try JSONScanner.find("a", in: Array(text.utf8), maximumDepth: 3)
     #expect(kind == .object)
     #expect(String(decoding: try #require(member).text, as: UTF8.self) == expected)
@@ -138,7 +138,7 @@ struct JSONScannerTests {
   @Test(arguments: [
     "{}", #"{"A":1}"#, #"{"aa":1}"#, #"{"":1}"#, #"{"b":{"a":1}}"#, #"["a",{"a":1}]"#, "1",
   ])
-  func aMemberThatIsNotThere(text: String) throws {
+  func missingMemberIsNil(text: String) throws {
     #expect(try scan(text.utf8, member: "a").member == nil)
   }
 
@@ -147,12 +147,12 @@ struct JSONScannerTests {
     (#""\ud83d\ude00""#, "😀"), (#""\ud83d""#, "\u{FFFD}"), (#""\ud83dx""#, "\u{FFFD}x"),
     (#""\ude00\ud83d\ud83d\ude00""#, "\u{FFFD}\u{FFFD}😀"), (#""\u0000""#, "\0"),
   ])
-  func escapesAreResolved(text: String, characters: String) throws {
+  func escapesAreDecoded(text: String, characters: String) throws {
     let member = try #require(try scan("{\"a\":\(text)}".utf8, member: "a").member)
     #expect(String(decoding: member.characters, as: UTF8.self) == characters)
   }
 
-  @Test func anErrorCountsLinesAndCharacters() throws {
+  @Test func errorCountsLinesAndCharacters() throws {
     let text = Array("{\"é\":\n \"ü\" 1}".utf8)
     let error = try #require(throws: JSONTextError.self) { try scan(text) }
     #expect(error.message(in: text) == "Expecting ',' delimiter: line 2 column 6 (char 11)")

@@ -5,7 +5,7 @@ import Testing
 @testable import Argyle
 
 struct JSONTests {
-  /// Sends a value through jansson's encoder and parser.
+  /// Encodes a value with jansson and parses the result.
   private func roundTrip(_ value: JSON) throws -> JSON {
     let reference = try value.makeReference(argument: "value")
     return JSON(try JSONReference(parsing: #require(reference.encoded())))
@@ -15,7 +15,7 @@ struct JSONTests {
     JSON(try JSONReference(parsing: Array(text.utf8)))
   }
 
-  @Test func aDecimalIsTheNearestDouble() throws {
+  @Test func decimalIsRoundedToNearestDouble() throws {
     #expect(try parse("[0.1234567890123456789012]") == [0.1234567890123456789012])
     #expect(try parse("[123123.123123123123123123]") == [123123.123123123123123123])
     #expect(try parse("[1e-400]") == [0.0])
@@ -26,7 +26,7 @@ struct JSONTests {
     2.2250738585072014e-308, "", "a\u{0}b",
     "ü 😀 \u{FFFF} \"\\/\n", [], [1, [2, [nil]]], [:], ["b": 1, "a": ["c": [true]], "": 0],
   ])
-  func everyValueSurvives(value: JSON) throws {
+  func everyValueSurvivesRoundTrip(value: JSON) throws {
     #expect(try roundTrip(value) == value)
   }
 
@@ -35,13 +35,13 @@ struct JSONTests {
     #expect(try roundTrip(value).objectValue?.members.map(\.key) == ["z", "a", "m"])
   }
 
-  @Test func namesDifferWhereTheirCodePointsDo() throws {
+  @Test func namesAreComparedByCodePoint() throws {
     let object: JSONObject = ["é": 1, "e\u{301}": 2]
     #expect(object.members.count == 2)
     #expect(object["é"] == 1)
   }
 
-  @Test func membersAreSetReplacedAndRemoved() {
+  @Test func membersCanBeSetReplacedAndRemoved() {
     var object: JSONObject = ["a": 1, "b": 2, "a": 3]
     #expect(object.members.map(\.key) == ["a", "b"])
     #expect(object["a"] == 3)
@@ -51,7 +51,7 @@ struct JSONTests {
     #expect(object != ["b": 2])
   }
 
-  @Test func valuesAreReadByTheirKind() throws {
+  @Test func valuesAreReadByKind() throws {
     let value: JSON = ["s": "text", "i": 7, "r": 0.5, "b": true, "a": [1], "n": nil]
     #expect(value["s"]?.stringValue == "text")
     #expect(value["i"]?.integerValue == 7)
@@ -70,7 +70,7 @@ struct JSONTests {
     "9223372036854775808",
     "\u{FEFF}1", "{\"a\":NaN}", "\"a\tb\"",
   ])
-  func whatJanssonCannotHoldIsAnErrorWithAPosition(text: String) {
+  func unsupportedTextFailsWithPosition(text: String) {
     let error = #expect(throws: JSONSyntaxError.self) {
       try JSONReference(parsing: Array(text.utf8))
     }
@@ -80,14 +80,14 @@ struct JSONTests {
   @Test(arguments: [
     ("\0", 0), ("1\0", 1), ("[true\0]", 5), ("{\"a\":-1.5e3\0}", 11), ("\"\0\"", 1),
   ])
-  func aNULInTheTextIsAnError(text: String, position: Int) {
+  func nulInTextFails(text: String, position: Int) {
     let error = #expect(throws: JSONSyntaxError.self) {
       try JSONReference(parsing: Array(text.utf8))
     }
     #expect(error?.reason == "NUL at byte \(position)")
   }
 
-  @Test func anErrorQuotesNothingOfTheText() {
+  @Test func errorDoesNotQuoteText() {
     let text = Array(#"{"ssn": "078-05-1120" "canary": 1}"#.utf8)
     let error = #expect(throws: JSONSyntaxError.self) { try JSONReference(parsing: text) }
     #expect(error?.reason.contains("canary") == false)
@@ -95,7 +95,7 @@ struct JSONTests {
     #expect(error?.reason == "'}' expected at line 1, column 30, byte 30")
   }
 
-  @Test func theLastOfTwoEqualNamesWins() throws {
+  @Test func lastDuplicateMemberWins() throws {
     #expect(try parse(#"{"a":1,"a":2}"#) == ["a": 2])
   }
 
@@ -109,12 +109,12 @@ struct JSONTests {
     #expect(error?.message == "external_metadata must not be nested deeper than 2044 levels")
   }
 
-  @Test func namesThatCannotBeReadBackAreRefused() throws {
+  @Test func namesWithNULAreRejected() throws {
     let error = #expect(throws: ArgyleError.self) { try Metadata(["a": ["b\u{0}c": 1]]) }
     #expect(error?.message.hasPrefix("external_metadata must not have NUL in a name") == true)
   }
 
-  @Test func largeObjectsAreBuiltAndComparedByName() throws {
+  @Test func largeObjectsAreComparedByName() throws {
     let pairs = (0..<2000).map { ("name \($0)", JSON.integer(Int64($0))) }
     var object = JSONObject(pairs + [("name 7", "last")])
     #expect(object.members.count == 2000)
@@ -129,7 +129,7 @@ struct JSONTests {
     )
   }
 
-  @Test func aDeepAnswerIsCopied() throws {
+  @Test func deepDocumentIsCopied() throws {
     let levels = 2047
     let text = String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
     var value = try parse(text)
@@ -141,7 +141,7 @@ struct JSONTests {
     #expect(depth == levels)
   }
 
-  @Test func nestingOfAForeignTreeIsLimited() throws {
+  @Test func nestingOfJanssonValueIsLimited() throws {
     var tree: UnsafeMutablePointer<json_t> = try #require(json_array())
     for _ in 1..<2045 {
       let outer = try #require(json_array())
@@ -154,12 +154,12 @@ struct JSONTests {
   }
 
   @Test(arguments: [Double.infinity, -.infinity, .nan])
-  func numbersAreFinite(number: Double) {
+  func numbersMustBeFinite(number: Double) {
     let error = #expect(throws: ArgyleError.self) { try Metadata(["a": [.real(number)]]) }
     #expect(error?.message == "external_metadata must hold finite numbers only")
   }
 
-  @Test func metadataIsPutIntoTheDocument() throws {
+  @Test func metadataIsEmbeddedInDocument() throws {
     let document = try Metadata(["a": [1, "\"}"]]).document
     #expect(String(decoding: document, as: UTF8.self) == #"{"external_metadata":{"a":[1,"\"}"]}}"#)
   }

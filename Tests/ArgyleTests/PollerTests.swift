@@ -4,7 +4,7 @@ import Support
 import Testing
 @testable import Transport
 
-/// What stands behind the descriptor, with pipes in the place of sockets.
+/// The poller behind the queue's descriptor, with pipes instead of sockets.
 struct PollerTests {
   private let poller: Poller
 
@@ -12,7 +12,7 @@ struct PollerTests {
     poller = try #require(Poller.make(ProcessMark()))
   }
 
-  /// The two ends of a pipe, as they are read and written.
+  /// Returns the read end and the write end of a pipe.
   private func makePipe() -> (read: Int32, write: Int32) {
     var ends: [Int32] = [0, 0]
     #expect(pipe(&ends) == 0)
@@ -29,10 +29,10 @@ struct PollerTests {
     return ready
   }
 
-  /// Whether somebody else who waits for the descriptor would be woken.
+  /// Whether the descriptor is readable now.
   private var isReadable: Bool { isReadable(within: 0) }
 
-  /// The same where the kernel may need a moment, as it does for a timer.
+  /// Whether the descriptor becomes readable; the kernel may need a moment, for example for a timer.
   private var becomesReadable: Bool { isReadable(within: 600_000) }
 
   private func isReadable(within milliseconds: Int32) -> Bool {
@@ -40,7 +40,7 @@ struct PollerTests {
     return poll(&descriptor, 1, milliseconds) == 1
   }
 
-  @Test func aSocketIsReadyOnceTheKernelWasTold() {
+  @Test func socketIsReadyOnceApplied() {
     let pipe = makePipe()
     fill(pipe)
     poller.watch(pipe.read, CURL_POLL_IN)
@@ -54,11 +54,11 @@ struct PollerTests {
     close(pipe.write)
   }
 
-  @Test func aConnectionThatTheKernelCannotWatchIsTold() {
+  @Test func unwatchableConnectionIsReported() {
     let file = argyle_open("/dev/null", O_RDONLY, 0)
     let pipe = makePipe()
     fill(pipe)
-    // epoll(7) takes no files.
+    // epoll(7) does not support /dev/null.
     poller.adopt(file)
     poller.watch(file, CURL_POLL_IN)
     poller.watch(pipe.read, CURL_POLL_IN)
@@ -70,8 +70,8 @@ struct PollerTests {
     for descriptor in [file, pipe.read, pipe.write] { close(descriptor) }
   }
 
-  /// As libcurl closes those on which it has waited for a name.
-  @Test func aSocketThatWasClosedWithoutAWordIsNotTold() {
+  /// libcurl closes the sockets of its name resolver without notice.
+  @Test func closedSocketIsNotReported() {
     let pipe = makePipe()
     poller.watch(pipe.read, CURL_POLL_IN)
     close(pipe.read)
@@ -82,7 +82,7 @@ struct PollerTests {
     for descriptor in [file, pipe.write] { close(descriptor) }
   }
 
-  @Test func aConnectionStaysUntilItIsReadyWithoutInterest() {
+  @Test func connectionStaysRegisteredUntilReadyWithoutInterest() {
     let pipe = makePipe()
     poller.adopt(pipe.read)
     poller.watch(pipe.read, CURL_POLL_IN)
@@ -93,7 +93,7 @@ struct PollerTests {
     fill(pipe)
     #expect(ready() == [pipe.read])
     poller.watch(pipe.read, CURL_POLL_REMOVE)
-    // Told once more, and then no longer.
+    // It is reported to the poller once more, and then no longer watched.
     #expect(ready() == [])
     #expect(!isReadable)
     poller.watch(pipe.read, CURL_POLL_IN)
@@ -103,14 +103,14 @@ struct PollerTests {
     close(pipe.write)
   }
 
-  /// libcurl closes what it waits for names on without a word, and the number is given again at once.
-  @Test func aNumberThatIsGivenAgainIsWatchedAnew() {
+  /// libcurl closes the sockets of its name resolver without notice, and their numbers may be reused at once.
+  @Test func reusedDescriptorIsWatchedAgain() {
     let first = makePipe()
     poller.watch(first.read, CURL_POLL_IN)
     poller.apply()
     poller.watch(first.read, CURL_POLL_REMOVE)
     let second = makePipe()
-    // Closes the one and gives its number to the other, with nothing in between.
+    // Closes one pipe and reuses its number for the other atomically.
     #expect(dup2(second.read, first.read) == first.read)
     fill(second)
     poller.watch(first.read, CURL_POLL_IN)
@@ -119,7 +119,7 @@ struct PollerTests {
     for descriptor in [first.read, first.write, second.read, second.write] { close(descriptor) }
   }
 
-  @Test func manySocketsAreToldApart() {
+  @Test func manySocketsAreDistinguished() {
     let pipes = (0..<100).map { _ in makePipe() }
     for pipe in pipes {
       poller.adopt(pipe.read)
@@ -133,7 +133,7 @@ struct PollerTests {
     for pipe in pipes { close(pipe.write) }
   }
 
-  @Test func theDescriptorIsReadableWhileItIsAwake() {
+  @Test func descriptorIsReadableWhileAwake() {
     #expect(poller.share())
     #expect(!isReadable)
     poller.setAwake(true)
@@ -145,7 +145,8 @@ struct PollerTests {
     #expect(!isReadable)
   }
 
-  @Test(arguments: [0, 1, MonotonicClock.now]) func aTimeThatHasPassedMakesItReadable(time: Int64) {
+  @Test(arguments: [0, 1, MonotonicClock.now])
+  func expiredTimerMakesDescriptorReadable(time: Int64) {
     #expect(poller.share())
     poller.setTimer(time)
     #expect(becomesReadable)
@@ -153,13 +154,13 @@ struct PollerTests {
     #expect(!isReadable)
   }
 
-  @Test func anEarlierTimeReplacesALaterOne() {
+  @Test func earlierTimerReplacesLaterOne() {
     #expect(poller.share())
     poller.setTimer(MonotonicClock.now + 3_600_000_000)
     #expect(!isReadable)
     poller.setTimer(MonotonicClock.now)
     #expect(becomesReadable)
-    // And a later one comes to its right once the earlier has gone off.
+    // A later timer can be set once the earlier one has expired.
     #expect(ready() == [])
     poller.setTimer(MonotonicClock.now + 20_000)
     #expect(ready(600_000) == [])

@@ -8,16 +8,16 @@ struct ResponseHeadTests {
     ("Thu, 01 Jan 1970 00:16:50 GMT", 10_000), ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
     ("Fri, 31 Dec 9999 23:59:59 GMT", 31_536_000_000),
   ])
-  func retryAfterIsReadAsSecondsOrDate(text: String, milliseconds: Int64) {
+  func retryAfterIsSecondsOrDate(text: String, milliseconds: Int64) {
     #expect(ResponseHead.milliseconds(ofRetryAfter: text, receivedAt: 1000) == milliseconds)
   }
 
   @Test(arguments: ["", "-", "soon", "1.5s", "--1", "0x10", "\u{0}"])
-  func retryAfterThatCannotBeReadSaysNothing(text: String) {
+  func invalidRetryAfterIsIgnored(text: String) {
     #expect(ResponseHead.milliseconds(ofRetryAfter: text, receivedAt: 1000) == nil)
   }
 
-  @Test func headersComeInTheirOrderWithoutLinesThatGoOn() {
+  @Test func headersKeepOrderAndSkipContinuationLines() {
     let headers = ResponseHeaders(
       "B: 1\r\na:\t2 \n continued: 3\r\nno header\r\n: 4\r\nB:\r\nC: d:e"
     )

@@ -3,7 +3,7 @@ import Transport
 
 @testable import Argyle
 
-/// The verdicts on every status and every failure, as a table.
+/// The verdict on every status and every failure.
 struct RetryPolicyTests {
   private typealias Verdict = RetryPolicy.Verdict
 
@@ -43,13 +43,13 @@ struct RetryPolicyTests {
   }
 
   @Test(arguments: 100...999)
-  func retryAfterMattersTo503Alone(status: Int) {
+  func retryAfterMattersOnlyFor503(status: Int) {
     for request in [Self.get, Self.patch, Self.delete, Self.post] {
-      let told = verdict(status, request, hasRetryAfter: true)
+      let result = verdict(status, request, hasRetryAfter: true)
       if status == 503 {
-        #expect(told == Verdict(isRetryable: true, mayHaveActed: false))
+        #expect(result == Verdict(isRetryable: true, mayHaveActed: false))
       } else {
-        #expect(told == verdict(status, request))
+        #expect(result == verdict(status, request))
       }
     }
   }
@@ -72,7 +72,7 @@ struct RetryPolicyTests {
     }
   }
 
-  @Test func aRepeatedDeleteThatFindsNothingIsASuccess() {
+  @Test func retriedDeleteSucceedsIfNotFound() {
     #expect(RetryPolicy.isSuccess(404, Self.delete, mayHaveActedBefore: true))
     #expect(!RetryPolicy.isSuccess(404, Self.delete, mayHaveActedBefore: false))
     #expect(!RetryPolicy.isSuccess(404, Self.get, mayHaveActedBefore: true))

@@ -3,14 +3,14 @@ import Transport
 
 @testable import Argyle
 
-/// When a call is repeated, and how long it waits before: on a clock and with chances of the test's own.
+/// When calls are retried and how long they back off, with a simulated clock and random numbers.
 struct RetryTests {
   private static let get = Request(.get, "/v1/users/u")
   private static let create = Request(.post, "/v1/users")
   private static let delete = Request(.delete, "/v1/users/u")
 
-  /// A call on a clock that goes on by itself only where the call waits.
-  private struct Course {
+  /// A call with a simulated clock that advances only during backoff.
+  private struct SimulatedCall {
     var machine: CallMachine
     var now: Int64 = 0
     var random = 1.0
@@ -22,8 +22,10 @@ struct RetryTests {
       _ = machine.handle(.started, at: 0) { 1 }
     }
 
-    /// Takes in an event; nil where another attempt is made after all waits, which are noted in milliseconds.
-    mutating func take(_ event: CallMachine.Event) -> Result<Answer, ArgyleError>? {
+    /// Handles an event; returns nil if another attempt is made.
+    ///
+    /// `waits` records the backoff before it in milliseconds.
+    mutating func handle(_ event: CallMachine.Event) -> Result<Answer, ArgyleError>? {
       let random = random
       var step = machine.handle(event, at: now) { random }
       while case .wait(let time) = step {
@@ -35,9 +37,9 @@ struct RetryTests {
       return nil
     }
 
-    /// Takes in an event that ends the call with an error.
+    /// Handles an event that ends the call with an error.
     mutating func fail(_ event: CallMachine.Event) throws -> ArgyleError {
-      let result = try #require(take(event))
+      let result = try #require(handle(event))
       return try #require(throws: ArgyleError.self) { try result.get() }
     }
   }
@@ -51,19 +53,19 @@ struct RetryTests {
     .failed(TransferFailure(kind, "why", mayHaveBeenReceived: received))
   }
 
-  @Test func waitsDoubleUpToEightSeconds() throws {
-    var course = Course(Self.get, CallLimits(maxRetries: 7))
-    for _ in 0..<7 { #expect(course.take(status(500)) == nil) }
-    #expect(course.waits == [500, 1000, 2000, 4000, 8000, 8000, 8000])
-    #expect(try course.fail(status(500)).attempts == 8)
+  @Test func backoffDoublesUpToEightSeconds() throws {
+    var call = SimulatedCall(Self.get, CallLimits(maxRetries: 7))
+    for _ in 0..<7 { #expect(call.handle(status(500)) == nil) }
+    #expect(call.waits == [500, 1000, 2000, 4000, 8000, 8000, 8000])
+    #expect(try call.fail(status(500)).attempts == 8)
   }
 
-  @Test func aWaitIsAnythingUpToThat() {
+  @Test func backoffIsRandomUpToMaximum() {
     for (random, expected) in [(0.0, Int64(0)), (0.25, 125), (0.5, 250)] {
-      var course = Course(Self.get, CallLimits(maxRetries: 1))
-      course.random = random
-      #expect(course.take(status(500)) == nil)
-      #expect(course.waits == [expected])
+      var call = SimulatedCall(Self.get, CallLimits(maxRetries: 1))
+      call.random = random
+      #expect(call.handle(status(500)) == nil)
+      #expect(call.waits == [expected])
     }
   }
 
@@ -71,12 +73,12 @@ struct RetryTests {
     (400, false), (408, true), (429, false), (500, true), (501, false), (502, true), (503, true),
     (504, true), (505, false), (507, true), (520, true), (524, true), (599, true),
   ])
-  func afterTheseTheOutcomeIsUnknown(code: Int, isUnknown: Bool) throws {
-    var course = Course(Self.create, CallLimits(maxRetries: 0))
-    #expect(try course.fail(status(code)).outcomeIsUnknown == isUnknown)
+  func outcomeIsUnknownAfterTheseStatuses(code: Int, isUnknown: Bool) throws {
+    var call = SimulatedCall(Self.create, CallLimits(maxRetries: 0))
+    #expect(try call.fail(status(code)).outcomeIsUnknown == isUnknown)
   }
 
-  @Test func aDeadlineMayHaveBegunBeforeTheCall() throws {
+  @Test func deadlineMayStartBeforeCall() throws {
     let context = CallContext(Self.get, authority: "host:1", secrets: [])
     let limits = CallLimits(deadlineMilliseconds: 100)
     var machine = CallMachine(context, limits, RetryBudget(), since: 1_000_000)
@@ -96,139 +98,139 @@ struct RetryTests {
   }
 
   @Test(arguments: [408, 429, 500, 502, 503, 504])
-  func whatMayPassIsRepeatedWhereItDoesNoHarm(code: Int) throws {
-    var get = Course(Self.get, CallLimits())
-    #expect(get.take(status(code)) == nil)
-    #expect(get.take(status(code)) == nil)
+  func transientStatusIsRetriedIfSafe(code: Int) throws {
+    var get = SimulatedCall(Self.get, CallLimits())
+    #expect(get.handle(status(code)) == nil)
+    #expect(get.handle(status(code)) == nil)
     #expect(try get.fail(status(code)).attempts == 3)
-    var create = Course(Self.create, CallLimits())
-    #expect((create.take(status(code)) == nil) == (code == 429))
+    var create = SimulatedCall(Self.create, CallLimits())
+    #expect((create.handle(status(code)) == nil) == (code == 429))
   }
 
   @Test(arguments: [300, 400, 401, 403, 404, 409, 422, 501, 505])
-  func whatDoesNotPassIsNotRepeated(code: Int) throws {
-    var course = Course(Self.get, CallLimits())
-    #expect(try course.fail(status(code)).attempts == 1)
+  func permanentStatusIsNotRetried(code: Int) throws {
+    var call = SimulatedCall(Self.get, CallLimits())
+    #expect(try call.fail(status(code)).attempts == 1)
   }
 
-  @Test func aCreateIsRepeatedOnlyWhereTheServiceCannotHaveActed() throws {
-    func isRepeated(_ event: CallMachine.Event) -> Bool {
-      var course = Course(Self.create, CallLimits())
-      return course.take(event) == nil
+  @Test func createIsRetriedOnlyIfServiceCannotHaveActed() throws {
+    func isRetried(_ event: CallMachine.Event) -> Bool {
+      var call = SimulatedCall(Self.create, CallLimits())
+      return call.handle(event) == nil
     }
-    #expect(isRepeated(failure(.connection, received: false)))
-    #expect(isRepeated(failure(.timeout, received: false)))
-    #expect(isRepeated(status(429)))
-    #expect(isRepeated(status(503, retryAfter: "1")))
-    #expect(!isRepeated(failure(.connection, received: true)))
-    #expect(!isRepeated(failure(.timeout, received: true)))
-    #expect(!isRepeated(status(503)))
-    #expect(!isRepeated(failure(.tls, received: false)))
+    #expect(isRetried(failure(.connection, received: false)))
+    #expect(isRetried(failure(.timeout, received: false)))
+    #expect(isRetried(status(429)))
+    #expect(isRetried(status(503, retryAfter: "1")))
+    #expect(!isRetried(failure(.connection, received: true)))
+    #expect(!isRetried(failure(.timeout, received: true)))
+    #expect(!isRetried(status(503)))
+    #expect(!isRetried(failure(.tls, received: false)))
   }
 
-  @Test func theServicesOwnWaitIsKept() throws {
-    var course = Course(Self.get, CallLimits(maxRetries: 3))
-    course.random = 0
-    #expect(course.take(status(429, retryAfter: "3")) == nil)
-    #expect(course.take(status(503, retryAfter: "0")) == nil)
-    #expect(course.take(status(503, retryAfter: "-5")) == nil)
-    #expect(course.waits == [3000, 0, 0])
+  @Test func retryAfterIsHonoured() throws {
+    var call = SimulatedCall(Self.get, CallLimits(maxRetries: 3))
+    call.random = 0
+    #expect(call.handle(status(429, retryAfter: "3")) == nil)
+    #expect(call.handle(status(503, retryAfter: "0")) == nil)
+    #expect(call.handle(status(503, retryAfter: "-5")) == nil)
+    #expect(call.waits == [3000, 0, 0])
   }
 
-  @Test func aWaitThatIsTooLongIsToldInstead() throws {
+  @Test func tooLongRetryAfterFails() throws {
     let limits = CallLimits(maxRetryAfterMilliseconds: 60_000)
-    var within = Course(Self.get, limits)
-    #expect(within.take(status(429, retryAfter: "60")) == nil)
-    var beyond = Course(Self.get, limits)
+    var within = SimulatedCall(Self.get, limits)
+    #expect(within.handle(status(429, retryAfter: "60")) == nil)
+    var beyond = SimulatedCall(Self.get, limits)
     let error = try beyond.fail(status(429, retryAfter: "61"))
     #expect(error.retryAfterMilliseconds == 61_000)
     #expect(error.attempts == 1)
     #expect(error.isRetryable)
   }
 
-  @Test func aRepeatedDeleteThatFindsNothingHasSucceededWhereItMayHaveActed() throws {
-    var lost = Course(Self.delete, CallLimits())
-    #expect(lost.take(failure(.connection, received: true)) == nil)
-    #expect(throws: Never.self) { try lost.take(status(404))?.get() }
-    var failed = Course(Self.delete, CallLimits())
-    #expect(failed.take(status(502)) == nil)
-    #expect(throws: Never.self) { try failed.take(status(404))?.get() }
-    // The service said that it did not act.
-    var throttled = Course(Self.delete, CallLimits())
-    #expect(throttled.take(status(429)) == nil)
+  @Test func retriedDeleteSucceedsIfNotFoundAndItMayHaveActed() throws {
+    var lost = SimulatedCall(Self.delete, CallLimits())
+    #expect(lost.handle(failure(.connection, received: true)) == nil)
+    #expect(throws: Never.self) { try lost.handle(status(404))?.get() }
+    var failed = SimulatedCall(Self.delete, CallLimits())
+    #expect(failed.handle(status(502)) == nil)
+    #expect(throws: Never.self) { try failed.handle(status(404))?.get() }
+    // The status says that the service did not act.
+    var throttled = SimulatedCall(Self.delete, CallLimits())
+    #expect(throttled.handle(status(429)) == nil)
     #expect(try throttled.fail(status(404)).code == .notFound)
   }
 
-  @Test func theDeadlineEndsAttemptsAndWaits() throws {
+  @Test func deadlineEndsAttemptsAndBackoff() throws {
     let limits = CallLimits(
       timeoutMilliseconds: 1000,
       deadlineMilliseconds: 2500,
       maxRetries: 10
     )
-    var course = Course(Self.get, limits)
-    course.now = 1_000_000
-    #expect(course.take(failure(.timeout, received: true)) == nil)
-    #expect(course.waits == [500])
-    // What is left is less than an attempt's own time.
-    course.now = 2_000_000
-    course.random = 0.1
+    var call = SimulatedCall(Self.get, limits)
+    call.now = 1_000_000
+    #expect(call.handle(failure(.timeout, received: true)) == nil)
+    #expect(call.waits == [500])
+    // The deadline is closer than an attempt's timeout.
+    call.now = 2_000_000
+    call.random = 0.1
     guard
-      case .wait(let time) = course.machine.handle(status(500), at: course.now, random: { 0.1 }),
-      case .send(let end) = course.machine.handle(.waited, at: time, random: { 0 })
+      case .wait(let time) = call.machine.handle(status(500), at: call.now, random: { 0.1 }),
+      case .send(let end) = call.machine.handle(.waited, at: time, random: { 0 })
     else {
-      Issue.record("the call is over before its deadline")
+      Issue.record("the call finished before its deadline")
       return
     }
     #expect(end == 2_500_000)
-    #expect(course.machine.timeoutReason(at: 2_499_999) == "no answer within timeout_ms (1000)")
-    #expect(course.machine.timeoutReason(at: 2_500_000) == "deadline_ms (2500) has passed")
-    course.now = 2_500_000
-    #expect(try course.fail(failure(.timeout, received: true)).attempts == 3)
+    #expect(call.machine.timeoutReason(at: 2_499_999) == "no answer within timeout_ms (1000)")
+    #expect(call.machine.timeoutReason(at: 2_500_000) == "deadline_ms (2500) has passed")
+    call.now = 2_500_000
+    #expect(try call.fail(failure(.timeout, received: true)).attempts == 3)
   }
 
-  @Test func aWaitBeyondTheDeadlineIsNotBegun() throws {
-    var course = Course(Self.get, CallLimits(deadlineMilliseconds: 2500))
-    course.now = 2_000_000
-    #expect(try course.fail(status(500)).httpStatus == 500)
-    #expect(course.waits == [])
+  @Test func backoffBeyondDeadlineIsNotStarted() throws {
+    var call = SimulatedCall(Self.get, CallLimits(deadlineMilliseconds: 2500))
+    call.now = 2_000_000
+    #expect(try call.fail(status(500)).httpStatus == 500)
+    #expect(call.waits == [])
   }
 
-  @Test func aCallThatIsLateForItsTurnSendsNothing() throws {
-    var course = Course(Self.get, CallLimits(deadlineMilliseconds: 100))
-    course.now = 100_000
-    let error = try course.fail(.waited)
+  @Test func callPastDeadlineSendsNothing() throws {
+    var call = SimulatedCall(Self.get, CallLimits(deadlineMilliseconds: 100))
+    call.now = 100_000
+    let error = try call.fail(.waited)
     #expect(error.code == .timeout)
     #expect(error.message == "GET /v1/users/u at host:1: deadline_ms (100) has passed")
   }
 
-  @Test func anOutageUsesTheBudgetUp() throws {
+  @Test func outageExhaustsBudget() throws {
     let budget = RetryBudget()
-    var repeated = 0
+    var retried = 0
     for _ in 0..<1000 {
-      var course = Course(Self.get, CallLimits(maxRetries: 1), budget)
-      if course.take(status(500)) == nil { repeated += 1 }
+      var call = SimulatedCall(Self.get, CallLimits(maxRetries: 1), budget)
+      if call.handle(status(500)) == nil { retried += 1 }
     }
-    #expect(repeated == 100)
-    // Successes bring it back, one repetition for five of them.
+    #expect(retried == 100)
+    // Five successes restore the budget for one retry.
     for _ in 0..<50 {
-      var course = Course(Self.get, CallLimits(maxRetries: 1), budget)
-      #expect(throws: Never.self) { try course.take(status(200))?.get() }
+      var call = SimulatedCall(Self.get, CallLimits(maxRetries: 1), budget)
+      #expect(throws: Never.self) { try call.handle(status(200))?.get() }
     }
-    repeated = 0
+    retried = 0
     for _ in 0..<100 {
-      var course = Course(Self.get, CallLimits(maxRetries: 1), budget)
-      if course.take(status(500)) == nil { repeated += 1 }
+      var call = SimulatedCall(Self.get, CallLimits(maxRetries: 1), budget)
+      if call.handle(status(500)) == nil { retried += 1 }
     }
-    #expect(repeated == 10)
+    #expect(retried == 10)
   }
 
-  @Test func timeOutsCostTwice() {
+  @Test func timeoutsCostDouble() {
     let budget = RetryBudget()
-    var repeated = 0
+    var retried = 0
     for _ in 0..<1000 {
-      var course = Course(Self.get, CallLimits(maxRetries: 1), budget)
-      if course.take(failure(.timeout, received: true)) == nil { repeated += 1 }
+      var call = SimulatedCall(Self.get, CallLimits(maxRetries: 1), budget)
+      if call.handle(failure(.timeout, received: true)) == nil { retried += 1 }
     }
-    #expect(repeated == 50)
+    #expect(retried == 50)
   }
 }

@@ -3,7 +3,7 @@ import Testing
 @testable import Argyle
 
 struct TokenClaimsTests {
-  /// The token of the documentation's example.
+  /// The example token in Argyle's documentation.
   private static let token =
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
     + "eyJjbGllbnRfaWQiOiIwZDliNWJmMy05N2ZhLTQ3NTctYTEzNi1iMmEwM2QxNzE0MTQiLCJleHAiOjE2NTMyMzIxNDUs"
@@ -12,7 +12,7 @@ struct TokenClaimsTests {
     + "dXNlcl9pZCI6IjAxODA1MTllLTYyMGYtYTQ4MC0wYTZkLTMwN2MwODZjMDc3MyJ9."
     + "qC0bQ0wFzVIp3I0a7BxjqrRha2Bexw5PycWIh1WQjTw"
 
-  @Test func theDocumentedTokenIsRead() throws {
+  @Test func documentedTokenIsParsed() throws {
     let claims = try TokenClaims(token: Self.token)
     #expect(claims.clientID == "0d9b5bf3-97fa-4757-a136-b2a03d171414")
     #expect(claims.expiresAt == 1_653_232_145)
@@ -27,7 +27,7 @@ struct TokenClaimsTests {
     "", "a", "a.b", "YQ.YQ.YQ.YQ", "..", "YQ..YQ", "YQ.e30.", "YQ.e30=.YQ", "YQ.e3+/.YQ", "YQ.e.YQ",
     "YQ.W10.YQ", "YQ.YWJj.YQ", "YQ.ü.YQ",
   ])
-  func whatIsNoTokenIsRefused(token: String) {
+  func invalidTokenIsRejected(token: String) {
     let error = #expect(throws: ArgyleError.self) { try TokenClaims(token: token) }
     #expect(error?.code == .argument)
     #expect(error?.message.hasPrefix("token must ") == true)

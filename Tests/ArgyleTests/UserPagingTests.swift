@@ -3,7 +3,7 @@ import Transport
 
 @testable import Argyle
 
-/// How a list goes on from page to page, without a network.
+/// Pagination, without a network.
 struct UserPagingTests {
   private func answer(_ body: String) -> Answer {
     Answer(
@@ -14,26 +14,26 @@ struct UserPagingTests {
     )
   }
 
-  /// What a walk asks for after these pages, told in both forms.
+  /// Returns the next step after these pages, which must not depend on whether they are parsed or scanned as text.
   private func next(after pages: [String], _ query: UserQuery = UserQuery(limit: 2)) throws
     -> String
   {
-    var read = UserPaging(query)
-    var text = UserPaging(query)
+    var parsed = UserPaging(query)
+    var scanned = UserPaging(query)
     for page in pages {
       let answer = answer(page)
-      try read.add(PageOutline(UserPageDocument(answer)), answer)
-      try text.add(textOf: answer)
+      try parsed.add(PageOutline(UserPageDocument(answer)), answer)
+      try scanned.add(textOf: answer)
     }
-    let told = [read, text].map { paging in
+    let steps = [parsed, scanned].map { paging in
       switch paging.nextStep {
       case .page(let query): query
       case .end: "end"
       case .failure(let error): error.message
       }
     }
-    #expect(told[0] == told[1])
-    return told[0]
+    #expect(steps[0] == steps[1])
+    return steps[0]
   }
 
   @Test(arguments: [
@@ -46,29 +46,31 @@ struct UserPagingTests {
     (#"{"results": []}"#, "end"),
     (#"[{"id": "a"}, {"id": "b", "next": 1}]"#, "limit=2&offset=2"),
     (" [ ] ", "end"),
-    // Of members of one name the last counts, however it is spelled.
+    // The last of several members with one name counts, even if escapes are used.
     (#"{"next": "?a", "results": [], "next": "?b"}"#, "b"),
     (#"{"next": "?a", "results": [], "n\u0065xt": "?b", "Next": "?c"}"#, "b"),
     (#"{"next": "?a", "results": [{"id": "a", "next": "?c"}], "\u006Eext" : null }"#, "end"),
     (#"{"next": null, "next": "?b", "results": []}"#, "b"),
   ])
-  func theNextPageIsFound(page: String, expected: String) throws {
+  func nextPageIsFound(page: String, expected: String) throws {
     #expect(try next(after: [page]) == expected)
   }
 
   private let tooLarge = ArgyleError(.init(.tooLarge, "too large", head: ResponseHead(status: 200)))
 
-  @Test func headersThatAreTooLargeAreNoReason() {
+  @Test func tooLargeHeadersDoNotReducePageSize() {
     var paging = UserPaging(UserQuery())
-    let asks = paging.reducePageSize(after: ArgyleError(.tooLarge, "the headers are too large"))
-    #expect(!asks)
-    let asksAfterAnother = paging.reducePageSize(
+    let wasReduced = paging.reducePageSize(
+      after: ArgyleError(.tooLarge, "the headers are too large")
+    )
+    #expect(!wasReduced)
+    let wasReducedAfterServerError = paging.reducePageSize(
       after: ArgyleError(.init(.server, "500", head: ResponseHead(status: 500)))
     )
-    #expect(!asksAfterAnother)
+    #expect(!wasReducedAfterServerError)
   }
 
-  /// Smaller and smaller pages, down to one user; all else that the link asks for stays.
+  /// The page size is halved down to one user; the link's other parameters are kept.
   @Test(arguments: [
     ("", ["100", "50", "25", "12", "6", "3", "1"], ""),
     (#"{"results": [], "next": "?a=1&limit=7&offset=3"}"#, ["3", "1"], "&a=1&offset=3"),
@@ -83,20 +85,20 @@ struct UserPagingTests {
     (#"{"results": [], "next": null}"#, [], ""),
     (#"[{"id": "a"}]"#, ["100", "50", "25", "12", "6", "3", "1"], "&offset=1"),
   ])
-  func fewerUsersAreAskedFor(page: String, limits: [String], others: String) throws {
+  func pageSizeIsReduced(page: String, limits: [String], others: String) throws {
     var paging = UserPaging(UserQuery())
     if !page.isEmpty { try paging.add(textOf: answer(page)) }
-    var asked: [String] = []
+    var queries: [String] = []
     while paging.reducePageSize(after: tooLarge), case .page(let query) = paging.nextStep {
-      asked.append(query)
+      queries.append(query)
     }
-    #expect(asked == limits.map { "limit=\($0)\(others)" })
+    #expect(queries == limits.map { "limit=\($0)\(others)" })
   }
 
-  @Test func pagesStaySmall() throws {
+  @Test func reducedPageSizeIsKept() throws {
     var paging = UserPaging(UserQuery(limit: 4))
-    let asks = paging.reducePageSize(after: tooLarge)
-    #expect(asks)
+    let wasReduced = paging.reducePageSize(after: tooLarge)
+    #expect(wasReduced)
     try paging.add(textOf: answer(#"[{"id": "a"}, {"id": "b"}]"#))
     guard case .page(let query) = paging.nextStep else { throw CancellationError() }
     #expect(query == "limit=2&offset=2")
@@ -108,12 +110,12 @@ struct UserPagingTests {
     #"{"results": [], "next": ""}"#,
     "{\"results\": [], \"next\": \"?\(String(repeating: "x", count: 8193))\"}",
   ])
-  func aLinkThatCannotBeFollowedIsAFailureThatStays(page: String) throws {
+  func invalidLinkFails(page: String) throws {
     #expect(try next(after: [page]).hasSuffix("\"next\" in the answer is no link with a query"))
   }
 
   @Test(arguments: [1, 2, 3, 64])
-  func aShortCircleIsNoticedBeforeItBegins(length: Int) throws {
+  func shortCycleIsDetectedAtOnce(length: Int) throws {
     let pages = (0..<length).map { number in
       #"{"results": [], "next": "?\#((number + 1) % length)"}"#
     }
@@ -122,7 +124,7 @@ struct UserPagingTests {
   }
 
   @Test(arguments: [65, 100, 1000, 5000])
-  func aLongCircleIsNoticedAsWell(length: Int) throws {
+  func longCycleIsDetected(length: Int) throws {
     var paging = UserPaging(UserQuery())
     for number in 0..<(4 * length) {
       let answer = answer(#"{"results": [], "next": "?\#(number % length)"}"#)
@@ -132,57 +134,57 @@ struct UserPagingTests {
         return
       }
     }
-    Issue.record("a circle of \(length) pages was gone around four times")
+    Issue.record("a cycle of \(length) pages was not detected in four rounds")
   }
 
-  @Test func aLongWalkIsNoCircle() throws {
+  @Test func manyPagesAreNoCycle() throws {
     var paging = UserPaging(UserQuery())
     for number in 0..<20_000 {
       try paging.add(textOf: answer(#"{"next": "?offset=\#(number)"}"#))
       guard case .page = paging.nextStep else {
-        Issue.record("page \(number) is taken for one given before")
+        Issue.record("page \(number) is mistaken for an earlier one")
         return
       }
     }
   }
 
   @Test(arguments: [(99, true), (100, false)])
-  func pagesWithoutUsersComeToAnEnd(count: Int, goesOn: Bool) throws {
+  func emptyPagesAreLimited(count: Int, continues: Bool) throws {
     var paging = UserPaging(UserQuery())
     for number in 0..<count {
       let empty = answer(#"{"results": [], "next": "?\#(number)"}"#)
       try paging.add(PageOutline(UserPageDocument(empty)), empty)
     }
     switch paging.nextStep {
-    case .page: #expect(goesOn)
+    case .page: #expect(continues)
     case .failure(let error):
-      #expect(!goesOn)
+      #expect(!continues)
       #expect(error.message.hasSuffix("the 100th page in a row without a user"))
-    case .end: Issue.record("the walk is at its end")
+    case .end: Issue.record("the list has ended")
     }
   }
 
-  @Test func aPageWithUsersBeginsTheCountAnew() throws {
+  @Test func pageWithUsersResetsCount() throws {
     var paging = UserPaging(UserQuery())
     for number in 0..<300 {
       let users = number.isMultiple(of: 99) ? #"{"id": "a"}"# : ""
       let page = answer(#"{"results": [\#(users)], "next": "?\#(number)"}"#)
       try paging.add(PageOutline(UserPageDocument(page)), page)
       guard case .page = paging.nextStep else {
-        Issue.record("page \(number) is one too many")
+        Issue.record("page \(number) ends the list")
         return
       }
     }
   }
 
-  @Test func aBareArrayThatComesAgainIsRefused() throws {
+  @Test func repeatedBareArrayIsRejected() throws {
     let error = #expect(throws: ArgyleError.self) {
       try next(after: [#"[{"id": "a"}]"#, #"[{"id": "a"}]"#])
     }
     #expect(error?.code == .protocolViolation)
   }
 
-  @Test func ofTwoIDsOfAUserTheLastCounts() throws {
+  @Test func lastDuplicateIDCounts() throws {
     let pages = [#"[{"id": "a", "i\u0064": "b"}]"#, #"[{"id": "c", "id": "b"}]"#]
     let error = #expect(throws: ArgyleError.self) { try next(after: pages) }
     #expect(error?.message.hasSuffix("the same user as the page before") == true)
@@ -190,13 +192,13 @@ struct UserPagingTests {
     #expect(try next(after: others) == "limit=2&offset=2")
   }
 
-  // MARK: - Ahead
+  // MARK: - Prefetch
 
   @Test(arguments: [
     (nil, 0, true), ("0", 0, true), ("5", 0, false), ("5", 4_999_999, false),
     ("5", 5_000_000, true),
   ])
-  func aPageIsAskedForAgainOnceTheServiceAllowsIt(
+  func failedPrefetchIsRetriedAfterRetryAfter(
     retryAfter: String?,
     after time: Int64,
     isAllowed: Bool
@@ -210,29 +212,29 @@ struct UserPagingTests {
     #expect((allowed != nil) == isAllowed)
   }
 
-  @Test func aPageThatTheCallerHasEndedIsNotAskedForAgain() {
-    for isCallers in [true, false] {
+  @Test func cancelledPrefetchIsNotRetried() {
+    for isByCaller in [true, false] {
       let error = ArgyleError(.cancelled, "cancelled")
-      let failure = LookAheadFailure(error: error, time: 0, wasCancelledByCaller: isCallers)
+      let failure = LookAheadFailure(error: error, time: 0, wasCancelledByCaller: isByCaller)
       var paging = UserPaging(UserQuery())
       let allowed: Void? = try? paging.handle(failure, at: 9_000_000)
-      #expect((allowed == nil) == isCallers)
+      #expect((allowed == nil) == isByCaller)
     }
   }
 
-  @Test func aPageAskedForAheadThatIsTooLargeIsAskedForWithFewerUsers() throws {
+  @Test func tooLargePrefetchReducesPageSize() throws {
     var paging = UserPaging(UserQuery())
     let failure = LookAheadFailure(error: tooLarge, time: 0, wasCancelledByCaller: false)
     try paging.handle(failure, at: 1)
     guard case .page("limit=100") = paging.nextStep else {
-      Issue.record("the same page would be asked for again")
+      Issue.record("the same page would be requested again")
       return
     }
   }
 
-  // MARK: - Texts
+  // MARK: - Pages as text
 
-  @Test func thePagesTextIsLookedAtNoFurtherThanNeeded() throws {
+  @Test func pageTextIsScannedOnlyAsFarAsNeeded() throws {
     var paging = UserPaging(UserQuery())
     let page =
       #"{"next": "?offset=1", "results": [{"id": "\ud800", "n": 1e999, "m": 99999999999999999999}, ?"#
@@ -244,7 +246,7 @@ struct UserPagingTests {
   }
 
   @Test(arguments: ["", "5", "\"x\"", "null", "{", #"{"next""#, "[1,]", "{\"a\": \u{1}}"])
-  func aPageThatIsNoneIsRefusedAsText(page: String) {
+  func invalidPageTextIsRejected(page: String) {
     var paging = UserPaging(UserQuery())
     let error = #expect(throws: ArgyleError.self) { try paging.add(textOf: answer(page)) }
     #expect(error?.code == .protocolViolation)

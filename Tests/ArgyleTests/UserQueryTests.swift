@@ -3,7 +3,7 @@ import Testing
 @testable import Argyle
 
 struct UserQueryTests {
-  @Test func whatIsNotGivenIsNotSent() {
+  @Test func absentParametersAreNotSent() {
     #expect(UserQuery().text == "")
     #expect(UserQuery(offset: 0).text == "offset=0")
     #expect(
@@ -13,7 +13,7 @@ struct UserQueryTests {
     #expect(UserQuery(ordering: .oldestFirst).text == "ordering=created_at")
   }
 
-  @Test func numbersOutOfRangeAreRefused() {
+  @Test func numbersOutOfRangeAreRejected() {
     for query in [UserQuery(limit: 0), UserQuery(limit: 2_147_483_648)] {
       let error = #expect(throws: ArgyleError.self) { try query.validate() }
       #expect(error?.message == "limit must be between 1 and 2147483647")

@@ -4,7 +4,7 @@ import Testing
 
 struct VersionTests {
   @Test(arguments: [
-    // Header, library, whether they fit.
+    // Header, library, whether they are compatible.
     (0x00_01_00, 0x00_01_00, true), (0x00_01_00, 0x00_01_05, true),
     (0x00_01_05, 0x00_01_00, false), (0x00_01_00, 0x00_02_00, false),
     (0x00_02_00, 0x00_01_09, false), (0x00_01_00, 0x01_01_00, false),
@@ -13,7 +13,7 @@ struct VersionTests {
     (0x01_00_00, 0x02_00_00, false), (0x02_00_00, 0x01_09_09, false),
     (-1, 0x00_01_00, false), (-1, 0x01_00_00, false),
   ])
-  func libraryFitsHeadersThatAreNotNewer(header: Int32, library: Int32, fits: Bool) {
+  func libraryAcceptsHeadersThatAreNotNewer(header: Int32, library: Int32, fits: Bool) {
     #expect(Version.fits(header: header, library: library) == fits)
   }
 
