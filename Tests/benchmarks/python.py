@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Compares the Python package with other HTTP clients of Python's.
+"""Compares the Python package with other Python HTTP clients.
 
     python3 -m venv .build-benchmarks && .build-benchmarks/bin/pip install -r Tests/benchmarks/requirements.txt
     .build-benchmarks/bin/python Tests/benchmarks/python.py [--rounds 15] [--calls 1000] [PREFIX]
 
-PREFIX is where bindings/install has laid out the library: .build-prefix unless another is named. Everyone asks an
-nginx (Debian's package of that name) that always gives the same answers, on connections that are kept, and reads the
-JSON; in turns, so that whatever else the machine does meets all. The tables have the lowest and the median of the
-rounds, in microseconds a call, and the ratio of the lowest to the first one's.
+PREFIX is where bindings/install has installed the library; the default is .build-prefix. Each client calls an nginx
+(Debian's package nginx) that always sends the same responses, reuses its connections, and parses the JSON. The clients
+take turns, so that other load on the machine affects all of them. The tables show the minimum and the median of the
+rounds, in microseconds per call, and the ratio of the minimum to that of the first client.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any, Awaitable, Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "bindings/python/src"
-# In the place of this folder, whose queue.py would hide the standard library's.
+# Replaces this folder, whose queue.py would hide the standard library's.
 sys.path[0] = str(SOURCE)
 
 USER_ID = "01a20c35-d98f-a6d3-2c9d-55b690ac9144"
@@ -45,7 +45,7 @@ IN_FLIGHT = 50
 
 
 class Nginx:
-    """An nginx with the answers, for as long as the block lasts."""
+    """An nginx with the responses, running during the `with` block."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -88,7 +88,7 @@ Calls = "dict[str, tuple[Call, Call]]"
 
 
 def blocking() -> Calls:
-    """Give what gets a user, and what gets the list of 200, of each client."""
+    """Return for each client a function that gets a user, and one that gets a list of 200."""
     import argyle
     import httpx
     import pycurl
@@ -143,26 +143,26 @@ def blocking() -> Calls:
     return calls
 
 
-def timed(call: Call, count: int) -> float:
-    """Give the microseconds of a call."""
+def measure(call: Call, count: int) -> float:
+    """Return the microseconds per call."""
     call()
-    begin = time.perf_counter()
+    start = time.perf_counter()
     for _ in range(count):
         call()
-    return (time.perf_counter() - begin) / count * 1e6
+    return (time.perf_counter() - start) / count * 1e6
 
 
-async def many(call: Callable[[], Awaitable[Any]], count: int) -> float:
-    """Give the microseconds of a call with 50 in flight."""
+async def measure_concurrent(call: Callable[[], Awaitable[Any]], count: int) -> float:
+    """Return the microseconds per call with 50 in flight."""
 
     async def worker(calls: int) -> None:
         for _ in range(calls):
             await call()
 
     await asyncio.gather(*(worker(1) for _ in range(IN_FLIGHT)))
-    begin = time.perf_counter()
+    start = time.perf_counter()
     await asyncio.gather(*(worker(count // IN_FLIGHT) for _ in range(IN_FLIGHT)))
-    return (time.perf_counter() - begin) / (count // IN_FLIGHT * IN_FLIGHT) * 1e6
+    return (time.perf_counter() - start) / (count // IN_FLIGHT * IN_FLIGHT) * 1e6
 
 
 async def asynchronous(rounds: int, count: int) -> "dict[str, list[float]]":
@@ -184,8 +184,8 @@ async def asynchronous(rounds: int, count: int) -> "dict[str, list[float]]":
     ):
 
         async def aiohttp_get() -> Any:
-            async with session.get(url) as answer:
-                return await answer.json()
+            async with session.get(url) as response:
+                return await response.json()
 
         async def httpx_get() -> Any:
             return (await http.get(url)).json()
@@ -195,17 +195,17 @@ async def asynchronous(rounds: int, count: int) -> "dict[str, list[float]]":
 
         orjson = _json.orjson
         for _ in range(rounds):
-            measured.setdefault("aiohttp", []).append(await many(aiohttp_get, count))
+            measured.setdefault("aiohttp", []).append(await measure_concurrent(aiohttp_get, count))
             _json.orjson = None
-            measured.setdefault("argyle + json", []).append(await many(argyle_get, count))
+            measured.setdefault("argyle + json", []).append(await measure_concurrent(argyle_get, count))
             _json.orjson = orjson
-            measured.setdefault("argyle + orjson", []).append(await many(argyle_get, count))
-            measured.setdefault("httpx", []).append(await many(httpx_get, count // 5))
+            measured.setdefault("argyle + orjson", []).append(await measure_concurrent(argyle_get, count))
+            measured.setdefault("httpx", []).append(await measure_concurrent(httpx_get, count // 5))
     return measured
 
 
 def imports(rounds: int) -> "dict[str, list[float]]":
-    """Measure the start of Python, bare and with imports."""
+    """Measure the start-up time of Python, bare and with imports."""
     programs = {
         "bare Python": "pass",
         "import argyle": "import argyle",
@@ -217,22 +217,22 @@ def imports(rounds: int) -> "dict[str, list[float]]":
     measured: "dict[str, list[float]]" = {}
     for _ in range(rounds):
         for name, program in programs.items():
-            begin = time.perf_counter()
+            start = time.perf_counter()
             subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(SOURCE)}, check=True)
-            measured.setdefault(name, []).append((time.perf_counter() - begin) * 1e6)
+            measured.setdefault(name, []).append((time.perf_counter() - start) * 1e6)
     return measured
 
 
-def show(title: str, measured: "dict[str, list[float]]") -> None:
+def print_table(title: str, measured: "dict[str, list[float]]") -> None:
     """Print a table."""
     first = min(next(iter(measured.values())))
-    print(f"\n{title:28} {'lowest':>9} {'median':>9} {'ratio':>7}")
+    print(f"\n{title:28} {'minimum':>9} {'median':>9} {'ratio':>7}")
     for name, values in measured.items():
         print(f"{name:28} {min(values):9.1f} {statistics.median(values):9.1f} {min(values) / first:7.2f}")
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=15)
@@ -244,14 +244,14 @@ def main() -> None:
         for which, title, count in ((0, "get", options.calls), (1, "list of 200", options.calls // 10)):
             measured: "dict[str, list[float]]" = {}
             for _ in range(options.rounds):
-                for who, pair in calls.items():
-                    measured.setdefault(who, []).append(timed(pair[which], count))
-            show(title, measured)
+                for client, pair in calls.items():
+                    measured.setdefault(client, []).append(measure(pair[which], count))
+            print_table(title, measured)
         import argyle
 
         if hasattr(argyle, "AsyncClient"):
-            show(f"{IN_FLIGHT} in flight", asyncio.run(asynchronous(options.rounds, options.calls * 2)))
-    show("start of a process", imports(options.rounds))
+            print_table(f"{IN_FLIGHT} in flight", asyncio.run(asynchronous(options.rounds, options.calls * 2)))
+    print_table("process start-up", imports(options.rounds))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 /*
- * Retrieves one user many times over, so many at once.
+ * Retrieves one user CALLS times, with IN_FLIGHT calls at once.
  *
- *   queue argyle|multi BASE_URL CALLS IN_FLIGHT     prints the CPU and wall time of a call in microseconds
- *   queue memory BASE_URL CALLS IN_FLIGHT           prints the bytes of a call that waits, and of one under way
+ *   queue argyle|multi BASE_URL CALLS IN_FLIGHT     prints the CPU and wall time per call in microseconds
+ *   queue memory BASE_URL CALLS IN_FLIGHT           prints the bytes per pending call, and how many more in flight
  *
- * `argyle` uses a queue of libargyle's; `multi` is what a C programmer writes by hand for the same: easy handles that
- * are used again, libcurl's multi interface with curl_multi_poll(), and jansson. Both send the same headers, parse each
- * answer and look for the id.
+ * `argyle` uses libargyle's queue. `multi` is what a C programmer would write by hand: reused easy handles, libcurl's
+ * multi interface with curl_multi_poll(), and jansson. Both send the same headers, parse each response and check the
+ * user's id.
  */
 #include <argyle.h>
 #include <curl/curl.h>
@@ -19,14 +19,14 @@
 
 #define USER_ID "01a20c35-d98f-a6d3-2c9d-55b690ac9144"
 
-static void fail(const char *what) {
-  fprintf(stderr, "queue: %s\n", what);
+static void fail(const char *message) {
+  fprintf(stderr, "queue: %s\n", message);
   exit(EXIT_FAILURE);
 }
 
 static void check(json_t *user) {
   const char *id = json_string_value(json_object_get(user, "id"));
-  if (id == NULL || strcmp(id, USER_ID) != 0) fail("an answer is not the user");
+  if (id == NULL || strcmp(id, USER_ID) != 0) fail("a response is not the user");
   json_decref(user);
 }
 
@@ -34,7 +34,7 @@ static void check(json_t *user) {
 
 static void submit(argyle_queue *queue, argyle_client *client) {
   argyle_call *call = argyle_call_new(client, ARGYLE_OPERATION_USER_GET, USER_ID, NULL, NULL);
-  if (argyle_queue_submit(queue, call, NULL, NULL) != 0) fail("a call cannot be submitted");
+  if (argyle_queue_submit(queue, call, NULL, NULL) != 0) fail("cannot submit a call");
 }
 
 static void run_argyle(const char *base_url, long calls, long in_flight) {
@@ -43,16 +43,16 @@ static void run_argyle(const char *base_url, long calls, long in_flight) {
   json_t *queue_options = json_pack("{s:i}", "max_in_flight", (int)in_flight);
   argyle_queue *queue = argyle_queue_new(queue_options, NULL);
   argyle_call *call;
-  long begun = 0;
+  long started = 0;
 
-  for (; begun < in_flight && begun < calls; begun++) submit(queue, client);
+  for (; started < in_flight && started < calls; started++) submit(queue, client);
   while (argyle_queue_wait(queue, -1, NULL) > 0) {
     while ((call = argyle_queue_next(queue, NULL, NULL)) != NULL) {
       check(argyle_call_json(call, NULL));
       argyle_call_free(call);
-      if (begun < calls) {
+      if (started < calls) {
         submit(queue, client);
-        begun++;
+        started++;
       }
     }
   }
@@ -71,15 +71,15 @@ typedef struct {
 
 static size_t receive(char *bytes, size_t size, size_t count, void *context) {
   body *body = context;
-  char *longer = realloc(body->bytes, body->size + size * count);
-  if (longer == NULL) return 0;
-  memcpy(longer + body->size, bytes, size * count);
-  body->bytes = longer;
+  char *resized = realloc(body->bytes, body->size + size * count);
+  if (resized == NULL) return 0;
+  memcpy(resized + body->size, bytes, size * count);
+  body->bytes = resized;
   body->size += size * count;
   return size * count;
 }
 
-static CURL *make_easy(struct curl_slist *headers, body *body) {
+static CURL *new_easy(struct curl_slist *headers, body *body) {
   CURL *easy = curl_easy_init();
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 30000L);
@@ -95,7 +95,7 @@ static CURL *make_easy(struct curl_slist *headers, body *body) {
   return easy;
 }
 
-static void begin(CURLM *multi, CURL *easy, const char *base_url) {
+static void start_transfer(CURLM *multi, CURL *easy, const char *base_url) {
   char url[256];
   snprintf(url, sizeof url, "%s/v1/users/%s", base_url, USER_ID);
   curl_easy_setopt(easy, CURLOPT_URL, url);
@@ -107,16 +107,16 @@ static void run_multi(const char *base_url, long calls, long in_flight) {
   struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json");
   CURL **easies = calloc((size_t)in_flight, sizeof *easies);
   body *bodies = calloc((size_t)in_flight, sizeof *bodies);
-  long begun = 0, ended = 0, i;
+  long started = 0, finished = 0, i;
   int running, left;
   CURLMsg *message;
 
   curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, in_flight);
-  for (; begun < in_flight && begun < calls; begun++) {
-    easies[begun] = make_easy(headers, &bodies[begun]);
-    begin(multi, easies[begun], base_url);
+  for (; started < in_flight && started < calls; started++) {
+    easies[started] = new_easy(headers, &bodies[started]);
+    start_transfer(multi, easies[started], base_url);
   }
-  while (ended < calls) {
+  while (finished < calls) {
     curl_multi_perform(multi, &running);
     while ((message = curl_multi_info_read(multi, &left)) != NULL) {
       CURL *easy = message->easy_handle;
@@ -125,16 +125,16 @@ static void run_multi(const char *base_url, long calls, long in_flight) {
       if (message->data.result != CURLE_OK) fail(curl_easy_strerror(message->data.result));
       curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
       curl_easy_getinfo(easy, CURLINFO_PRIVATE, &body);
-      if (status != 200) fail("a status is not 200");
+      if (status != 200) fail("a response's status is not 200");
       check(json_loadb(body->bytes, body->size, 0, NULL));
       free(body->bytes);
       body->bytes = NULL;
       body->size = 0;
-      ended++;
+      finished++;
       curl_multi_remove_handle(multi, easy);
-      if (begun < calls) {
-        begin(multi, easy, base_url);
-        begun++;
+      if (started < calls) {
+        start_transfer(multi, easy, base_url);
+        started++;
         running++;
       }
     }
@@ -155,15 +155,15 @@ static void run_memory(const char *base_url, long calls, long in_flight) {
   argyle_client *client = argyle_client_new(options, NULL);
   json_t *queue_options = json_pack("{s:i}", "max_in_flight", (int)in_flight);
   argyle_queue *queue = argyle_queue_new(queue_options, NULL);
-  size_t before = mallinfo2().uordblks, waiting, running;
+  size_t before = mallinfo2().uordblks, pending, running;
   long i;
 
   for (i = 0; i < calls; i++) submit(queue, client);
-  waiting = (mallinfo2().uordblks - before) / (size_t)calls;
+  pending = (mallinfo2().uordblks - before) / (size_t)calls;
   before = mallinfo2().uordblks;
   argyle_queue_drive(queue, NULL);
   running = (mallinfo2().uordblks - before) / (size_t)in_flight;
-  printf("%lu %lu\n", (unsigned long)waiting, (unsigned long)running);
+  printf("%lu %lu\n", (unsigned long)pending, (unsigned long)running);
   argyle_queue_free(queue);
   argyle_client_free(client);
   json_decref(queue_options);
@@ -195,7 +195,7 @@ int main(int count, char **arguments) {
     run_memory(arguments[2], calls, in_flight);
     return EXIT_SUCCESS;
   }
-  run(arguments[2], in_flight, in_flight); /* to be warm */
+  run(arguments[2], in_flight, in_flight); /* warm up */
   getrusage(RUSAGE_SELF, &before);
   start = wall_seconds();
   run(arguments[2], calls, in_flight);

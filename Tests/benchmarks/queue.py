@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Compares a queue of libargyle's with a program written by hand on libcurl's multi interface.
+"""Compares libargyle's queue with a hand-written program on libcurl's multi interface.
 
     Tests/benchmarks/queue.py [--calls 20000] [--rounds 9] [PREFIX]
 
-PREFIX is where bindings/install has laid out the library: .build-prefix unless another is named. Both programs ask
-an nginx (Debian's package of that name) that always gives the same answer, in turns, so that whatever else the
-machine does meets both. The table has the lowest of the rounds, and the ratio of these.
+PREFIX is where bindings/install has installed the library; the default is .build-prefix. Both programs call an nginx
+(Debian's package nginx) that always sends the same response. They take turns, so that other load on the machine affects
+both. The table shows the minimum of the rounds, and the ratio of the minima.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ URL = f"http://127.0.0.1:{PORT}"
 
 
 class Nginx:
-    """An nginx that gives one answer, for as long as the block lasts."""
+    """An nginx with a single response, running during the `with` block."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -62,7 +62,7 @@ class Nginx:
 
 
 def run(program: Path, prefix: Path, *arguments: str) -> tuple[float, float]:
-    """Runs the C program, and reads its two numbers."""
+    """Runs the C program and returns its two numbers."""
     result = subprocess.run(
         [program, *arguments],
         env={"LD_LIBRARY_PATH": str(prefix / "lib")},
@@ -75,7 +75,7 @@ def run(program: Path, prefix: Path, *arguments: str) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=9)
@@ -94,18 +94,21 @@ def main() -> None:
             print("            CPU us   wall us   CPU us   wall us")
             for in_flight in IN_FLIGHT:
                 rounds = [
-                    [run(program, prefix, who, URL, str(options.calls), str(in_flight)) for who in ("multi", "argyle")]
+                    [
+                        run(program, prefix, mode, URL, str(options.calls), str(in_flight))
+                        for mode in ("multi", "argyle")
+                    ]
                     for _ in range(options.rounds)
                 ]
                 (cpu, wall), (our_cpu, our_wall) = (
-                    [min(measured[who][kind] for measured in rounds) for kind in (0, 1)] for who in (0, 1)
+                    [min(measured[mode][kind] for measured in rounds) for kind in (0, 1)] for mode in (0, 1)
                 )
                 print(
                     f"{in_flight:9} {cpu:9.2f} {wall:9.2f} {our_cpu:8.2f} {our_wall:9.2f}"
                     f" {our_cpu / cpu:13.3f} {our_wall / wall:11.3f}"
                 )
-            waiting, running = run(program, prefix, "memory", URL, "100000", "200")
-            print(f"a call that waits takes {waiting:.0f} bytes, one under way {running:.0f} more")
+            pending, additional = run(program, prefix, "memory", URL, "100000", "200")
+            print(f"memory: {pending:.0f} bytes per pending call, {additional:.0f} more in flight")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measures argyle-sandbox with many users, in memory and in a file, and prints a table of each.
+"""Measures argyle-sandbox with many users, in memory and in a file, and prints a table.
 
     Tests/benchmarks/sandbox.py [--users 1000000] [--seconds 5] [EXECUTABLE]
 
-The executable is .build-prefix/bin/argyle-sandbox unless another is named. Requests a second are measured
-with wrk (Debian's package of that name), and left out where it is not installed.
+EXECUTABLE is .build-prefix/bin/argyle-sandbox by default. Requests per second are measured with wrk (Debian's package
+wrk), and omitted if it is not installed.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 AUTHORIZATION = "Basic " + base64.b64encode(b"sandbox-key-id:sandbox-key-secret").decode()
-# Seeding is one request that takes long.
+# Creating the users is a single long request.
 PATIENCE = 600
 REPEATS = 50
 
 
 class Sandbox:
-    """A sandbox on a free port, for as long as the block lasts."""
+    """A sandbox on a free port, running during the `with` block."""
 
     def __init__(self, executable: Path, database: Path | None) -> None:
         self.command = [str(executable), "--port", "0"]
@@ -57,36 +57,37 @@ class Sandbox:
         self.process.wait(PATIENCE)
 
     def send(self, method: str, path: str, body: object = None) -> Any:
-        """Sends a request that has to succeed; gives the answer's JSON."""
+        """Sends a request that must succeed, and returns the JSON of the response."""
         fields = {"Authorization": AUTHORIZATION}
         if body is not None:
             fields["Content-Type"] = "application/json"
         text = None if body is None else json.dumps(body)
         self.connection.request(method, path, body=text, headers=fields)
         response = self.connection.getresponse()
-        answer = response.read()
+        content = response.read()
         if response.status >= 300:
-            raise SystemExit(f"{method} {path}: {response.status} {answer[:200]!r}")
-        return json.loads(answer) if answer else None
+            raise SystemExit(f"{method} {path}: {response.status} {content[:200]!r}")
+        return json.loads(content) if content else None
 
-    def memory(self, what: str) -> str:
+    def memory(self, key: str) -> str:
+        """Returns a memory size from the process's status in /proc."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(rf"^{what}:\s+(\d+) kB$", status, re.M)
+        found = re.search(rf"^{key}:\s+(\d+) kB$", status, re.M)
         assert found is not None
         return f"{int(found[1]) / 1024:.0f} MiB"
 
 
 def milliseconds(action: Callable[[], object]) -> str:
-    """The median and the longest time of many calls, as a client on one connection sees them."""
+    """Measures the median and the maximum latency of an action on one connection."""
     times = []
     for _ in range(REPEATS):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         action()
-        times.append((time.perf_counter() - begun) * 1000)
-    return f"{statistics.median(times):.2f} ms (longest {max(times):.2f})"
+        times.append((time.perf_counter() - start) * 1000)
+    return f"{statistics.median(times):.2f} ms (maximum {max(times):.2f})"
 
 
-def requests_a_second(sandbox: Sandbox, path: str, seconds: int) -> str:
+def requests_per_second(sandbox: Sandbox, path: str, seconds: int) -> str:
     if shutil.which("wrk") is None:
         return "wrk is not installed"
     output = subprocess.run(
@@ -96,7 +97,7 @@ def requests_a_second(sandbox: Sandbox, path: str, seconds: int) -> str:
     found = re.search(r"^Requests/sec:\s+([\d.]+)$", output, re.M)
     if found is None or "Non-2xx" in output or "Socket errors" in output:
         raise SystemExit(output)
-    return f"{float(found[1]):.0f} requests a second"
+    return f"{float(found[1]):.0f} requests per second"
 
 
 def measure(
@@ -104,11 +105,11 @@ def measure(
 ) -> list[tuple[str, str]]:
     rows = []
     with Sandbox(executable, database) as sandbox:
-        rows.append(("memory at the start", sandbox.memory("VmRSS")))
-        begun = time.perf_counter()
+        rows.append(("initial memory", sandbox.memory("VmRSS")))
+        start = time.perf_counter()
         sandbox.send("POST", "/_sandbox/users", {"count": users, "seed": 1})
-        rows.append((f"{users} users from a seed", f"{time.perf_counter() - begun:.1f} s"))
-        rows.append(("memory then", sandbox.memory("VmRSS")))
+        rows.append((f"creation of {users} users", f"{time.perf_counter() - start:.1f} s"))
+        rows.append(("memory with the users", sandbox.memory("VmRSS")))
         if database is not None:
             size = sum(file.stat().st_size for file in database.parent.glob(database.name + "*"))
             rows.append(("files", f"{size / 1024 / 1024:.0f} MiB"))
@@ -131,21 +132,21 @@ def measure(
             lambda: sandbox.send("PATCH", path, {"external_metadata": {"group": "B"}}))))
         rows.append(("create a token", milliseconds(
             lambda: sandbox.send("POST", "/v1/user-tokens", {"user": user}))))
-        rows.append(("retrieve, 16 connections", requests_a_second(sandbox, path, seconds)))
-        rows.append(("list 10, 16 connections", requests_a_second(sandbox, "/v1/users", seconds)))
-        rows.append(("most memory", sandbox.memory("VmHWM")))
+        rows.append(("retrieve, 16 connections", requests_per_second(sandbox, path, seconds)))
+        rows.append(("list 10, 16 connections", requests_per_second(sandbox, "/v1/users", seconds)))
+        rows.append(("peak memory", sandbox.memory("VmHWM")))
     return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measures argyle-sandbox with many users.")
     parser.add_argument("--users", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=int, default=5, help="how long wrk measures")
+    parser.add_argument("--seconds", type=int, default=5, help="duration of each wrk run")
     parser.add_argument(
         "executable", type=Path, nargs="?", default=ROOT / ".build-prefix" / "bin" / "argyle-sandbox")
     arguments = parser.parse_args()
     if arguments.users < 1:
-        parser.error("at least one user is needed")
+        parser.error(f"--users must be at least 1, got {arguments.users}")
     with tempfile.TemporaryDirectory() as directory:
         columns = [
             dict(measure(arguments.executable, database, arguments.users, arguments.seconds))
