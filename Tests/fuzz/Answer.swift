@@ -6,9 +6,9 @@ import Transport
 @testable import Argyle
 @testable import ArgyleABI
 
-/// An answer on its way to JSON and to the typed models, in Swift and by the functions of the header.
+/// Fuzzes the parsing of a response to JSON and to the models, with the Swift API and the C functions.
 ///
-/// The first byte picks the operation by the digit of its number. Then comes an HTTP answer, or its body alone.
+/// The first byte selects the operation by its number, as a digit. The rest is an HTTP response or only its body.
 func fuzzAnswer(_ input: [UInt8]) {
   guard let first = input.first else { return }
   let kinds: [Operation.Kind] = [
@@ -19,7 +19,7 @@ func fuzzAnswer(_ input: [UInt8]) {
   do {
     let operation = try operation(kind)
     let call = try Call(client, operation)
-    checkResult(answered(call, response), operation, response)
+    checkResult(finish(call, response), operation, response)
     checkHandle(call, operation, response)
   } catch {
     fatalError("\(error)")
@@ -27,7 +27,7 @@ func fuzzAnswer(_ input: [UInt8]) {
 }
 
 private func operation(_ kind: Operation.Kind) throws(ArgyleError) -> Operation {
-  // That of the seeds, for answers about another user are refused.
+  // The user of the seeds, because responses about another user are rejected.
   let id = try UserID("u1")
   return switch kind {
   case .createUser: .createUser(externalMetadata: nil)
@@ -41,7 +41,7 @@ private func operation(_ kind: Operation.Kind) throws(ArgyleError) -> Operation 
 
 // MARK: - Response
 
-/// Reads a head as libcurl gives it, line by line, where the input has one.
+/// Parses the response head, if the input has one, line by line like libcurl.
 private func response(_ input: ArraySlice<UInt8>) -> Response {
   guard input.starts(with: "HTTP/".utf8) else {
     return Response(head: ResponseHead(status: 200), body: Array(input))
@@ -56,7 +56,7 @@ private func response(_ input: ArraySlice<UInt8>) -> Response {
     if line.count <= 1 { break }
     if status == nil {
       let digits = line.drop { $0 != UInt8(ascii: " ") }.dropFirst().prefix(3)
-      // libcurl takes three digits and nothing else.
+      // libcurl accepts only three digits.
       status = Int(String(decoding: digits, as: UTF8.self)).flatMap { $0 < 0 ? nil : $0 } ?? 200
     } else {
       (Array(line) + [UInt8(ascii: "\n")]).withUnsafeBytes { headers.append($0) }
@@ -66,8 +66,8 @@ private func response(_ input: ArraySlice<UInt8>) -> Response {
   return Response(head: head, body: Array(rest))
 }
 
-/// Lets a call come to its end with nothing but this response.
-private func answered(_ call: Call, _ response: Response) -> Result<Answer, ArgyleError> {
+/// Finishes a call by responding to every attempt with this response.
+private func finish(_ call: Call, _ response: Response) -> Result<Answer, ArgyleError> {
   let limits = CallLimits()
   var machine = CallMachine(client.calls.context(for: call.request), limits, RetryBudget())
   var now: Int64 = 0
@@ -75,12 +75,12 @@ private func answered(_ call: Call, _ response: Response) -> Result<Answer, Argy
   while true {
     switch step {
     case .send(let end):
-      expect(end > now, "an attempt has time")
-      expect(machine.attempts <= limits.maxRetries + 1, "attempts come to an end")
+      expect(end > now, "an attempt must not have timed out already")
+      expect(machine.attempts <= limits.maxRetries + 1, "the number of attempts is limited")
       step = machine.handle(.answered(response), at: now) { 0.5 }
     case .wait(let end):
       let longest = max(limits.maxRetryAfterMilliseconds * 1000, 8_000_000)
-      expect((now...(now + longest)).contains(end), "a wait has an end: \(end - now)")
+      expect((now...(now + longest)).contains(end), "the backoff is limited: \(end - now)")
       now = end
       step = machine.handle(.waited, at: now) { 0.5 }
     case .finish(let result):
@@ -103,15 +103,15 @@ private func checkResult(
 ) {
   do {
     let answer = try result.get()
-    expect((200..<300).contains(response.head.status), "a success has a status that tells it")
+    expect((200..<300).contains(response.head.status), "a success has a 2xx status")
     checkModel(try answer.document(of: operation), operation.kind)
     if operation.kind == .listUsers { checkOutline(response.body) }
   } catch {
     check(message: error.message)
     if let traceID = error.traceID { check(message: "trace id \(traceID)") }
     expect(error.code != .argument && error.code != .internal, "the code is \(error.code)")
-    expect(error.httpStatus == response.head.status, "the status is told")
-    expect(error.bodyBytes == response.body, "the body is kept")
+    expect(error.httpStatus == response.head.status, "an error has the status")
+    expect(error.bodyBytes == response.body, "an error has the body")
     _ = error.body
     if let wait = error.retryAfterMilliseconds { expect(wait >= 0, "a wait is not negative") }
   }
@@ -121,7 +121,7 @@ private func checkModel(_ document: JSONReference, _ kind: Operation.Kind) {
   switch kind {
   case .createUser:
     let user = NewUser(document)
-    expect(!user.id.isEmpty && !user.token.isEmpty, "a new user has id and token")
+    expect(!user.id.isEmpty && !user.token.isEmpty, "a new user has an id and a token")
     checkRoundTrip(document)
   case .getUser, .updateUser:
     check(User(document))
@@ -131,12 +131,12 @@ private func checkModel(_ document: JSONReference, _ kind: Operation.Kind) {
     guard let results = document.member("results") else { fatalError("a page has results") }
     expect(page.results.count == results.count, "a page has all users")
     page.results.forEach { check($0) }
-    expect(page.next == document.member("next")?.text, "a page has its link")
-    // Not the page, for that of a bare array is a level deeper than what was read.
+    expect(page.next == document.member("next")?.text, "a page has its next link")
+    // Not the page: for a bare array it is one level deeper than the response.
     checkRoundTrip(results)
   case .createUserToken:
     let token = UserToken(document)
-    expect(!token.access.isEmpty, "a token is there")
+    expect(!token.access.isEmpty, "a token is not empty")
     _ = try? token.claims().expiresAt
     checkRoundTrip(document)
   case .deleteUser:
@@ -146,37 +146,37 @@ private func checkModel(_ document: JSONReference, _ kind: Operation.Kind) {
 
 private func check(_ user: User) {
   expect(!user.id.isEmpty, "a user has an id")
-  expect(user.raw["id"]?.stringValue == user.id, "the id is the one that was sent")
+  expect(user.raw["id"]?.stringValue == user.id, "the id is the one in the response")
   _ = user.createdAt
   _ = user.employersConnected
   _ = user.dataProvidersConnected
   _ = user.externalMetadata
 }
 
-/// A page that jansson can read can be read as text.
+/// Checks that a page that jansson can parse can be scanned as text.
 private func checkOutline(_ body: [UInt8]) {
   do {
     if case .other = try PageOutline(body) { fatalError("a page is an object or an array") }
   } catch {
-    fatalError("a page can be read as text: \(error)")
+    fatalError("a page can be scanned as text: \(error)")
   }
 }
 
 // MARK: - C
 
-/// The functions of the header that look at a call which is over.
+/// Checks the C functions that inspect a finished call.
 private func checkHandle(_ call: Call, _ operation: Operation, _ response: Response) {
   let failed = call.error != nil
   let handle = Handle.make(CallObject(call, operation))
   defer { argyle_call_free(handle) }
-  expect(Int(argyle_call_http_status(handle)) == response.head.status, "the status is told")
-  expect(argyle_call_attempts(handle) == Int32(call.attempts), "the attempts are told")
+  expect(Int(argyle_call_http_status(handle)) == response.head.status, "a call has the status")
+  expect(argyle_call_attempts(handle) == Int32(call.attempts), "a call has the attempts")
   let body = argyle_call_body_text(handle)
   let size = argyle_call_body_size(handle)
   expect(size == response.body.count && body?[size] == 0, "the body ends with a NUL")
   expect(
     UnsafeRawBufferPointer(start: body, count: size).elementsEqual(response.body),
-    "the body is the one that came"
+    "the body is that of the response"
   )
   for name in ["Content-Type", "x-trace-id", "Retry-After"] {
     if let value = argyle_call_header(handle, name) {
@@ -190,10 +190,10 @@ private func checkHandle(_ call: Call, _ operation: Operation, _ response: Respo
     expect(texts.allSatisfy { !$0.utf8.contains(0x0A) }, "a header is one line")
     index += 1
   }
-  expect(value == nil, "after the last header there is no value")
+  expect(value == nil, "there is no value after the last header")
   if failed {
     let error = argyle_call_error(handle)
-    expect(argyle_error_body_size(error) == response.body.count, "an error keeps the body")
+    expect(argyle_error_body_size(error) == response.body.count, "an error has the body")
     expect(argyle_error_retry_after_ms(error) >= -1, "a wait is not negative")
     _ = argyle_error_body(error)
   }
@@ -202,7 +202,7 @@ private func checkHandle(_ call: Call, _ operation: Operation, _ response: Respo
     expect(error == nil && !failed, "a success has no error")
     JSONReference(owning: document).withValue { _ in }
   } else if error == nil {
-    expect(!failed && call.request.method == .delete, "only a delete gives nothing")
+    expect(!failed && call.request.method == .delete, "only a delete returns nothing")
   } else {
     check(error, code: failed ? argyle_error_code(argyle_call_error(handle)) : 5)
   }

@@ -5,9 +5,9 @@ import Transport
 
 @testable import Argyle
 
-// What more than one target looks at.
+// Checks shared by several targets.
 
-/// A client that is asked for nothing but requests.
+/// A client that only builds requests.
 let client: Client = {
   do {
     return try Client(keyID: "key", keySecret: canary, baseURL: "https://api.argyle.com/x")
@@ -16,7 +16,7 @@ let client: Client = {
   }
 }()
 
-/// An answer with status 200 to a request of that client's.
+/// Creates an answer with status 200 to a request of `client`.
 func answer(_ body: [UInt8], to operation: Operation) throws(ArgyleError) -> Answer {
   Answer(
     context: client.calls.context(for: try operation.request()),
@@ -26,17 +26,17 @@ func answer(_ body: [UInt8], to operation: Operation) throws(ArgyleError) -> Ans
   )
 }
 
-/// A message is one line without secrets and tokens.
+/// Checks that a message is one line without secrets or tokens.
 func check(message: String) {
-  expect(!message.isEmpty, "a message says something")
+  expect(!message.isEmpty, "a message is not empty")
   expect(message.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "a message is one line: \(message)")
-  expect(!contains(message, canary), "a message shows no secret: \(message)")
-  expect(!contains(message, "eyJ"), "a message shows no token: \(message)")
+  expect(!contains(message, canary), "a message contains no secret: \(message)")
+  expect(!contains(message, "eyJ"), "a message contains no token: \(message)")
 }
 
-/// An error that C was given has a code and a message; it is released.
+/// Checks that an error from a C function has a code and a message, and frees it.
 func check(_ error: OpaquePointer?, code: Int32? = nil) {
-  guard let error else { fatalError("a failure tells an error") }
+  guard let error else { fatalError("a failure returns an error") }
   if let code {
     expect(argyle_error_code(error) == code, "the code is \(argyle_error_code(error))")
   }
@@ -44,26 +44,26 @@ func check(_ error: OpaquePointer?, code: Int32? = nil) {
   argyle_error_free(error)
 }
 
-/// What was read can be written, and read again as the same.
+/// Checks that a parsed document can be encoded, and parsed again with the same result.
 func checkRoundTrip(_ document: JSONReference) {
-  guard let text = document.encoded(), let again = try? JSONReference(parsing: text) else {
-    fatalError("a document can be written and read again")
+  guard let text = document.encoded(), let parsed = try? JSONReference(parsing: text) else {
+    fatalError("a document can be encoded and parsed again")
   }
   let copy = JSON(document)
-  expect(JSON(again) == copy, "a document is the same once written and read")
+  expect(JSON(parsed) == copy, "a document survives encoding and parsing")
   do {
-    let made = try copy.makeReference(argument: "copy")
-    expect(JSON(made) == copy, "a document is the same in Swift")
-    expect(made.encoded() == text, "a document is written the same from Swift")
+    let converted = try copy.makeReference(argument: "copy")
+    expect(JSON(converted) == copy, "a document survives the conversion to Swift")
+    expect(converted.encoded() == text, "a document from Swift is encoded to the same text")
   } catch {
-    expect(contains(error.message, "deeper"), "a document can be made again: \(error)")
+    expect(contains(error.message, "deeper"), "a document can be converted from Swift: \(error)")
   }
 }
 
-/// Looks for bytes, not for characters, which may be joined with what stands before.
-func contains(_ text: String, _ part: String) -> Bool {
+/// Searches for bytes, not characters, which may combine with the preceding text.
+func contains(_ text: String, _ other: String) -> Bool {
   let text = Array(text.utf8)
-  let part = Array(part.utf8)
-  guard text.count >= part.count else { return false }
-  return (0...(text.count - part.count)).contains { text[$0...].starts(with: part) }
+  let other = Array(other.utf8)
+  guard text.count >= other.count else { return false }
+  return (0...(text.count - other.count)).contains { text[$0...].starts(with: other) }
 }

@@ -4,11 +4,11 @@ import Support
 
 @testable import Argyle
 
-/// A token as it is, and as the claims of one that is made here.
+/// Fuzzes the parsing of claims: the input is a token, and the claims of another one.
 func fuzzClaims(_ input: [UInt8]) {
   check(token: input)
   let encoded = base64URL(input)
-  expect(Base64URL.decode(encoded) == input, "what is encoded can be decoded")
+  expect(Base64URL.decode(encoded) == input, "base64url survives encoding and decoding")
   let token = Array("eyJhbGciOiJIUzI1NiJ9.".utf8) + encoded + Array(".c2ln".utf8)
   let claims = check(token: token)
   if let document = try? JSONReference(parsing: input), document.isObject {
@@ -16,7 +16,7 @@ func fuzzClaims(_ input: [UInt8]) {
   } else {
     expect(claims == nil, "only an object has claims")
   }
-  // Nothing of the claims may be in a message.
+  // No message may quote the claims.
   let secret = Array("{\"a\": \"\(canary)\" ".utf8) + input
   check(token: Array("e30.".utf8) + base64URL(secret) + Array(".e30".utf8))
 }
@@ -42,20 +42,20 @@ private func check(token: [UInt8]) -> JSONReference? {
   if let claims {
     expect(error == nil, "a success has no error")
     let claims = JSONReference(owning: claims)
-    expect(claims.encoded() == document?.encoded(), "C is given the same claims")
+    expect(claims.encoded() == document?.encoded(), "C returns the same claims")
   } else {
     check(error, code: 1)
-    expect(document == nil, "C is given the claims")
+    expect(document == nil, "C fails only if Swift does")
   }
   return document
 }
 
 private func check(_ claims: TokenClaims, _ document: JSONReference) {
-  expect(claims.raw == JSON(document), "the claims are all there")
-  expect(claims.expiresAt == document.member("exp")?.integer, "the end is told")
-  expect(claims.issuedAt == document.member("iat")?.integer, "the beginning is told")
-  expect(claims.subject == document.member("sub")?.string, "the subject is told")
-  expect(claims.userID == document.member("user_id")?.string, "the user is told")
+  expect(claims.raw == JSON(document), "the claims are complete")
+  expect(claims.expiresAt == document.member("exp")?.integer, "the expiry is that of the token")
+  expect(claims.issuedAt == document.member("iat")?.integer, "the issue time is that of the token")
+  expect(claims.subject == document.member("sub")?.string, "the subject is that of the token")
+  expect(claims.userID == document.member("user_id")?.string, "the user is that of the token")
   _ = (claims.clientID, claims.issuer, claims.tokenID)
 }
 

@@ -4,7 +4,7 @@ import Support
 
 @testable import Argyle
 
-/// JSON text as metadata, which is sent as it is, and by way of jansson and of Swift.
+/// Fuzzes metadata: as JSON text, which is sent unchanged, as a jansson value and as a Swift value.
 func fuzzMetadata(_ input: [UInt8]) {
   let metadata = result { () throws(ArgyleError) in try Metadata(text: input) }
   if let metadata { checkDocument(metadata.document, of: input) }
@@ -14,15 +14,18 @@ func fuzzMetadata(_ input: [UInt8]) {
   let same = value.withValue { value in
     result { () throws(ArgyleError) in try Metadata(value) }
   }
-  expect((same == nil) == (metadata == nil), "what jansson reads is refused for its depth alone")
+  expect((same == nil) == (metadata == nil), "parsed metadata is rejected only for its depth")
   let copy = JSON(value)
   let copied = result { () throws(ArgyleError) in try Metadata(copy) }
-  expect(copied?.document == same?.document, "metadata is the same by way of Swift")
+  expect(copied?.document == same?.document, "metadata from Swift is the same")
   guard let same else { return }
   guard let document = try? JSONReference(parsing: same.document) else {
-    fatalError("what is sent can be read")
+    fatalError("the document that is sent can be parsed")
   }
-  expect(document.member("external_metadata").map { JSON($0) } == copy, "what is sent is the same")
+  expect(
+    document.member("external_metadata").map { JSON($0) } == copy,
+    "the document that is sent holds the metadata"
+  )
 }
 
 private func result(_ make: () throws(ArgyleError) -> Metadata) -> Metadata? {
@@ -35,7 +38,7 @@ private func result(_ make: () throws(ArgyleError) -> Metadata) -> Metadata? {
   }
 }
 
-/// The document that is sent holds the text and nothing else.
+/// Checks that the document that is sent holds the text and nothing else.
 private func checkDocument(_ document: [UInt8], of text: [UInt8]) {
   do {
     let depth = JSON.maximumDepth + 1
@@ -47,9 +50,9 @@ private func checkDocument(_ document: [UInt8], of text: [UInt8]) {
     expect(kind == .object, "the document is an object")
     let blanks: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
     let trimmed = text.drop { blanks.contains($0) }.reversed().drop { blanks.contains($0) }
-    expect(member?.text.elementsEqual(trimmed.reversed()) == true, "the text is sent as it is")
+    expect(member?.text.elementsEqual(trimmed.reversed()) == true, "the text is sent unchanged")
     let found = try JSONScanner.find("external_metadata", in: document, maximumDepth: depth)
-    expect(found.member?.text == member?.text, "the text is found as it is")
+    expect(found.member?.text == member?.text, "the text is found unchanged")
     _ = try JSONScanner.items(of: text, maximumDepth: depth)
   } catch {
     fatalError("the document is JSON: \(error)")
@@ -60,12 +63,12 @@ private func checkCall(_ text: [UInt8], isAccepted: Bool) {
   let client = Handle.make(client)
   defer { argyle_client_free(client) }
   var error = OpaquePointer(bitPattern: 1)
-  // An empty array may have no address, which C takes for metadata that is absent.
+  // An empty array may have no address, and C treats NULL as absent metadata.
   let call = (text + [0]).withUnsafeBytes {
     let start = $0.assumingMemoryBound(to: CChar.self).baseAddress
     return argyle_call_new_text(client, 1, nil, start, text.count, &error)
   }
-  expect((call != nil) == isAccepted, "C is told the same")
+  expect((call != nil) == isAccepted, "C accepts the same metadata as Swift")
   if call == nil { check(error, code: 1) }
   argyle_call_free(call)
 }

@@ -4,30 +4,31 @@ import Transport
 
 @testable import Argyle
 
-/// Pages of a list, one a line: an array or object as it is, and anything else as the link to the next page.
+/// Fuzzes pagination: each line is a page, if it is an array or object, or else the next link of a page.
 func fuzzNext(_ input: [UInt8]) {
-  var walk = UserPaging(UserQuery())
-  var textWalk = walk
-  var asked: [String] = []
+  var parsed = UserPaging(UserQuery())
+  var scanned = parsed
+  var requested: [String] = []
   for line in input.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
-    guard case .page(let query) = walk.nextStep else { return }
-    asked.append(query)
+    guard case .page(let query) = parsed.nextStep else { return }
+    requested.append(query)
     do {
       let body = try page(line)
       let answer = try answer(body, to: .listUsers(query: query))
-      // Of two members with one name the text's walk takes the first, and jansson the last.
+      // Pages with duplicate members are not compared.
       let hasDuplicates = (try? JSONReference(parsing: body, refusingDuplicates: true)) == nil
-      let textError = failure { () throws(ArgyleError) in try textWalk.add(textOf: answer) }
+      let scanError = failure { () throws(ArgyleError) in try scanned.add(textOf: answer) }
       let error = failure { () throws(ArgyleError) in
-        try walk.add(PageOutline(try UserPageDocument(answer)), answer)
+        try parsed.add(PageOutline(try UserPageDocument(answer)), answer)
       }
       if error == nil, !hasDuplicates {
-        expect(textError == nil, "what jansson reads is read as text")
-        expect(told(walk) == told(textWalk), "\(told(walk)) is not \(told(textWalk))")
+        expect(scanError == nil, "a page that jansson can parse can be scanned as text")
+        let steps = (describe(parsed), describe(scanned))
+        expect(steps.0 == steps.1, "\(steps.0) is not \(steps.1)")
       }
-      check(walk, after: asked)
-      check(textWalk, after: asked)
-      // From here on the two go different ways.
+      check(parsed, after: requested)
+      check(scanned, after: requested)
+      // From here on the two may differ.
       if error != nil || hasDuplicates { return }
     } catch {
       fatalError("\(error)")
@@ -52,7 +53,7 @@ private func failure(_ body: () throws(ArgyleError) -> Void) -> ArgyleError? {
   }
 }
 
-private func told(_ paging: UserPaging) -> String {
+private func describe(_ paging: UserPaging) -> String {
   switch paging.nextStep {
   case .page(let query): "page \(query)"
   case .end: "end"
@@ -60,17 +61,20 @@ private func told(_ paging: UserPaging) -> String {
   }
 }
 
-/// The next request goes to the client's own host, to the same path, and not to a page that was given before.
-private func check(_ paging: UserPaging, after asked: [String]) {
+/// Checks that the next request goes to the client's host, to the same path, and not to an earlier page.
+private func check(_ paging: UserPaging, after requested: [String]) {
   let query: String
   switch paging.nextStep {
   case .end: return
   case .failure(let error): return check(message: error.message)
   case .page(let text): query = text
   }
-  // The page was refused, and may be asked for again.
-  if query == asked.last { return }
-  expect(asked.count > 64 || !asked.contains(query), "no page is asked for twice: \(query)")
+  // A page that was rejected may be requested again.
+  if query == requested.last { return }
+  expect(
+    requested.count > 64 || !requested.contains(query),
+    "no page is requested twice: \(query)"
+  )
   do {
     let request = try Operation.listUsers(query: query).request()
     let url = "\(client.calls.settings.transfer.baseURL.text)\(request.path)?\(request.query)"
@@ -78,8 +82,8 @@ private func check(_ paging: UserPaging, after asked: [String]) {
     expect(try parts[CURLUPART_SCHEME] == "https", "the scheme is the client's")
     expect(try parts[CURLUPART_HOST] == "api.argyle.com", "the host is the client's")
     expect(try parts[CURLUPART_USER] == nil, "there is no user name")
-    expect(try parts[CURLUPART_PATH] == "/x/v1/users", "the path is that of users")
-    expect(try parts[CURLUPART_QUERY] == query, "the query is sent as it is")
+    expect(try parts[CURLUPART_PATH] == "/x/v1/users", "the path is that of the user list")
+    expect(try parts[CURLUPART_QUERY] == query, "the query is sent unchanged")
     expect(try parts[CURLUPART_FRAGMENT] == nil, "there is no fragment")
   } catch {
     fatalError("\(error)")

@@ -3,7 +3,7 @@ import Transport
 
 @testable import Argyle
 
-/// The value of a `Retry-After` header; `@` with a number in a line before it is the time at which it came.
+/// Fuzzes `Retry-After`: the input is its value, optionally after a line of `@` and the time of its receipt.
 func fuzzRetryAfter(_ input: [UInt8]) {
   var value = input[...]
   var now: Int64 = 1_700_000_000
@@ -22,7 +22,7 @@ func fuzzRetryAfter(_ input: [UInt8]) {
   for name in ["Retry-After", "retry-after", "Content-Type", ""] {
     if let text = headers[name] {
       expect(!text.utf8.contains(UInt8(ascii: "\n")), "a value is one line")
-      expect(text.utf8.first != 0x20 && text.utf8.last != 0x20, "a value has no blanks around it")
+      expect(text.utf8.first != 0x20 && text.utf8.last != 0x20, "a value has no spaces around it")
     }
   }
   checkCall(ResponseHead(status: 429, headers: headers, receivedAt: now))
@@ -33,30 +33,30 @@ private let maxWait: Int64 = 365 * 24 * 60 * 60 * 1000
 private func check(_ value: ArraySlice<UInt8>, at now: Int64) {
   let text = String(decoding: value, as: UTF8.self)
   let wait = ResponseHead.milliseconds(ofRetryAfter: text, receivedAt: now)
-  expect(wait.map { (0...maxWait).contains($0) } ?? true, "a wait is from nothing to a year")
+  expect(wait.map { (0...maxWait).contains($0) } ?? true, "a wait is between zero and a year")
   guard !value.isEmpty, value.allSatisfy({ (0x30...0x39).contains($0) }) else { return }
   let seconds = value.reduce(0.0) { $0 * 10 + Double($1 - 0x30) }
-  expect(wait == Int64(min(seconds * 1000, Double(maxWait))), "seconds are what they say")
+  expect(wait == Int64(min(seconds * 1000, Double(maxWait))), "seconds are converted exactly")
 }
 
-/// A call that is told to wait does so no longer than it may.
+/// Checks that a call honours `Retry-After`, but not beyond its limit.
 private func checkCall(_ head: ResponseHead) {
   let limits = CallLimits()
   let context = CallContext(Request(.get, "/v1/users"), authority: "host", secrets: [])
   var machine = CallMachine(context, limits, RetryBudget())
   _ = machine.handle(.started, at: 0) { 1 }
   switch machine.handle(.answered(Response(head: head, body: [])), at: 0, random: { 1 }) {
-  case .send: fatalError("a call is not repeated at once")
+  case .send: fatalError("a call is not retried without backoff")
   case .wait(let until):
     if let wait = head.retryAfterMilliseconds {
-      expect(until == wait * 1000, "a call waits as long as it was told to")
+      expect(until == wait * 1000, "a call waits as long as Retry-After says")
     }
-    expect((0...limits.maxRetryAfterMilliseconds * 1000).contains(until), "a wait has an end")
-  case .finish(.success): fatalError("429 is no success")
+    expect((0...limits.maxRetryAfterMilliseconds * 1000).contains(until), "the wait is limited")
+  case .finish(.success): fatalError("429 is not a success")
   case .finish(.failure(let error)):
     expect(
       error.retryAfterMilliseconds.map { $0 > limits.maxRetryAfterMilliseconds } ?? false,
-      "only too long a wait ends the call"
+      "only a wait that is too long ends the call"
     )
   }
 }

@@ -1,6 +1,6 @@
-"""Runs the fuzz targets: over their seeds, and some thousand times each from there on.
+"""Runs each fuzz target on its seeds, and then for some thousand generated inputs.
 
-For longer, once Tests/run has built it, with a folder CORPUS for what is found on the way:
+For a longer run, once Tests/run has built the program, with a folder CORPUS for the inputs that are found:
 
     ARGYLE_FUZZ_TARGET=answer SWIFT_BACKTRACE=enable=no .build-fuzz/release/ArgyleFuzz \\
         -max_total_time=600 CORPUS Tests/fuzz/seeds/answer
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / ".build-fuzz" / "release" / "ArgyleFuzz"
 SEEDS = Path(__file__).parent / "seeds"
 TARGETS = sorted(path.name for path in SEEDS.iterdir())
-# How often, which takes some six seconds on a machine that does nothing else. Those that are slow come first.
+# Number of runs, which take about six seconds per target on an idle machine. Slow targets come first.
 RUNS = {
     **{"answer": 6_000, "claims": 6_000, "next": 9_000},
     **{"metadata": 30_000, "retry_after": 40_000, "options": 80_000},
@@ -27,10 +27,10 @@ RUNS = {
 
 
 def fuzz(target: str, directory: Path, *arguments: str | Path) -> tuple[int, str]:
-    """Runs a target, which leaves an input that it fails with in the directory; gives status and output."""
+    """Runs a target, and returns its exit status and output. libFuzzer saves an input that fails in the directory."""
     result = subprocess.run(
         [PROGRAM, "-timeout=120", f"-artifact_prefix={directory}/", *arguments],
-        # Swift's back-tracer waits for ever for a program that libFuzzer has caught.
+        # Swift's backtracer would hang when libFuzzer handles the crash.
         env={**os.environ, "ARGYLE_FUZZ_TARGET": target, "SWIFT_BACKTRACE": "enable=no"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -56,7 +56,7 @@ def test_short_run(target: str, tmp_path: Path) -> None:
     corpus.mkdir()
     status, output = fuzz(target, tmp_path, f"-runs={RUNS[target]}", corpus, SEEDS / target)
     assert status == 0, output
-    # The library's own code is counted, not only that of the target.
+    # The coverage includes the library's code, not only the target's.
     loaded = re.search(r"\((\d+) inline 8-bit counters\)", output)
     assert loaded is not None and int(loaded[1]) > 5000, output
     done = re.search(r"^#(\d+)\s+DONE\s+cov: (\d+)", output, re.MULTILINE)
@@ -64,8 +64,8 @@ def test_short_run(target: str, tmp_path: Path) -> None:
     assert int(done[2]) > 200, output
 
 
-def test_a_failure_is_told(tmp_path: Path) -> None:
+def test_failure_is_reported(tmp_path: Path) -> None:
     status, output = fuzz("none", tmp_path, SEEDS / TARGETS[0])
     assert status != 0
-    assert "ARGYLE_FUZZ_TARGET names no target" in output
+    assert "ARGYLE_FUZZ_TARGET must be one of answer, " in output
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("crash-")] != []
