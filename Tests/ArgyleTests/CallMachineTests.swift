@@ -322,7 +322,7 @@ struct CallMachineTests {
     for code in [408, 500, 502, 503, 504] { #expect(try isUnknown(Self.create, status(code))) }
     for code in [400, 401, 404, 429] { #expect(try !isUnknown(Self.create, status(code))) }
     #expect(try !isUnknown(Self.create, status(503, retryAfter: "1")))
-    // That the last attempt was refused does not tell what an earlier one did.
+    // A refused last attempt does not undo what an earlier one may have done.
     #expect(try isUnknown(Self.delete, .failed(Self.deadConnection), status(429)))
   }
 

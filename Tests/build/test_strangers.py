@@ -131,7 +131,7 @@ def test_host_that_exports_them_with_the_archive(
     check([host], sandbox.environment())
 
 
-# Makes a client before main() is called.
+# Creates a client before main() is called.
 EARLY_HOST = r"""
 #include <argyle.h>
 #include <stdio.h>

@@ -48,8 +48,8 @@ private func checkDocument(_ document: [UInt8], of text: [UInt8]) {
       member: "external_metadata"
     )
     expect(kind == .object, "the document is an object")
-    let blanks: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
-    let trimmed = text.drop { blanks.contains($0) }.reversed().drop { blanks.contains($0) }
+    let whitespace: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
+    let trimmed = text.drop { whitespace.contains($0) }.reversed().drop { whitespace.contains($0) }
     expect(member?.text.elementsEqual(trimmed.reversed()) == true, "the text is sent unchanged")
     let found = try JSONScanner.find("external_metadata", in: document, maximumDepth: depth)
     expect(found.member?.text == member?.text, "the text is found unchanged")

@@ -11,43 +11,43 @@ import Transport
 /// Each is passed as a value and as text, except the query.
 func fuzzOptions(_ input: [UInt8]) {
   guard let options = try? JSONReference(parsing: input) else {
-    expect(!acceptsText(input, mayShow: false), "text that is not JSON is rejected")
+    expect(!acceptsText(input, mayQuote: false), "text that is not JSON is rejected")
     return
   }
   // The error about an unknown option contains its name.
   let names = options.withValue { ObjectMember.all(of: $0) ?? [] }.map { $0.name }
-  let mayShow = names.contains { contains($0, canary) || contains($0, "eyJ") }
-  let isAccepted = acceptsText(input, mayShow: mayShow)
+  let mayQuote = names.contains { contains($0, canary) || contains($0, "eyJ") }
+  let isAccepted = acceptsText(input, mayQuote: mayQuote)
   options.withValue { value in
-    let handle = make(mayShow) { argyle_client_new(value, $0) }
+    let handle = make(mayQuote) { argyle_client_new(value, $0) }
     expect((handle != nil) == isAccepted, "options are accepted as text if they are as a value")
     handle.map { client in
       checkClient(client)
-      make(mayShow) { argyle_client_with(client, value, $0) }.map { argyle_client_free($0) }
+      make(mayQuote) { argyle_client_with(client, value, $0) }.map { argyle_client_free($0) }
       argyle_client_free(client)
     }
     let client = Handle.make(client)
-    make(mayShow) { argyle_client_with(client, value, $0) }.map { other in
+    make(mayQuote) { argyle_client_with(client, value, $0) }.map { other in
       checkClient(other)
       argyle_client_free(other)
     }
-    make(mayShow) { argyle_call_new(client, 4, nil, value, $0) }.map { argyle_call_free($0) }
-    make(mayShow) { argyle_queue_new(value, $0) }.map { argyle_queue_free($0) }
+    make(mayQuote) { argyle_call_new(client, 4, nil, value, $0) }.map { argyle_call_free($0) }
+    make(mayQuote) { argyle_queue_new(value, $0) }.map { argyle_queue_free($0) }
     argyle_client_free(client)
   }
 }
 
 /// Whether the input is accepted as client options; it is passed as overrides and queue options, too.
-private func acceptsText(_ input: [UInt8], mayShow: Bool) -> Bool {
+private func acceptsText(_ input: [UInt8], mayQuote: Bool) -> Bool {
   input.withUnsafeBytes { bytes in
     // An empty array may have no address, so the pointer may be NULL.
     let text = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-    make(mayShow) { argyle_queue_new_text(text, bytes.count, $0) }.map { argyle_queue_free($0) }
-    guard let client = make(mayShow, { argyle_client_new_text(text, bytes.count, $0) }) else {
+    make(mayQuote) { argyle_queue_new_text(text, bytes.count, $0) }.map { argyle_queue_free($0) }
+    guard let client = make(mayQuote, { argyle_client_new_text(text, bytes.count, $0) }) else {
       return false
     }
     checkClient(client)
-    make(mayShow) { argyle_client_with_text(client, text, bytes.count, $0) }.map {
+    make(mayQuote) { argyle_client_with_text(client, text, bytes.count, $0) }.map {
       argyle_client_free($0)
     }
     argyle_client_free(client)
@@ -57,7 +57,7 @@ private func acceptsText(_ input: [UInt8], mayShow: Bool) -> Bool {
 
 /// Calls a C function that creates a handle; if it fails, the error must be about an argument.
 private func make(
-  _ mayShow: Bool,
+  _ mayQuote: Bool,
   _ function: (UnsafeMutablePointer<OpaquePointer?>) -> OpaquePointer?
 ) -> OpaquePointer? {
   var error = OpaquePointer(bitPattern: 1)
@@ -65,7 +65,7 @@ private func make(
     expect(error == nil, "a success has no error")
     return handle
   }
-  if mayShow { argyle_error_free(error) } else { check(error, code: 1) }
+  if mayQuote { argyle_error_free(error) } else { check(error, code: 1) }
   return nil
 }
 
