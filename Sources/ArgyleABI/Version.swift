@@ -27,7 +27,7 @@ public func argyle_check_version(
       let header = Version.text(of: version)
       throw ArgyleError(
         .argument,
-        "version must fit the library: the program was compiled with argyle.h \(header), the library is \(Version.text)"
+        "version must be compatible: the program was compiled with argyle.h \(header), the library is \(Version.text)"
       )
     }
     return 0

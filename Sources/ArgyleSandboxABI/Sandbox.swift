@@ -15,7 +15,7 @@ public func argyle_sandbox_start(
     do throws(SandboxError) {
       if let name = argyle_jansson_stranger() {
         throw .resources(
-          "\(String(cString: name)) in this process is not jansson's, which cannot be found"
+          "\(String(cString: name)) in this process is not jansson's, and jansson's cannot be found"
         )
       }
       let sandbox = SandboxObject(try SandboxServer(SandboxOptions(options)))

@@ -30,7 +30,7 @@ package struct BaseURL: Sendable {
       throw BaseURL.error("must not contain a user name or password")
     }
     guard try parts[CURLUPART_ZONEID] == nil else {
-      throw BaseURL.error("must not contain a zone of an IPv6 address")
+      throw BaseURL.error("must not contain an IPv6 zone")
     }
     // libcurl does not report an empty query or fragment, so the text is searched.
     let delimiters = [UInt8(ascii: "?"), UInt8(ascii: "#")]

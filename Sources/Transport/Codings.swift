@@ -49,11 +49,11 @@ struct Codings {
     let coding = start[...last]
     if field == .content {
       contentCodings += 1
-      if contentCodings > 1 { fault = "the answer has more than one Content-Encoding" }
+      if contentCodings > 1 { fault = "the response has more than one Content-Encoding" }
     } else {
       transferCodings += 1
       if transferCodings > 1 || !ASCII.areEqualIgnoringCase(coding, "chunked".utf8) {
-        fault = "the answer has a Transfer-Encoding other than chunked"
+        fault = "the response has a Transfer-Encoding other than chunked"
       }
     }
   }

@@ -3,7 +3,7 @@ import CPlatform
 /// Checks whether the process can open file descriptors.
 enum Descriptors {
   /// Error message for a lack of descriptors.
-  static let reason = "the process may open no more file descriptors"
+  static let reason = "out of file descriptors"
 
   /// Whether `errno` means that the process or the system has reached its limit of descriptors.
   static var areExhausted: Bool {

@@ -16,7 +16,7 @@ package enum Libcurl {
   /// - Returns: an error message, or nil on success.
   package static func initialize() -> String? {
     guard information.version_num >= 0x07_57_00 else {
-      return "libcurl 7.87.0 or newer is needed, and libcurl \(version) is loaded"
+      return "libcurl 7.87.0 or newer is required, but libcurl \(version) is loaded"
     }
     guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK else {
       return "libcurl could not be initialised"

@@ -91,7 +91,7 @@ extension MultiHandle {
     context: UnsafeMutableRawPointer
   ) throws(TransferFailure) -> EasyHandle {
     guard let easy = idle.popLast() ?? EasyHandle.make(self) else {
-      throw TransferFailure(.internal, "memory ran out", mayHaveBeenReceived: false)
+      throw TransferFailure(.internal, "out of memory", mayHaveBeenReceived: false)
     }
     easy.context = context
     easy.result = easy.prepare(request, settings)

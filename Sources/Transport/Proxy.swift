@@ -27,7 +27,7 @@ package struct Proxy {
     else {
       throw .invalid(
         "proxy",
-        "must be \"\" or a URL that begins with http, https, socks4, socks4a, socks5 or socks5h"
+        "must be \"\" or a URL with the scheme http, https, socks4, socks4a, socks5 or socks5h"
       )
     }
     // libcurl would ignore a proxy whose credentials it cannot decode.
@@ -35,7 +35,7 @@ package struct Proxy {
       guard try parts[part, decoded: true] != nil else {
         throw .invalid(
           "proxy",
-          "must not contain control characters in its user name and password, percent-encoded neither"
+          "must not contain control characters in its user name or password, not even percent-encoded"
         )
       }
     }

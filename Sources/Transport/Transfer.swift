@@ -326,7 +326,7 @@ extension Transfer {
       return .failure(
         TransferFailure(
           .connection,
-          "the kept connection brought bytes that were not asked for",
+          "the server sent unsolicited bytes on an idle connection",
           mayHaveBeenReceived: false,
           hadUnsolicitedInput: true,
           milliseconds: Int(easy.times.ended / 1000)
@@ -353,7 +353,7 @@ extension Transfer {
       return .failure(
         TransferFailure(
           .connection,
-          "the connection was closed within the headers of the answer",
+          "the connection was closed within the response headers",
           mayHaveBeenReceived: true,
           hostWasPaused: hostWasPaused
         )
@@ -393,7 +393,7 @@ extension Transfer {
     _ easy: EasyHandle
   ) -> TransferFailure {
     if bodyIsTooLarge {
-      let reason = "the answer is larger than max_response_bytes (\(maxResponseBytes))"
+      let reason = "the response is larger than max_response_bytes (\(maxResponseBytes))"
       return TransferFailure(
         .tooLarge,
         reason,
@@ -402,7 +402,7 @@ extension Transfer {
       )
     }
     if hasUnexpectedVersion {
-      let reason = "the answer is of another version of HTTP than the connection"
+      let reason = "the response has a different HTTP version than the connection"
       return TransferFailure(.protocolViolation, reason, mayHaveBeenReceived: true)
     }
     if let fault = codings.fault {
@@ -414,7 +414,7 @@ extension Transfer {
       && times.answerBegan > 0
     if headIsTooLarge || lineIsTooLong {
       let reason =
-        "the headers of the answer are more than \(Transfer.maxHeadLines) lines or \(Transfer.maxHeadBytes) bytes"
+        "the response headers exceed \(Transfer.maxHeadLines) lines or \(Transfer.maxHeadBytes) bytes"
       return TransferFailure(.tooLarge, reason, mayHaveBeenReceived: true, head: head)
     }
     if connectTimedOut {
@@ -428,7 +428,7 @@ extension Transfer {
     if stream.needsHTTP1 {
       return TransferFailure(
         .connection,
-        "the server has reset the stream of the request: it requires HTTP/1.1",
+        "the server reset the stream of the request: it requires HTTP/1.1",
         mayHaveBeenReceived: true
       )
     }
@@ -439,7 +439,7 @@ extension Transfer {
     if readyConnections > 1 {
       return TransferFailure(
         .connection,
-        "the kept connection was closed before an answer came",
+        "the reused connection was closed before a response arrived",
         mayHaveBeenReceived: true,
         keptConnectionWasDead: true,
         milliseconds: Int(times.ended / 1000)
@@ -468,7 +468,7 @@ extension Transfer {
       (message.isEmpty ? String(cString: curl_easy_strerror(result)) : message).redactingUserInfo
     var reason = ""
     if message.utf8.starts(with: "Unsupported proxy".utf8) {
-      (reason, detail) = ("the proxy's URL is one that libcurl does not understand", nil)
+      (reason, detail) = ("libcurl does not support this proxy URL", nil)
     } else if !mayHaveBeenReceived, result == CURLE_OPERATION_TIMEDOUT {
       // It is libcurl's only timeout; its message says how far it got.
       reason = connectTimeoutReason

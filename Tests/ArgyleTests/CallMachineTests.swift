@@ -423,7 +423,7 @@ struct CallMachineTests {
 
   @Test func messageSaysIfEarlierAttemptMakesOutcomeUnknown() throws {
     let limits = CallLimits(maxRetries: 1)
-    let suffix = "; an earlier attempt may have been carried out"
+    let suffix = "; an earlier attempt may have taken effect"
     let lost = CallMachine.Event.failed(
       TransferFailure(.connection, "lost", mayHaveBeenReceived: true)
     )

@@ -42,7 +42,8 @@ struct ClientOptionsTests {
 
   @Test func limitsAndFilesAreValidated() throws {
     #expect(
-      message { $0.maxResponseBytes = 0 } == "max_response_bytes must be between 1 and 2147483647"
+      message { $0.maxResponseBytes = 0 }
+        == "max_response_bytes must be between 1 and 2147483647, got 0"
     )
     #expect(
       message { $0.caFile = "/nonexistent" } == "ca_file must be a regular file that can be read"

@@ -40,7 +40,7 @@ struct ConcurrencyTests {
     let id = await #expect(throws: ArgyleError.self) { try await client.users.get("") }
     #expect(id?.code == .argument)
     let limit = await #expect(throws: ArgyleError.self) { try await client.users.list(limit: 0) }
-    #expect(limit?.message == "limit must be between 1 and 2147483647")
+    #expect(limit?.message == "limit must be between 1 and 2147483647, got 0")
     let stream = await #expect(throws: ArgyleError.self) {
       for try await _ in client.users.stream(UserQuery(offset: -1)) {}
     }

@@ -111,7 +111,7 @@ struct JSONTests {
 
   @Test func namesWithNULAreRejected() throws {
     let error = #expect(throws: ArgyleError.self) { try Metadata(["a": ["b\u{0}c": 1]]) }
-    #expect(error?.message.hasPrefix("external_metadata must not have NUL in a name") == true)
+    #expect(error?.message.hasPrefix("external_metadata must not contain a NUL in a key") == true)
   }
 
   @Test func largeObjectsAreComparedByName() throws {
@@ -156,7 +156,7 @@ struct JSONTests {
   @Test(arguments: [Double.infinity, -.infinity, .nan])
   func numbersMustBeFinite(number: Double) {
     let error = #expect(throws: ArgyleError.self) { try Metadata(["a": [.real(number)]]) }
-    #expect(error?.message == "external_metadata must hold finite numbers only")
+    #expect(error?.message == "external_metadata must contain only finite numbers")
   }
 
   @Test func metadataIsEmbeddedInDocument() throws {

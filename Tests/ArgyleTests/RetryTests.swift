@@ -182,7 +182,7 @@ struct RetryTests {
       return
     }
     #expect(end == 2_500_000)
-    #expect(call.machine.timeoutReason(at: 2_499_999) == "no answer within timeout_ms (1000)")
+    #expect(call.machine.timeoutReason(at: 2_499_999) == "no response within timeout_ms (1000)")
     #expect(call.machine.timeoutReason(at: 2_500_000) == "deadline_ms (2500) has passed")
     call.now = 2_500_000
     #expect(try call.fail(failure(.timeout, received: true)).attempts == 3)

@@ -111,7 +111,8 @@ struct UserPagingTests {
     "{\"results\": [], \"next\": \"?\(String(repeating: "x", count: 8193))\"}",
   ])
   func invalidLinkFails(page: String) throws {
-    #expect(try next(after: [page]).hasSuffix("\"next\" in the answer is no link with a query"))
+    let reason = "\"next\" in the response is not a link with a query"
+    #expect(try next(after: [page]).hasSuffix(reason))
   }
 
   @Test(arguments: [1, 2, 3, 64])
@@ -120,7 +121,7 @@ struct UserPagingTests {
       #"{"results": [], "next": "?\#((number + 1) % length)"}"#
     }
     let first = #"{"results": [], "next": "?0"}"#
-    #expect(try next(after: [first] + pages).hasSuffix("one that was already given"))
+    #expect(try next(after: [first] + pages).hasSuffix("leads back to an earlier page"))
   }
 
   @Test(arguments: [65, 100, 1000, 5000])
@@ -159,7 +160,7 @@ struct UserPagingTests {
     case .page: #expect(continues)
     case .failure(let error):
       #expect(!continues)
-      #expect(error.message.hasSuffix("the 100th page in a row without a user"))
+      #expect(error.message.hasSuffix("the 100th consecutive page without users"))
     case .end: Issue.record("the list has ended")
     }
   }
@@ -187,7 +188,7 @@ struct UserPagingTests {
   @Test func lastDuplicateIDCounts() throws {
     let pages = [#"[{"id": "a", "i\u0064": "b"}]"#, #"[{"id": "c", "id": "b"}]"#]
     let error = #expect(throws: ArgyleError.self) { try next(after: pages) }
-    #expect(error?.message.hasSuffix("the same user as the page before") == true)
+    #expect(error?.message.hasSuffix("the same user as the previous page") == true)
     let others = [#"[{"id": "a", "id": "b"}]"#, #"[{"id": "a", "id": "c"}]"#]
     #expect(try next(after: others) == "limit=2&offset=2")
   }

@@ -14,13 +14,13 @@ struct UserQueryTests {
   }
 
   @Test func numbersOutOfRangeAreRejected() {
-    for query in [UserQuery(limit: 0), UserQuery(limit: 2_147_483_648)] {
-      let error = #expect(throws: ArgyleError.self) { try query.validate() }
-      #expect(error?.message == "limit must be between 1 and 2147483647")
+    for limit in [0, 2_147_483_648] {
+      let error = #expect(throws: ArgyleError.self) { try UserQuery(limit: limit).validate() }
+      #expect(error?.message == "limit must be between 1 and 2147483647, got \(limit)")
     }
-    for query in [UserQuery(offset: -1), UserQuery(offset: .max)] {
-      let error = #expect(throws: ArgyleError.self) { try query.validate() }
-      #expect(error?.message == "offset must be between 0 and 9007199254740991")
+    for offset in [-1, Int.max] {
+      let error = #expect(throws: ArgyleError.self) { try UserQuery(offset: offset).validate() }
+      #expect(error?.message == "offset must be between 0 and 9007199254740991, got \(offset)")
     }
   }
 }

@@ -170,7 +170,7 @@ def test_jansson_version_str_may_be_a_stranger(prefix: Prefix, tmp_path: Path) -
     host = tmp_path / "host"
     succeed(["cc", "-std=c99", "-rdynamic", source, *prefix.flags(*SHARED), "-o", host])
     output = succeed([host], prefix.environment())
-    assert output == "jansson_version_str in this process is not jansson's, which cannot be found\n"
+    assert output == "jansson_version_str in this process is not jansson's, and jansson's cannot be found\n"
 
 
 def run_python(program: str, prefix: Prefix, preloaded: Path, environment: dict[str, str]) -> str:

@@ -679,7 +679,7 @@ static void a_valid_value(void **state) {
   bool is_object = json_is_object(metadata);
   json_decref(metadata);
   error = error_of_answer(value->text, value->size);
-  assert_failed(error, ARGYLE_ERROR_PROTOCOL, is_object ? "has no text \"id\"" : "is not a JSON object");
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, is_object ? "has no string \"id\"" : "is not a JSON object");
 }
 
 static void a_value_beyond_jansson(void **state) {
@@ -689,13 +689,13 @@ static void a_value_beyond_jansson(void **state) {
   assert_text_round_trip(value);
   char *id = created_with_text(value);
   assert_null(argyle_user_get(service->client, id, &error));
-  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "not JSON that can be read");
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "cannot be parsed as JSON");
   free(id);
 
   size_t size;
   char *body = join("{\"id\":\"u1\",\"external_metadata\":", value, "}", &size);
   error = error_of_answer(body, size);
-  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "not JSON that can be read");
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "cannot be parsed as JSON");
   free(body);
 }
 
@@ -712,7 +712,7 @@ static void an_invalid_value(void **state) {
   assert_int_equal(hostile_server_requests(hostile.server), requests);
 
   error = error_of_answer(value->text, value->size);
-  assert_failed(error, ARGYLE_ERROR_PROTOCOL, value->size > 0 ? "not JSON that can be read" : "is empty");
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, value->size > 0 ? "cannot be parsed as JSON" : "is empty");
 }
 
 /* ---------------------------------------------------------------- Depth */

@@ -494,7 +494,7 @@ static void a_message_mentions_an_earlier_attempt_with_unknown_outcome(void **st
     hostile_server_answer(fixture.server, (hostile_answer){.bytes = CUT, .then = HOSTILE_CLOSE});
     answer_status(&fixture, 429, "0");
     result result = run(fixture.client, UPDATE, way);
-    const char *fragment = "status 429: no; an earlier attempt may have been carried out";
+    const char *fragment = "status 429: no; an earlier attempt may have taken effect";
     assert_ended(&fixture, result, ARGYLE_ERROR_RATE_LIMITED, fragment, 2, 1);
     stop(&fixture);
   }

@@ -418,9 +418,9 @@ static void a_short_secret_is_not_redacted_from_the_librarys_own_words(void **st
     const char *headers, *body, *message;
   } answers[] = {
       {401, "", "{\"detail\": \"1 is no key\"}", "status 401: [redacted] is no key"},
-      {200, "Content-Type: text/1\r\n", "?1", "the answer is not JSON that can be read (text/[redacted])"},
-      {200, "", "{\"id\": \"1\"}", "the \"id\" in the answer is another user's"},
-      {200, "", "[11111111111]", "the answer is larger than max_response_bytes (11)"},
+      {200, "Content-Type: text/1\r\n", "?1", "the response cannot be parsed as JSON (text/[redacted])"},
+      {200, "", "{\"id\": \"1\"}", "the \"id\" in the response is another user's"},
+      {200, "", "[11111111111]", "the response is larger than max_response_bytes (11)"},
   };
   argyle_error *error = RUBBISH;
   json_t *options = options_for(hostile_server_url(fixture->server));

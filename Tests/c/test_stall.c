@@ -37,7 +37,7 @@ static void assert_stalls(argyle_client *client) {
   assert_null(argyle_user_get(client, "u1", &error));
   assert_true(now_ms() - start >= STALL_MS);
   assert_int_equal(argyle_error_is_retryable(error), 1);
-  assert_failed(error, ARGYLE_ERROR_TIMEOUT, "no byte came or went within stall_timeout_ms (300)");
+  assert_failed(error, ARGYLE_ERROR_TIMEOUT, "no byte sent or received within stall_timeout_ms (300)");
 }
 
 static void test_no_answer(void **state) {
@@ -217,7 +217,7 @@ static void test_endless_answer(void **state) {
   }
   assert_true(pass(conversation.queue, 100));
   assert_ptr_equal(next_call(conversation.queue, NULL), conversation.call);
-  assert_error(argyle_call_error(conversation.call), ARGYLE_ERROR_TIMEOUT, "no answer within timeout_ms (900)");
+  assert_error(argyle_call_error(conversation.call), ARGYLE_ERROR_TIMEOUT, "no response within timeout_ms (900)");
   end(&conversation);
 }
 
@@ -280,7 +280,10 @@ static void test_option(void **state) {
     json_t *options = options_for("http://127.0.0.1:1");
     json_object_set_new(options, "stall_timeout_ms", json_integer(wrong[i]));
     assert_null(argyle_client_new(options, &error));
-    assert_failed(error, ARGYLE_ERROR_ARGUMENT, "stall_timeout_ms must be between 1 and 2147483647");
+    char message[96];
+    snprintf(message, sizeof message, "stall_timeout_ms must be between 1 and 2147483647, got %lld",
+             (long long)wrong[i]);
+    assert_failed(error, ARGYLE_ERROR_ARGUMENT, message);
     json_decref(options);
   }
 }

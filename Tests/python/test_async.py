@@ -651,16 +651,16 @@ def page(query: dict[str, str], following: Any, users: int = 1) -> Any:
 @pytest.mark.parametrize(
     ("pages", "given", "message"),
     [
-        (lambda query: page(query, "/v1/users?limit=200"), 1, "already given"),
-        (lambda query: page(query, "/v1/users?limit=200&offset=7"), 2, "already given"),
-        (lambda query: page(query, "https://elsewhere.example/"), 1, "no link"),
-        (lambda query: page(query, "/v1/users?offset=x"), 1, "no link"),
-        (lambda query: page(query, "/v1/users?cursor=abc"), 1, "no link"),
-        (lambda query: page(query, 7), 1, "no link"),
+        (lambda query: page(query, "/v1/users?limit=200"), 1, "an earlier page"),
+        (lambda query: page(query, "/v1/users?limit=200&offset=7"), 2, "an earlier page"),
+        (lambda query: page(query, "https://elsewhere.example/"), 1, "not a link"),
+        (lambda query: page(query, "/v1/users?offset=x"), 1, "not a link"),
+        (lambda query: page(query, "/v1/users?cursor=abc"), 1, "not a link"),
+        (lambda query: page(query, 7), 1, "not a link"),
         (
             lambda query: page(query, f"?limit=5&offset={int(query.get('offset', '0')) + 5}", users=0),
             100,
-            "without a user",
+            "consecutive page without users",
         ),
         (lambda query: [{"id": "same"}], 1, "same user"),
         (lambda query: {"results": 1}, 0, "results"),

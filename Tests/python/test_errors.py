@@ -104,7 +104,7 @@ def test_bare_array(sandbox: Sandbox, client: argyle.Client) -> None:
 def check_unreadable(error: Exception, what: str, may_have_acted: bool) -> None:
     """All that is known of an answer which cannot be read is told."""
     assert type(error) is argyle.ProtocolError
-    assert re.match(rf"{what} at 127\.0\.0\.1:\d+: the answer is not JSON that can be read: ", str(error))
+    assert re.match(rf"{what} at 127\.0\.0\.1:\d+: the response cannot be parsed as JSON: ", str(error))
     assert (error.code, error.attempts, error.is_retryable) == ("protocol", 1, False)
     assert error.status == (201 if "POST" in what else 200)
     assert error.trace_id is not None and re.match(r"[0-9a-f-]{32,36}$", error.trace_id)

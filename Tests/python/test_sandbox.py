@@ -134,7 +134,7 @@ def test_https(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"port": 70000}, "port must be between 0 and 65535"),
+        ({"port": 70000}, "port must be between 0 and 65535, got 70000"),
         ({"prot": 1}, "prot"),
         ({"timeout": "soon"}, "timeout"),
         ({"database": "/proc/absent/users.sqlite"}, "/proc/absent/users.sqlite"),

@@ -20,9 +20,9 @@ package struct Answer: Sendable {
       return try JSONReference(parsing: response.body)
     } catch {
       if error.isOutOfMemory { throw .outOfMemory }
-      if response.body.isEmpty { throw protocolError("the answer is empty where JSON is expected") }
+      if response.body.isEmpty { throw protocolError("the response is empty, expected JSON") }
       let type = response.head.contentType.map { context.quotable($0) } ?? "no content type"
-      let reason = "the answer is not JSON that can be read (\(type))"
+      let reason = "the response cannot be parsed as JSON (\(type))"
       throw protocolError(reason, detail: error.reason)
     }
   }
@@ -54,7 +54,7 @@ package struct Answer: Sendable {
     }
     guard let id = found.id, !ASCII.areEqualIgnoringCase(asked.text.utf8, id.utf8) else { return }
     let member = String(cString: found.member.cString)
-    throw protocolError("the \"\(member)\" in the answer is another user's")
+    throw protocolError("the \"\(member)\" in the response is another user's")
   }
 
   /// Returns a token's user; nil if it cannot be read.
@@ -65,9 +65,9 @@ package struct Answer: Sendable {
   /// The body as a JSON object with these members, each a non-empty string.
   private func object(with keys: [StaticString]) throws(ArgyleError) -> JSONReference {
     let document = try document()
-    guard document.isObject else { throw protocolError("the answer is not a JSON object") }
+    guard document.isObject else { throw protocolError("the response is not a JSON object") }
     for key in keys where !document.hasText(key) {
-      throw protocolError("the answer has no text \"\(String(cString: key.cString))\"")
+      throw protocolError("the response has no string \"\(String(cString: key.cString))\"")
     }
     return document
   }
@@ -85,7 +85,7 @@ extension Answer {
   /// Returns the error for the response's status.
   func statusError(_ verdict: RetryPolicy.Verdict) -> ArgyleError {
     var reason = "status \(response.head.status)"
-    if (300..<400).contains(response.head.status) { reason += ": redirects are refused" }
+    if (300..<400).contains(response.head.status) { reason += ": redirects are not followed" }
     let document = response.document
     return error(.status(response.head.status), reason, detail(in: document), verdict, document)
   }

@@ -103,7 +103,7 @@ extension Call {
 
   /// The outcome, or an error if the call is not finished.
   var result: Result<Answer, ArgyleError> {
-    outcome ?? .failure(ArgyleError(.argument, "call must be over"))
+    outcome ?? .failure(ArgyleError(.argument, "call must be finished"))
   }
 
   /// Returns the response of a successful call.

@@ -31,7 +31,7 @@ package final class CallContext: Sendable {
   ) -> String {
     let quote = detail.map(quotable) ?? ""
     let colon = reason.isEmpty || quote.isEmpty ? "" : ": "
-    let addition = earlierMayHaveActed ? "; an earlier attempt may have been carried out" : ""
+    let addition = earlierMayHaveActed ? "; an earlier attempt may have taken effect" : ""
     let own = redactingLongSecrets(
       "\(request.method.name) \(request.path) at \(authority): \(reason)"
     )

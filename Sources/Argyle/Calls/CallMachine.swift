@@ -129,13 +129,13 @@ package struct CallMachine {
   /// The message for an attempt that timed out.
   func timeoutReason(at now: Int64) -> String {
     now < deadline
-      ? "no answer within timeout_ms (\(limits.timeoutMilliseconds))"
+      ? "no response within timeout_ms (\(limits.timeoutMilliseconds))"
       : "deadline_ms (\(limits.deadlineMilliseconds ?? 0)) has passed"
   }
 
   /// The message for a stalled attempt.
   var stallReason: String {
-    "no byte came or went within stall_timeout_ms (\(limits.stallTimeoutMilliseconds ?? 0))"
+    "no byte sent or received within stall_timeout_ms (\(limits.stallTimeoutMilliseconds ?? 0))"
   }
 
   private mutating func finish(_ response: Response, at now: Int64, random: () -> Double) -> Step {

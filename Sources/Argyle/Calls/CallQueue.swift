@@ -86,7 +86,7 @@ package final class CallQueue {
   }
 
   private static var resourceError: ArgyleError {
-    ArgyleError(.internal, "memory or file descriptors ran out")
+    ArgyleError(.internal, "out of memory or file descriptors")
   }
 
   /// Creates a queue that shares the process mark of its owner.
@@ -332,7 +332,7 @@ extension CallQueue {
     guard isOfThisProcess else {
       throw ArgyleError(
         .forked,
-        "the queue was made in the parent process; make a new one after fork()"
+        "the queue was created in the parent process; create a new one after fork()"
       )
     }
   }
@@ -431,7 +431,7 @@ extension CallQueue {
       }
     }
     if multi.hasFailed {
-      hasAny = failRunning("memory ran out") || hasAny
+      hasAny = failRunning("out of memory") || hasAny
       multi.renew()
     }
     return hasAny
@@ -464,7 +464,7 @@ extension CallQueue {
         guard case .running(let transfer, _) = call.state,
           multi.isWaiting(transfer, for: socket)
         else { continue }
-        stop(call, transfer, .internal, "the kernel cannot watch a socket")
+        stop(call, transfer, .internal, "the kernel cannot poll a socket")
       }
     }
   }

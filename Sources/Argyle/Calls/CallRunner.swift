@@ -33,7 +33,7 @@ struct CallRunner: Sendable {
     guard pool.isOfThisProcess else {
       throw ArgyleError(
         .forked,
-        "the client was made in the parent process; make a new one after fork()"
+        "the client was created in the parent process; create a new one after fork()"
       )
     }
   }

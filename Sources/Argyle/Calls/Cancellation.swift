@@ -27,7 +27,7 @@ public final class Cancellation: @unchecked Sendable {
   /// - Throws: ``ArgyleError`` with ``ArgyleError/Code/internal`` if file descriptors ran out.
   public convenience init() throws(ArgyleError) {
     let descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-    guard descriptor >= 0 else { throw ArgyleError(.internal, "file descriptors ran out") }
+    guard descriptor >= 0 else { throw ArgyleError(.internal, "out of file descriptors") }
     self.init(descriptor)
   }
 

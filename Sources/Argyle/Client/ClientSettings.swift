@@ -70,7 +70,7 @@ struct ClientSettings: Sendable {
     guard options.clientKeyFile == nil, options.keyPassword == nil else {
       throw .invalid(
         name: "client_key_file and client_key_password",
-        rule: "need client_certificate_file"
+        rule: "require client_certificate_file"
       )
     }
     return nil

@@ -85,7 +85,7 @@ extension ArgyleError: CustomStringConvertible, CustomDebugStringConvertible {
 
 extension ArgyleError {
   /// An allocation in libcurl or jansson failed.
-  package static let outOfMemory = ArgyleError(.internal, "memory ran out")
+  package static let outOfMemory = ArgyleError(.internal, "out of memory")
 
   /// Creates an error for invalid options.
   package init(_ error: OptionError) {

@@ -166,7 +166,7 @@ extension JSON {
   /// Converts a scalar, or creates an empty array or object.
   private func makeEmptyReference(_ argument: String) throws(ArgyleError) -> JSONReference {
     if case .real(let real) = self, !real.isFinite {
-      throw ArgyleError(.argument, "\(argument) must hold finite numbers only")
+      throw ArgyleError(.argument, "\(argument) must contain only finite numbers")
     }
     let value =
       switch self {

@@ -61,7 +61,7 @@ struct CallLog: Sendable {
     let milliseconds = microseconds / 1000
     var fields = CallLog.fields(context, attempt: attempt)
     fields.append(("wait_ms", .integer(milliseconds)))
-    let text = "attempt \(attempt) failed, the next is made in \(milliseconds) ms"
+    let text = "attempt \(attempt) failed, retrying in \(milliseconds) ms"
     receive(LogRecord(level: .info, message: context.message(text), fields: CallLog.object(fields)))
   }
 

@@ -42,12 +42,12 @@ extension TokenClaims {
   package static func document(of token: String) throws(ArgyleError) -> JSONReference {
     let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     guard parts.count == 3 else {
-      throw ArgyleError(.argument, "token must have three parts with dots between them")
+      throw ArgyleError(.argument, "token must have three parts separated by dots")
     }
     var payload: [UInt8] = []
     for (index, part) in parts.enumerated() {
       guard let bytes = Base64URL.decode(part), !bytes.isEmpty else {
-        throw ArgyleError(.argument, "token must have three parts in base64url without padding")
+        throw ArgyleError(.argument, "token must have three base64url parts without padding")
       }
       if index == 1 { payload = bytes }
     }
@@ -56,10 +56,10 @@ extension TokenClaims {
       document = try JSONReference(parsing: payload)
     } catch {
       if error.isOutOfMemory { throw .outOfMemory }
-      throw ArgyleError(.argument, "token must hold JSON claims: \(error.reason)")
+      throw ArgyleError(.argument, "token must contain claims in JSON: \(error.reason)")
     }
     guard document.isObject else {
-      throw ArgyleError(.argument, "token must hold a JSON object of claims")
+      throw ArgyleError(.argument, "token must contain a JSON object of claims")
     }
     return document
   }

@@ -83,11 +83,11 @@ extension Metadata {
     guard !bytes.contains(0) else {
       throw ArgyleError(
         .argument,
-        "external_metadata must not have NUL in a name: it could not be read back"
+        "external_metadata must not contain a NUL in a key: jansson could not read it back"
       )
     }
     guard String(validating: bytes, as: UTF8.self) != nil else {
-      throw ArgyleError(.argument, "external_metadata must have names in UTF-8")
+      throw ArgyleError(.argument, "external_metadata must have keys in UTF-8")
     }
   }
 }

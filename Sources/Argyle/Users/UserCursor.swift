@@ -48,7 +48,7 @@ public final class UserCursor {
   private func choose(_ form: Form) throws(ArgyleError) {
     try client.runner.checkProcess()
     guard self.form == nil || self.form == form else {
-      throw ArgyleError(.argument, "cursor must give either users or pages, not both")
+      throw ArgyleError(.argument, "cursor must return either users or pages, not both")
     }
     self.form = form
   }
@@ -114,7 +114,7 @@ extension UserCursor {
   /// Returns the error for a page that the caller cannot read, given the text returned last.
   package func unreadable(_ reason: String) throws(ArgyleError) -> ArgyleError {
     guard let textAnswer else {
-      throw ArgyleError(.argument, "cursor must have given the text of a page")
+      throw ArgyleError(.argument, "cursor must have returned the text of a page")
     }
     return textAnswer.protocolError(reason.printable)
   }

@@ -17,18 +17,18 @@ package struct UserPageDocument {
     isBareArray = received.type == JSON_ARRAY
     document = isBareArray ? try UserPageDocument.envelope(around: received) : received
     guard document.isObject else {
-      throw answer.protocolError("the answer is neither a JSON object nor an array of users")
+      throw answer.protocolError("the response is neither a JSON object nor an array of users")
     }
     guard let results = document.member("results"), results.type == JSON_ARRAY else {
-      throw answer.protocolError("the answer has no array \"results\"")
+      throw answer.protocolError("the response has no array \"results\"")
     }
     self.results = results
     if let index = results.firstItem(without: "id") {
-      throw answer.protocolError("the user at index \(index) of the answer has no text \"id\"")
+      throw answer.protocolError("the user at index \(index) of the response has no string \"id\"")
     }
-    try normalize("next", JSON_STRING, "text", answer)
-    try normalize("previous", JSON_STRING, "text", answer)
-    try normalize("count", JSON_INTEGER, "integer", answer)
+    try normalize("next", JSON_STRING, "a string", answer)
+    try normalize("previous", JSON_STRING, "a string", answer)
+    try normalize("count", JSON_INTEGER, "an integer", answer)
   }
 
   private static func envelope(around array: JSONReference) throws(ArgyleError) -> JSONReference {
@@ -50,7 +50,7 @@ package struct UserPageDocument {
     }
     guard member.type == type || member.type == JSON_NULL else {
       let name = String(cString: key.cString)
-      throw answer.protocolError("\"\(name)\" in the answer is neither \(typeName) nor null")
+      throw answer.protocolError("\"\(name)\" in the response is neither \(typeName) nor null")
     }
   }
 

@@ -85,7 +85,7 @@ extension UserPaging {
     do {
       outline = try PageOutline(answer.response.body)
     } catch {
-      let reason = "the answer is not JSON that can be read"
+      let reason = "the response cannot be parsed as JSON"
       throw answer.protocolError(reason, detail: error.reason)
     }
     try add(outline, answer)
@@ -100,7 +100,7 @@ extension UserPaging {
     case .array(let count, let firstID):
       try advance(past: count, beginningWith: firstID, answer)
     case .other:
-      throw answer.protocolError("the answer is neither a JSON object nor an array of users")
+      throw answer.protocolError("the response is neither a JSON object nor an array of users")
     }
   }
 
@@ -108,7 +108,7 @@ extension UserPaging {
   private mutating func checkProgress(_ count: Int, _ answer: Answer) {
     emptyPages = count == 0 ? emptyPages + 1 : 0
     guard emptyPages >= UserPaging.maxEmptyPages, case .page = nextStep else { return }
-    let reason = "the answer is the \(emptyPages)th page in a row without a user"
+    let reason = "the response is the \(emptyPages)th consecutive page without users"
     nextStep = .failure(answer.protocolError(reason))
   }
 
@@ -122,7 +122,8 @@ extension UserPaging {
     let query = withoutFragment.drop { $0 != UInt8(ascii: "?") }.dropFirst()
     let isValid = query.allSatisfy { (0x21...0x7E).contains($0) }
     guard !query.isEmpty, query.count <= 8192, isValid else {
-      nextStep = .failure(answer.protocolError("\"next\" in the answer is no link with a query"))
+      let reason = "\"next\" in the response is not a link with a query"
+      nextStep = .failure(answer.protocolError(reason))
       return
     }
     request(String(decoding: query, as: UTF8.self), answer)
@@ -139,7 +140,7 @@ extension UserPaging {
       return
     }
     if let lastFirstID, let firstID, lastFirstID.utf8.elementsEqual(firstID.utf8) {
-      throw answer.protocolError("the answer begins with the same user as the page before")
+      throw answer.protocolError("the response starts with the same user as the previous page")
     }
     lastFirstID = firstID
     query.offset = (query.offset ?? 0) + count
@@ -150,7 +151,7 @@ extension UserPaging {
     if case .page(let asked) = nextStep { history.add(asked) }
     nextStep =
       history.contains(query)
-      ? .failure(answer.protocolError("the page after the answer is one that was already given"))
+      ? .failure(answer.protocolError("the response leads back to an earlier page"))
       : .page(query: query)
   }
 }

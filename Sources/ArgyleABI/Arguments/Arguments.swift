@@ -44,7 +44,7 @@ enum Arguments {
     _ name: String
   ) throws(ArgyleError) -> UnsafeRawBufferPointer? {
     guard let text else { return nil }
-    guard size >= 0 else { throw ArgyleError(.argument, "size must be that of \(name)") }
+    guard size >= 0 else { throw ArgyleError(.argument, "size must be that of \(name) in bytes") }
     return UnsafeRawBufferPointer(start: text, count: size)
   }
 

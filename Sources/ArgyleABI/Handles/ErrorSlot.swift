@@ -38,6 +38,6 @@ private func checkJansson() throws(ArgyleError) {
   guard let name = argyle_jansson_stranger() else { return }
   throw ArgyleError(
     .internal,
-    "\(String(cString: name)) in this process is not jansson's, which cannot be found"
+    "\(String(cString: name)) in this process is not jansson's, and jansson's cannot be found"
   )
 }

@@ -36,7 +36,7 @@ final class QueueObject {
   /// Throws unless this queue holds the call.
   func checkHolds(_ call: Call) throws(ArgyleError) {
     guard call.queue === queue else {
-      throw ArgyleError(.argument, "call must be one that the queue holds")
+      throw ArgyleError(.argument, "call must be in the queue")
     }
   }
 }

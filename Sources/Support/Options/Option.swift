@@ -46,7 +46,9 @@ extension Option {
     case .integer(let range, _, let set):
       // Checked before it is set: the option may have a smaller type.
       set(&target, try OptionRules.check(name, try member.integer(), range))
-    case .milliseconds(_, let set): set(&target, .milliseconds(try member.integer()))
+    case .milliseconds(_, let set):
+      let number = try OptionRules.check(name, try member.integer(), 1...Int(Int32.max))
+      set(&target, .milliseconds(number))
     case .number(_, _, _, let set): set(&target, try member.number())
     case .boolean(let set): set(&target, try member.boolean())
     case .flatObjects(let set): set(&target, try member.flatObjects())

@@ -16,7 +16,8 @@ enum OptionRules {
     _ range: ClosedRange<Int>
   ) throws(OptionError) -> Int {
     guard range.contains(number) else {
-      throw .invalid(name, "must be between \(range.lowerBound) and \(range.upperBound)")
+      let bounds = "\(range.lowerBound) and \(range.upperBound)"
+      throw .invalid(name, "must be between \(bounds), got \(number)")
     }
     return number
   }

@@ -117,7 +117,7 @@ def _read_token_of(user_id: str, body: bytes) -> UserToken:
 def _check_user(member: str, told: str, asked: str) -> None:
     """Refuse an answer about another user than the one that was asked for: it is the answer to something else."""
     if told != asked and told.lower() != asked.lower():
-        raise errors.ProtocolError(f'the "{member}" in the answer is another user\'s')
+        raise errors.ProtocolError(f'the "{member}" in the response is another user\'s')
 
 
 def read_page(body: bytes) -> UserPage:

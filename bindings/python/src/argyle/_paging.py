@@ -55,7 +55,7 @@ class Paging:
         self._follow(page.raw.get("next"))
         self._empty_pages = 0 if page.results else self._empty_pages + 1
         if self._empty_pages >= _MOST_EMPTY_PAGES and self.query is not None:
-            self._fail(f"the answer is the {self._empty_pages}th page in a row without a user")
+            self._fail(f"the response is the {self._empty_pages}th consecutive page without users")
 
     def _follow(self, link: Any) -> None:
         """Follow the link to the next page: nothing but its query is used, so that the key goes nowhere else."""
@@ -66,7 +66,7 @@ class Paging:
         if following:
             self._ask(following)
         else:
-            self._fail('"next" in the answer is no link with a query')
+            self._fail('"next" in the response is not a link with a query')
 
     def _advance(self, page: UserPage) -> None:
         """Where a bare array comes, let the offset grow by what was received until a page is empty."""
@@ -75,14 +75,14 @@ class Paging:
             return
         first_id = page.results[0].id
         if first_id == self._last_first_id:
-            raise errors.ProtocolError("the answer begins with the same user as the page before")
+            raise errors.ProtocolError("the response starts with the same user as the previous page")
         self._last_first_id = first_id
         query = self.query or {}
         self._ask({**query, "offset": query.get("offset", 0) + len(page.results)})
 
     def _ask(self, query: "dict[str, Any]") -> None:
         if _key(query) in self._asked:
-            self._fail("the page after the answer is one that was already given")
+            self._fail("the response leads back to an earlier page")
         else:
             self._asked.add(_key(query))
             self.query = query

@@ -24,14 +24,14 @@ def document(body: bytes) -> Any:
     try:
         return loads(body)
     except ValueError as failure:
-        raise errors.ProtocolError(f"the answer is not JSON that can be read: {failure}") from None
+        raise errors.ProtocolError(f"the response cannot be parsed as JSON: {failure}") from None
 
 
 def _text(raw: Any, key: str) -> str:
     """Give a text of an answer that it cannot be without."""
     text = raw.get(key) if isinstance(raw, dict) else None
     if not isinstance(text, str) or not text:
-        raise errors.ProtocolError(f'the answer has no text "{key}"')
+        raise errors.ProtocolError(f'the response has no string "{key}"')
     return text
 
 
@@ -282,7 +282,7 @@ class UserPage:
         """Make a page of an answer in either of its forms."""
         users = raw if isinstance(raw, list) else raw.get("results") if isinstance(raw, dict) else None
         if not isinstance(users, list):
-            raise errors.ProtocolError('the answer is neither an array of users nor an object with "results"')
+            raise errors.ProtocolError('the response is neither an array of users nor an object with "results"')
         results = _users(users)
         if isinstance(raw, list):
             return cls(results, raw=raw)
