@@ -13,7 +13,7 @@ public func argyle_sandbox_start(
 ) -> OpaquePointer? {
   guardingHost {
     do throws(SandboxError) {
-      if let name = argyle_jansson_stranger() {
+      if let name = argyle_jansson_unresolved() {
         throw .resources(
           "\(String(cString: name)) in this process is not jansson's, and jansson's cannot be found"
         )

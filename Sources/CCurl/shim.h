@@ -1,4 +1,4 @@
-// libcurl, with what Swift cannot import as it stands.
+// libcurl, with wrappers for what Swift cannot import.
 #ifndef ARGYLE_CCURL_SHIM_H
 #define ARGYLE_CCURL_SHIM_H
 
@@ -7,8 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-// Necessary because curl_easy_setopt and curl_easy_getinfo are variadic: one typed wrapper for each type of
-// argument.
+// Necessary because curl_easy_setopt and curl_easy_getinfo are variadic: one wrapper for each argument type.
 static inline CURLcode argyle_curl_set_long(CURL *easy, CURLoption option, long value) {
   return curl_easy_setopt(easy, option, value);
 }
@@ -59,7 +58,7 @@ static inline CURLcode argyle_curl_get_pointer(CURL *easy, CURLINFO info, void *
   return curl_easy_getinfo(easy, info, value);
 }
 
-// Necessary because the result is a pointer to a struct. The OpenSSL session of the connection in use; NULL: none.
+// Returns the OpenSSL session of the connection in use, or NULL. Necessary because the result is a pointer to a struct.
 static inline const void *argyle_curl_openssl_session(CURL *easy) {
   struct curl_tlssessioninfo *info = NULL;
   if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || info == NULL) return NULL;
@@ -80,50 +79,51 @@ static inline CURLMcode argyle_curl_multi_set_timer_function(CURLM *multi, curl_
   return curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, function);
 }
 
-// Necessary because the result of a message stands in a union.
+// Necessary because a message holds its result in a union.
 static inline CURLcode argyle_curl_message_result(const CURLMsg *message) { return message->data.result; }
 
-// What follows asks libcurl whether a server has refused the stream of the last transfer (REFUSED_STREAM), where that
-// was on a kept connection. libcurl does not say so then, but it notes it in the easy handle, and says it when a
-// later transfer brings no answer: one over a pair of sockets, of which the other end closes at once.
-struct argyle_curl_question {
-  int socket, other;
+// A probe for whether the server refused the stream of the last transfer (REFUSED_STREAM) on a reused connection.
+//
+// libcurl does not report that at the time, but records it in the easy handle and reports it when a later transfer gets
+// no response. The probe is such a transfer, over a socket pair whose peer ends the stream at once.
+struct argyle_curl_probe {
+  int socket, peer;
   int refused;
 };
 
-static inline int argyle_curl_question_debug(CURL *easy, curl_infotype type, char *text, size_t size, void *context) {
-  static const char words[] = "REFUSED_STREAM, retrying";
+static inline int argyle_curl_probe_trace(CURL *easy, curl_infotype type, char *text, size_t size, void *context) {
+  static const char prefix[] = "REFUSED_STREAM, retrying";
   (void)easy;
-  if (type == CURLINFO_TEXT && size >= sizeof words - 1 && memcmp(text, words, sizeof words - 1) == 0)
-    ((struct argyle_curl_question *)context)->refused = 1;
+  if (type == CURLINFO_TEXT && size >= sizeof prefix - 1 && memcmp(text, prefix, sizeof prefix - 1) == 0)
+    ((struct argyle_curl_probe *)context)->refused = 1;
   return 0;
 }
 
-static inline curl_socket_t argyle_curl_question_socket(void *context, curlsocktype purpose,
-                                                        struct curl_sockaddr *address) {
-  struct argyle_curl_question *question = (struct argyle_curl_question *)context;
-  curl_socket_t socket = question->socket;
+static inline curl_socket_t argyle_curl_probe_socket(void *context, curlsocktype purpose,
+                                                     struct curl_sockaddr *address) {
+  struct argyle_curl_probe *probe = (struct argyle_curl_probe *)context;
+  curl_socket_t socket = probe->socket;
   socklen_t size = sizeof address->addr;
   (void)purpose;
-  // libcurl connects it once more. The name of the other end is short: the kernel has chosen it.
-  if (socket == CURL_SOCKET_BAD || getsockname(question->other, &address->addr, &size) != 0 ||
+  // libcurl connects it again. The kernel chose the address of the peer, so it is short.
+  if (socket == CURL_SOCKET_BAD || getsockname(probe->peer, &address->addr, &size) != 0 ||
       size > (socklen_t)sizeof address->addr)
     return CURL_SOCKET_BAD;
   address->family = AF_UNIX;
   address->addrlen = size;
-  question->socket = CURL_SOCKET_BAD;
+  probe->socket = CURL_SOCKET_BAD;
   return socket;
 }
 
-// The handle has to be cleaned up afterwards: its options are changed.
+// Returns whether the server refused the last transfer's stream. Changes options: the handle must be cleaned up then.
 static inline int argyle_curl_was_refused(CURL *easy) {
   struct sockaddr any = {.sa_family = AF_UNIX};
-  struct argyle_curl_question question = {CURL_SOCKET_BAD, CURL_SOCKET_BAD, 0};
+  struct argyle_curl_probe probe = {CURL_SOCKET_BAD, CURL_SOCKET_BAD, 0};
   int ends[2];
-  // An empty datagram is the end of a stream to libcurl.
+  // libcurl reads an empty datagram as the end of the stream.
   if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) != 0) return 0;
-  question.socket = ends[0];
-  question.other = ends[1];
+  probe.socket = ends[0];
+  probe.peer = ends[1];
   if (bind(ends[1], &any, sizeof any.sa_family) == 0 && send(ends[1], "", 0, MSG_NOSIGNAL) == 0 &&
       curl_easy_setopt(easy, CURLOPT_URL, "http://127.0.0.1/") == CURLE_OK &&
       curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
@@ -136,17 +136,17 @@ static inline int argyle_curl_was_refused(CURL *easy) {
       curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, NULL) == CURLE_OK &&
       curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, NULL) == CURLE_OK &&
       curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, NULL) == CURLE_OK &&
-      curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, argyle_curl_question_socket) == CURLE_OK &&
-      curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &question) == CURLE_OK &&
-      curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, argyle_curl_question_debug) == CURLE_OK &&
-      curl_easy_setopt(easy, CURLOPT_DEBUGDATA, &question) == CURLE_OK)
+      curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, argyle_curl_probe_socket) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &probe) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, argyle_curl_probe_trace) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_DEBUGDATA, &probe) == CURLE_OK)
     (void)curl_easy_perform(easy);
-  if (question.socket != CURL_SOCKET_BAD) close(question.socket);
-  close(question.other);
-  return question.refused;
+  if (probe.socket != CURL_SOCKET_BAD) close(probe.socket);
+  close(probe.peer);
+  return probe.refused;
 }
 
-// Necessary because Swift does not give the address of a C function as data.
+// Necessary because Swift cannot take the address of a C function as data.
 static inline const void *argyle_curl_address(void) { return (const void *)&curl_easy_init; }
 
 #endif

@@ -1,4 +1,4 @@
-// Necessary because dl_iterate_phdr is a GNU extension, which must be asked for before the first header.
+// Necessary because dl_iterate_phdr is a GNU extension, which must be enabled before the first header.
 #define _GNU_SOURCE
 #include "CJansson.h"
 
@@ -6,7 +6,7 @@
 #include <link.h>
 #include <stdint.h>
 
-// As the linkers bind them, which is right but for strangers of the same names.
+// The addresses that the linker bound, which are wrong if another library exports the same names.
 struct argyle_jansson argyle_jansson = {
 #define ADDRESS(name) .name = name,
     ARGYLE_JANSSON_FUNCTIONS(ADDRESS)};
@@ -15,64 +15,66 @@ static const char *const names[] = {
 #define NAME(name) #name,
     ARGYLE_JANSSON_FUNCTIONS(NAME)};
 
-// The program or library that jansson is part of.
-struct home {
-  // Something in it.
+// The program or library that contains jansson.
+struct object {
+  // An address in it.
   uintptr_t address;
-  // Where it is in memory; its end is 0 until it is found.
+  // Its address range; `end` is 0 until it is found.
   uintptr_t start, end;
-  // Its file, as the loader knows it, whatever it is called; empty for the program.
+  // Its file name as the loader knows it; empty for the program.
   const char *file;
 };
 
-static int find(struct dl_phdr_info *object, size_t size, void *context) {
-  struct home *home = context;
+static int find_object(struct dl_phdr_info *info, size_t size, void *context) {
+  struct object *object = context;
   uintptr_t start = UINTPTR_MAX, end = 0;
   (void)size;
-  for (int i = 0; i < object->dlpi_phnum; i++) {
-    const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
     if (segment->p_type != PT_LOAD) continue;
-    uintptr_t first = object->dlpi_addr + segment->p_vaddr, last = first + segment->p_memsz;
+    uintptr_t first = info->dlpi_addr + segment->p_vaddr, last = first + segment->p_memsz;
     if (first < start) start = first;
     if (last > end) end = last;
   }
-  if (home->address < start || home->address >= end) return 0;
-  home->start = start;
-  home->end = end;
-  home->file = object->dlpi_name;
+  if (object->address < start || object->address >= end) return 0;
+  object->start = start;
+  object->end = end;
+  object->file = info->dlpi_name;
   return 1;
 }
 
-static int is_in(const struct home *home, const void *address) {
-  return (uintptr_t)address >= home->start && (uintptr_t)address < home->end;
+static int contains(const struct object *object, const void *address) {
+  return (uintptr_t)address >= object->start && (uintptr_t)address < object->end;
 }
 
-static const char *stranger;
+static const char *unresolved;
 
-const char *argyle_jansson_stranger(void) { return stranger; }
+const char *argyle_jansson_unresolved(void) { return unresolved; }
 
-// Looks for jansson's functions where jansson is, which a name tells that is its own. The text is asked for and not the
-// function's address, because a program may have a stub in the function's place. It runs before the constructors of a
-// program that links the archive.
+// Rebinds functions that were bound elsewhere to those of jansson.
+//
+// jansson is located by the version text that jansson_version_str returns, a name that only jansson has. The function's
+// own address would not do: a program may have a stub in its place. This runs before the constructors of a program that
+// links the archive.
 __attribute__((constructor(101))) static void bind_functions(void) {
-  struct home home = {.address = (uintptr_t)jansson_version_str()};
+  struct object jansson = {.address = (uintptr_t)jansson_version_str()};
   void **functions = (void **)&argyle_jansson, *handle = NULL;
   const size_t count = sizeof(names) / sizeof(names[0]);
-  size_t elsewhere = 0;
-  dl_iterate_phdr(find, &home);
+  size_t unresolved_count = 0;
+  dl_iterate_phdr(find_object, &jansson);
   for (size_t i = 0; i < count; i++) {
-    if (is_in(&home, functions[i])) continue;
-    if (handle == NULL && home.file != NULL)
-      handle = dlopen(home.file[0] == '\0' ? NULL : home.file, RTLD_LAZY | RTLD_NOLOAD);
+    if (contains(&jansson, functions[i])) continue;
+    if (handle == NULL && jansson.file != NULL)
+      handle = dlopen(jansson.file[0] == '\0' ? NULL : jansson.file, RTLD_LAZY | RTLD_NOLOAD);
     void *function = handle != NULL ? dlsym(handle, names[i]) : NULL;
-    if (is_in(&home, function))
+    if (contains(&jansson, function))
       functions[i] = function;
     else {
-      stranger = names[i];
-      elsewhere++;
+      unresolved = names[i];
+      unresolved_count++;
     }
   }
-  // Where most are elsewhere, the text that was asked for is the stranger's.
-  if (elsewhere > count / 2) stranger = "jansson_version_str";
+  // If most are elsewhere, jansson_version_str itself was not jansson's.
+  if (unresolved_count > count / 2) unresolved = "jansson_version_str";
   if (handle != NULL) dlclose(handle);
 }

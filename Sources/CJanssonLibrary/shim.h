@@ -1,2 +1,2 @@
-// jansson as it stands, for the linker's sake: it is used through CJansson.
+// Only links jansson: Swift calls it through CJansson.
 #include <jansson.h>

@@ -3,7 +3,7 @@
 
 #include <microhttpd.h>
 
-// Certificate and key are PEM, ended by NUL.
+// Certificate and key are NUL-terminated PEM.
 #define ARGYLE_MHD_TLS(certificate, key) \
   { \
     {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(certificate)}, \
@@ -12,7 +12,7 @@
     {MHD_OPTION_END, 0, NULL}, \
   }
 
-static inline enum MHD_Result argyle_mhd_answer_nothing(
+static inline enum MHD_Result argyle_mhd_reject(
     void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
     const char *part, size_t *part_count, void **exchange) {
   (void)context, (void)connection, (void)url, (void)method, (void)version;
@@ -20,20 +20,21 @@ static inline enum MHD_Result argyle_mhd_answer_nothing(
   return MHD_NO;
 }
 
-// Tells whether a server can have this certificate and key, by a daemon that neither listens nor runs.
-static inline int argyle_mhd_takes(const unsigned char *certificate, const unsigned char *key) {
+// Whether libmicrohttpd accepts this certificate and key, tested with a daemon that neither listens nor runs.
+static inline int argyle_mhd_accepts(const unsigned char *certificate, const unsigned char *key) {
   struct MHD_OptionItem tls[] = ARGYLE_MHD_TLS(certificate, key);
   struct MHD_Daemon *daemon = MHD_start_daemon(
-      MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, argyle_mhd_answer_nothing, NULL,
+      MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, argyle_mhd_reject, NULL,
       MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
   if (daemon) MHD_stop_daemon(daemon);
   return daemon != NULL;
 }
 
-// Necessary because MHD_start_daemon is variadic, which Swift does not import. All callbacks are given the
-// same context. The descriptor is a listening socket; the daemon closes it unless quiesced. With a certificate
-// and key it speaks TLS, 1.2 at the least. It has no time-out of its own. Not epoll: in
-// 0.9.75 it overlooks the end of a connection that comes together with data, and keeps such connections for ever.
+// Starts a daemon. Necessary because MHD_start_daemon is variadic, which Swift does not import.
+//
+// All callbacks receive the same context. The descriptor is a listening socket; the daemon closes it unless quiesced.
+// With a certificate and key it uses TLS, 1.2 or newer. It has no timeout of its own. Not epoll: in 0.9.75 it misses
+// the end of a connection that arrives together with data, and keeps such connections forever.
 static inline struct MHD_Daemon *argyle_mhd_start(
     int descriptor, unsigned int connection_limit, size_t memory_limit,
     const unsigned char *certificate, const unsigned char *key,

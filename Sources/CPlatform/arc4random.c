@@ -1,5 +1,5 @@
 // Necessary because Embedded Swift seeds hashing with arc4random_buf, which glibc has only since 2.36: a
-// hidden one over getrandom(2) keeps the libraries loadable on older systems.
+// hidden one based on getrandom(2) keeps the libraries loadable on older systems.
 #include "CPlatform.h"
 
 __attribute__((visibility("hidden"))) void arc4random_buf(void *buffer, size_t count);

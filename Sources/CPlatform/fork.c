@@ -1,4 +1,4 @@
-// Necessary because MAP_ANONYMOUS, MADV_WIPEONFORK and dup3 must be asked for before the first header.
+// Necessary because MAP_ANONYMOUS, MADV_WIPEONFORK and dup3 must be enabled before the first header.
 #define _GNU_SOURCE
 #include "CPlatform.h"
 
@@ -15,4 +15,4 @@ void *argyle_fork_page(void) {
 
 void argyle_fork_page_free(void *page) { munmap(page, (size_t)sysconf(_SC_PAGESIZE)); }
 
-void argyle_replace_descriptor(int descriptor, int other) { dup3(other, descriptor, O_CLOEXEC); }
+void argyle_replace_descriptor(int descriptor, int source) { dup3(source, descriptor, O_CLOEXEC); }

@@ -1,7 +1,7 @@
-// Necessary because Embedded Swift allocates every object with posix_memalign, which takes glibc twice the time of
-// malloc, whose memory is aligned as well for all that a Swift object holds: a hidden one is used within the libraries.
+// Necessary because Embedded Swift allocates every object with posix_memalign, which takes glibc twice as long as
+// malloc, whose alignment is enough for any Swift object: the libraries use this hidden one.
 //
-// Not with AddressSanitizer, whose own has to be the only one of a program that holds both.
+// Not with AddressSanitizer, whose own must be the only one in the program.
 #if !__has_feature(address_sanitizer)
 
 #include "CPlatform.h"

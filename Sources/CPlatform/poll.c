@@ -1,4 +1,4 @@
-// Necessary because POLLRDHUP is a GNU extension, which must be asked for before the first header.
+// Necessary because POLLRDHUP is a GNU extension, which must be enabled before the first header.
 #define _GNU_SOURCE
 #include "CPlatform.h"
 

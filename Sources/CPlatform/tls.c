@@ -1,4 +1,4 @@
-// Necessary because dladdr is a GNU extension, which must be asked for before the first header.
+// Necessary because dladdr is a GNU extension, which must be enabled before the first header.
 #define _GNU_SOURCE
 #include "CPlatform.h"
 
@@ -11,7 +11,7 @@ static int nothing_is_pending(const void *session) {
   return 0;
 }
 
-// Looked up beside libcurl, for a program may have an OpenSSL of its own.
+// Looks up the function in libcurl's OpenSSL, because the program may have another one.
 static has_pending find(const void *libcurl) {
   Dl_info info;
   has_pending function = NULL;

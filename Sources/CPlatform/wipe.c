@@ -1,4 +1,4 @@
-// Necessary because explicit_bzero must be asked for before the first header.
+// Necessary because explicit_bzero must be enabled before the first header.
 #define _GNU_SOURCE
 #include "CPlatform.h"
 

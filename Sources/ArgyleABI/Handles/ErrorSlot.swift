@@ -35,7 +35,7 @@ func makingError(_ body: () throws(ArgyleError) -> ArgyleError) -> OpaquePointer
 }
 
 private func checkJansson() throws(ArgyleError) {
-  guard let name = argyle_jansson_stranger() else { return }
+  guard let name = argyle_jansson_unresolved() else { return }
   throw ArgyleError(
     .internal,
     "\(String(cString: name)) in this process is not jansson's, and jansson's cannot be found"

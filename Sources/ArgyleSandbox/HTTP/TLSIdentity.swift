@@ -9,7 +9,7 @@ struct TLSIdentity {
     self.certificate = try readFile(certificate, "certificate") + [0]
     self.key = try readFile(key, "certificate key") + [0]
     // Before anything else is begun. libmicrohttpd does not say what is wrong.
-    guard argyle_mhd_takes(self.certificate, self.key) != 0 else {
+    guard argyle_mhd_accepts(self.certificate, self.key) != 0 else {
       throw .file(
         "the certificate and its key cannot be used: both must be PEM and belong together"
       )

@@ -1,7 +1,7 @@
-// jansson, by functions that are jansson's whatever else is in the process.
+// jansson's functions, whatever else is in the process.
 //
-// json-c has functions of the same names, and so have some hosts, such as PostgreSQL: a reference to json_object may be
-// bound to theirs. Swift therefore calls jansson by what is declared here and in no other way.
+// json-c and some hosts, such as PostgreSQL, export functions with the same names: a reference to json_object may be
+// bound to theirs. Swift therefore calls jansson only through these declarations.
 #ifndef ARGYLE_CJANSSON_H
 #define ARGYLE_CJANSSON_H
 
@@ -14,7 +14,7 @@
   F(json_object_iter_next) F(json_object_iter_value) F(json_object_set_new) F(json_object_setn_new_nocheck) \
   F(json_real) F(json_real_value) F(json_string_length) F(json_string_value) F(json_stringn_nocheck) F(json_true)
 
-// Where they are. It is filled when the library is loaded and does not change then.
+// The functions' addresses: set when the library is loaded, constant afterwards.
 struct argyle_jansson {
 #define ARGYLE_JANSSON_FIELD(name) __typeof__(name) *name;
   ARGYLE_JANSSON_FUNCTIONS(ARGYLE_JANSSON_FIELD)
@@ -22,14 +22,14 @@ struct argyle_jansson {
 };
 extern struct argyle_jansson argyle_jansson __attribute__((visibility("hidden")));
 
-// The name of a function that is not jansson's, nor could jansson's be found; NULL where all are.
-const char *argyle_jansson_stranger(void);
+// The name of a function that could not be bound to jansson's; NULL if all were.
+const char *argyle_jansson_unresolved(void);
 
 // MARK: - References
 
 static inline json_t *argyle_json_retain(json_t *value) { return json_incref(value); }
 
-// Not by json_decref, whose inline body calls json_delete.
+// Not json_decref, whose inline body calls json_delete directly.
 static inline void argyle_json_release(json_t *value) {
   if (value != NULL && value->refcount != (size_t)-1 && JSON_INTERNAL_DECREF(value) == 0)
     argyle_jansson.json_delete(value);
@@ -45,7 +45,7 @@ static inline int argyle_json_dump_callback(
   return argyle_jansson.json_dump_callback(value, callback, context, flags);
 }
 
-// Necessary because JSON_REAL_PRECISION is a macro with an argument. Fifteen digits leave 0.1 as it was.
+// Necessary because JSON_REAL_PRECISION is a macro with an argument. With 15 digits, 0.1 stays 0.1.
 static inline size_t argyle_json_compact_flags(void) {
   return JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
 }
@@ -97,7 +97,7 @@ static inline int argyle_json_object_setn_new_nocheck(json_t *object, const char
   return argyle_jansson.json_object_setn_new_nocheck(object, key, size, value);
 }
 
-// The iteration macros do not import, and json_object_iter takes a mutable object.
+// Necessary because the iteration macros are not imported, and json_object_iter takes a mutable object.
 static inline void *argyle_json_object_first(const json_t *object) {
   return argyle_jansson.json_object_iter((json_t *)object);
 }

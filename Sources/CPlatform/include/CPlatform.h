@@ -23,41 +23,41 @@
 #include <time.h>
 #include <unistd.h>
 
-// Keeps the loaded library that holds `address` in memory for the life of the process. Returns 0, or -1 where
-// no loaded library does.
+// Keeps the loaded library that contains `address` in memory for the life of the process. Returns 0, or -1 if no
+// loaded library does.
 int argyle_pin_library(const void *address);
 
-// A page of memory that is empty in a forked child, or NULL where the kernel does not offer that.
+// Allocates a page of memory that a forked child sees zeroed, or returns NULL if the kernel does not support that.
 void *argyle_fork_page(void);
 void argyle_fork_page_free(void *page);
 
-// Lets the number of a descriptor stand for what another one stands for, in this process alone.
-void argyle_replace_descriptor(int descriptor, int other);
+// Makes a descriptor refer to the open file of another one, in this process only.
+void argyle_replace_descriptor(int descriptor, int source);
 
-// Whether an OpenSSL session (SSL *) of a libcurl that holds `libcurl` has read bytes that nobody has taken yet.
-// Returns 0 where its OpenSSL is not found.
+// Whether an OpenSSL session (SSL *) has received bytes that were not read yet. `libcurl` is an address in the libcurl
+// that owns it. Returns 0 if its OpenSSL is not found.
 int argyle_openssl_has_pending(const void *libcurl, const void *session);
 
-// Overwrites memory that is about to be released, which no compiler leaves out.
+// Overwrites memory that is about to be released; the compiler does not optimise it away.
 void argyle_wipe(void *memory, size_t size);
 
-// The event POLLRDHUP: the other side of a socket sends no more.
+// The event POLLRDHUP: the peer of a socket has stopped sending.
 short argyle_poll_hangup(void);
 
-// Necessary because the type of RLIMIT_NOFILE differs with _GNU_SOURCE. How many descriptors the process may have.
+// Maximum number of descriptors. Necessary because the type of RLIMIT_NOFILE differs with _GNU_SOURCE.
 static inline long argyle_descriptor_limit(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return INT_MAX;
   return (long)limit.rlim_cur;
 }
 
-// Necessary because fcntl is variadic. Whether the process has no such descriptor.
+// Whether a descriptor is closed. Necessary because fcntl is variadic.
 static inline bool argyle_is_closed(int descriptor) { return fcntl(descriptor, F_GETFD) < 0; }
 
-// Necessary because ioctl is variadic. How many bytes of a socket the other side has not confirmed yet.
+// Number of sent bytes that a socket's peer has not acknowledged. Necessary because ioctl is variadic.
 int argyle_unsent_bytes(int socket);
 
-// Necessary because sockaddr_storage has to be read as another type. The port that a TCP socket is bound to; 0: none.
+// The local port of a TCP socket; 0 if none. Necessary because sockaddr_storage must be read as another type.
 static inline int argyle_local_port(int socket) {
   union {
     struct sockaddr any;
@@ -70,7 +70,7 @@ static inline int argyle_local_port(int socket) {
   return name.any.sa_family == AF_INET6 ? ntohs(name.in6.sin6_port) : 0;
 }
 
-// Whether anything can be read from a socket without waiting: bytes, its end or an error.
+// Whether a socket can be read without blocking: bytes, the end of the stream or an error.
 static inline int argyle_has_input(int socket) {
   struct pollfd input = {.fd = socket, .events = POLLIN};
   return poll(&input, 1, 0) != 0;
@@ -79,7 +79,7 @@ static inline int argyle_has_input(int socket) {
 // Necessary because open is variadic, which Swift does not import.
 static inline int argyle_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
 
-// Necessary because Swift 6 refuses C's global variables as unsafe shared state.
+// Necessary because Swift 6 rejects C's global variables as unsafe shared state.
 static inline char *argyle_getopt_argument(void) { return optarg; }
 static inline int argyle_getopt_index(void) { return optind; }
 
