@@ -419,7 +419,7 @@ def test_bulk_aborts_after_a_second_signal(bulk: Bulk, sandbox: Sandbox) -> None
         wait_until_blocked(sandbox)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        assert "a second one breaks off" in process.stderr.readline()
+        assert "a second one cancels" in process.stderr.readline()
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=PATIENCE)
@@ -440,7 +440,7 @@ def test_bulk_removes_an_incomplete_line(bulk: Bulk, sandbox: Sandbox, cut: int)
     bulk.output.write_bytes(b"".join(whole[:-1]) + torn)
     result = bulk.run()
     assert result.returncode == 0
-    assert "torn and is cut off" in result.stderr
+    assert "incomplete and is removed" in result.stderr
     assert "20 users created, 1 of them now" in result.stdout
     check_users(bulk, sandbox, 20, 1)
 
@@ -485,7 +485,7 @@ def test_bulk_reports_and_records_failures(
     if unknown:
         assert result.returncode == 1
         assert "197 users created, 0 of them now; 0 failed, 3 of unknown outcome" in result.stdout
-        assert result.stderr.count("an earlier run did not learn whether its user was created") == 3
+        assert result.stderr.count("it is unknown whether an earlier run created its user") == 3
         assert result.stderr.endswith("look for these users at the service; -u creates them again\n")
         users = count_users(sandbox)
         result = bulk.run("-u")
@@ -613,7 +613,7 @@ def test_bulk_stops_if_the_key_is_refused_midway(bulk: Bulk, sandbox: Sandbox) -
         process.send_signal(signal.SIGCONT)
         output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert errors.count("stopping, for the API key is not accepted") == 1
+    assert errors.count("stopping: the API key is not accepted") == 1
     failed = bulk.failed()
     assert set(failed.values()) == {("permission", False)}
     assert 1 <= len(failed) <= IN_FLIGHT
@@ -625,7 +625,7 @@ def test_bulk_stops_if_nothing_succeeds(bulk: Bulk, sandbox: Sandbox) -> None:
     set_faults(sandbox, {"kind": "error", "status": 400})
     result = bulk.run()
     assert result.returncode == 1
-    assert "stopping, for nothing but failures comes" in result.stderr
+    assert "stopping: too many consecutive failures" in result.stderr
     assert 1000 <= len(bulk.failed()) < 1000 + IN_FLIGHT
 
 
@@ -681,7 +681,7 @@ def test_bulk_warns_if_others_may_open_the_output(bulk: Bulk) -> None:
     bulk.output.touch()
     bulk.output.chmod(0o644)
     result = bulk.run()
-    assert (result.returncode, "others may open it" in result.stderr) == (0, True)
+    assert (result.returncode, "other users can open it" in result.stderr) == (0, True)
 
 
 def test_bulk_with_a_full_output(bulk: Bulk, sandbox: Sandbox) -> None:
@@ -696,7 +696,7 @@ def test_bulk_with_a_full_output(bulk: Bulk, sandbox: Sandbox) -> None:
     assert process.returncode == 2
     assert f"bulk_create: {bulk.output}: File too large\n" in errors
     # Users that are missing from the output are named on standard error.
-    named = re.findall(r"line (\d+): user (\S+) was created, and is not in", errors)
+    named = re.findall(r"line (\d+): user (\S+) was created, but is not in", errors)
     created = bulk.created()
     users = all_users(sandbox)
     assert 1 <= len(named) <= IN_FLIGHT
@@ -737,12 +737,12 @@ def test_bulk_with_unusable_files(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) 
 
     bulk.write(3)
     for input_file, output_file, message in [
-        (tmp_path, bulk.output, "it must be a regular file, for it is read twice"),
-        (Path("/dev/null"), bulk.output, "it must be a regular file, for it is read twice"),
+        (tmp_path, bulk.output, "must be a regular file, because it is read twice"),
+        (Path("/dev/null"), bulk.output, "must be a regular file, because it is read twice"),
         (bulk.input, tmp_path, "Is a directory"),
         (bulk.input, tmp_path / "none" / "output", "No such file or directory"),
-        (bulk.input, Path("/dev/full"), "it must be a regular file, and not the input"),
-        (bulk.input, bulk.input, "it must be a regular file, and not the input"),
+        (bulk.input, Path("/dev/full"), "must be a regular file other than the input"),
+        (bulk.input, bulk.input, "must be a regular file other than the input"),
     ]:
         before = bulk.input.read_bytes()
         result = Bulk(bulk.program, bulk.variables, input_file, output_file).run()

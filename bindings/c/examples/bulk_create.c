@@ -1,34 +1,34 @@
 /*
- * Creates a user for every line of a file, many at once, and goes on where it stopped.
+ * Creates a user for each line of a file, many at once, and resumes where it stopped.
  *
  *   cc bulk_create.c $(pkg-config --cflags --libs argyle) -o bulk_create
  *   ./bulk_create [-j CALLS] [-r RATE] [-u] INPUT OUTPUT
  *
- *   -j CALLS  how many calls may be under way at once: 1 to 1000, default 50
- *   -r RATE   how many requests may be sent in a second; without it, as many as can be
- *   -u        creates the users of lines again whose outcome an earlier run did not learn
+ *   -j CALLS  maximum number of calls in flight: 1 to 1000, default 50
+ *   -r RATE   maximum number of requests per second; default: no limit
+ *   -u        also retries lines whose outcome is unknown from an earlier run
  *
- * INPUT has a user's metadata on each line: any JSON value, of any length. It is sent as it stands. Blank lines are
- * passed over. OUTPUT gets a line of JSON for each as soon as it is over, in any order:
+ * INPUT has a user's metadata on each line: any JSON value, of any length. It is sent unchanged. Blank lines are
+ * skipped. OUTPUT gets a line of JSON for each as soon as it is finished, in any order:
  *
  *   {"line": 1, "id": "...", "token": "..."}
  *   {"line": 2, "error": "server", "outcome_unknown": true}
  *
- * Tokens are credentials: OUTPUT is made so that only its owner can read it. When it is there already, the lines of
- * INPUT that have an id in it are passed over, and those that failed are tried again, unless the service may have
- * created the user all the same: look there, and then either add a line with the user's id or use -u. A program that
- * is killed loses nothing but what was under way, at most CALLS users that nobody learned of.
+ * Tokens are credentials: OUTPUT is created so that only its owner can read it. If it exists, the lines of INPUT that
+ * have an id in it are skipped, and those that failed are retried, unless the service may have created the user anyway:
+ * check with the service, and then either add a line with the user's id or use -u. If the program is killed, only the
+ * calls in flight are lost: at most CALLS users whose ids are unknown.
  *
- * SIGINT, SIGTERM and SIGHUP end it once the calls under way are over; a second one breaks those off.
+ * SIGINT, SIGTERM and SIGHUP end it once the calls in flight are finished; a second signal cancels those.
  *
- * It ends with 0 when every line has its user, with 1 when some failed or were not tried, and with 2 when it was
- * called wrongly or a file could not be read or written. It stops at the first answer that the API key is not
- * accepted, and after 1000 calls in a row that failed.
+ * The exit status is 0 if every line has its user, 1 if some failed or were not tried, and 2 if the usage was wrong or
+ * a file could not be read or written. The program stops when the API key is not accepted, and after 1000 consecutive
+ * failures.
  *
- * Memory: a byte for each line of INPUT, and the lines of the calls under way.
+ * Memory: a byte for each line of INPUT, and the lines of the calls in flight.
  *
- * The API key comes from ARGYLE_KEY_ID and ARGYLE_KEY_SECRET; ARGYLE_BASE_URL names the server, such as an
- * argyle-sandbox of yours; without it the program uses Argyle's own sandbox, never production.
+ * The API key comes from ARGYLE_KEY_ID and ARGYLE_KEY_SECRET. ARGYLE_BASE_URL is the server, such as a local
+ * argyle-sandbox; without it the program uses Argyle's own sandbox, never production.
  */
 #define _XOPEN_SOURCE 700
 #define _FILE_OFFSET_BITS 64
@@ -46,14 +46,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FAILURES_IN_A_ROW 1000
+#define MAX_CONSECUTIVE_FAILURES 1000
 #define INTERVAL_MS 100
-/* The columns that the progress takes on a terminal. */
+/* Width of the progress line on a terminal. */
 #define WIDTH 76
 
 enum { EXIT_ALL = 0, EXIT_SOME = 1, EXIT_BROKEN = 2 };
 
-/* What is known of a line of INPUT. */
+/* The state of a line of INPUT. */
 enum { TO_DO, BLANK, CREATED, FAILED, UNKNOWN, STATES };
 
 struct run {
@@ -63,18 +63,18 @@ struct run {
 
   FILE *input;
   int output;
-  /* By the number of the line, from 1 to lines. */
+  /* By line number, from 1 to lines. */
   unsigned char *states;
   size_t lines;
-  /* The last line that was read, and the buffer for the next. */
+  /* The number of the last line read, and the buffer for the next. */
   size_t line;
   char *text;
   size_t capacity;
 
   argyle_client *client;
   argyle_queue *queue;
-  size_t to_do, created, failed, failed_in_a_row;
-  /* Whether a first call is over; whether no more is submitted; whether a file or the queue failed. */
+  size_t to_do, created, failed, consecutive_failures;
+  /* Whether a call has finished; whether to submit no more; whether a file or the queue failed. */
   int begun, stopping, broken;
 
   int terminal, shown;
@@ -88,7 +88,7 @@ static void count_signal(int number) {
   signals = signals + 1;
 }
 
-/* ---------------------------------------------------------------- What people see */
+/* ---------------------------------------------------------------- Messages */
 
 static void hide_progress(struct run *run) {
   if (run->shown) fprintf(stderr, "\r%*s\r", WIDTH, "");
@@ -106,7 +106,7 @@ static void say(struct run *run, const char *format, ...) {
   fputc('\n', stderr);
 }
 
-/* For errors after which nothing more can be done. */
+/* Reports an error that ends the program. */
 static int say_and_free(struct run *run, const char *what, argyle_error *error) {
   say(run, "%s: %s [%s]", what, argyle_error_message(error), argyle_error_name(error));
   argyle_error_free(error);
@@ -141,16 +141,16 @@ static void show_progress(struct run *run) {
 }
 
 static void stop(struct run *run, const char *why) {
-  unsigned long under_way = (unsigned long)argyle_queue_count(run->queue);
+  unsigned long in_flight = (unsigned long)argyle_queue_count(run->queue);
 
   if (run->stopping) return;
   run->stopping = 1;
-  say(run, "%s; %lu calls are still under way", why, under_way);
+  say(run, "%s; %lu calls are still in flight", why, in_flight);
 }
 
 /* ---------------------------------------------------------------- OUTPUT */
 
-/* Adds a line to OUTPUT, as a whole or not at all, and releases it. */
+/* Appends a line to OUTPUT, completely or not at all, and releases the entry. */
 static int record(struct run *run, json_t *entry) {
   char *text = json_dumps(entry, 0);
   off_t end = lseek(run->output, 0, SEEK_END);
@@ -165,7 +165,7 @@ static int record(struct run *run, json_t *entry) {
     run->broken = 1;
     return -1;
   }
-  /* The line's end takes the place of the NUL. */
+  /* The newline replaces the terminating NUL. */
   text[size++] = '\n';
   while (written < size) {
     result = write(run->output, text + written, size - written);
@@ -180,7 +180,7 @@ static int record(struct run *run, json_t *entry) {
   return -1;
 }
 
-/* What a line of OUTPUT tells about which line of INPUT; -1 where it is none of this program's. */
+/* Parses a line of OUTPUT: returns the state and stores the line of INPUT; -1 if it is not this program's. */
 static int read_entry(const char *text, size_t size, size_t *line) {
   json_t *entry = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
   json_int_t number = json_integer_value(json_object_get(entry, "line"));
@@ -196,26 +196,26 @@ static int read_entry(const char *text, size_t size, size_t *line) {
   return state;
 }
 
-/* Whether this can be the beginning of a line that was not written to its end. */
-static int is_torn(const char *text, size_t size) {
-  static const char beginning[] = "{\"line\": ";
-  size_t length = sizeof beginning - 1;
+/* Whether this can be the start of an incomplete line. */
+static int is_truncated(const char *text, size_t size) {
+  static const char start[] = "{\"line\": ";
+  size_t length = sizeof start - 1;
 
-  return memcmp(text, beginning, size < length ? size : length) == 0;
+  return memcmp(text, start, size < length ? size : length) == 0;
 }
 
-/* Takes one line of OUTPUT into account; the line begins at `offset`. */
-static int take_entry(struct run *run, const char *text, size_t size, size_t number, off_t offset) {
+/* Handles a line of OUTPUT that starts at `offset`. */
+static int handle_entry(struct run *run, const char *text, size_t size, size_t number, off_t offset) {
   int whole = text[size - 1] == '\n', state;
   size_t line;
 
   state = read_entry(text, size, &line);
-  if (state < 0 && !whole && is_torn(text, size)) {
-    say(run, "%s: the last line was torn and is cut off; what it was for is done again", run->output_name);
+  if (state < 0 && !whole && is_truncated(text, size)) {
+    say(run, "%s: the last line is incomplete and is removed; its call is made again", run->output_name);
     return ftruncate(run->output, offset) == 0 ? 0 : file_failed(run, run->output_name);
   }
   if (state < 0) {
-    say(run, "%s: line %lu is none that this program writes; is it the right file?", run->output_name,
+    say(run, "%s: line %lu is not one of this program's; is it the right file?", run->output_name,
         (unsigned long)number);
     return -1;
   }
@@ -226,11 +226,11 @@ static int take_entry(struct run *run, const char *text, size_t size, size_t num
     return -1;
   }
   if (run->states[line] != CREATED) run->states[line] = (unsigned char)state;
-  /* An editor may have taken the last line's end away. */
+  /* An editor may have removed the last newline. */
   return whole || write(run->output, "\n", 1) == 1 ? 0 : file_failed(run, run->output_name);
 }
 
-/* Reads what earlier runs have written. */
+/* Reads the output of earlier runs. */
 static int read_output(struct run *run) {
   int descriptor = dup(run->output), result = 0;
   FILE *stream = descriptor >= 0 ? fdopen(descriptor, "r") : NULL;
@@ -243,7 +243,7 @@ static int read_output(struct run *run) {
     return file_failed(run, run->output_name);
   }
   while (result == 0 && (size = getline(&run->text, &run->capacity, stream)) > 0) {
-    result = take_entry(run, run->text, (size_t)size, ++number, offset);
+    result = handle_entry(run, run->text, (size_t)size, ++number, offset);
     offset += size;
   }
   if (result == 0 && !feof(stream)) result = file_failed(run, run->output_name);
@@ -251,7 +251,7 @@ static int read_output(struct run *run) {
   return result;
 }
 
-/* Opens OUTPUT for this run alone. */
+/* Opens OUTPUT and locks it for this run. */
 static int open_output(struct run *run) {
   struct stat input, output;
 
@@ -259,7 +259,7 @@ static int open_output(struct run *run) {
   if (run->output < 0 || fstat(run->output, &output) != 0) return file_failed(run, run->output_name);
   if (fstat(fileno(run->input), &input) != 0) return file_failed(run, run->input_name);
   if (!S_ISREG(output.st_mode) || (input.st_dev == output.st_dev && input.st_ino == output.st_ino)) {
-    say(run, "%s: it must be a regular file, and not the input", run->output_name);
+    say(run, "%s: must be a regular file other than the input", run->output_name);
     return -1;
   }
   if (flock(run->output, LOCK_EX | LOCK_NB) != 0) {
@@ -268,7 +268,7 @@ static int open_output(struct run *run) {
     return -1;
   }
   if ((output.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-    say(run, "%s: others may open it, though it holds tokens", run->output_name);
+    say(run, "%s: other users can open it, although it contains tokens", run->output_name);
   return 0;
 }
 
@@ -282,26 +282,26 @@ static int is_blank(const char *text, size_t size) {
   return 1;
 }
 
-/* Opens INPUT and counts its lines: numbers of lines are what OUTPUT goes by. */
+/* Opens INPUT and counts its lines: OUTPUT refers to lines by number. */
 static int open_input(struct run *run) {
   struct stat input;
-  size_t room = 0;
+  size_t capacity = 0;
   ssize_t size;
 
   run->input = fopen(run->input_name, "r");
   if (run->input == NULL || fstat(fileno(run->input), &input) != 0) return file_failed(run, run->input_name);
   if (!S_ISREG(input.st_mode)) {
-    say(run, "%s: it must be a regular file, for it is read twice", run->input_name);
+    say(run, "%s: must be a regular file, because it is read twice", run->input_name);
     return -1;
   }
   while ((size = getline(&run->text, &run->capacity, run->input)) > 0) {
-    if (++run->lines >= room) {
-      size_t larger = room * 2 + 1024;
+    if (++run->lines >= capacity) {
+      size_t larger = capacity * 2 + 1024;
       unsigned char *states = realloc(run->states, larger);
 
       if (states == NULL) return file_failed(run, run->input_name);
       run->states = states;
-      room = larger;
+      capacity = larger;
     }
     run->states[run->lines] = is_blank(run->text, (size_t)size) ? BLANK : TO_DO;
   }
@@ -315,15 +315,15 @@ static int is_to_do(const struct run *run, size_t line) {
   return state == TO_DO || state == FAILED || (state == UNKNOWN && run->retry_unknown);
 }
 
-/* Counts what is to do, and names the lines that only a person can decide on. */
-static void look_over(struct run *run) {
+/* Counts the lines to do, and reports those that only a person can decide on. */
+static void count_lines(struct run *run) {
   size_t line, unknown = 0;
 
   for (line = 1; line <= run->lines; line++) {
     if (is_to_do(run, line)) run->to_do++;
     else if (run->states[line] == UNKNOWN) {
       unknown++;
-      say(run, "line %lu: an earlier run did not learn whether its user was created", (unsigned long)line);
+      say(run, "line %lu: it is unknown whether an earlier run created its user", (unsigned long)line);
     }
   }
   if (unknown > 0) say(run, "look for these users at the service; -u creates them again");
@@ -331,50 +331,50 @@ static void look_over(struct run *run) {
 
 /* ---------------------------------------------------------------- Calls */
 
-/* Reports and records that no user is known for a line. The error stays the caller's. */
+/* Reports and records the failure of a line. The caller still owns the error. */
 static void line_failed(struct run *run, size_t line, const argyle_error *error) {
   int code = argyle_error_code(error), unknown = argyle_error_outcome_is_unknown(error);
 
-  /* What was broken off before it was sent is left for the next run. */
+  /* A call cancelled before it was sent is left to the next run. */
   if (code == ARGYLE_ERROR_CANCELLED && !unknown) return;
   say(run, "line %lu: %s [%s%s]", (unsigned long)line, argyle_error_message(error), argyle_error_name(error),
       unknown ? ", outcome unknown" : "");
   run->failed++;
-  /* What an earlier run did not learn, a later failure does not tell either. */
+  /* A later failure does not resolve an outcome that was unknown before. */
   if (run->states[line] == UNKNOWN) unknown = 1;
   run->states[line] = unknown ? UNKNOWN : FAILED;
   if (record(run, json_pack("{s:I, s:s, s:b}", "line", (json_int_t)line, "error", argyle_error_name(error),
                             "outcome_unknown", unknown)) != 0)
-    stop(run, "stopping, for failures cannot be recorded");
+    stop(run, "stopping: failures cannot be recorded");
   if (code == ARGYLE_ERROR_AUTHENTICATION || code == ARGYLE_ERROR_PERMISSION)
-    stop(run, "stopping, for the API key is not accepted");
+    stop(run, "stopping: the API key is not accepted");
 }
 
-/* Looks at a call that is over. */
-static void finish(struct run *run, argyle_call *call, size_t line) {
+/* Handles a finished call. */
+static void handle_call(struct run *run, argyle_call *call, size_t line) {
   argyle_error *error;
   json_t *user = argyle_call_json(call, &error);
   const char *id = json_string_value(json_object_get(user, "id"));
 
   if (user == NULL) {
     line_failed(run, line, error);
-    if (++run->failed_in_a_row == FAILURES_IN_A_ROW) stop(run, "stopping, for nothing but failures comes");
+    if (++run->consecutive_failures == MAX_CONSECUTIVE_FAILURES) stop(run, "stopping: too many consecutive failures");
     argyle_error_free(error);
   } else {
     run->created++;
-    run->failed_in_a_row = 0;
+    run->consecutive_failures = 0;
     run->states[line] = CREATED;
     if (record(run, json_pack("{s:I, s:O, s:O}", "line", (json_int_t)line, "id", json_object_get(user, "id"), "token",
                               json_object_get(user, "token"))) != 0) {
-      say(run, "line %lu: user %s was created, and is not in %s", (unsigned long)line, id, run->output_name);
-      stop(run, "stopping, for users cannot be recorded");
+      say(run, "line %lu: user %s was created, but is not in %s", (unsigned long)line, id, run->output_name);
+      stop(run, "stopping: users cannot be recorded");
     }
   }
   run->begun = 1;
   json_decref(user);
 }
 
-/* Reads the next line of INPUT, and submits a call where one is to be made; -1 at the end. */
+/* Reads the next line of INPUT and submits its call, if it is to do; -1 at the end. */
 static int submit_line(struct run *run) {
   argyle_error *error;
   argyle_call *call;
@@ -384,14 +384,14 @@ static int submit_line(struct run *run) {
   size = getline(&run->text, &run->capacity, run->input);
   if (size <= 0) {
     if (ferror(run->input)) file_failed(run, run->input_name);
-    else say(run, "%s: it has become shorter meanwhile", run->input_name);
+    else say(run, "%s: the file became shorter", run->input_name);
     run->broken = 1;
     return -1;
   }
   if (!is_to_do(run, ++run->line)) return 0;
   if (run->text[size - 1] == '\n') size--;
   call = argyle_call_new_text(run->client, ARGYLE_OPERATION_USER_CREATE, NULL, run->text, (size_t)size, &error);
-  /* The line is its call's tag. */
+  /* The line number is the call's tag. */
   if (call != NULL && argyle_queue_submit(run->queue, call, (void *)(uintptr_t)run->line, &error) == 0) return 0;
   line_failed(run, run->line, error);
   argyle_error_free(error);
@@ -399,14 +399,14 @@ static int submit_line(struct run *run) {
   return 0;
 }
 
-/* Takes the calls that are over. */
+/* Takes the finished calls. */
 static int collect(struct run *run) {
   argyle_error *error;
   argyle_call *call;
   void *tag;
 
   while ((call = argyle_queue_next(run->queue, &tag, &error)) != NULL) {
-    finish(run, call, (size_t)(uintptr_t)tag);
+    handle_call(run, call, (size_t)(uintptr_t)tag);
     argyle_call_free(call);
   }
   return error == NULL ? 0 : say_and_free(run, "taking a call", error);
@@ -417,17 +417,17 @@ static int loop(struct run *run) {
   int at_end = 0;
 
   for (;;) {
-    /* One call finds out whether the key is accepted. No more are submitted than can be under way, so that memory
-     * stays bounded, and few are waited for after a signal. */
+    /* The first call shows whether the key is accepted. No more are submitted than can be in flight, so that memory
+     * stays bounded, and few remain after a signal. */
     size_t limit = run->begun ? (size_t)run->calls : 1;
 
     while (signals == 0 && !run->stopping && !at_end && argyle_queue_count(run->queue) < limit)
       at_end = submit_line(run) != 0;
-    if (signals > 0) stop(run, "stopping after a signal, a second one breaks off what is under way");
+    if (signals > 0) stop(run, "stopping after a signal, a second one cancels the calls in flight");
     if (argyle_queue_count(run->queue) == 0) return 0;
     if (signals > 1 && argyle_queue_cancel_all(run->queue, &error) != 0)
-      return say_and_free(run, "breaking off the calls", error);
-    /* A signal does not end the wait, therefore it is a short one. */
+      return say_and_free(run, "cancelling the calls", error);
+    /* Signals do not interrupt the wait, so it is short. */
     if (argyle_queue_wait(run->queue, INTERVAL_MS, &error) < 0) {
       say_and_free(run, "waiting for the calls", error);
       argyle_queue_cancel_all(run->queue, NULL);
@@ -439,9 +439,9 @@ static int loop(struct run *run) {
   }
 }
 
-/* ---------------------------------------------------------------- Start and end */
+/* ---------------------------------------------------------------- Setup and main */
 
-static int make_client(struct run *run) {
+static int create_client(struct run *run) {
   const char *key_id = getenv("ARGYLE_KEY_ID"), *key_secret = getenv("ARGYLE_KEY_SECRET");
   const char *base_url = getenv("ARGYLE_BASE_URL");
   argyle_error *error;
@@ -456,20 +456,20 @@ static int make_client(struct run *run) {
   if (run->rate > 0) json_object_set_new(options, "max_requests_per_second", json_real(run->rate));
   run->client = argyle_client_new(options, &error);
   json_decref(options);
-  return run->client != NULL ? 0 : say_and_free(run, "making a client", error);
+  return run->client != NULL ? 0 : say_and_free(run, "creating a client", error);
 }
 
-static int make_queue(struct run *run) {
+static int create_queue(struct run *run) {
   json_t *options = json_pack("{s:i}", "max_in_flight", run->calls);
   argyle_error *error;
 
   run->queue = argyle_queue_new(options, &error);
   json_decref(options);
-  return run->queue != NULL ? 0 : say_and_free(run, "making a queue", error);
+  return run->queue != NULL ? 0 : say_and_free(run, "creating a queue", error);
 }
 
 static void handle_signals(void) {
-  static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+  static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
   struct sigaction action, before;
   size_t i;
 
@@ -477,16 +477,16 @@ static void handle_signals(void) {
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
   action.sa_handler = count_signal;
-  for (i = 0; i < sizeof ends / sizeof *ends; i++)
-    /* What nohup ignores stays ignored. */
-    if (sigaction(ends[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(ends[i], &action, NULL);
-  /* Where nothing more can be written, that is an error of write(). */
+  for (i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    /* Signals that nohup ignores stay ignored. */
+    if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(numbers[i], &action, NULL);
+  /* A failed write() returns an error instead. */
   action.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &action, NULL);
   sigaction(SIGXFSZ, &action, NULL);
 }
 
-/* Says what has become of all lines, and whether each has its user, as an exit status. */
+/* Prints the totals and returns the exit status. */
 static int sum_up(const struct run *run) {
   unsigned long counts[STATES] = {0};
   size_t line;
@@ -498,12 +498,12 @@ static int sum_up(const struct run *run) {
   return counts[FAILED] + counts[UNKNOWN] + counts[TO_DO] == 0 ? EXIT_ALL : EXIT_SOME;
 }
 
-/* Gives the exit status. */
+/* Processes INPUT and returns the exit status. */
 static int run_all(struct run *run) {
   int result;
 
   if (open_input(run) != 0 || open_output(run) != 0 || read_output(run) != 0) return EXIT_BROKEN;
-  look_over(run);
+  count_lines(run);
   handle_signals();
   clock_gettime(CLOCK_MONOTONIC, &run->began);
   if (loop(run) != 0) run->broken = 1;
@@ -518,17 +518,16 @@ static int run_all(struct run *run) {
 
 static int usage(void) {
   fprintf(stderr, "usage: bulk_create [-j CALLS] [-r RATE] [-u] INPUT OUTPUT\n"
-                  "CALLS is 1 to 1000, and RATE 0.001 to 1000000 requests in a second.\n");
+                  "CALLS is 1 to 1000, and RATE 0.001 to 1000000 requests per second.\n");
   return EXIT_BROKEN;
 }
 
-/* Opens /dev/null for the standard descriptors that are closed: a file or socket in their place would get what is
-   printed. */
+/* Opens /dev/null for closed standard descriptors: a file or socket in their place would receive the output. */
 static int fill_standard_descriptors(void) {
   int number;
 
   for (number = 0; number <= 2; number++) {
-    /* The lowest free number is taken, which is this one. */
+    /* open() returns the lowest free number, which is this one. */
     if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return -1;
   }
   return 0;
@@ -562,7 +561,7 @@ int main(int count, char **arguments) {
   run.output_name = arguments[optind + 1];
   run.terminal = isatty(STDERR_FILENO);
 
-  result = make_client(&run) == 0 && make_queue(&run) == 0 ? run_all(&run) : EXIT_BROKEN;
+  result = create_client(&run) == 0 && create_queue(&run) == 0 ? run_all(&run) : EXIT_BROKEN;
   argyle_queue_free(run.queue);
   argyle_client_free(run.client);
   if (run.input != NULL) fclose(run.input);

@@ -1,12 +1,12 @@
 /*
- * Many calls at once, without a thread, in a loop around poll(2): creates some users, retrieves and deletes each,
- * while the same loop listens to standard input.
+ * Many calls at once, without threads, in a poll(2) loop: creates some users, retrieves and deletes each, while the
+ * same loop reads standard input.
  *
  *   cc poll.c $(pkg-config --cflags --libs argyle) -o poll
  *
- * Enter shows how far it is. The API key comes from ARGYLE_KEY_ID and ARGYLE_KEY_SECRET; ARGYLE_BASE_URL names the
- * server, such as an argyle-sandbox of yours; without it the program uses Argyle's own sandbox, never production. It
- * leaves no user behind that it knows of.
+ * Enter shows the progress. The API key comes from ARGYLE_KEY_ID and ARGYLE_KEY_SECRET. ARGYLE_BASE_URL is the server,
+ * such as a local argyle-sandbox; without it the program uses Argyle's own sandbox, never production. It leaves no
+ * users behind that it knows of.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <argyle.h>
@@ -18,11 +18,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How many users the program creates, and how many calls may be under way at once. */
+/* Number of users to create, and maximum number of calls in flight. */
 #define USERS 20
 #define IN_FLIGHT 8
 
-/* A user goes through these, one call each. The user is the tag of its call. */
+/* The steps of each user, one call each. The user is its call's tag. */
 enum { CREATE, RETRIEVE, DELETE, STEPS };
 static const struct {
   int operation;
@@ -51,7 +51,7 @@ static int failed_and_free(const char *what, argyle_error *error) {
   return -1;
 }
 
-static argyle_client *make_client(void) {
+static argyle_client *create_client(void) {
   const char *key_id = getenv("ARGYLE_KEY_ID"), *key_secret = getenv("ARGYLE_KEY_SECRET");
   const char *base_url = getenv("ARGYLE_BASE_URL");
   argyle_client *client;
@@ -66,11 +66,11 @@ static argyle_client *make_client(void) {
                       base_url != NULL ? "base_url" : "environment", base_url != NULL ? base_url : "sandbox");
   client = argyle_client_new(options, &error);
   json_decref(options);
-  if (client == NULL) failed_and_free("making a client", error);
+  if (client == NULL) failed_and_free("creating a client", error);
   return client;
 }
 
-/* Hands the call for a user's step to the queue, which sends it when it is driven. */
+/* Submits the call for a user's step; it is sent when the queue is driven. */
 static int submit(argyle_queue *queue, argyle_client *client, struct user *user) {
   json_t *metadata = user->step == CREATE ? json_pack("{s:i}", "number", user->number) : NULL;
   const char *id = user->step == CREATE ? NULL : user->id;
@@ -78,14 +78,14 @@ static int submit(argyle_queue *queue, argyle_client *client, struct user *user)
   argyle_call *call = argyle_call_new(client, steps[user->step].operation, id, metadata, &error);
 
   json_decref(metadata);
-  if (call == NULL) return failed_and_free("preparing a call", error);
+  if (call == NULL) return failed_and_free("creating a call", error);
   if (argyle_queue_submit(queue, call, user, &error) == 0) return 0;
   argyle_call_free(call);
   return failed_and_free("submitting a call", error);
 }
 
-/* Keeps the id of a user that was created. */
-static int keep_id(argyle_call *call, struct user *user) {
+/* Stores the id of a created user. */
+static int store_id(argyle_call *call, struct user *user) {
   argyle_error *error;
   json_t *created = argyle_call_json(call, &error);
   const char *id;
@@ -97,24 +97,24 @@ static int keep_id(argyle_call *call, struct user *user) {
   return 0;
 }
 
-/* Looks at a call that is over, and submits what follows it. */
+/* Handles a finished call and submits the user's next one. */
 static void advance(argyle_queue *queue, argyle_client *client, argyle_call *call, struct user *user) {
   const argyle_error *error = argyle_call_error(call);
 
   if (error == NULL) {
-    if (user->step == CREATE && keep_id(call, user) != 0) return;
+    if (user->step == CREATE && store_id(call, user) != 0) return;
     counts[user->step]++;
     printf("user %2d %-9s in %ld ms\n", user->number, steps[user->step].done,
            (long)(argyle_call_time_us(call, ARGYLE_TIME_TOTAL) / 1000));
   } else {
     failed(steps[user->step].doing, error);
-    /* A user that could not be retrieved is deleted all the same. */
+    /* A user that could not be retrieved is still deleted. */
     if (user->step != RETRIEVE) return;
   }
   if (++user->step < STEPS) submit(queue, client, user);
 }
 
-/* Takes all calls that are over. */
+/* Drives the queue and takes the finished calls. */
 static int collect(argyle_queue *queue, argyle_client *client) {
   argyle_error *error;
   argyle_call *call;
@@ -128,8 +128,8 @@ static int collect(argyle_queue *queue, argyle_client *client) {
   return error == NULL ? 0 : failed_and_free("taking a call", error);
 }
 
-/* Reads what was typed; -1 at its end. */
-static int listen_to_input(argyle_queue *queue) {
+/* Reads a line from standard input and shows the progress; -1 at its end. */
+static int read_input(argyle_queue *queue) {
   char text[256];
 
   if (read(STDIN_FILENO, text, sizeof text) <= 0) return -1;
@@ -147,17 +147,17 @@ static int loop(argyle_queue *queue, argyle_client *client) {
   descriptors[0].events = POLLIN;
   descriptors[1].fd = STDIN_FILENO;
   descriptors[1].events = POLLIN;
-  if (descriptors[0].fd < 0) return failed_and_free("asking for the descriptor", error);
+  if (descriptors[0].fd < 0) return failed_and_free("getting the descriptor", error);
   while (argyle_queue_count(queue) > 0) {
-    /* No time-out is needed: the queue's descriptor is readable too when a time-out of a call passes. */
+    /* No timeout is needed: the queue's descriptor also becomes readable when a call's timeout expires. */
     if (poll(descriptors, 2, -1) < 0) {
       if (errno == EINTR) continue;
       perror("poll: poll");
       return -1;
     }
     if (descriptors[0].revents != 0 && collect(queue, client) != 0) return -1;
-    /* poll() passes over negative descriptors. */
-    if (descriptors[1].revents != 0 && listen_to_input(queue) != 0) descriptors[1].fd = -1;
+    /* poll() ignores negative descriptors. */
+    if (descriptors[1].revents != 0 && read_input(queue) != 0) descriptors[1].fd = -1;
   }
   return 0;
 }
@@ -170,7 +170,7 @@ static int run(argyle_client *client) {
   int i, result;
 
   json_decref(options);
-  if (queue == NULL) return failed_and_free("making a queue", error);
+  if (queue == NULL) return failed_and_free("creating a queue", error);
   for (i = 0; i < USERS; i++) {
     users[i].number = i + 1;
     submit(queue, client, &users[i]);
@@ -182,12 +182,12 @@ static int run(argyle_client *client) {
   return result;
 }
 
-/* Opens /dev/null for the standard descriptors that are closed: a socket in their place would get what is printed. */
+/* Opens /dev/null for closed standard descriptors: a socket in their place would receive the output. */
 static int fill_standard_descriptors(void) {
   int number;
 
   for (number = 0; number <= 2; number++) {
-    /* The lowest free number is taken, which is this one. */
+    /* open() returns the lowest free number, which is this one. */
     if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return -1;
   }
   return 0;
@@ -198,7 +198,7 @@ int main(void) {
   int result;
 
   if (fill_standard_descriptors() != 0) return EXIT_FAILURE;
-  client = make_client();
+  client = create_client();
   if (client == NULL) return EXIT_FAILURE;
   result = run(client);
   argyle_client_free(client);

@@ -1,12 +1,12 @@
 /*
- * All that libargyle does with users, in one program: creates, retrieves, updates, lists, walks and deletes
- * users, makes a user token and reads its claims.
+ * All operations of libargyle in one program: creates, retrieves, updates, lists, iterates over and deletes users,
+ * creates a user token and reads its claims.
  *
  *   cc users.c $(pkg-config --cflags --libs argyle) -o users
  *
- * It takes the API key from the environment, where no list of processes shows it: ARGYLE_KEY_ID and
- * ARGYLE_KEY_SECRET. ARGYLE_BASE_URL names the server, such as an argyle-sandbox of yours; without it the
- * program uses Argyle's own sandbox, never production. It leaves no user behind.
+ * The API key comes from the environment, where process lists do not show it: ARGYLE_KEY_ID and ARGYLE_KEY_SECRET.
+ * ARGYLE_BASE_URL is the server, such as a local argyle-sandbox; without it the program uses Argyle's own sandbox,
+ * never production. It leaves no users behind.
  */
 #include <argyle.h>
 #include <fcntl.h>
@@ -15,17 +15,17 @@
 #include <string.h>
 #include <time.h>
 
-/* How many users the program creates. */
+/* Number of users to create. */
 #define USERS 3
 
-/* Says why a step failed, and releases the error. */
+/* Prints why a step failed, and frees the error. */
 static int failed(const char *step, argyle_error *error) {
   const char *trace_id = argyle_error_trace_id(error);
 
   fprintf(stderr, "users: %s failed: %s [%s", step, argyle_error_message(error), argyle_error_name(error));
   if (argyle_error_http_status(error) != 0) fprintf(stderr, ", HTTP %d", argyle_error_http_status(error));
   if (trace_id != NULL) fprintf(stderr, ", trace id %s", trace_id);
-  if (argyle_error_is_retryable(error)) fprintf(stderr, ", may be tried again");
+  if (argyle_error_is_retryable(error)) fprintf(stderr, ", retryable");
   fprintf(stderr, "]\n");
   argyle_error_free(error);
   return -1;
@@ -33,7 +33,7 @@ static int failed(const char *step, argyle_error *error) {
 
 static void heading(const char *text) { printf("\n%s\n", text); }
 
-/* Prints one member of an object; an absent one as null. */
+/* Prints a member of an object; null if it is absent. */
 static void show(const char *label, const json_t *object, const char *key) {
   char *text = json_dumps(json_object_get(object, key), JSON_ENCODE_ANY);
 
@@ -41,7 +41,7 @@ static void show(const char *label, const json_t *object, const char *key) {
   free(text);
 }
 
-/* Prints what may be shown of a credential: enough to tell that it is there. */
+/* Prints the start and the size of a credential, which must stay secret. */
 static void show_credential(const char *label, const json_t *object, const char *key) {
   const char *text = json_string_value(json_object_get(object, key));
 
@@ -57,7 +57,7 @@ static void show_time(const char *label, const json_t *object, const char *key) 
     printf("  %-12s %s UTC\n", label, text);
 }
 
-static argyle_client *make_client(void) {
+static argyle_client *create_client(void) {
   const char *key_id = getenv("ARGYLE_KEY_ID");
   const char *key_secret = getenv("ARGYLE_KEY_SECRET");
   const char *base_url = getenv("ARGYLE_BASE_URL");
@@ -75,14 +75,14 @@ static argyle_client *make_client(void) {
     options = json_pack("{s:s, s:s, s:s}", "key_id", key_id, "key_secret", key_secret, "environment", "sandbox");
   client = argyle_client_new(options, &error);
   json_decref(options);
-  if (client == NULL) failed("making a client", error);
+  if (client == NULL) failed("creating a client", error);
   return client;
 }
 
-/* The id of a user, borrowed from it: the library lets no user through without one. */
+/* Returns the id of a user, borrowed from it; the library rejects users without one. */
 static const char *id_of(const json_t *user) { return json_string_value(json_object_get(user, "id")); }
 
-/* Creates a user, which is a reference of the caller's. */
+/* Creates a user; the caller owns the reference. */
 static int create(argyle_client *client, const json_t *metadata, json_t **user) {
   argyle_error *error;
 
@@ -131,26 +131,26 @@ static int list(argyle_client *client) {
   return 0;
 }
 
-/* Walks over all users, page after page, and counts those with metadata. */
-static int walk(argyle_client *client) {
+/* Iterates over all users, page after page, and counts those with metadata. */
+static int iterate(argyle_client *client) {
   argyle_error *error;
   argyle_user_cursor *cursor = argyle_user_cursor_new(client, NULL, &error);
-  unsigned long users = 0, described = 0;
+  unsigned long users = 0, with_metadata = 0;
   json_t *user;
 
-  if (cursor == NULL) return failed("starting the walk", error);
+  if (cursor == NULL) return failed("creating a cursor", error);
   while ((user = argyle_user_cursor_next(cursor, &error)) != NULL) {
     users++;
-    if (json_object_size(json_object_get(user, "external_metadata")) > 0) described++;
+    if (json_object_size(json_object_get(user, "external_metadata")) > 0) with_metadata++;
     json_decref(user);
   }
   argyle_user_cursor_free(cursor);
-  if (error != NULL) return failed("walking over the users", error);
-  printf("  %lu users, %lu with metadata\n", users, described);
+  if (error != NULL) return failed("iterating over users", error);
+  printf("  %lu users, %lu with metadata\n", users, with_metadata);
   return 0;
 }
 
-static int make_token(argyle_client *client, const char *id) {
+static int create_token(argyle_client *client, const char *id) {
   argyle_error *error;
   json_t *tokens = argyle_user_token_create(client, id, &error), *claims;
 
@@ -174,7 +174,7 @@ static int delete_user(argyle_client *client, const char *id) {
   return 0;
 }
 
-/* An error that is expected is told by its code, never by its text. */
+/* Checks for an expected error by its code, never by its text. */
 static int expect_absent(argyle_client *client, const char *id) {
   argyle_error *error;
   json_t *user = argyle_user_get(client, id, &error);
@@ -190,8 +190,8 @@ static int expect_absent(argyle_client *client, const char *id) {
   return 0;
 }
 
-/* Deletes the users that are left, also after a failure. */
-static int tidy_up(argyle_client *client, json_t *users[USERS]) {
+/* Deletes the remaining users, even after a failure. */
+static int clean_up(argyle_client *client, json_t *users[USERS]) {
   int i, result = 0;
 
   for (i = 0; i < USERS; i++) {
@@ -223,13 +223,13 @@ static int run(argyle_client *client, json_t *users[USERS]) {
   heading("List the two oldest: argyle_user_list");
   if (list(client) != 0) return -1;
 
-  heading("Walk over all users: argyle_user_cursor_next");
-  if (walk(client) != 0) return -1;
+  heading("Iterate over all users: argyle_user_cursor_next");
+  if (iterate(client) != 0) return -1;
 
   heading("Create a token for the first: argyle_user_token_create, argyle_token_claims");
-  if (make_token(client, id_of(users[0])) != 0) return -1;
+  if (create_token(client, id_of(users[0])) != 0) return -1;
 
-  heading("Delete the first and ask for it: argyle_user_delete");
+  heading("Delete the first and retrieve it: argyle_user_delete");
   if (delete_user(client, id_of(users[0])) != 0) return -1;
   result = expect_absent(client, id_of(users[0]));
   json_decref(users[0]);
@@ -237,12 +237,12 @@ static int run(argyle_client *client, json_t *users[USERS]) {
   return result;
 }
 
-/* Opens /dev/null for the standard descriptors that are closed: a socket in their place would get what is printed. */
+/* Opens /dev/null for closed standard descriptors: a socket in their place would receive the output. */
 static int fill_standard_descriptors(void) {
   int number;
 
   for (number = 0; number <= 2; number++) {
-    /* The lowest free number is taken, which is this one. */
+    /* open() returns the lowest free number, which is this one. */
     if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return -1;
   }
   return 0;
@@ -255,11 +255,11 @@ int main(void) {
 
   if (fill_standard_descriptors() != 0) return EXIT_FAILURE;
   printf("libargyle %s\n", argyle_version());
-  client = make_client();
+  client = create_client();
   if (client == NULL) return EXIT_FAILURE;
   result = run(client, users);
-  heading("Tidy up");
-  if (tidy_up(client, users) != 0) result = -1;
+  heading("Clean up");
+  if (clean_up(client, users) != 0) result = -1;
   argyle_client_free(client);
   return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,12 +1,12 @@
 /*
- * Many calls at once in a loop of libuv: creates some users, retrieves and deletes each, beside a timer of the
- * program's own.
+ * Many calls at once in a libuv loop: creates some users, retrieves and deletes each, next to a timer of the program's
+ * own.
  *
  *   cc uv.c $(pkg-config --cflags --libs argyle libuv) -o uv
  *
- * The API key comes from ARGYLE_KEY_ID and ARGYLE_KEY_SECRET; ARGYLE_BASE_URL names the server, such as an
- * argyle-sandbox of yours; without it the program uses Argyle's own sandbox, never production. It leaves no user
- * behind that it knows of.
+ * The API key comes from ARGYLE_KEY_ID and ARGYLE_KEY_SECRET. ARGYLE_BASE_URL is the server, such as a local
+ * argyle-sandbox; without it the program uses Argyle's own sandbox, never production. It leaves no users behind that it
+ * knows of.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <argyle.h>
@@ -16,12 +16,12 @@
 #include <string.h>
 #include <uv.h>
 
-/* How many users the program creates, how many calls may be under way at once, and how often the timer tells. */
+/* Number of users to create, maximum number of calls in flight, and interval of the progress timer. */
 #define USERS 20
 #define IN_FLIGHT 8
 #define INTERVAL_MS 100
 
-/* A user goes through these, one call each. The user is the tag of its call. */
+/* The steps of each user, one call each. The user is its call's tag. */
 enum { CREATE, RETRIEVE, DELETE, STEPS };
 static const struct {
   int operation;
@@ -36,7 +36,7 @@ struct user {
   char id[256];
 };
 
-/* All that the callbacks need; the handles' data points here. */
+/* The program's state, which the handles' data points to. */
 struct program {
   argyle_client *client;
   argyle_queue *queue;
@@ -57,7 +57,7 @@ static int failed_and_free(struct program *program, const char *what, argyle_err
   return -1;
 }
 
-/* Counts a failure of libuv, where there is one. */
+/* Reports and counts a failure of libuv; returns -1 if there is one. */
 static int check(struct program *program, const char *what, int status) {
   if (status == 0) return 0;
   fprintf(stderr, "uv: %s failed: %s\n", what, uv_strerror(status));
@@ -65,7 +65,7 @@ static int check(struct program *program, const char *what, int status) {
   return -1;
 }
 
-static int make_client(struct program *program) {
+static int create_client(struct program *program) {
   const char *key_id = getenv("ARGYLE_KEY_ID"), *key_secret = getenv("ARGYLE_KEY_SECRET");
   const char *base_url = getenv("ARGYLE_BASE_URL");
   argyle_error *error;
@@ -79,19 +79,19 @@ static int make_client(struct program *program) {
                       base_url != NULL ? "base_url" : "environment", base_url != NULL ? base_url : "sandbox");
   program->client = argyle_client_new(options, &error);
   json_decref(options);
-  return program->client != NULL ? 0 : failed_and_free(program, "making a client", error);
+  return program->client != NULL ? 0 : failed_and_free(program, "creating a client", error);
 }
 
-static int make_queue(struct program *program) {
+static int create_queue(struct program *program) {
   json_t *options = json_pack("{s:i}", "max_in_flight", IN_FLIGHT);
   argyle_error *error;
 
   program->queue = argyle_queue_new(options, &error);
   json_decref(options);
-  return program->queue != NULL ? 0 : failed_and_free(program, "making a queue", error);
+  return program->queue != NULL ? 0 : failed_and_free(program, "creating a queue", error);
 }
 
-/* Hands the call for a user's step to the queue, which sends it when it is driven. */
+/* Submits the call for a user's step; it is sent when the queue is driven. */
 static void submit(struct program *program, struct user *user) {
   json_t *metadata = user->step == CREATE ? json_pack("{s:i}", "number", user->number) : NULL;
   const char *id = user->step == CREATE ? NULL : user->id;
@@ -100,15 +100,15 @@ static void submit(struct program *program, struct user *user) {
 
   json_decref(metadata);
   if (call == NULL) {
-    failed_and_free(program, "preparing a call", error);
+    failed_and_free(program, "creating a call", error);
   } else if (argyle_queue_submit(program->queue, call, user, &error) != 0) {
     argyle_call_free(call);
     failed_and_free(program, "submitting a call", error);
   }
 }
 
-/* Keeps the id of a user that was created. */
-static int keep_id(struct program *program, argyle_call *call, struct user *user) {
+/* Stores the id of a created user. */
+static int store_id(struct program *program, argyle_call *call, struct user *user) {
   argyle_error *error;
   json_t *created = argyle_call_json(call, &error);
 
@@ -118,29 +118,29 @@ static int keep_id(struct program *program, argyle_call *call, struct user *user
   return 0;
 }
 
-/* Looks at a call that is over, and submits what follows it. */
+/* Handles a finished call and submits the user's next one. */
 static void advance(struct program *program, argyle_call *call, struct user *user) {
   const argyle_error *error = argyle_call_error(call);
 
   if (error == NULL) {
-    if (user->step == CREATE && keep_id(program, call, user) != 0) return;
+    if (user->step == CREATE && store_id(program, call, user) != 0) return;
     program->counts[user->step]++;
     printf("user %2d %s\n", user->number, steps[user->step].done);
   } else {
     failed(program, steps[user->step].doing, error);
-    /* A user that could not be retrieved is deleted all the same. */
+    /* A user that could not be retrieved is still deleted. */
     if (user->step != RETRIEVE) return;
   }
   if (++user->step < STEPS) submit(program, user);
 }
 
-/* Closes the handles, with which uv_run() returns. */
+/* Closes the handles, so that uv_run() returns. */
 static void stop(struct program *program) {
   if (!uv_is_closing((uv_handle_t *)&program->poll)) uv_close((uv_handle_t *)&program->poll, NULL);
   if (!uv_is_closing((uv_handle_t *)&program->timer)) uv_close((uv_handle_t *)&program->timer, NULL);
 }
 
-/* The queue's descriptor is readable: there is something to do, or something is over. */
+/* The queue's descriptor is readable: there is work to do, or a call is finished. */
 static void on_readable(uv_poll_t *handle, int status, int events) {
   struct program *program = handle->data;
   argyle_error *error = NULL;
@@ -177,10 +177,10 @@ static int start(struct program *program, uv_loop_t *loop) {
   argyle_error *error;
   int descriptor = argyle_queue_fd(program->queue, &error);
 
-  if (descriptor < 0) return failed_and_free(program, "asking for the descriptor", error);
-  if (check(program, "making a timer", uv_timer_init(loop, &program->timer)) != 0) return -1;
+  if (descriptor < 0) return failed_and_free(program, "getting the descriptor", error);
+  if (check(program, "creating a timer", uv_timer_init(loop, &program->timer)) != 0) return -1;
   program->timer.data = program;
-  if (check(program, "making a watcher", uv_poll_init(loop, &program->poll, descriptor)) != 0) {
+  if (check(program, "creating a watcher", uv_poll_init(loop, &program->poll, descriptor)) != 0) {
     uv_close((uv_handle_t *)&program->timer, NULL);
     return -1;
   }
@@ -198,12 +198,12 @@ static void run(struct program *program) {
   uv_loop_t loop;
   int i;
 
-  if (check(program, "making a loop", uv_loop_init(&loop)) != 0) return;
+  if (check(program, "creating a loop", uv_loop_init(&loop)) != 0) return;
   for (i = 0; i < USERS; i++) {
     program->users[i].number = i + 1;
     submit(program, &program->users[i]);
   }
-  /* After a failure the loop has nothing to do but to close what was opened. */
+  /* After a failure the loop only closes the handles. */
   if (argyle_queue_count(program->queue) > 0) start(program, &loop);
   uv_run(&loop, UV_RUN_DEFAULT);
   check(program, "closing the loop", uv_loop_close(&loop));
@@ -211,12 +211,12 @@ static void run(struct program *program) {
          program->counts[RETRIEVE], program->counts[DELETE], program->failures);
 }
 
-/* Opens /dev/null for the standard descriptors that are closed: a socket in their place would get what is printed. */
+/* Opens /dev/null for closed standard descriptors: a socket in their place would receive the output. */
 static int fill_standard_descriptors(void) {
   int number;
 
   for (number = 0; number <= 2; number++) {
-    /* The lowest free number is taken, which is this one. */
+    /* open() returns the lowest free number, which is this one. */
     if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return -1;
   }
   return 0;
@@ -227,9 +227,9 @@ int main(void) {
   int result;
 
   if (fill_standard_descriptors() != 0) return EXIT_FAILURE;
-  result = make_client(&program);
-  if (result == 0 && (result = make_queue(&program)) == 0) run(&program);
-  /* The watcher is gone by now: only then may the queue go, and its descriptor with it. */
+  result = create_client(&program);
+  if (result == 0 && (result = create_queue(&program)) == 0) run(&program);
+  /* The watcher is closed by now: freeing the queue closes its descriptor. */
   argyle_queue_free(program.queue);
   argyle_client_free(program.client);
   return result == 0 && program.failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
