@@ -74,7 +74,7 @@ struct CallLog: Sendable {
     if let status = error.httpStatus { fields.append(("status", .integer(Int64(status)))) }
     if let traceID = error.traceID { fields.append(("trace_id", .string(traceID))) }
     // Not the error's own message: it may quote what the service said about a user.
-    let text = "failed: \(error.code.name) after \(milliseconds) ms, \(error.attempts) attempts"
+    let text = "failed: \(error.code.name) after \(milliseconds) ms, attempts: \(error.attempts)"
     receive(
       LogRecord(level: .warning, message: context.message(text), fields: CallLog.object(fields))
     )
