@@ -54,7 +54,7 @@ static inline long argyle_descriptor_limit(void) {
 // Whether a descriptor is closed. Necessary because fcntl is variadic.
 static inline bool argyle_is_closed(int descriptor) { return fcntl(descriptor, F_GETFD) < 0; }
 
-// Number of sent bytes that a socket's peer has not acknowledged. Necessary because ioctl is variadic.
+// Number of bytes written to a socket that the peer has not acknowledged. Necessary because ioctl is variadic.
 int argyle_unsent_bytes(int socket);
 
 // The local port of a TCP socket; 0 if none. Necessary because sockaddr_storage must be read as another type.
