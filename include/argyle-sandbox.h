@@ -74,7 +74,7 @@ int argyle_sandbox_version_number(void);
 typedef struct argyle_sandbox_error argyle_sandbox_error;
 
 /**
- * Returns a description of the failure for people; its wording may change between versions.
+ * Returns a sentence that describes the failure for people; its wording may change between versions.
  *
  * It never contains the API key's secret. It may contain the names of an option and of a file.
  *

@@ -180,7 +180,7 @@ const char *argyle_error_name(const argyle_error *error);
 const char *argyle_error_code_name(int code);
 
 /**
- * Returns a description of the failure for people; its wording may change between versions.
+ * Returns a sentence that describes the failure for people; its wording may change between versions.
  *
  * It contains neither the API key's secret nor user tokens. It may contain the user's id, the host and, truncated to
  * 200 characters, what the service said about the failure.
