@@ -727,9 +727,8 @@ json_t *argyle_user_cursor_next_page(argyle_user_cursor *cursor, argyle_error **
  * Returns the text of the next page as received: a JSON object with "results", or a bare array of users.
  *
  * The text does not pass through jansson, so that no user in it can make it unreadable. The library only searches it
- * for the link to the next page (the last of several members "next", as in jansson); the caller must check whether it
- * is otherwise JSON. Otherwise it is like argyle_user_cursor_next_page(), with which it may be mixed, except that the
- * number of pages without users is not limited.
+ * for the link to the next page (the last of several members "next", as in jansson) and for users; the caller must
+ * check whether it is otherwise JSON. Otherwise it is like argyle_user_cursor_next_page(), with which it may be mixed.
  *
  * @param cursor  The cursor. Not NULL.
  * @param size    Where to put the number of bytes, without the terminating NUL; may be NULL. 0 if NULL is returned.
@@ -966,6 +965,40 @@ int64_t argyle_call_time_us(const argyle_call *call, int time);
  * @param call  The call, or NULL, which does nothing.
  */
 void argyle_call_free(argyle_call *call);
+
+/**
+ * Creates a call for the next page, for programs that must not block. It sends nothing.
+ *
+ *   while ((call = argyle_user_cursor_next_call(cursor, client, &error)) != NULL) {
+ *     ... run the call in a queue, then:
+ *     if (argyle_user_cursor_add_page(cursor, call, &error) == 1) ... read argyle_call_json(call, ...)
+ *     argyle_call_free(call);
+ *   }
+ *
+ * Until a page is added, it creates the same call each time. A cursor that creates calls returns neither users nor
+ * pages.
+ *
+ * @param cursor  The cursor. Not NULL.
+ * @param client  The client that makes the call, usually that of the cursor. Not NULL.
+ * @param error   Where to put the error; if NULL, the end cannot be told from a failure.
+ * @return a call that the caller releases with argyle_call_free(); NULL with `*error` NULL at the end, and NULL with an
+ *         error on failure: ARGYLE_ERROR_PROTOCOL if the last page leads nowhere, ARGYLE_ERROR_ARGUMENT.
+ */
+argyle_call *argyle_user_cursor_next_call(argyle_user_cursor *cursor, argyle_client *client, argyle_error **error);
+
+/**
+ * Adds the page of a finished call of argyle_user_cursor_next_call() to a cursor, which then continues after it.
+ *
+ * @param cursor  The cursor. Not NULL.
+ * @param call    The call, which stays the caller's. Not NULL.
+ * @param error   Where to put the error; may be NULL.
+ * @return 1 if the page was added; 0 if it was larger than max_response_bytes, so that the next call requests a smaller
+ *         one; -1 on failure, after which the next call requests the same page again.
+ *
+ * Errors: those of the call; ARGYLE_ERROR_PROTOCOL if its response is not a page; ARGYLE_ERROR_ARGUMENT if the call is
+ * not finished or does not list users.
+ */
+int argyle_user_cursor_add_page(argyle_user_cursor *cursor, argyle_call *call, argyle_error **error);
 
 /* ---------------------------------------------------------------- Queues */
 

@@ -21,7 +21,7 @@ public func argyle_call_new(
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
     let client = try Arguments.client(client)
     let operation = try Operation(operation, user_id, document.map { .value($0) })
-    return Handle.make(CallObject(try Call(client, operation), operation))
+    return Handle.make(CallObject(try Call(client, operation)))
   }
 }
 
@@ -39,7 +39,7 @@ public func argyle_call_new_text(
     let client = try Arguments.client(client)
     let text = try Arguments.bytes(document, size, "document")
     let operation = try Operation(operation, user_id, text.map { .text(Array($0)) })
-    return Handle.make(CallObject(try Call(client, operation), operation))
+    return Handle.make(CallObject(try Call(client, operation)))
   }
 }
 
@@ -58,7 +58,7 @@ public func argyle_call_run(
 /// Returns a call's operation.
 @_cdecl("argyle_call_operation") @implementation
 public func argyle_call_operation(_ call: OpaquePointer?) -> Int32 {
-  object(call)?.operation.rawValue ?? 0
+  object(call)?.call.kind.rawValue ?? 0
 }
 
 /// Returns the id of a call's user.
@@ -170,4 +170,31 @@ public func argyle_call_free(_ call: OpaquePointer?) {
     call.context = nil
   }
   Handle.free(call, as: CallObject.self)
+}
+
+/// Creates a call for the next page.
+@_cdecl("argyle_user_cursor_next_call") @implementation
+public func argyle_user_cursor_next_call(
+  _ cursor: OpaquePointer?,
+  _ client: OpaquePointer?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> OpaquePointer? {
+  reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
+    let cursor = try Arguments.cursor(cursor)
+    let call = try cursor.cursor.nextCall(Arguments.client(client))
+    return call.map { Handle.make(CallObject($0)) }
+  }
+}
+
+/// Adds the page of a finished call.
+@_cdecl("argyle_user_cursor_add_page") @implementation
+public func argyle_user_cursor_add_page(
+  _ cursor: OpaquePointer?,
+  _ call: OpaquePointer?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> Int32 {
+  reporting(to: error, onFailure: -1) { () throws(ArgyleError) in
+    let cursor = try Arguments.cursor(cursor)
+    return try cursor.cursor.addPage(Arguments.call(call).call) ? 1 : 0
+  }
 }

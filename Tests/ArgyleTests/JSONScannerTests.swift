@@ -6,7 +6,7 @@ struct JSONScannerTests {
     _ text: some Sequence<UInt8>,
     maximumDepth: Int = 100,
     member: String? = nil
-  ) throws(JSONTextError) -> (kind: JSONKind, member: JSONValue?) {
+  ) throws(JSONTextError) -> JSONScan {
     try JSONScanner.scan(Array(text), maximumDepth: maximumDepth, member: member)
   }
 
@@ -130,9 +130,20 @@ struct JSONScannerTests {
     (#"{"a":1,"b":]"#, "1"), (#"{"a":1,"a":2,"a":"#, "2"), (#"{"a":1}}"#, "1"),
   ])
   func lastReadableMemberIsFound(text: String, expected: String) throws {
-    let (kind, member) = try JSONScanner.find("a", in: Array(text.utf8), maximumDepth: 3)
-    #expect(kind == .object)
-    #expect(String(decoding: try #require(member).text, as: UTF8.self) == expected)
+    let found = try JSONScanner.find("a", in: Array(text.utf8), maximumDepth: 3)
+    #expect(found.kind == .object)
+    #expect(String(decoding: try #require(found.member).text, as: UTF8.self) == expected)
+  }
+
+  @Test(arguments: [
+    (#"{"b":[]}"#, true), (#"{"a":1,"b": [ ] ,"c":1}"#, true), (#"{"b":[1],"\u0062":[]}"#, true),
+    (#"{"b":[],"b":[1]}"#, false), (#"{"b":[[]]}"#, false), (#"{"b":{}}"#, false),
+    (#"{"b":{"b":[]}}"#, false), (#"{"b":null}"#, false), (#"{"c":[]}"#, false), (#"[[]]"#, false),
+    (#"{"b":[{"b":[]}]}"#, false), (#"{"a":{"b":[]},"b":0}"#, false),
+  ])
+  func anEmptyArrayIsFound(text: String, isEmpty: Bool) throws {
+    let found = try JSONScanner.find("a", andEmpty: "b", in: Array(text.utf8), maximumDepth: 9)
+    #expect(found.isArrayEmpty == isEmpty)
   }
 
   @Test(arguments: [

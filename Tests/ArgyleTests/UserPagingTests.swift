@@ -128,7 +128,7 @@ struct UserPagingTests {
   func longCycleIsDetected(length: Int) throws {
     var paging = UserPaging(UserQuery())
     for number in 0..<(4 * length) {
-      let answer = answer(#"{"results": [], "next": "?\#(number % length)"}"#)
+      let answer = answer(#"{"results": [{"id": "u"}], "next": "?\#(number % length)"}"#)
       try paging.add(textOf: answer)
       if case .failure = paging.nextStep {
         #expect(number >= length)
@@ -151,29 +151,37 @@ struct UserPagingTests {
 
   @Test(arguments: [(99, true), (100, false)])
   func emptyPagesAreLimited(count: Int, continues: Bool) throws {
-    var paging = UserPaging(UserQuery())
+    var read = UserPaging(UserQuery())
+    var text = UserPaging(UserQuery())
     for number in 0..<count {
-      let empty = answer(#"{"results": [], "next": "?\#(number)"}"#)
-      try paging.add(PageOutline(UserPageDocument(empty)), empty)
+      let empty = answer(#"{"results": [ ], "next": "?\#(number)"}"#)
+      try read.add(PageOutline(UserPageDocument(empty)), empty)
+      try text.add(textOf: empty)
     }
-    switch paging.nextStep {
-    case .page: #expect(continues)
-    case .failure(let error):
-      #expect(!continues)
-      #expect(error.message.hasSuffix("the 100th consecutive page without users"))
-    case .end: Issue.record("the list has ended")
+    for paging in [read, text] {
+      switch paging.nextStep {
+      case .page: #expect(continues)
+      case .failure(let error):
+        #expect(!continues)
+        #expect(error.message.hasSuffix("the 100th consecutive page without users"))
+      case .end: Issue.record("the list has ended")
+      }
     }
   }
 
   @Test func pageWithUsersResetsCount() throws {
     var paging = UserPaging(UserQuery())
+    var text = paging
     for number in 0..<300 {
       let users = number.isMultiple(of: 99) ? #"{"id": "a"}"# : ""
       let page = answer(#"{"results": [\#(users)], "next": "?\#(number)"}"#)
       try paging.add(PageOutline(UserPageDocument(page)), page)
-      guard case .page = paging.nextStep else {
-        Issue.record("page \(number) ends the list")
-        return
+      try text.add(textOf: page)
+      for paging in [paging, text] {
+        guard case .page = paging.nextStep else {
+          Issue.record("page \(number) ends the list")
+          return
+        }
       }
     }
   }

@@ -552,9 +552,9 @@ static void assert_unfinished(argyle_call *call) {
     assert_true(argyle_call_time_us(call, time) == -1);
   }
   assert_null(argyle_call_json(call, &error));
-  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "over");
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "finished");
   assert_null(argyle_call_json(call, NULL));
-  assert_returned_error(argyle_call_unreadable(call, "it is none"), ARGYLE_ERROR_ARGUMENT, "over");
+  assert_returned_error(argyle_call_unreadable(call, "it is none"), ARGYLE_ERROR_ARGUMENT, "finished");
 }
 
 static void an_unfinished_call_has_no_results(void **state) {

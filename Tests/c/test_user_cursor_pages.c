@@ -341,16 +341,143 @@ static void users_and_pages_are_not_mixed(void **state) {
   argyle_user_cursor *users = cursor_for(fixture->client, NULL);
   assert_next(users, "u2");
   assert_null(argyle_user_cursor_next_page(users, &error));
-  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "either users or pages");
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "only one of them");
   assert_null(argyle_user_cursor_next_page_text(users, NULL, &error));
-  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "either users or pages");
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "only one of them");
   assert_end(users);
   argyle_user_cursor_free(users);
   argyle_user_cursor *pages = cursor_for(fixture->client, NULL);
   assert_non_null(argyle_user_cursor_next_page_text(pages, NULL, &error));
   assert_null(argyle_user_cursor_next(pages, &error));
-  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "either users or pages");
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "only one of them");
   argyle_user_cursor_free(pages);
+}
+
+/* ---------------------------------------------------------------- Calls */
+
+static argyle_call *next_page_call(argyle_user_cursor *cursor, argyle_client *client) {
+  argyle_error *error = RUBBISH;
+  argyle_call *call = argyle_user_cursor_next_call(cursor, client, &error);
+  assert_null(error);
+  assert_non_null(call);
+  assert_int_equal(argyle_call_operation(call), ARGYLE_OPERATION_USER_LIST);
+  assert_null(argyle_call_user_id(call));
+  return call;
+}
+
+static void a_queue_runs_the_calls_of_a_cursor(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, "{\"limit\": 7}");
+  argyle_queue *queue = argyle_queue_new(NULL, &error);
+  static const char *const targets[] = {"/v1/users?limit=7", "/v1/users?offset=1"};
+  for (int i = 0; i < 2; i++) {
+    argyle_call *call = next_page_call(cursor, fixture->client);
+    assert_int_equal(argyle_queue_submit(queue, call, NULL, &error), 0);
+    while (argyle_queue_wait(queue, -1, &error) == 0) {
+    }
+    assert_ptr_equal(argyle_queue_next(queue, NULL, &error), call);
+    assert_int_equal(argyle_user_cursor_add_page(cursor, call, &error), 1);
+    assert_null(error);
+    assert_string_equal(argyle_call_body_text(call), i == 0 ? FIRST : SECOND);
+    assert_string_equal(hostile_server_request(fixture->server, i)->target, targets[i]);
+    argyle_call_free(call);
+  }
+  assert_null(argyle_user_cursor_next_call(cursor, fixture->client, &error));
+  assert_null(error);
+  assert_int_equal(hostile_server_requests(fixture->server), 2);
+  argyle_queue_free(queue);
+  argyle_user_cursor_free(cursor);
+}
+
+static void without_a_page_the_same_call_is_created(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 500, "{}");
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
+  argyle_call_free(next_page_call(cursor, fixture->client));
+  argyle_call *failed = next_page_call(cursor, fixture->client);
+  assert_int_equal(argyle_call_run(failed, NULL), -1);
+  assert_int_equal(argyle_user_cursor_add_page(cursor, failed, &error), -1);
+  assert_failed(error, ARGYLE_ERROR_SERVER, "500");
+  argyle_call_free(failed);
+  argyle_call *call = next_page_call(cursor, fixture->client);
+  assert_int_equal(argyle_call_run(call, &error), 0);
+  assert_int_equal(argyle_user_cursor_add_page(cursor, call, &error), 1);
+  /* A page leads on once only. */
+  assert_null(argyle_user_cursor_next_call(cursor, fixture->client, &error));
+  assert_null(error);
+  argyle_call_free(call);
+  argyle_user_cursor_free(cursor);
+}
+
+static void a_page_too_large_is_requested_smaller(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "max_response_bytes", 40);
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  argyle_user_cursor *cursor = cursor_for(client, "{\"limit\": 4}");
+  static const char *const targets[] = {"/v1/users?limit=4", "/v1/users?limit=2", "/v1/users?limit=1"};
+  for (int i = 0; i < 3; i++) {
+    argyle_call *call = next_page_call(cursor, client);
+    assert_int_equal(argyle_call_run(call, NULL), -1);
+    assert_int_equal(argyle_user_cursor_add_page(cursor, call, &error), i < 2 ? 0 : -1);
+    assert_string_equal(hostile_server_request(fixture->server, i)->target, targets[i]);
+    argyle_call_free(call);
+  }
+  assert_failed(error, ARGYLE_ERROR_TOO_LARGE, "max_response_bytes");
+  argyle_user_cursor_free(cursor);
+  argyle_client_free(client);
+}
+
+static void only_pages_are_added(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, "{\"id\": \"u1\"}");
+  hostile_server_answer_json(fixture->server, 200, "5");
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
+  argyle_call *get = argyle_call_new(fixture->client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error);
+  assert_int_equal(argyle_call_run(get, &error), 0);
+  assert_int_equal(argyle_user_cursor_add_page(cursor, get, &error), -1);
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "call must be one that lists users");
+  argyle_call *call = next_page_call(cursor, fixture->client);
+  assert_int_equal(argyle_user_cursor_add_page(cursor, call, &error), -1);
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "call must be");
+  assert_int_equal(argyle_call_run(call, &error), 0);
+  assert_int_equal(argyle_user_cursor_add_page(cursor, call, &error), -1);
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "neither a JSON object nor an array");
+  assert_int_equal(argyle_user_cursor_add_page(cursor, NULL, &error), -1);
+  assert_null_refused(error, "call");
+  assert_int_equal(argyle_user_cursor_add_page(NULL, call, &error), -1);
+  assert_null_refused(error, "cursor");
+  assert_null(argyle_user_cursor_next_call(NULL, fixture->client, &error));
+  assert_null_refused(error, "cursor");
+  assert_null(argyle_user_cursor_next_call(cursor, NULL, &error));
+  assert_null_refused(error, "client");
+  argyle_call_free(call);
+  argyle_call_free(get);
+  argyle_user_cursor_free(cursor);
+}
+
+static void calls_are_not_mixed_with_users(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  argyle_user_cursor *calls = cursor_for(fixture->client, NULL);
+  argyle_call_free(next_page_call(calls, fixture->client));
+  assert_null(argyle_user_cursor_next(calls, &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "only one of them");
+  assert_null(argyle_user_cursor_next_page_text(calls, NULL, &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "only one of them");
+  argyle_user_cursor_free(calls);
+  argyle_user_cursor *users = cursor_for(fixture->client, NULL);
+  assert_next(users, "u2");
+  assert_null(argyle_user_cursor_next_call(users, fixture->client, &error));
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "only one of them");
+  argyle_user_cursor_free(users);
 }
 
 static void a_text_that_is_no_list_is_refused_and_requested_again(void **state) {
@@ -572,6 +699,11 @@ int main(void) {
     hostile_test(the_last_of_two_links_is_followed),
     hostile_test(text_and_values_may_be_mixed),
     hostile_test(users_and_pages_are_not_mixed),
+    hostile_test(a_queue_runs_the_calls_of_a_cursor),
+    hostile_test(without_a_page_the_same_call_is_created),
+    hostile_test(a_page_too_large_is_requested_smaller),
+    hostile_test(only_pages_are_added),
+    hostile_test(calls_are_not_mixed_with_users),
     hostile_test(a_retry_after_that_is_too_long_is_reported_immediately),
     hostile_test(a_text_that_is_no_list_is_refused_and_requested_again),
     cmocka_unit_test(null_is_refused),

@@ -11,9 +11,9 @@
 
 /* ---------------------------------------------------------------- Walks */
 
-typedef enum form { USERS, PAGES, TEXTS, FORMS } form;
+typedef enum form { USERS, PAGES, TEXTS, CALLS, FORMS } form;
 
-static const char *const form_names[] = {"users", "pages", "texts"};
+static const char *const form_names[] = {"users", "pages", "texts", "calls"};
 
 /* The current walk. */
 static struct {
@@ -67,6 +67,21 @@ static int teardown_walk(void **state) {
 
 #define walk_test(test) cmocka_unit_test_teardown(test, teardown_walk)
 
+/* Runs a call for the next page and adds the page; returns whether there was one. */
+static bool run_next_call(void) {
+  argyle_call *call = argyle_user_cursor_next_call(walk.cursor, walk.client, &walk.error);
+  if (call == NULL) {
+    return false;
+  }
+  int added = argyle_call_run(call, &walk.error);
+  if (added == 0) {
+    added = argyle_user_cursor_add_page(walk.cursor, call, &walk.error);
+    assert_int_not_equal(added, 0);
+  }
+  argyle_call_free(call);
+  return added == 1;
+}
+
 /* Reads one user or one page; returns whether there was one. */
 static bool step(void) {
   argyle_error_free(walk.error);
@@ -74,6 +89,7 @@ static bool step(void) {
   json_t *value = NULL;
   const char *text = NULL;
   size_t size = 1;
+  bool found = false;
   switch (walk.form) {
   case USERS:
     value = argyle_user_cursor_next(walk.cursor, &walk.error);
@@ -81,11 +97,14 @@ static bool step(void) {
   case PAGES:
     value = argyle_user_cursor_next_page(walk.cursor, &walk.error);
     break;
-  default:
+  case TEXTS:
     text = argyle_user_cursor_next_page_text(walk.cursor, &size, &walk.error);
     assert_int_equal(text != NULL, size > 0);
+    break;
+  default:
+    found = run_next_call();
   }
-  bool found = value != NULL || text != NULL;
+  found = found || value != NULL || text != NULL;
   json_decref(value);
   assert_true(walk.error == NULL || !found);
   return found;
@@ -240,13 +259,13 @@ static void assert_link_refused(const char *next, form form, bool is_text) {
   snprintf(page, sizeof page, "{\"results\": [{\"id\": \"u1\"}], \"next\": %s}", next);
   hostile_server_answer_json(walk.server, 200, page);
   hostile_server_answer_json(walk.server, 200, page);
-  if (is_text || form == TEXTS) {
+  if (is_text || form >= TEXTS) {
     assert_found();
   }
   assert_stopped(ARGYLE_ERROR_PROTOCOL, "next");
   assert_stopped(ARGYLE_ERROR_PROTOCOL, "next");
   /* If the link is a text, the page is not requested again: it would be the same. */
-  if (is_text || form == TEXTS) {
+  if (is_text || form >= TEXTS) {
     assert_int_equal(hostile_server_requests(walk.server), 1);
   }
   end_walk();
@@ -333,7 +352,7 @@ static void a_long_walk_is_no_circle(void **state) {
 /* Empty pages that link to further ones: a call that looks for a user must return anyway. */
 static void endless_empty_pages_end_the_walk(void **state) {
   (void)state;
-  for (int form = USERS; form <= PAGES; form++) {
+  for (int form = 0; form < FORMS; form++) {
     begin_walk("empty pages", (enum form)form, "timeout_ms", NEVER_MS);
     for (int i = 1; i <= 250; i++) {
       answer_page(0, i);
@@ -419,8 +438,9 @@ static void fail_second_page(const page_fault *fault, int times, form form, cons
   }
   hostile_server_answer_json(walk.server, 200, LAST);
   assert_found();
-  /* A failed prefetch is retried before it is reported. */
-  for (int i = fault->dies ? 2 : 1; i < times; i++) {
+  /* A failed prefetch is retried before it is reported; calls are not prefetched. */
+  int unreported = form == CALLS ? 0 : 1;
+  for (int i = fault->dies ? unreported + 1 : unreported; i < times; i++) {
     assert_stopped(fault->code, fault->code == ARGYLE_ERROR_TIMEOUT ? limit : NULL);
     assert_int_equal(argyle_error_outcome_is_unknown(walk.error), 0);
   }
@@ -435,7 +455,7 @@ static void a_failed_page_is_requested_again(void **state) {
   for (size_t i = 0; i < COUNT(page_faults); i++) {
     for (int form = 0; form < FORMS; form++) {
       for (int times = 1; times <= 3; times++) {
-        if (form != TEXTS || !page_faults[i].text_succeeds) {
+        if (form < TEXTS || !page_faults[i].text_succeeds) {
           fail_second_page(&page_faults[i], times, (enum form)form, "timeout_ms", NEVER_MS);
         }
       }

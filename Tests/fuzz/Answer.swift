@@ -167,7 +167,7 @@ private func checkOutline(_ body: [UInt8]) {
 /// Checks the C functions that inspect a finished call.
 private func checkHandle(_ call: Call, _ operation: Operation, _ response: Response) {
   let failed = call.error != nil
-  let handle = Handle.make(CallObject(call, operation))
+  let handle = Handle.make(CallObject(call))
   defer { argyle_call_free(handle) }
   expect(Int(argyle_call_http_status(handle)) == response.head.status, "a call has the status")
   expect(argyle_call_attempts(handle) == Int32(call.attempts), "a call has the attempts")

@@ -42,17 +42,20 @@ private func result(_ make: () throws(ArgyleError) -> Metadata) -> Metadata? {
 private func checkDocument(_ document: [UInt8], of text: [UInt8]) {
   do {
     let depth = JSON.maximumDepth + 1
-    let (kind, member) = try JSONScanner.scan(
+    let scan = try JSONScanner.scan(
       document,
       maximumDepth: depth,
       member: "external_metadata"
     )
-    expect(kind == .object, "the document is an object")
+    expect(scan.kind == .object, "the document is an object")
     let whitespace: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
     let trimmed = text.drop { whitespace.contains($0) }.reversed().drop { whitespace.contains($0) }
-    expect(member?.text.elementsEqual(trimmed.reversed()) == true, "the text is sent unchanged")
+    expect(
+      scan.member?.text.elementsEqual(trimmed.reversed()) == true,
+      "the text is sent unchanged"
+    )
     let found = try JSONScanner.find("external_metadata", in: document, maximumDepth: depth)
-    expect(found.member?.text == member?.text, "the text is found unchanged")
+    expect(found.member?.text == scan.member?.text, "the text is found unchanged")
     _ = try JSONScanner.items(of: text, maximumDepth: depth)
   } catch {
     fatalError("the document is JSON: \(error)")

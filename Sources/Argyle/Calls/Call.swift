@@ -61,6 +61,11 @@ package final class Call {
 
   var request: Request { requestContext.request }
 
+  package var kind: Operation.Kind { operation.kind }
+
+  /// The operation's user; nil if it has none.
+  package var userID: UserID? { operation.userID }
+
   /// Blocks until the call is finished; throws if it failed.
   package func run() throws(ArgyleError) {
     try checkReady()

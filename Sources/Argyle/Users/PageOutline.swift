@@ -6,8 +6,8 @@ enum PageOutline {
   /// Maximum nesting depth of a page, beyond what a service allows for metadata.
   private static let maximumDepth = 8192
 
-  /// An object with a link to the next page, nil on the last one; `count` is nil if users were not counted.
-  case envelope(next: String?, count: Int?)
+  /// An object with a link to the next page, nil on the last one.
+  case envelope(next: String?, isEmpty: Bool)
   /// A bare array of users.
   case array(count: Int, firstID: String?)
   case other
@@ -17,11 +17,11 @@ enum PageOutline {
   /// The text does not pass through jansson: a user that jansson cannot represent does not make the page unreadable.
   init(_ text: [UInt8]) throws(JSONTextError) {
     let depth = PageOutline.maximumDepth
-    let (kind, next) = try JSONScanner.find("next", in: text, maximumDepth: depth)
-    switch kind {
+    let found = try JSONScanner.find("next", andEmpty: "results", in: text, maximumDepth: depth)
+    switch found.kind {
     case .object:
-      let link = next.flatMap { $0.kind == .null ? nil : PageOutline.string($0) }
-      self = .envelope(next: link, count: nil)
+      let link = found.member.flatMap { $0.kind == .null ? nil : PageOutline.string($0) }
+      self = .envelope(next: link, isEmpty: found.isArrayEmpty)
     case .array:
       let (count, first) = try JSONScanner.items(of: text, maximumDepth: depth)
       let id =
@@ -41,7 +41,7 @@ enum PageOutline {
     } else {
       let next = page.document.member("next")
       let link = next?.type == JSON_NULL ? nil : next.map { $0.text ?? "" }
-      self = .envelope(next: link, count: count)
+      self = .envelope(next: link, isEmpty: count == 0)
     }
   }
 

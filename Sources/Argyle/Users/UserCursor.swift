@@ -15,6 +15,8 @@ public final class UserCursor {
   private enum Form {
     case users
     case pages
+    /// Calls that the caller runs.
+    case calls
   }
 
   private let client: Client
@@ -48,7 +50,7 @@ public final class UserCursor {
   private func choose(_ form: Form) throws(ArgyleError) {
     try client.runner.checkProcess()
     guard self.form == nil || self.form == form else {
-      throw ArgyleError(.argument, "cursor must return either users or pages, not both")
+      throw ArgyleError(.argument, "cursor must return users, pages or calls, and only one of them")
     }
     self.form = form
   }
@@ -125,6 +127,33 @@ extension UserCursor {
       try paging.add(PageOutline(page), answer)
       return page
     }
+  }
+}
+
+// MARK: - Calls
+
+extension UserCursor {
+  /// Creates a call for the next page, or returns nil at the end; the caller runs it and adds its page.
+  ///
+  /// It creates the same call again until a page is added.
+  package func nextCall(_ client: Client) throws(ArgyleError) -> Call? {
+    try choose(.calls)
+    switch paging.nextStep {
+    case .end: return nil
+    case .failure(let error): throw error
+    case .page(let query): return try Call(client, .listUsers(query: query))
+    }
+  }
+
+  /// Adds the page of a finished call; returns false if it was too large and a smaller one is to be requested.
+  package func addPage(_ call: Call) throws(ArgyleError) -> Bool {
+    try choose(.calls)
+    guard call.kind == .listUsers else {
+      throw ArgyleError(.argument, "call must be one that lists users")
+    }
+    if let error = call.error, paging.reducePageSize(after: error) { return false }
+    try paging.add(textOf: call.answer())
+    return true
   }
 }
 

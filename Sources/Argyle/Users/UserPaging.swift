@@ -94,9 +94,9 @@ extension UserPaging {
   /// Adds a page; a rejected page may be requested again.
   mutating func add(_ outline: PageOutline, _ answer: Answer) throws(ArgyleError) {
     switch outline {
-    case .envelope(let next, let count):
+    case .envelope(let next, let isEmpty):
       follow(next, answer)
-      if let count { checkProgress(count, answer) }
+      checkProgress(isEmpty, answer)
     case .array(let count, let firstID):
       try advance(past: count, beginningWith: firstID, answer)
     case .other:
@@ -105,8 +105,8 @@ extension UserPaging {
   }
 
   /// Stops at too many empty pages, which would keep a caller waiting for a user for ever.
-  private mutating func checkProgress(_ count: Int, _ answer: Answer) {
-    emptyPages = count == 0 ? emptyPages + 1 : 0
+  private mutating func checkProgress(_ isEmpty: Bool, _ answer: Answer) {
+    emptyPages = isEmpty ? emptyPages + 1 : 0
     guard emptyPages >= UserPaging.maxEmptyPages, case .page = nextStep else { return }
     let reason = "the response is the \(emptyPages)th consecutive page without users"
     nextStep = .failure(answer.protocolError(reason))

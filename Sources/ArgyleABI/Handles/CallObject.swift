@@ -5,11 +5,9 @@ import Support
 /// The object behind an `argyle_call`: the call and what C borrows from it.
 final class CallObject {
   let call: Call
-  let operation: Operation.Kind
   /// The caller's tag, returned with the call.
   var tag: UnsafeMutableRawPointer?
 
-  private let userID: UserID?
   private var borrowedUserID: CText?
   private var borrowedError: ErrorObject?
   private var borrowedBody: CText?
@@ -17,10 +15,8 @@ final class CallObject {
   private var allHeaders: [(name: CText, value: CText)]?
   private var document: JSONReference?
 
-  init(_ call: Call, _ operation: Operation) {
+  init(_ call: Call) {
     self.call = call
-    self.operation = operation.kind
-    userID = operation.userID
     call.context = Unmanaged.passUnretained(self).toOpaque()
   }
 }
@@ -30,7 +26,7 @@ final class CallObject {
 extension CallObject {
   /// The id of the call's user.
   var borrowedUser: CText? {
-    if borrowedUserID == nil { borrowedUserID = userID.map { CText($0.text) } }
+    if borrowedUserID == nil { borrowedUserID = call.userID.map { CText($0.text) } }
     return borrowedUserID
   }
 

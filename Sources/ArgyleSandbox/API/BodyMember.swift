@@ -21,16 +21,16 @@ enum BodyMember {
       return
     }
     do throws(JSONTextError) {
-      let (kind, member) = try JSONScanner.scan(
+      let found = try JSONScanner.scan(
         request.body,
         maximumDepth: Self.maximumDepth,
         member: key
       )
-      switch kind {
-      case .object: self = member.map { .present($0) } ?? .absent
+      switch found.kind {
+      case .object: self = found.member.map { .present($0) } ?? .absent
       case .null: self = .refused(.invalid("non_field_errors", "No data provided"))
       default:
-        let message = "Invalid data. Expected a dictionary, but got \(kind.pythonName)."
+        let message = "Invalid data. Expected a dictionary, but got \(found.kind.pythonName)."
         self = .refused(.invalid("non_field_errors", message))
       }
     } catch {

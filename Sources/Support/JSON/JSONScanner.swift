@@ -6,12 +6,17 @@ package struct JSONScanner {
   private let text: [UInt8]
   private let maximumDepth: Int
   private let wantedKey: String?
+  /// The key of the member that may be an empty array.
+  private let arrayKey: String?
   private var position = 0
   /// Closing bytes of the open objects and arrays.
   private var open: [UInt8] = []
   private var wantedStart: Int?
   private var wantedKind = JSONKind.null
   private var wanted: JSONValue?
+  private var isArrayNext = false
+  /// Whether the last member with `arrayKey` is an empty array.
+  private var isArrayEmpty = false
   /// Number of values directly in the document.
   private var itemCount = 0
   /// Range of the first of them.
@@ -23,16 +28,16 @@ package struct JSONScanner {
   ///   - text: the document, as UTF-8.
   ///   - maximumDepth: maximum nesting of objects and arrays.
   ///   - key: the member's name; nil for none.
-  /// - Returns: the document's kind, and the member if present.
+  /// - Returns: what was found.
   /// - Throws: ``JSONTextError`` if the text is not JSON or is nested too deeply.
   package static func scan(
     _ text: [UInt8],
     maximumDepth: Int,
     member key: String? = nil
-  ) throws(JSONTextError) -> (kind: JSONKind, member: JSONValue?) {
-    var scanner = JSONScanner(text: text, maximumDepth: maximumDepth, wantedKey: key)
+  ) throws(JSONTextError) -> JSONScan {
+    var scanner = JSONScanner(text, maximumDepth: maximumDepth, wantedKey: key)
     let kind = try scanner.scanDocument()
-    return (kind, scanner.wanted)
+    return scanner.found(kind)
   }
 
   /// Finds the last member with a key in an object, as far as the text is valid.
@@ -41,22 +46,29 @@ package struct JSONScanner {
   ///
   /// - Parameters:
   ///   - key: the member's name.
+  ///   - array: the name of a member that may be an empty array; nil for none.
   ///   - text: the document, as UTF-8.
   ///   - maximumDepth: maximum nesting of objects and arrays.
-  /// - Returns: the document's kind, and the member if present.
+  /// - Returns: what was found.
   /// - Throws: ``JSONTextError`` if the text is not JSON or is nested too deeply before a member is found.
   package static func find(
     _ key: String,
+    andEmpty array: String? = nil,
     in text: [UInt8],
     maximumDepth: Int
-  ) throws(JSONTextError) -> (kind: JSONKind, member: JSONValue?) {
-    var scanner = JSONScanner(text: text, maximumDepth: maximumDepth, wantedKey: key)
+  ) throws(JSONTextError) -> JSONScan {
+    var scanner = JSONScanner(text, maximumDepth: maximumDepth, wantedKey: key, arrayKey: array)
     do {
-      return (try scanner.scanDocument(), scanner.wanted)
+      let kind = try scanner.scanDocument()
+      return scanner.found(kind)
     } catch {
-      guard let wanted = scanner.wanted else { throw error }
-      return (.object, wanted)
+      guard scanner.wanted != nil else { throw error }
+      return scanner.found(.object)
     }
+  }
+
+  private func found(_ kind: JSONKind) -> JSONScan {
+    JSONScan(kind: kind, member: wanted, isArrayEmpty: isArrayEmpty)
   }
 
   /// Counts the items of an array and returns the text of the first.
@@ -70,15 +82,21 @@ package struct JSONScanner {
     of text: [UInt8],
     maximumDepth: Int
   ) throws(JSONTextError) -> (count: Int, first: ArraySlice<UInt8>) {
-    var scanner = JSONScanner(text: text, maximumDepth: maximumDepth, wantedKey: nil)
+    var scanner = JSONScanner(text, maximumDepth: maximumDepth, wantedKey: nil)
     _ = try scanner.scanDocument()
     return (scanner.itemCount, text[scanner.firstItem])
   }
 
-  private init(text: [UInt8], maximumDepth: Int, wantedKey: String?) {
+  private init(
+    _ text: [UInt8],
+    maximumDepth: Int,
+    wantedKey: String?,
+    arrayKey: String? = nil
+  ) {
     self.text = text
     self.maximumDepth = maximumDepth
     self.wantedKey = wantedKey
+    self.arrayKey = arrayKey
   }
 
   private mutating func scanDocument() throws(JSONTextError) -> JSONKind {
@@ -90,6 +108,10 @@ package struct JSONScanner {
       let kind = try scanValueStart()
       if documentKind == nil { documentKind = kind }
       if wantedStart != nil, opened == 1 { wantedKind = kind }
+      if isArrayNext, opened == 1 {
+        isArrayEmpty = kind == .array && open.count == opened
+        isArrayNext = false
+      }
       // A non-empty object or array continues with its first value.
       if open.count > opened { continue }
       try scanAfterValue()
@@ -180,9 +202,10 @@ package struct JSONScanner {
     guard current == UInt8(ascii: ":") else { throw failure("Expecting ':' delimiter") }
     position += 1
     skipSpace()
-    if open.count == 1, let wantedKey, unescape(key).elementsEqual(wantedKey.utf8) {
-      wantedStart = position
-    }
+    guard open.count == 1, let wantedKey else { return }
+    let name = unescape(key)
+    if name.elementsEqual(wantedKey.utf8) { wantedStart = position }
+    if let arrayKey { isArrayNext = name.elementsEqual(arrayKey.utf8) }
   }
 
   private mutating func scanString() throws(JSONTextError) {

@@ -1,0 +1,8 @@
+/// What a scan found in a document.
+package struct JSONScan {
+  package let kind: JSONKind
+  /// The last member with the wanted key; nil if absent.
+  package let member: JSONValue?
+  /// Whether the last member with the array's key is an empty array.
+  package let isArrayEmpty: Bool
+}
