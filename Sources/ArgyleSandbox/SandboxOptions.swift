@@ -53,16 +53,16 @@ public struct SandboxOptions: Sendable {
     if keySecret.utf8.isEmpty { throw .option("the key secret must not be empty") }
     if let otherKeyID { try Self.validate(otherKeyID, "other key id") }
     if (otherKeyID == nil) != (otherKeySecret == nil) {
-      throw .option("the other key needs both its id and its secret")
+      throw .option("the other key needs both an id and a secret")
     }
     if otherKeySecret?.utf8.isEmpty == true {
       throw .option("the other key secret must not be empty")
     }
     if let otherKeyID, otherKeyID.utf8.matches(keyID) {
-      throw .option("the two keys must not have the same id")
+      throw .option("the two keys must have different ids")
     }
     if let database, database.utf8.isEmpty {
-      throw .option("the database's file name must not be empty")
+      throw .option("the database file name must not be empty")
     }
     do {
       try SandboxOptions.table.check(self)
@@ -70,7 +70,7 @@ public struct SandboxOptions: Sendable {
       throw SandboxError(error)
     }
     if (certificate == nil) != (certificateKey == nil) {
-      throw .option("HTTPS needs both the certificate and its key")
+      throw .option("HTTPS needs both a certificate and its key")
     }
     _ = try faultPlan()
   }
@@ -106,7 +106,7 @@ public struct SandboxOptions: Sendable {
     if id.utf8.isEmpty { throw .option("the \(name) must not be empty") }
     if id.utf8.contains(UInt8(ascii: ":")) {
       throw .option(
-        "the \(name) must not contain a colon, which ends it in HTTP Basic authentication"
+        "the \(name) must not contain a colon, which would end it in HTTP Basic authentication"
       )
     }
   }

@@ -12,32 +12,33 @@ enum Arguments {
   static var helpText: String {
     """
     Usage: argyle-sandbox [OPTION]...
-    A local server that answers as Argyle's API for users and user tokens, v1.
+    A local server that behaves like Argyle's API for users and user tokens, version 1.
 
       --key-id ID        API key id to accept (default: \(SandboxOptions.defaultKeyID))
       --key-secret TEXT  API key secret to accept (default: \(SandboxOptions.defaultKeySecret))
-      --port PORT        port on 127.0.0.1, 0 for a free one (default: \(defaultPort))
-      --database FILE    SQLite file that keeps the state (default: in memory)
-      --other-key-id ID  with --other-key-secret TEXT, a key of the other environment,
-                         which is answered 401 "Invalid environment."
-      --fault JSON       a fault that is set from the start; may be given again
-      --timeout SECONDS  the time a client has to begin a request, to send it, and to take
-                         its answer, each (default: 30)
-      --log FILE         add a line of JSON for each request (/dev/stderr for the terminal);
-                         what cannot be written at once is left out
+      --port PORT        port on 127.0.0.1; 0 means any free port (default: \(defaultPort))
+      --database FILE    SQLite file to keep the users in (default: in memory)
+      --other-key-id ID, --other-key-secret TEXT
+                         API key of the other environment, rejected with
+                         401 "Invalid environment."
+      --fault JSON       fault to inject from the start; may be repeated
+      --timeout SECONDS  time a client has to start a request, to send it and to read the
+                         response, each; 1 to 3600 (default: 30)
+      --log FILE         append a line of JSON for each request (/dev/stderr for the terminal);
+                         lines that cannot be written immediately are dropped
       --certificate FILE, --certificate-key FILE
                          serve HTTPS with this certificate and private key (PEM)
-      --help             print this and exit
+      --help             print this help and exit
       --version          print the version and exit
 
-    It prints its URL when it is ready, and stops on SIGTERM or SIGINT. While it runs, it is
-    controlled through the path /_sandbox, for example
+    It prints its URL when it is ready, and stops on SIGTERM or SIGINT. While it runs, control
+    it through the path /_sandbox, for example:
       curl --json '{"kind": "error", "status": 503, "count": 2}' URL/_sandbox/faults
     """
   }
 
   static func parse() throws(SandboxError) -> Arguments {
-    guard let vector = ArgumentVector() else { throw .option("the arguments cannot be read") }
+    guard let vector = ArgumentVector() else { throw .option("cannot read the arguments") }
     var options = SandboxOptions()
     options.port = defaultPort
     let known = [
@@ -70,7 +71,7 @@ enum Arguments {
       default: break
       }
       guard let text = argyle_getopt_argument(), let value = String(validatingCString: text) else {
-        throw .option("the value of option '\(name(vector, index))' is not UTF-8")
+        throw .option("the value of option '\(name(vector, index))' is not valid UTF-8")
       }
       switch UInt8(truncatingIfNeeded: found) {
       case UInt8(ascii: "i"): options.keyID = value
@@ -89,7 +90,7 @@ enum Arguments {
     }
     let index = Int(argyle_getopt_index())
     if index < Int(vector.count), let extra = vector.pointers[index] {
-      throw .option("argument '\(String(cString: extra))' is not expected")
+      throw .option("unexpected argument '\(String(cString: extra))'")
     }
     return .run(options)
   }
@@ -103,8 +104,8 @@ enum Arguments {
       range ~= number
     else {
       throw .option(
-        "option '\(name)' needs an integer from \(range.lowerBound) to \(range.upperBound), "
-          + "not '\(text)'"
+        "option '\(name)' must be an integer from \(range.lowerBound) to \(range.upperBound), "
+          + "got '\(text)'"
       )
     }
     return number
@@ -118,10 +119,10 @@ enum Arguments {
       let name = "--" + String(cString: text)
       if name.utf8.starts(with: given.utf8) { names.append("'\(name)'") }
     }
-    guard let first = names.first else { return .option("option '\(given)' is not understood") }
+    guard let first = names.first else { return .option("unknown option '\(given)'") }
     if names.count == 1 { return .option("option \(first) takes no value") }
     let others = names.dropFirst().reduce(first) { "\($0) or \($1)" }
-    return .option("option '\(given)' may be \(others)")
+    return .option("option '\(given)' is ambiguous: it may be \(others)")
   }
 
   private static func option(

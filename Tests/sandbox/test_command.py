@@ -32,34 +32,34 @@ def test_version() -> None:
 @pytest.mark.parametrize(
     "arguments, problem",
     [
-        (["--colour"], "option '--colour' is not understood"),
-        (["--key"], "option '--key' may be '--key-id' or '--key-secret'"),
+        (["--colour"], "unknown option '--colour'"),
+        (["--key"], "option '--key' is ambiguous: it may be '--key-id' or '--key-secret'"),
         (["--other-key=hunter2"],
-         "option '--other-key' may be '--other-key-id' or '--other-key-secret'"),
+         "option '--other-key' is ambiguous: it may be '--other-key-id' or '--other-key-secret'"),
         (["--help=yes"], "option '--help' takes no value"),
         (["--vers=1"], "option '--version' takes no value"),
-        (["--secret=hunter2"], "option '--secret' is not understood"),
-        (["-x"], "option '-x' is not understood"),
-        (["-xyz"], "option '-xyz' is not understood"),
+        (["--secret=hunter2"], "unknown option '--secret'"),
+        (["-x"], "unknown option '-x'"),
+        (["-xyz"], "unknown option '-xyz'"),
         (["--port"], "option '--port' needs a value"),
         (["--key-id"], "option '--key-id' needs a value"),
-        (["--port", ""], "option '--port' needs an integer from 0 to 65535, not ''"),
-        (["--port", "-1"], "option '--port' needs an integer from 0 to 65535, not '-1'"),
-        (["--port", "+1"], "option '--port' needs an integer from 0 to 65535, not '+1'"),
-        (["--port", "65536"], "option '--port' needs an integer from 0 to 65535, not '65536'"),
+        (["--port", ""], "option '--port' must be an integer from 0 to 65535, got ''"),
+        (["--port", "-1"], "option '--port' must be an integer from 0 to 65535, got '-1'"),
+        (["--port", "+1"], "option '--port' must be an integer from 0 to 65535, got '+1'"),
+        (["--port", "65536"], "option '--port' must be an integer from 0 to 65535, got '65536'"),
         (["--port", "99999999999999999999"],
-         "option '--port' needs an integer from 0 to 65535, not '99999999999999999999'"),
-        (["--port", "http"], "option '--port' needs an integer from 0 to 65535, not 'http'"),
+         "option '--port' must be an integer from 0 to 65535, got '99999999999999999999'"),
+        (["--port", "http"], "option '--port' must be an integer from 0 to 65535, got 'http'"),
         (["--key-id", ""], "the key id must not be empty"),
         (["--key-id", "a:b"],
-         "the key id must not contain a colon, which ends it in HTTP Basic authentication"),
+         "the key id must not contain a colon, which would end it in HTTP Basic authentication"),
         (["--key-secret", ""], "the key secret must not be empty"),
-        (["--database", ""], "the database's file name must not be empty"),
-        (["--key-id", b"\xff"], "the value of option '--key-id' is not UTF-8"),
+        (["--database", ""], "the database file name must not be empty"),
+        (["--key-id", b"\xff"], "the value of option '--key-id' is not valid UTF-8"),
         (["--key-secret=hunter2\udcff".encode("utf-8", "surrogateescape")],
-         "the value of option '--key-secret' is not UTF-8"),
-        (["serve"], "argument 'serve' is not expected"),
-        (["--port", "0", "serve"], "argument 'serve' is not expected"),
+         "the value of option '--key-secret' is not valid UTF-8"),
+        (["serve"], "unexpected argument 'serve'"),
+        (["--port", "0", "serve"], "unexpected argument 'serve'"),
     ],
 )
 def test_wrong_arguments(arguments: list[str | bytes], problem: str) -> None:
@@ -138,7 +138,7 @@ def test_database_of_a_newer_version(start: Starter, tmp_path: Path) -> None:
     assert (result.returncode, result.stdout) == (1, b"")
     assert result.stderr.decode() == (
         f"argyle-sandbox: database '{path}': it was written by a newer version "
-        "(its schema is 99, the newest known here is 2)\n")
+        "(schema 99; this version supports schemas up to 2)\n")
 
 
 @pytest.mark.parametrize("version", [0, 1])

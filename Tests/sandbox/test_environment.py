@@ -38,14 +38,14 @@ def test_it_is_not_printed(start: Starter) -> None:
 @pytest.mark.parametrize(
     "arguments, problem",
     [
-        (["--other-key-id", "x"], "the other key needs both its id and its secret"),
-        (["--other-key-secret", "x"], "the other key needs both its id and its secret"),
+        (["--other-key-id", "x"], "the other key needs both an id and a secret"),
+        (["--other-key-secret", "x"], "the other key needs both an id and a secret"),
         (["--other-key-id", "", "--other-key-secret", "x"], "the other key id must not be empty"),
         (["--other-key-id", "x", "--other-key-secret", ""], "the other key secret must not be empty"),
         (["--other-key-id", KEY_ID, "--other-key-secret", "x"],
-         "the two keys must not have the same id"),
+         "the two keys must have different ids"),
         (["--other-key-id", "a:b", "--other-key-secret", "x"],
-         "the other key id must not contain a colon, which ends it in HTTP Basic authentication"),
+         "the other key id must not contain a colon, which would end it in HTTP Basic authentication"),
     ],
 )
 def test_wrong_arguments(arguments: list[str], problem: str) -> None:

@@ -474,15 +474,15 @@ def test_put_replaces_and_post_adds(faulty: Sandbox) -> None:
 
 
 WRONG: list[tuple[str, str]] = [
-    ("", "not JSON: "), ("nonsense", "not JSON: "), ("{", "not JSON: "), ("\xff", "not JSON: "),
-    ('{"kind":"error"} x', "not JSON: "), ('{"kind":"error","kind":"error"}', "not JSON: "),
-    ("[]", "a JSON object is expected"), ("1", "a JSON object is expected"),
+    ("", "invalid JSON: "), ("nonsense", "invalid JSON: "), ("{", "invalid JSON: "), ("\xff", "invalid JSON: "),
+    ('{"kind":"error"} x', "invalid JSON: "), ('{"kind":"error","kind":"error"}', "invalid JSON: "),
+    ("[]", "expected a JSON object"), ("1", "expected a JSON object"),
     ("{}", "'kind' is required"),
     ('{"kind":"fire"}', "'kind' must be one of 'rate_limit', 'error', 'body', 'delay', 'close'"),
     ('{"kind":1}', "'kind' must be one of 'rate_limit', 'error', 'body', 'delay', 'close'"),
-    ('{"kind":"error","staus":500}', "'staus' is not understood"),
-    ('{"kind":"error","":500}', "'' is not understood"),
-    ('{"kind":"delay","milliseconds":1,"status":500}', "'status' is not understood"),
+    ('{"kind":"error","staus":500}', "unknown key 'staus'"),
+    ('{"kind":"error","":500}', "unknown key ''"),
+    ('{"kind":"delay","milliseconds":1,"status":500}', "unknown key 'status'"),
     ('{"kind":"error","status":200}', "'status' must be an integer from 400 to 599"),
     ('{"kind":"error","status":"503"}', "'status' must be an integer from 400 to 599"),
     ('{"kind":"error","status":503.0}', "'status' must be an integer from 400 to 599"),
@@ -495,7 +495,7 @@ WRONG: list[tuple[str, str]] = [
     ('{"kind":"delay"}', "'milliseconds' is required"),
     ('{"kind":"delay","milliseconds":-1}', "'milliseconds' must be an integer from 0 to 600000"),
     ('{"kind":"delay","milliseconds":600001}', "'milliseconds' must be an integer from 0 to 600000"),
-    ('{"kind":"delay","milliseconds":9223372036854775808}', "not JSON: "),
+    ('{"kind":"delay","milliseconds":9223372036854775808}', "invalid JSON: "),
     ('{"kind":"close"}', "'when' is required"),
     ('{"kind":"close","when":"now"}', "'when' must be one of 'before', 'after'"),
     ('{"kind":"rate_limit","retry_after":-1}', "'retry_after' must be an integer from 0 to 31536000"),
@@ -514,7 +514,7 @@ WRONG: list[tuple[str, str]] = [
     ('{"kind":"error","seed":1}', "'seed' needs 'probability'"),
     ('{"kind":"error","probability":1,"seed":1.5}',
      "'seed' must be an integer from -9223372036854775808 to 9223372036854775807"),
-    ("[" * 5000, "not JSON: "), ('{"kind":' * 2000 + "1" + "}" * 2000, "'kind' must be one of "),
+    ("[" * 5000, "invalid JSON: "), ('{"kind":' * 2000 + "1" + "}" * 2000, "'kind' must be one of "),
 ]
 
 
@@ -529,7 +529,7 @@ def test_wrong_faults(sandbox: Sandbox, text: str, problem: str) -> None:
                 continue
             assert answer.status == 400, answer.body
             assert list(answer.json) == ["detail"]
-            if problem != "not JSON: " or method == "POST":
+            if problem != "invalid JSON: " or method == "POST":
                 assert answer.json["detail"].startswith(problem)
         assert rules(sandbox) == []
     finally:
@@ -548,7 +548,7 @@ def test_many_faults(faulty: Sandbox) -> None:
     assert faulty.send("PUT", "/_sandbox/faults", json.dumps([rule] * 1001).encode()).status == 400
     assert faulty.send("PUT", "/_sandbox/faults", json.dumps([rule] * 1000).encode()).status == 200
     answer = faulty.send("POST", "/_sandbox/faults", json.dumps(rule).encode())
-    assert (answer.status, answer.json) == (400, {"detail": "there are 1000 faults already"})
+    assert (answer.status, answer.json) == (400, {"detail": "there must be at most 1000 faults"})
     assert faulty.send("GET", "/v1/users").status == 200
 
 

@@ -222,7 +222,7 @@ def test_wrong_timeouts(value: str) -> None:
     result = run("--port", "0", "--timeout", value)
     assert (result.returncode, result.stdout) == (2, b"")
     assert result.stderr.decode() == (
-        f"argyle-sandbox: option '--timeout' needs an integer from 1 to 3600, not '{value}'; "
+        f"argyle-sandbox: option '--timeout' must be an integer from 1 to 3600, got '{value}'; "
         "try 'argyle-sandbox --help'\n")
 
 

@@ -210,7 +210,7 @@ def test_rsa_key_and_curl(tmp_path: Path) -> None:
     sandbox.stop()
 
 
-UNUSABLE = "the certificate and its key cannot be used: both must be PEM and belong together"
+UNUSABLE = "certificate and key cannot be used: both must be PEM, and the key must match the certificate"
 
 
 def test_certificate_and_key_that_do_not_belong_together(tmp_path: Path, files: tuple[Path, Path]) -> None:
@@ -254,4 +254,4 @@ def test_one_without_the_other(files: tuple[Path, Path], option: str) -> None:
     result = run("--port", "0", option, str(files[0]))
     assert (result.returncode, result.stdout) == (2, b"")
     assert result.stderr.decode() == (
-        "argyle-sandbox: HTTPS needs both the certificate and its key; try 'argyle-sandbox --help'\n")
+        "argyle-sandbox: HTTPS needs both a certificate and its key; try 'argyle-sandbox --help'\n")

@@ -151,14 +151,14 @@ struct ControlInterface {
   /// The answer to a request from elsewhere, and to a body that cannot be read.
   private func refusal(of request: HTTPRequest) -> HTTPResponse? {
     guard isLoopback(request.host ?? []) else {
-      return .error(403, detail: "The host must be 127.0.0.1, localhost or [::1].")
+      return .error(403, detail: "Host must be 127.0.0.1, localhost or [::1].")
     }
     if let page = request.pageOrigin, !isLoopbackOrigin(page) {
-      return .error(403, detail: "Pages of other machines are not answered.")
+      return .error(403, detail: "Origin must be 127.0.0.1, localhost or [::1].")
     }
     if request.bodyIsTooLarge { return .error(413, detail: "Request body is too large.") }
     if request.body.isEmpty || request.isJSON { return nil }
-    return .error(415, detail: "The body must be declared as application/json.")
+    return .error(415, detail: "Content-Type must be application/json.")
   }
 
   private func isLoopbackOrigin(_ origin: Bytes) -> Bool {

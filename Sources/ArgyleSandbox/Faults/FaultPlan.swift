@@ -27,7 +27,7 @@ final class FaultPlan {
   }
 
   private func add(_ object: JSONReference) throws(SandboxError) {
-    if rules.count == Self.limit { throw .option("there are \(Self.limit) faults already") }
+    if rules.count == Self.limit { throw .option("there must be at most \(Self.limit) faults") }
     rules.append(try FaultRule(object))
   }
 

@@ -14,7 +14,7 @@ struct Refusal {
   }
 
   private var detail: String {
-    guard status == 429 else { return "The sandbox was asked to answer \(status)." }
+    guard status == 429 else { return "The sandbox was told to respond with \(status)." }
     guard let retryAfter else { return "Request was throttled." }
     let unit = retryAfter == 1 ? "second" : "seconds"
     return "Request was throttled. Expected available in \(retryAfter) \(unit)."

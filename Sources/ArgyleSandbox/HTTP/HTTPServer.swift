@@ -36,7 +36,7 @@ final class HTTPServer {
     descriptor = socket.release()
     guard service.watch.begin() else {
       close(descriptor)
-      throw .resources("the HTTP server's threads cannot be started")
+      throw .resources("cannot start the HTTP server's threads")
     }
     daemon = argyle_mhd_start(
       descriptor,
@@ -52,7 +52,7 @@ final class HTTPServer {
     )
     if daemon == nil {
       service.watch.end()
-      throw .resources("the HTTP server's threads cannot be started")
+      throw .resources("cannot start the HTTP server's threads")
     }
   }
 

@@ -9,7 +9,7 @@ struct ListeningSocket: ~Copyable {
   init(port: UInt16) throws(SandboxError) {
     let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
     let descriptor = socket(AF_INET, Int32(type), 0)
-    if descriptor < 0 { throw Self.failure("no socket can be made") }
+    if descriptor < 0 { throw Self.failure("cannot create a socket") }
     do {
       self.port = try Self.listen(descriptor, port)
     } catch {

@@ -11,7 +11,7 @@ struct TLSIdentity {
     // Before anything else is begun. libmicrohttpd does not say what is wrong.
     guard argyle_mhd_accepts(self.certificate, self.key) != 0 else {
       throw .file(
-        "the certificate and its key cannot be used: both must be PEM and belong together"
+        "certificate and key cannot be used: both must be PEM, and the key must match the certificate"
       )
     }
   }

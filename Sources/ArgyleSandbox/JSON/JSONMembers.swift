@@ -11,7 +11,7 @@ struct JSONMembers {
     do {
       return try JSONReference(parsing: text, refusingDuplicates: true)
     } catch {
-      throw .option("not JSON: \(error.reason)")
+      throw .option("invalid JSON: \(error.reason)")
     }
   }
 
@@ -21,7 +21,7 @@ struct JSONMembers {
   }
 
   init(_ object: JSONReference) throws(SandboxError) {
-    guard object.isObject else { throw .option("a JSON object is expected") }
+    guard object.isObject else { throw .option("expected a JSON object") }
     self.object = object
   }
 
@@ -85,7 +85,7 @@ struct JSONMembers {
       let members = ObjectMember.all(of: object) ?? []
       return members.first { member in !known.contains { member.isNamed($0) } }?.name
     }
-    if let unknown { throw .option("'\(unknown)' is not understood") }
+    if let unknown { throw .option("unknown key '\(unknown)'") }
   }
 
   private mutating func member(_ key: StaticString) -> JSONReference? {

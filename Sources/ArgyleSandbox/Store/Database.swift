@@ -124,8 +124,8 @@ final class Database {
     try checkOwner()
     guard 0...Int64(migrations.count) ~= version else {
       throw .database(
-        "it was written by a newer version (its schema is \(version), "
-          + "the newest known here is \(migrations.count))"
+        "it was written by a newer version (schema \(version); "
+          + "this version supports schemas up to \(migrations.count))"
       )
     }
     for migration in migrations[Int(version)...] { try execute(migration) }
@@ -136,7 +136,7 @@ final class Database {
     guard try number("PRAGMA application_id") == Schema.applicationID else {
       throw .database("it was written by another program")
     }
-    if sqlite3_db_readonly(handle, "main") == 1 { throw .database("it cannot be written to") }
+    if sqlite3_db_readonly(handle, "main") == 1 { throw .database("it is read-only") }
   }
 
   private func number(_ sql: String) throws(SandboxError) -> Int64 {

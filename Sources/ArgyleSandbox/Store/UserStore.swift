@@ -150,7 +150,7 @@ struct UserStore {
 
   private func row(of statement: Statement) throws(SandboxError) -> User {
     guard let id = UUID(statement.text(0)) else {
-      throw .database("the database holds a user whose id is not one")
+      throw .database("the database contains a user with an invalid id")
     }
     return User(
       id: id,

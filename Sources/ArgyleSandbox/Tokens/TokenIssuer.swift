@@ -47,7 +47,7 @@ struct TokenIssuer {
       jwt_add_grant(jwt, "sub", user.text) == 0,
       addClaims(jwt),
       let encoded = jwt_encode_str(jwt)
-    else { throw .resources("a user token cannot be made") }
+    else { throw .resources("cannot create a user token") }
     defer { free(encoded) }
     return String(cString: encoded)
   }
