@@ -1,12 +1,12 @@
 import CPlatform
 
-/// Writes one line of JSON for each request: no headers, no bodies, and of the target only the path.
+/// Writes one line of JSON for each request, with its path but without query, headers and bodies.
 ///
-/// It never waits: lines that cannot be written at once are left out.
+/// It never blocks: lines that cannot be written immediately are dropped.
 final class AccessLog {
   private let descriptor: Int32
-  /// What is still to be written of a line, before any other.
-  private var rest: ArraySlice<UInt8> = []
+  /// The unwritten rest of a line, to be written before the next line.
+  private var unwritten: ArraySlice<UInt8> = []
 
   static func open(_ path: String) throws(SandboxError) -> AccessLog {
     let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK
@@ -25,24 +25,24 @@ final class AccessLog {
   deinit { close(descriptor) }
 
   func write(_ exchange: HTTPExchange) {
-    writeRest()
-    guard rest.isEmpty else { return }
-    rest = line(exchange)[...]
-    let count = rest.count
-    writeRest()
-    // None of it was written, so that nobody misses the rest.
-    if rest.count == count { rest = [] }
+    flush()
+    guard unwritten.isEmpty else { return }
+    unwritten = line(exchange)[...]
+    let count = unwritten.count
+    flush()
+    // Nothing was written, so the whole line can be dropped.
+    if unwritten.count == count { unwritten = [] }
   }
 
-  /// Writes what goes without waiting: a log that cannot be written to does not stop the server.
-  private func writeRest() {
-    if rest.isEmpty { return }
-    let count = rest.withUnsafeBytes { CPlatform.write(descriptor, $0.baseAddress, $0.count) }
+  /// Writes as much as possible without blocking; errors are ignored, so that they do not stop the server.
+  private func flush() {
+    if unwritten.isEmpty { return }
+    let count = unwritten.withUnsafeBytes { CPlatform.write(descriptor, $0.baseAddress, $0.count) }
     if count > 0 {
-      rest = rest.dropFirst(count)
+      unwritten = unwritten.dropFirst(count)
     } else if __errno_location().pointee == EPIPE {
-      // Whoever reads a pipe next has not seen the line's beginning.
-      rest = []
+      // The pipe's next reader has not seen the beginning of the line.
+      unwritten = []
     }
   }
 

@@ -1,11 +1,11 @@
-/// What a connection is in the middle of.
+/// What a connection is doing.
 enum ConnectionPhase {
-  /// No request has begun.
+  /// No request has started.
   case idle
-  /// A request is received, or its answer is sent.
+  /// Receiving a request, or sending its response.
   case busy
-  /// It is suspended, and its answer waits for the end of a delay.
+  /// Suspended until the end of a delay, before the response.
   case delayed
-  /// Its time is over, and it is about to go.
+  /// Timed out or evicted, about to close.
   case ended
 }

@@ -1,22 +1,22 @@
 import CMicrohttpd
 import CPlatform
 
-/// A thread that ends connections whose time is over, and delays.
+/// A thread that enforces the timeouts of connections and ends delays.
 ///
-/// libmicrohttpd's own time-out starts again with every byte, so that a client can hold a connection for
-/// ever.
+/// libmicrohttpd restarts its own timeout with every byte, so a client could hold a connection forever.
 final class ConnectionWatch {
   private let timeoutMilliseconds: Int
-  /// From this number on, others make room for a new one.
+  /// Number of connections from which a new one evicts others.
   private let capacity: Int
   private let monitor = Monitor()
   private var connections: [HTTPConnection] = []
-  /// Those that were ended during their delay, and are suspended still.
-  private var endedInDelay: [HTTPConnection] = []
+  /// Connections that were closed during a delay and are still suspended.
+  private var closedWhileDelayed: [HTTPConnection] = []
+  /// When the server began to process a request; nil if it is not processing any.
   private var workStart: Moment?
   private var nextDeadline: Moment?
-  private var delaysAreOver = false
-  private var hasEnded = false
+  private var delaysAreDisabled = false
+  private var isStopped = false
   private var thread: pthread_t?
 
   init(timeoutSeconds: Int, capacity: Int) {
@@ -24,8 +24,8 @@ final class ConnectionWatch {
     self.capacity = capacity
   }
 
-  /// Starts the thread, which `end()` has to end; false where that fails.
-  func begin() -> Bool {
+  /// Starts the thread, which `stop()` must stop; returns false on failure.
+  func start() -> Bool {
     var thread = pthread_t()
     let context = Unmanaged.passUnretained(self).toOpaque()
     guard pthread_create(&thread, nil, runWatch, context) == 0 else { return false }
@@ -33,23 +33,23 @@ final class ConnectionWatch {
     return true
   }
 
-  /// Ends the thread, and all delays; none begins any more.
-  func end() {
+  /// Stops the thread, ends all delays and prevents new ones.
+  func stop() {
     guard let thread else { return }
     self.thread = nil
     monitor.lock()
-    hasEnded = true
+    isStopped = true
     monitor.signal()
     monitor.unlock()
     pthread_join(thread, nil)
     monitor.lock()
-    delaysAreOver = true
-    let due = takeDue()
+    delaysAreDisabled = true
+    let due = processDeadlines()
     monitor.unlock()
     for connection in due { MHD_resume_connection(connection.handle) }
   }
 
-  /// Ends the delays that have begun: their answers are sent.
+  /// Ends current delays: their responses are sent.
   func endDelays() {
     monitor.lock()
     defer { monitor.unlock() }
@@ -61,11 +61,11 @@ final class ConnectionWatch {
     wake(at: now)
   }
 
-  /// Ends all delays, those to come too.
-  func endAllDelays() {
+  /// Ends current delays and prevents new ones.
+  func disableDelays() {
     monitor.lock()
     defer { monitor.unlock() }
-    delaysAreOver = true
+    delaysAreDisabled = true
     monitor.signal()
   }
 
@@ -79,7 +79,7 @@ final class ConnectionWatch {
     return connection
   }
 
-  /// Forgets a connection whose socket is about to be closed.
+  /// Stops watching a connection whose socket is about to be closed.
   func remove(_ connection: HTTPConnection) {
     monitor.lock()
     defer { monitor.unlock() }
@@ -88,7 +88,7 @@ final class ConnectionWatch {
     connections.removeLast()
   }
 
-  /// Gives a connection the time for its next part.
+  /// Moves a connection to its next phase, with a new timeout.
   func enter(_ phase: ConnectionPhase, _ connection: HTTPConnection) {
     monitor.lock()
     defer { monitor.unlock() }
@@ -98,20 +98,20 @@ final class ConnectionWatch {
     watch(connection)
   }
 
-  /// Begins a delay, for which the connection is still to be suspended.
+  /// Starts a delay; the connection must still be suspended for it.
   func delay(_ connection: HTTPConnection, milliseconds: Int) {
     monitor.lock()
     defer { monitor.unlock() }
     connection.delayEnd = .now().adding(milliseconds: milliseconds)
   }
 
-  /// Suspends a connection for the delay that has begun; false where its request is to go on at once.
+  /// Suspends a connection for its delay; returns false if its request is to continue at once.
   func suspend(_ connection: HTTPConnection) -> Bool {
     monitor.lock()
     defer { monitor.unlock() }
     guard let end = connection.delayEnd else { return false }
     connection.delayEnd = nil
-    if delaysAreOver || hasEnded || connection.phase == .ended { return false }
+    if delaysAreDisabled || isStopped || connection.phase == .ended { return false }
     MHD_suspend_connection(connection.handle)
     connection.phase = .delayed
     connection.deadline = end
@@ -119,8 +119,8 @@ final class ConnectionWatch {
     return true
   }
 
-  /// Does the server's work, which is no time that clients take.
-  func duringWork<Result>(_ work: () -> Result) -> Result {
+  /// Processes a request, which does not count towards any client's timeout.
+  func excludingFromTimeouts<Result>(_ work: () -> Result) -> Result {
     let start = Moment.now()
     monitor.lock()
     workStart = start
@@ -138,12 +138,12 @@ final class ConnectionWatch {
 
   fileprivate func run() {
     monitor.lock()
-    while !hasEnded {
-      let due = takeDue()
+    while !isStopped {
+      let due = processDeadlines()
       if due.isEmpty {
         monitor.wait(until: nextDeadline)
       } else {
-        // Not under the lock, because libmicrohttpd takes one of its own. A suspended connection stays.
+        // Without the lock, because libmicrohttpd acquires its own. Suspended connections stay valid.
         monitor.unlock()
         for connection in due { MHD_resume_connection(connection.handle) }
         monitor.lock()
@@ -152,26 +152,26 @@ final class ConnectionWatch {
     monitor.unlock()
   }
 
-  /// Ends what is over; gives the connections that are to be resumed.
-  private func takeDue() -> [HTTPConnection] {
+  /// Closes connections that have timed out; returns the connections to resume.
+  private func processDeadlines() -> [HTTPConnection] {
     let now = Moment.now()
-    var due = endedInDelay
-    endedInDelay = []
+    var due = closedWhileDelayed
+    closedWhileDelayed = []
     nextDeadline = nil
     for connection in connections {
       switch connection.phase {
-      case .delayed where delaysAreOver || connection.deadline <= now:
+      case .delayed where delaysAreDisabled || connection.deadline <= now:
         connection.phase = .busy
         connection.deadline = timeout()
         due.append(connection)
       case .idle, .busy:
         if connection.deadline > now { break }
-        // While the server works, nobody can be late; it is looked at again soon.
+        // No client times out while the server is processing a request: check again soon.
         guard workStart == nil else {
           wake(at: now.adding(milliseconds: 100))
           break
         }
-        cut(connection)
+        close(connection)
       case .delayed, .ended: break
       }
       if connection.phase != .ended, connection.deadline > now { watch(connection) }
@@ -179,36 +179,36 @@ final class ConnectionWatch {
     return due
   }
 
-  /// Lets libmicrohttpd find the connection at its end.
-  private func cut(_ connection: HTTPConnection) {
+  /// Shuts down a connection's socket, upon which libmicrohttpd closes the connection.
+  private func close(_ connection: HTTPConnection) {
     if connection.phase == .delayed {
-      endedInDelay.append(connection)
+      closedWhileDelayed.append(connection)
       wake(at: .now())
     }
     connection.phase = .ended
     shutdown(connection.descriptor, Int32(SHUT_RDWR))
   }
 
-  /// Whether no place is free, where those that are about to go have none.
+  /// Whether the capacity is reached, not counting connections that are about to close.
   private var isFull: Bool { connections.count { $0.phase != .ended } >= capacity }
 
-  /// Ends the delayed connections whose clients have gone, else an idle or a delayed one.
+  /// Closes delayed connections whose clients have disconnected, or else one idle or delayed connection.
   ///
-  /// It is of the kind of which there are more, so that newcomers do not take each other's place, and the one
-  /// whose time is over first.
+  /// Idle or delayed, whichever are more, so that new connections do not evict each other; of these, the one with
+  /// the earliest deadline.
   private func makeRoom() {
     let idle = connections.filter { $0.phase == .idle }
     let delayed = connections.filter { $0.phase == .delayed }
-    let gone = hungUp(delayed)
-    for connection in gone { cut(connection) }
+    let gone = disconnected(delayed)
+    for connection in gone { close(connection) }
     let candidates = idle.count < delayed.count ? delayed : idle
-    if gone.isEmpty, let next = candidates.min(by: { $0.deadline < $1.deadline }) { cut(next) }
+    if gone.isEmpty, let next = candidates.min(by: { $0.deadline < $1.deadline }) { close(next) }
   }
 
-  /// Those whose clients send no more.
+  /// Returns the connections whose clients have finished sending.
   ///
-  /// A client that has gone cannot be told from one that still listens, so they stay while there is room.
-  private func hungUp(_ delayed: [HTTPConnection]) -> [HTTPConnection] {
+  /// Such a client may have disconnected or may still be reading, so the connections are kept while there is room.
+  private func disconnected(_ delayed: [HTTPConnection]) -> [HTTPConnection] {
     var states = delayed.map {
       pollfd(fd: $0.descriptor, events: argyle_poll_hangup(), revents: 0)
     }
@@ -218,7 +218,7 @@ final class ConnectionWatch {
 
   private func timeout() -> Moment { .now().adding(milliseconds: timeoutMilliseconds) }
 
-  /// Sees to it that the thread is awake at a connection's deadline.
+  /// Makes the thread wake up at a connection's deadline.
   private func watch(_ connection: HTTPConnection) { wake(at: connection.deadline) }
 
   private func wake(at moment: Moment) {

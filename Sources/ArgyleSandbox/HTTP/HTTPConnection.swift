@@ -1,22 +1,19 @@
-/// What is kept with a connection.
+/// The state of a connection.
 final class HTTPConnection {
-  /// libmicrohttpd's connection, and its socket.
+  /// libmicrohttpd's connection and its socket.
   let handle: OpaquePointer?
   let descriptor: Int32
 
-  /// The target of the request line that came last, before anything in it is decoded.
+  /// The target of the latest request line, not decoded.
   ///
-  /// It cannot be kept with the request: libmicrohttpd drops some requests without a word after it has
-  /// shown their line.
+  /// It cannot be part of the request: libmicrohttpd silently drops some requests after reporting their line.
   var target = Bytes()
 
-  /// What it is in the middle of, which the watch alone reads and writes.
+  // Accessed only by the watch:
   var phase = ConnectionPhase.idle
-
-  /// Until when, which the watch alone reads and writes.
+  /// When the phase ends.
   var deadline: Moment
-
-  /// The end of a delay for which it is still to be suspended, which the watch alone reads and writes.
+  /// End of a delay for which the connection is not suspended yet.
   var delayEnd: Moment?
 
   init(handle: OpaquePointer?, descriptor: Int32, deadline: Moment) {

@@ -1,9 +1,9 @@
-/// A request from its headers to the end of its answer.
+/// A request, from its headers to the end of its response.
 final class HTTPExchange {
-  /// The largest body that is taken, which bounds a user's metadata, and so the largest list.
+  /// Maximum body size, which bounds a user's metadata and so the largest list.
   private static var bodyLimit: Int { 1 << 20 }
 
-  /// How much of a larger body is read on, so that the client comes to read the answer.
+  /// How much of a larger body is read and discarded, so that the client gets to read the response.
   private static var discardLimit: Int { 64 << 20 }
 
   let method: String
@@ -14,10 +14,10 @@ final class HTTPExchange {
   private(set) var body = Bytes()
   private var count = 0
 
-  /// What is to become of it, from the time that it was carried out.
+  /// How to handle the request; nil until it is carried out.
   var outcome: HTTPOutcome?
 
-  /// What was given as the answer, for the log.
+  /// The response's status and trace id, for the log.
   var sentStatus: UInt32?
   var sentTraceID: String?
 
@@ -28,17 +28,17 @@ final class HTTPExchange {
 
   var bodyIsTooLarge: Bool { count > Self.bodyLimit }
 
-  /// Whether there is more than is read on.
-  var isHopeless: Bool { count > Self.discardLimit }
+  /// Whether the body is too large even to be discarded.
+  var exceedsDiscardLimit: Bool { count > Self.discardLimit }
 
-  /// Takes the next part of the body.
+  /// Appends the next part of the body.
   func receive(_ part: UnsafeRawBufferPointer) {
     count += part.count
     if bodyIsTooLarge { body = [] } else { body.append(contentsOf: part) }
   }
 
-  /// Goes by what the client says that it will send.
-  func announce(_ count: Int) {
-    if count > Self.discardLimit { self.count = count }
+  /// Records a Content-Length, if the body will be too large even to be discarded.
+  func recordContentLength(_ length: Int) {
+    if length > Self.discardLimit { count = length }
   }
 }

@@ -1,4 +1,4 @@
-/// A request's method.
+/// An HTTP method.
 enum HTTPMethod {
   case get, head, post, put, patch, delete, options
   case other(String)

@@ -1,15 +1,15 @@
-/// What becomes of a request.
+/// How the server handles a request.
 struct HTTPOutcome {
-  /// The answer, or nil to close the connection without one.
+  /// The response; nil to close the connection without one.
   var response: HTTPResponse?
 
-  /// Whether the connection is closed in the middle of the body.
+  /// Whether the connection closes in the middle of the body.
   let isCut: Bool
 
-  /// How long the client is left waiting.
+  /// Delay before the response.
   var delayMilliseconds = 0
 
-  /// Whether nobody is left waiting any longer.
+  /// Whether all current delays end.
   var endsDelays = false
 
   init(_ response: HTTPResponse?, isCut: Bool = false) {

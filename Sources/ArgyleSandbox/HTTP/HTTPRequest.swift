@@ -1,26 +1,26 @@
-/// A request that was received to its end.
+/// A completely received request.
 struct HTTPRequest {
   let method: HTTPMethod
   let target: RequestTarget
 
-  /// The scheme, host and port by which the client reached the server.
+  /// The server's scheme, host and port, as the client addressed it.
   let origin: String
 
-  /// The value of `Host`.
+  /// Value of the `Host` header.
   let host: Bytes?
 
-  /// The value of `Origin`, by which a browser names the page that asks.
+  /// Value of the `Origin` header, in which a browser names the requesting page's origin.
   let pageOrigin: Bytes?
 
-  /// The value of `Authorization`.
+  /// Value of the `Authorization` header.
   let authorization: Bytes?
 
-  /// The value of `Content-Type`.
+  /// Value of the `Content-Type` header.
   let contentType: Bytes?
 
   let body: Bytes
 
-  /// Whether the body was larger than the server takes; it is then empty here.
+  /// Whether the body exceeds the server's limit; `body` is then empty.
   let bodyIsTooLarge: Bool
 
   /// Whether the body is declared as JSON.

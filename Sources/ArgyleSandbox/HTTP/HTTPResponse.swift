@@ -1,10 +1,10 @@
-/// What a request is answered with.
+/// An HTTP response.
 struct HTTPResponse {
   let status: UInt32
   private(set) var headers: [HTTPHeader] = []
   private(set) var body: Bytes
 
-  /// An answer without a body.
+  /// Creates a response without a body.
   init(status: UInt32) {
     self.status = status
     body = []
@@ -16,7 +16,7 @@ struct HTTPResponse {
     headers = [HTTPHeader(name: "Content-Type", value: "application/json")]
   }
 
-  /// The same answer with another body.
+  /// Returns the response with another body.
   func replacing(body: Bytes, contentType: String?) -> HTTPResponse {
     var response = self
     response.body = body
@@ -25,7 +25,7 @@ struct HTTPResponse {
     return response.adding("Content-Type", contentType)
   }
 
-  /// The value of a header.
+  /// Value of the first header with this name; nil if absent.
   func header(_ name: String) -> String? {
     headers.first { $0.name.utf8.matches(name) }?.value
   }

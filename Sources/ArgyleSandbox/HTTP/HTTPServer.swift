@@ -1,16 +1,16 @@
 import CMicrohttpd
 import CPlatform
 
-/// The libmicrohttpd daemon: a thread that waits, reads, answers, and is the only one at the state.
+/// The libmicrohttpd daemon: one thread that handles all connections and alone accesses the state.
 ///
-/// A second thread keeps watch over the connections.
+/// A second thread enforces timeouts.
 final class HTTPServer {
-  private static var mostConnections: Int { 1000 }
-  /// The descriptors that are left to all others in the process.
-  private static var otherDescriptors: Int { 64 }
-  /// A connection's memory, which bounds the size of a request's headers.
+  private static var maximumConnections: Int { 1000 }
+  /// Descriptors left for the rest of the process.
+  private static var reservedDescriptors: Int { 64 }
+  /// Memory of each connection, which bounds the size of a request's headers.
   private static var connectionMemory: Int { 64 << 10 }
-  private static var stopMilliseconds: Int { 5000 }
+  private static var stopTimeoutMilliseconds: Int { 5000 }
 
   private let descriptor: Int32
   private let service: HTTPService
@@ -28,13 +28,13 @@ final class HTTPServer {
     service = HTTPService(
       port: socket.port,
       settings: settings,
-      // From here on, others make room for new ones, which takes a connection more.
+      // Beyond it, each new connection evicts another. Until that one is closed, both count.
       capacity: max(1, limit - max(1, limit / 10)),
       handler: handler
     )
     // The daemon closes the socket if it fails to start, and only then.
     descriptor = socket.release()
-    guard service.watch.begin() else {
+    guard service.watch.start() else {
       close(descriptor)
       throw .resources("cannot start the HTTP server's threads")
     }
@@ -45,70 +45,70 @@ final class HTTPServer {
       settings.identity?.certificate,
       settings.identity?.key,
       connectionChanged,
-      requestLineCame,
-      requestCame,
+      requestLineReceived,
+      handleRequest,
       requestCompleted,
       Unmanaged.passUnretained(service).toOpaque()
     )
     if daemon == nil {
-      service.watch.end()
+      service.watch.stop()
       throw .resources("cannot start the HTTP server's threads")
     }
   }
 
   deinit { stop() }
 
-  /// Takes no more connections, waits for the requests in flight, and ends the threads.
+  /// Stops accepting connections, waits for requests in flight and stops the threads.
   func stop() {
     guard let daemon else { return }
     self.daemon = nil
-    let deadline = Moment.now().adding(milliseconds: Self.stopMilliseconds)
+    let deadline = Moment.now().adding(milliseconds: Self.stopTimeoutMilliseconds)
     MHD_quiesce_daemon(daemon)
-    // Those who connect from now on are turned away; otherwise they would wait for nothing.
+    // Refuses new connections, which would otherwise wait for a response in vain.
     shutdown(descriptor, Int32(SHUT_RDWR))
-    service.watch.endAllDelays()
+    service.watch.disableDelays()
     if !service.gate.close(by: deadline) { interrupt() }
-    service.watch.end()
+    service.watch.stop()
     MHD_stop_daemon(daemon)
     close(descriptor)
   }
 
-  /// How many connections there can be, where so many descriptors are allowed.
+  /// Returns the maximum number of connections for a descriptor limit.
   private static func connectionLimit(descriptors: Int) -> Int {
-    min(mostConnections, max(descriptors - otherDescriptors, descriptors / 2))
+    min(maximumConnections, max(descriptors - reservedDescriptors, descriptors / 2))
   }
 }
 
 private func connectionChanged(
   context: UnsafeMutableRawPointer?,
   handle: OpaquePointer?,
-  kept: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+  slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
   change: MHD_ConnectionNotificationCode
 ) {
-  guard let context, let kept else { return }
+  guard let context, let slot else { return }
   let watch = Unmanaged<HTTPService>.fromOpaque(context).takeUnretainedValue().watch
   if change == .CONNECTION_NOTIFY_STARTED {
     let connection = watch.add(handle, argyle_mhd_connection_descriptor(handle))
-    kept.pointee = Unmanaged.passRetained(connection).toOpaque()
-  } else if let ended = kept.pointee {
-    kept.pointee = nil
-    watch.remove(Unmanaged<HTTPConnection>.fromOpaque(ended).takeRetainedValue())
+    slot.pointee = Unmanaged.passRetained(connection).toOpaque()
+  } else if let closed = slot.pointee {
+    slot.pointee = nil
+    watch.remove(Unmanaged<HTTPConnection>.fromOpaque(closed).takeRetainedValue())
   }
 }
 
-private func requestLineCame(
+private func requestLineReceived(
   context: UnsafeMutableRawPointer?,
   target: UnsafePointer<CChar>?,
   handle: OpaquePointer?
 ) -> UnsafeMutableRawPointer? {
-  guard let context, let target, let connection = keptConnection(handle) else { return nil }
+  guard let context, let target, let connection = httpConnection(handle) else { return nil }
   connection.target = bytes(of: target)
   Unmanaged<HTTPService>.fromOpaque(context).takeUnretainedValue().watch.enter(.busy, connection)
   return nil
 }
 
-/// Called when the headers have come, for each part of the body, at its end, and before and after a delay.
-private func requestCame(
+/// Called after the headers, for each part of the body, after the body, and before and after a delay.
+private func handleRequest(
   context: UnsafeMutableRawPointer?,
   handle: OpaquePointer?,
   url: UnsafePointer<CChar>?,
@@ -119,20 +119,20 @@ private func requestCame(
   exchange: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
 ) -> MHD_Result {
   guard let context, let method, let partCount, let exchange,
-    let connection = keptConnection(handle)
+    let connection = httpConnection(handle)
   else { return .NO }
   let service = Unmanaged<HTTPService>.fromOpaque(context).takeUnretainedValue()
 
-  guard let begun = exchange.pointee else {
-    guard let begun = service.begin(String(cString: method), on: connection) else { return .NO }
-    exchange.pointee = Unmanaged.passRetained(begun).toOpaque()
-    return begun.outcome != nil && begun.sentStatus == nil ? .NO : .YES
+  guard let started = exchange.pointee else {
+    guard let started = service.begin(String(cString: method), on: connection) else { return .NO }
+    exchange.pointee = Unmanaged.passRetained(started).toOpaque()
+    return started.outcome != nil && started.sentStatus == nil ? .NO : .YES
   }
-  let current = Unmanaged<HTTPExchange>.fromOpaque(begun).takeUnretainedValue()
+  let current = Unmanaged<HTTPExchange>.fromOpaque(started).takeUnretainedValue()
   if partCount.pointee > 0 {
     current.receive(UnsafeRawBufferPointer(start: part, count: partCount.pointee))
     partCount.pointee = 0
-    return current.isHopeless ? .NO : .YES
+    return current.exceedsDiscardLimit ? .NO : .YES
   }
   return service.finish(current, on: connection) ? .YES : .NO
 }
@@ -148,11 +148,11 @@ private func requestCompleted(
   Unmanaged<HTTPService>.fromOpaque(context).takeUnretainedValue()
     .complete(
       Unmanaged<HTTPExchange>.fromOpaque(ended).takeRetainedValue(),
-      on: keptConnection(handle)
+      on: httpConnection(handle)
     )
 }
 
-private func keptConnection(_ handle: OpaquePointer?) -> HTTPConnection? {
+private func httpConnection(_ handle: OpaquePointer?) -> HTTPConnection? {
   argyle_mhd_connection_context(handle).map {
     Unmanaged<HTTPConnection>.fromOpaque($0).takeUnretainedValue()
   }

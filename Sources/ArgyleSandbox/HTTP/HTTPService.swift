@@ -1,7 +1,7 @@
 import CMicrohttpd
 import Support
 
-/// What libmicrohttpd's callbacks work on, on its thread.
+/// The work of libmicrohttpd's callbacks, on its thread.
 final class HTTPService {
   typealias Handler = (HTTPRequest) -> HTTPOutcome
 
@@ -20,31 +20,31 @@ final class HTTPService {
     self.handler = handler
   }
 
-  /// The headers have come; gives nil to close the connection.
+  /// Starts a request after its headers have arrived; returns nil to close the connection.
   func begin(_ method: String, on connection: HTTPConnection) -> HTTPExchange? {
     guard gate.enter() else { return nil }
     let exchange = HTTPExchange(method: method, target: RequestTarget(connection.target))
-    // An answer at this point ends the connection, so it is given only where reading on is hopeless.
-    let announced = header("Content-Length", of: connection) ?? []
-    exchange.announce(decimalNumber(announced, limit: .max / 16) ?? 0)
-    if exchange.isHopeless {
+    // A response at this point ends the connection, so it is sent only if the body is too large to read.
+    let length = header("Content-Length", of: connection) ?? []
+    exchange.recordContentLength(decimalNumber(length, limit: .max / 16) ?? 0)
+    if exchange.exceedsDiscardLimit {
       exchange.outcome = carryOut(exchange, on: connection)
       _ = send(exchange, on: connection)
     }
     return exchange
   }
 
-  /// The body has come to its end, a delay has, or one begins; gives false to close the connection.
+  /// Continues a request after its body and around its delay; returns false to close the connection.
   func finish(_ exchange: HTTPExchange, on connection: HTTPConnection) -> Bool {
     if exchange.outcome == nil {
       guard gate.isOpen else { return false }
-      let outcome = watch.duringWork { carryOut(exchange, on: connection) }
+      let outcome = watch.excludingFromTimeouts { carryOut(exchange, on: connection) }
       exchange.outcome = outcome
       if outcome.endsDelays { watch.endDelays() }
       if outcome.delayMilliseconds > 0 {
         watch.delay(connection, milliseconds: outcome.delayMilliseconds)
-        // libmicrohttpd now comes back at once, and reads no more before the answer. If it were suspended here,
-        // it would go on with reading, and close the connection of a client that has sent all.
+        // libmicrohttpd now calls back at once, and reads nothing more before the response. If the connection were
+        // suspended here, it would keep reading, and close the connection if the client has finished sending.
         return true
       }
     } else if watch.suspend(connection) {
@@ -53,7 +53,7 @@ final class HTTPService {
     return send(exchange, on: connection)
   }
 
-  /// The answer has been sent, or never will be.
+  /// Ends a request after its response was sent or given up.
   func complete(_ exchange: HTTPExchange, on connection: HTTPConnection?) {
     if let connection { watch.enter(.idle, connection) }
     log?.write(exchange)
@@ -77,17 +77,17 @@ final class HTTPService {
   }
 
   private func send(_ exchange: HTTPExchange, on connection: HTTPConnection) -> Bool {
-    guard let outcome = exchange.outcome, let answer = outcome.response else { return false }
+    guard let outcome = exchange.outcome, let content = outcome.response else { return false }
     watch.enter(.busy, connection)
-    guard let response = ResponseBody.response(answer.body, isCut: outcome.isCut) else {
+    guard let response = ResponseBody.response(content.body, isCut: outcome.isCut) else {
       return false
     }
     defer { MHD_destroy_response(response) }
-    for header in answer.headers { MHD_add_response_header(response, header.name, header.value) }
+    for header in content.headers { MHD_add_response_header(response, header.name, header.value) }
     if gate.isClosing { MHD_add_response_header(response, "Connection", "close") }
-    if MHD_queue_response(connection.handle, answer.status, response) == .NO { return false }
-    exchange.sentStatus = answer.status
-    exchange.sentTraceID = answer.header("X-Trace-Id")
+    if MHD_queue_response(connection.handle, content.status, response) == .NO { return false }
+    exchange.sentStatus = content.status
+    exchange.sentTraceID = content.header("X-Trace-Id")
     return true
   }
 
@@ -98,7 +98,7 @@ final class HTTPService {
     return bytes(of: value)
   }
 
-  /// The host by which the client calls the server, as long as it can stand in a URL.
+  /// The request's `Host` if it is valid in a URL, or else the server's own.
   private func host(of connection: HTTPConnection) -> String {
     guard let host = header("Host", of: connection), !host.isEmpty,
       host.allSatisfy({
@@ -109,7 +109,7 @@ final class HTTPService {
   }
 }
 
-/// The bytes of a C string.
+/// Returns the bytes of a C string, without the NUL.
 func bytes(of text: UnsafePointer<CChar>) -> Bytes {
   var bytes = Bytes()
   var next = text

@@ -1,9 +1,9 @@
-/// How an HTTP server is to run.
+/// Settings of an HTTP server.
 struct HTTPSettings {
-  /// How long a client may take for each of its part: to begin a request, to send it, to take the answer.
+  /// Timeout for each step of a client: starting a request, sending it, reading the response.
   let timeoutSeconds: Int
 
-  /// What it proves itself with, for HTTPS; nil for HTTP.
+  /// Certificate and key for HTTPS; nil for HTTP.
   let identity: TLSIdentity?
 
   let log: AccessLog?

@@ -1,11 +1,11 @@
 import CPlatform
 
-/// A TCP socket that listens on 127.0.0.1.
+/// A TCP socket listening on 127.0.0.1.
 struct ListeningSocket: ~Copyable {
   private var descriptor: Int32
   let port: UInt16
 
-  /// Listens on a port, where 0 means any free one.
+  /// Listens on a port; 0 means any free port.
   init(port: UInt16) throws(SandboxError) {
     let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
     let descriptor = socket(AF_INET, Int32(type), 0)
@@ -21,16 +21,16 @@ struct ListeningSocket: ~Copyable {
 
   deinit { if descriptor >= 0 { CPlatform.close(descriptor) } }
 
-  /// Hands over the descriptor, which is then the caller's to close.
+  /// Returns the descriptor, which the caller must close.
   consuming func release() -> Int32 {
-    // In Embedded Swift, `discard self` is refused.
+    // Embedded Swift rejects `discard self`.
     defer { descriptor = -1 }
     return descriptor
   }
 
-  /// Binds and listens; gives the port.
+  /// Binds and listens; returns the port.
   private static func listen(_ descriptor: Int32, _ port: UInt16) throws(SandboxError) -> UInt16 {
-    // A server that was just stopped leaves its port in a state that would otherwise refuse it.
+    // Otherwise bind() would fail on the port of a server that was just stopped.
     var yes: Int32 = 1
     setsockopt(
       descriptor,
@@ -55,9 +55,9 @@ struct ListeningSocket: ~Copyable {
     return UInt16(bigEndian: address.sin_port)
   }
 
-  private static func failure(_ what: String) -> SandboxError {
+  private static func failure(_ reason: String) -> SandboxError {
     let number = __errno_location().pointee
-    if number == EADDRINUSE { return .listening("\(what): the port is in use") }
-    return .listening("\(what): \(String(cString: strerror(number)))")
+    if number == EADDRINUSE { return .listening("\(reason): the port is in use") }
+    return .listening("\(reason): \(String(cString: strerror(number)))")
   }
 }

@@ -1,8 +1,8 @@
 import Support
 
-/// The percent-encoding of URLs.
+/// Percent-encoding of URLs.
 enum PercentEncoding {
-  /// Resolves the escapes; a percent sign without two digits stands for itself.
+  /// Decodes escapes; a percent sign without two hexadecimal digits is kept.
   static func decode(_ text: some Sequence<UInt8>, plusIsSpace: Bool = false) -> Bytes {
     var rest = Array(text)[...]
     var result = Bytes()
@@ -22,7 +22,7 @@ enum PercentEncoding {
     return result
   }
 
-  /// Escapes what must not stand in a query, and leaves its escapes and separators as they are.
+  /// Encodes bytes that a query must not contain; existing escapes and separators are kept.
   static func sanitizeQuery(_ query: some Sequence<UInt8>) -> Bytes {
     var result = Bytes()
     for byte in query {

@@ -1,6 +1,6 @@
-/// One parameter of a query, as it was sent.
+/// A query parameter.
 struct QueryParameter {
-  /// The name, the equals sign and the value, with their escapes.
+  /// Name, equals sign and value as sent, not decoded.
   let text: Bytes
 
   var name: Bytes {

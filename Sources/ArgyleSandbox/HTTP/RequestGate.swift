@@ -1,14 +1,14 @@
-/// Counts the requests in flight, and lets none begin or be carried out once it is closed.
+/// Counts requests in flight; once closed, it lets none start or be carried out.
 ///
-/// It closes when none is in flight, or else by force: then requests lose their answers, and those that were
-/// not carried out never are.
+/// It closes when no request is in flight, or at a deadline: requests in flight then lose their responses, and those
+/// that were not carried out never are.
 final class RequestGate {
   private let monitor = Monitor()
   private var inFlight = 0
   private var closing = false
   private var closed = false
 
-  /// Begins a request; false where it must not.
+  /// Starts a request; returns false if the gate is closed.
   func enter() -> Bool {
     monitor.withLock {
       if closed { return false }
@@ -17,7 +17,7 @@ final class RequestGate {
     }
   }
 
-  /// Whether a request that has begun may be carried out.
+  /// Whether a started request may be carried out.
   var isOpen: Bool {
     monitor.withLock { !closed }
   }
@@ -30,13 +30,12 @@ final class RequestGate {
     }
   }
 
-  /// Whether connections should end with the answer that they get now.
+  /// Whether connections should close after their current response.
   var isClosing: Bool {
     monitor.withLock { closing }
   }
 
-  /// Closes as soon as no request is in flight, and at the deadline at the latest; returns whether all of
-  /// them are finished.
+  /// Closes when no request is in flight, or at the deadline; returns whether all requests finished.
   func close(by deadline: Moment) -> Bool {
     monitor.withLock {
       closing = true

@@ -1,11 +1,11 @@
 import CMicrohttpd
 
-/// The body of an answer, of which libmicrohttpd takes part after part: it would copy the whole.
+/// A response body that libmicrohttpd reads in chunks, because it would copy a whole body.
 final class ResponseBody {
-  private static var partSize: Int { 64 << 10 }
+  private static var chunkSize: Int { 64 << 10 }
 
   private let bytes: Bytes
-  /// Where it breaks off.
+  /// Where reading ends, which is before the end of a cut body.
   private let end: Int
 
   private init(_ bytes: Bytes, end: Int) {
@@ -13,13 +13,13 @@ final class ResponseBody {
     self.end = end
   }
 
-  /// Makes a response that announces all of the bytes; one that is cut gives the first half of them.
+  /// Creates a response that announces all bytes but, if it is cut, sends only the first half.
   static func response(_ bytes: Bytes, isCut: Bool) -> OpaquePointer? {
     let body = ResponseBody(bytes, end: isCut ? bytes.count / 2 : bytes.count)
     let context = Unmanaged.passRetained(body).toOpaque()
     let response = MHD_create_response_from_callback(
       UInt64(bytes.count),
-      max(1, min(bytes.count, partSize)),
+      max(1, min(bytes.count, chunkSize)),
       readResponseBody,
       context,
       freeResponseBody
@@ -28,12 +28,12 @@ final class ResponseBody {
     return response
   }
 
-  /// Gives what comes next; -2, which is an error to libmicrohttpd, where no more comes.
+  /// Copies the next chunk; returns -2, which libmicrohttpd treats as an error, after the end.
   fileprivate func read(_ position: Int, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
     guard position >= 0, position < end else { return -2 }
-    let part = bytes[position..<min(end, position + buffer.count)]
-    buffer.copyBytes(from: part)
-    return part.count
+    let chunk = bytes[position..<min(end, position + buffer.count)]
+    buffer.copyBytes(from: chunk)
+    return chunk.count
   }
 }
 
