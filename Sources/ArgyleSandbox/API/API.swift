@@ -1,11 +1,11 @@
-/// The v1 API: authentication, then the endpoint that the path and method name.
+/// The v1 API: authenticates requests and dispatches them to endpoints.
 final class API {
   private let credentials: BasicCredentials
   private let otherCredentials: BasicCredentials?
   private let users: UsersEndpoint
   private let userTokens: UserTokensEndpoint
 
-  /// The other credentials are those of the other environment, which are known and not accepted.
+  /// Creates the API; `otherCredentials` belong to the other environment and are recognised but rejected.
   init(
     credentials: BasicCredentials,
     otherCredentials: BasicCredentials?,

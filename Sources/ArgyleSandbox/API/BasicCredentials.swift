@@ -1,8 +1,8 @@
 import Support
 
-/// The API key, in the form in which HTTP Basic authentication carries it.
+/// An API key, encoded for HTTP Basic authentication.
 struct BasicCredentials {
-  /// What a check found.
+  /// The result of a check.
   enum Verdict {
     case accepted, missing, wrong
   }
@@ -22,7 +22,7 @@ struct BasicCredentials {
     return isEncoded(given) ? .accepted : .wrong
   }
 
-  /// Takes the same time wherever the difference is.
+  /// Compares in constant time, except that a different length is noticed at once.
   private func isEncoded(_ given: ArraySlice<UInt8>) -> Bool {
     guard given.count == encoded.count else { return false }
     var difference: UInt8 = 0

@@ -17,7 +17,7 @@ extension HTTPResponse {
     .error(401, detail: detail).adding("WWW-Authenticate", "Basic realm=\"api\"")
   }
 
-  /// Says what is wrong with one member of the body.
+  /// The error for an invalid member of the body.
   static func invalid(_ field: String, _ message: String) -> HTTPResponse {
     var json = JSONWriter()
     json.raw("{")

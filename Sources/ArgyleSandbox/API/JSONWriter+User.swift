@@ -1,5 +1,5 @@
 extension JSONWriter {
-  /// Adds a user as the service shows one.
+  /// Appends a user in the service's format.
   mutating func user(_ user: User) {
     raw("{\"id\":")
     string(user.id.text)

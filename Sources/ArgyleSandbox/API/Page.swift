@@ -1,12 +1,12 @@
 import Support
 
-/// Which part of the list is asked for.
+/// The requested page of the list.
 ///
-/// What makes no sense in a query is ignored.
+/// Invalid query parameters are ignored.
 struct Page {
   private static var defaultLimit: Int { 10 }
   private static var maximumLimit: Int { 200 }
-  /// Beyond any number of users, and far from overflow.
+  /// More than any number of users, but far from overflow.
   private static var maximumOffset: Int { 1 << 53 }
 
   let limit: Int
@@ -21,17 +21,17 @@ struct Page {
     newestFirst = target.parameter("ordering")?.matches("created_at") != true
   }
 
-  /// The URL of the page after this one.
+  /// The URL of the next page; nil for the last page.
   func next(of count: Int, for request: HTTPRequest) -> String? {
     offset + limit < count ? url(offset: offset + limit, for: request) : nil
   }
 
-  /// The URL of the page before this one.
+  /// The URL of the previous page; nil for the first page.
   func previous(for request: HTTPRequest) -> String? {
     offset > 0 ? url(offset: max(0, offset - limit), for: request) : nil
   }
 
-  /// The list's URL with the other parameters as they came, and without an offset of 0.
+  /// The URL of a page, with other parameters as sent and without an offset of 0.
   private func url(offset: Int, for request: HTTPRequest) -> String {
     var url = request.origin + "/v1/users?limit=\(limit)"
     if offset > 0 { url += "&offset=\(offset)" }

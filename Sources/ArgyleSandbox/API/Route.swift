@@ -1,13 +1,13 @@
-/// What a path means.
+/// What a path refers to.
 enum Route {
   case users
   case user(id: Bytes)
   case userTokens
-  /// Within the API, but nothing is there.
+  /// A path within the API that does not exist.
   case unknown
-  /// The description of the API, which is outside of it.
+  /// The description of the API, which is outside the API.
   case description
-  /// Outside of the API.
+  /// A path outside the API.
   case foreign
 
   init(_ segments: [Bytes]) {
@@ -31,10 +31,10 @@ enum Route {
     }
   }
 
-  /// The paths of the API's operations, as its documentation writes them.
+  /// The paths of the API's operations, as in its documentation.
   static var templates: [String] { ["/v1/users", "/v1/users/{id}", "/v1/user-tokens"] }
 
-  /// The path of the operation, as the documentation writes it.
+  /// The operation's path, as in the documentation; nil if there is no operation.
   var template: String? {
     switch self {
     case .users: "/v1/users"
@@ -45,14 +45,14 @@ enum Route {
   }
 
   /// Whether the path is within the API.
-  var isOfAPI: Bool {
+  var isInAPI: Bool {
     switch self {
     case .description, .foreign: false
     default: true
     }
   }
 
-  /// The methods that it answers, for the header `Allow`.
+  /// The supported methods, for the `Allow` header.
   var allowedMethods: String {
     switch self {
     case .users: "GET, POST, HEAD, OPTIONS"

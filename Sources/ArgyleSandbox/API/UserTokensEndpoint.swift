@@ -8,7 +8,7 @@ struct UserTokensEndpoint {
   func create(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
     let value: JSONValue
     switch BodyMember("user", of: request) {
-    case .refused(let response): return response
+    case .rejected(let response): return response
     case .absent: return .invalid("user", "This field is required.")
     case .present(let given): value = given
     }
@@ -33,7 +33,7 @@ struct UserTokensEndpoint {
     return HTTPResponse(status: 201, json: json)
   }
 
-  /// Repeats the id as it was sent: its text is JSON already, whatever it holds.
+  /// Returns the error for an unknown id, which is quoted as sent: it is already escaped for JSON.
   private func unknownUser(_ id: JSONValue) -> HTTPResponse {
     var json = JSONWriter()
     json.raw("{\"user\":[\"Invalid pk \\\"")

@@ -8,7 +8,7 @@ struct UsersEndpoint {
   func create(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
     let metadata: Bytes
     switch BodyMember("external_metadata", of: request) {
-    case .refused(let response): return response
+    case .rejected(let response): return response
     case .present(let value): metadata = Bytes(value.text)
     case .absent: metadata = Bytes("{}".utf8)
     }
@@ -24,20 +24,20 @@ struct UsersEndpoint {
 
   func retrieve(_ id: Bytes) throws(SandboxError) -> HTTPResponse {
     guard let user = try find(id) else { return .notFound }
-    return answer(user)
+    return response(user)
   }
 
   func update(_ id: Bytes, _ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
     guard var user = try find(id) else { return .notFound }
     switch BodyMember("external_metadata", of: request) {
-    case .refused(let response): return response
+    case .rejected(let response): return response
     case .absent: break
     case .present(let value):
       let metadata = Bytes(value.text)
       user.externalMetadata = metadata
       guard try users.update(user.id, externalMetadata: metadata) else { return .notFound }
     }
-    return answer(user)
+    return response(user)
   }
 
   func delete(_ id: Bytes) throws(SandboxError) -> HTTPResponse {
@@ -59,7 +59,7 @@ struct UsersEndpoint {
     json.raw(",\"previous\":")
     write(page.previous(for: request), to: &json)
     json.raw(",\"results\":[")
-    // The last first, so that each is let go of when it is written: together they can be large.
+    // Reversed and then popped, so that each user is released once written: together they can be large.
     results.reverse()
     while let user = results.popLast() {
       json.user(user)
@@ -74,7 +74,7 @@ struct UsersEndpoint {
     return try users.user(id)
   }
 
-  private func answer(_ user: User) -> HTTPResponse {
+  private func response(_ user: User) -> HTTPResponse {
     var json = JSONWriter()
     json.user(user)
     return HTTPResponse(status: 200, json: json)

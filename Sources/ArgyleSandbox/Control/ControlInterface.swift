@@ -1,29 +1,29 @@
 import Support
 
-/// The interface by which a sandbox is changed while it runs.
+/// The interface that controls a running sandbox.
 ///
-/// | path                     | method | body, answer                                                       |
+/// | path                     | method | body, response                                                     |
 /// |--------------------------|--------|--------------------------------------------------------------------|
-/// | `/_sandbox`              | GET    | everything: version, count of users, clock, faults                 |
-/// |                          | DELETE | a new start: no users, no faults, the clock not moved; 204         |
-/// | `/_sandbox/faults`       | GET    | the faults that are set, an array                                  |
-/// |                          | PUT    | replaces them by an array                                          |
+/// | `/_sandbox`              | GET    | version, number of users, clock, faults                            |
+/// |                          | DELETE | resets: no users, no faults, clock offset 0; 204                   |
+/// | `/_sandbox/faults`       | GET    | the active faults, an array                                        |
+/// |                          | PUT    | replaces them with an array                                        |
 /// |                          | POST   | adds one, an object                                                |
-/// |                          | DELETE | removes all, and ends the delays that have begun; 204              |
+/// |                          | DELETE | removes all and ends current delays; 204                           |
 /// | `/_sandbox/users`        | POST   | `{"count": n, "seed": s}` adds the first n users of a seed         |
 /// |                          | DELETE | deletes all users; 204                                             |
 /// | `/_sandbox/users/{id}`   | PATCH  | `{"employers_connected": […], "data_providers_connected": […]}`    |
 /// | `/_sandbox/clock`        | GET    | the sandbox's time                                                 |
-/// |                          | PUT    | `{"offset_seconds": n}` moves it, from the system's time           |
+/// |                          | PUT    | `{"offset_seconds": n}` shifts it relative to the system clock     |
 ///
-/// No key is asked for: the server can be reached from its own machine only. A browser on that machine must not
-/// bring foreign pages in: `Host` and `Origin` have to name this machine, and bodies have to be declared as
-/// `application/json`, which a browser does not send for a foreign page unasked.
+/// No key is needed: the server is reachable only from its own machine. Against other sites' pages in a browser on
+/// that machine, `Host` and `Origin` must name this machine, and bodies must be declared as `application/json`, which
+/// a browser does not send to another origin without asking it first.
 struct ControlInterface {
   static var prefix: String { "_sandbox" }
-  /// The most users of a seed: their times then stay in the past.
+  /// Maximum number of users of a seed, so that their times are in the past.
   private static var seedLimit: Int { 10_000_000 }
-  /// The longest array of names.
+  /// Maximum length of an array of names, in bytes of JSON.
   private static var namesLimit: Int { 64 << 10 }
 
   let users: UserStore
@@ -42,9 +42,9 @@ struct ControlInterface {
   }
 
   private func route(_ request: HTTPRequest) throws(SandboxError) -> HTTPOutcome {
-    if let refusal = refusal(of: request) { return HTTPOutcome(refusal) }
+    if let rejection = rejection(of: request) { return HTTPOutcome(rejection) }
     let segments = request.target.segments.dropFirst()
-    guard let name = segments.first else { return try everything(request) }
+    guard let name = segments.first else { return try root(request) }
     switch segments.count {
     case 1 where name.matches("faults"): return try faults(request)
     case 1 where name.matches("users"): return HTTPOutcome(try users(request))
@@ -54,7 +54,7 @@ struct ControlInterface {
     }
   }
 
-  private func everything(_ request: HTTPRequest) throws(SandboxError) -> HTTPOutcome {
+  private func root(_ request: HTTPRequest) throws(SandboxError) -> HTTPOutcome {
     switch request.method {
     case .get, .head: break
     case .delete:
@@ -77,7 +77,7 @@ struct ControlInterface {
   private func faults(_ request: HTTPRequest) throws(SandboxError) -> HTTPOutcome {
     switch request.method {
     case .get, .head: break
-    case .put: try faults.replace(by: request.body)
+    case .put: try faults.replace(with: request.body)
     case .post: try faults.add(request.body)
     case .delete: return clearFaults()
     default: return HTTPOutcome(notAllowed(request, "GET, PUT, POST, DELETE, HEAD"))
@@ -87,7 +87,7 @@ struct ControlInterface {
     return HTTPOutcome(HTTPResponse(status: 200, json: json))
   }
 
-  /// Removes all faults, and lets nobody wait any longer because of one.
+  /// Removes all faults and ends current delays.
   private func clearFaults() -> HTTPOutcome {
     faults.clear()
     var outcome = HTTPOutcome(HTTPResponse(status: 204))
@@ -108,7 +108,7 @@ struct ControlInterface {
       throw .option("'count' is required")
     }
     let seed = try members.integer("seed", Int.min...Int.max) ?? 0
-    try members.finish()
+    try members.rejectUnknown()
     let before = try users.count()
     try users.create(count: count, fromSeed: seed)
     var json = JSONWriter()
@@ -124,7 +124,7 @@ struct ControlInterface {
     if let names = try names("data_providers_connected", &members) {
       user.dataProvidersConnected = names
     }
-    try members.finish()
+    try members.rejectUnknown()
     try users.connect(user)
     var json = JSONWriter()
     json.user(user)
@@ -139,7 +139,7 @@ struct ControlInterface {
       guard let seconds = try members.integer("offset_seconds", Clock.offsets) else {
         throw .option("'offset_seconds' is required")
       }
-      try members.finish()
+      try members.rejectUnknown()
       clock.offsetSeconds = seconds
     default: return notAllowed(request, "GET, PUT, HEAD")
     }
@@ -148,8 +148,8 @@ struct ControlInterface {
     return HTTPResponse(status: 200, json: json)
   }
 
-  /// The answer to a request from elsewhere, and to a body that cannot be read.
-  private func refusal(of request: HTTPRequest) -> HTTPResponse? {
+  /// The response to a request from elsewhere or with an unusable body; nil for an acceptable request.
+  private func rejection(of request: HTTPRequest) -> HTTPResponse? {
     guard isLoopback(request.host ?? []) else {
       return .error(403, detail: "Host must be 127.0.0.1, localhost or [::1].")
     }
@@ -168,7 +168,7 @@ struct ControlInterface {
     return false
   }
 
-  /// Whether a host, with a port or without, is one that is not looked up in the net.
+  /// Whether a host, with or without a port, is a loopback address or name that needs no DNS.
   private func isLoopback(_ host: some Collection<UInt8>) -> Bool {
     for name in ["127.0.0.1", "localhost", "[::1]"] {
       let rest = host.dropFirst(name.utf8.count)
@@ -189,7 +189,7 @@ struct ControlInterface {
     json.raw("}")
   }
 
-  /// Reads an array of strings, as JSON again; nil where there is none.
+  /// Reads an array of strings and returns it as JSON text; nil if absent.
   private func names(
     _ name: StaticString,
     _ members: inout JSONMembers

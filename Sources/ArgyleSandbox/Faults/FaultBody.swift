@@ -1,26 +1,26 @@
 import Support
 
-/// The body of an answer that went wrong.
+/// The body of a faulty response.
 enum FaultBody {
-  /// As the service would write it.
+  /// As the service would send it.
   case json
-  /// Said to be JSON, and none.
+  /// Declared as JSON, but not JSON.
   case notJSON
-  /// The page of a proxy.
+  /// A proxy's error page.
   case html
   case empty
-  /// Announced whole and broken off in the middle; an answer without a body has nothing to cut.
+  /// Announced in full but cut off in the middle; a response without a body stays as it is.
   case cut
-  /// A list's `results` alone; other answers stay as they are.
+  /// A list's `results` as a bare array; other responses stay as they are.
   case array
 
-  /// The bodies of refusals.
-  static var ofErrors: [String] { ["json", "not_json", "html", "empty", "cut"] }
+  /// Bodies for injected errors.
+  static var forErrors: [String] { ["json", "not_json", "html", "empty", "cut"] }
 
-  /// What can become of an answer's body.
-  static var ofAnswers: [String] { ["not_json", "html", "empty", "cut", "array"] }
+  /// Bodies for the API's own responses.
+  static var forResponses: [String] { ["not_json", "html", "empty", "cut", "array"] }
 
-  /// Reads the member `body`; nil where there is none.
+  /// Reads the member `body`; returns nil if absent.
   init?(_ members: inout JSONMembers, _ choices: [String]) throws(SandboxError) {
     guard let name = try members.choice("body", choices) else { return nil }
     if name.utf8.matches("not_json") {
@@ -38,7 +38,7 @@ enum FaultBody {
     }
   }
 
-  /// Spoils an answer.
+  /// Replaces or cuts the body of a response.
   func applied(to response: HTTPResponse) -> HTTPOutcome {
     switch self {
     case .json: return HTTPOutcome(response)
@@ -58,7 +58,7 @@ enum FaultBody {
         """
       return HTTPOutcome(response.replacing(body: Bytes(page.utf8), contentType: "text/html"))
     case .array:
-      // A list stands around metadata that may be as deep as a body.
+      // Unlimited, because a list adds levels to metadata that may be nested as deeply as a body.
       let document = try? JSONScanner.scan(response.body, maximumDepth: .max, member: "results")
       guard let results = document?.member else { return HTTPOutcome(response) }
       return HTTPOutcome(

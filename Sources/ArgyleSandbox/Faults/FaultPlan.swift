@@ -1,20 +1,20 @@
 import CJansson
 import Support
 
-/// The faults that are set, in their order.
+/// The active faults, in order.
 final class FaultPlan {
-  /// How many there may be at once.
+  /// Maximum number of faults.
   private static var limit: Int { 1000 }
 
   private var rules: [FaultRule] = []
 
-  /// Adds a rule, given as a JSON object.
+  /// Adds a rule from a JSON object.
   func add(_ text: Bytes) throws(SandboxError) {
     try add(JSONMembers.parse(text))
   }
 
-  /// Puts the rules of a JSON array in place of all others, or none of them.
-  func replace(by text: Bytes) throws(SandboxError) {
+  /// Replaces all rules with those of a JSON array; on an error, nothing changes.
+  func replace(with text: Bytes) throws(SandboxError) {
     let array = try JSONMembers.parse(text)
     guard array.type == JSON_ARRAY else {
       throw .option("faults must be a JSON array")
@@ -33,19 +33,22 @@ final class FaultPlan {
 
   func clear() { rules = [] }
 
-  /// The delays for a request, added up, and the first other fault that strikes it.
-  func strike(_ request: HTTPRequest, _ route: Route) -> (milliseconds: Int, effect: FaultEffect?) {
+  /// Applies the rules to a request; returns its total delay and the first other effect.
+  func apply(
+    to request: HTTPRequest,
+    _ route: Route
+  ) -> (milliseconds: Int, effect: FaultEffect?) {
     var milliseconds = 0
     var effect: FaultEffect?
-    for index in rules.indices where rules[index].concerns(request, route) {
+    for index in rules.indices where rules[index].matches(request, route) {
       switch rules[index].effect {
       case .delay(let more):
-        if rules[index].strikes() { milliseconds += more }
+        if rules[index].trigger() { milliseconds += more }
       case let other:
-        if effect == nil, rules[index].strikes() { effect = other }
+        if effect == nil, rules[index].trigger() { effect = other }
       }
     }
-    rules.removeAll { $0.isSpent }
+    rules.removeAll { $0.isExhausted }
     return (milliseconds, effect)
   }
 

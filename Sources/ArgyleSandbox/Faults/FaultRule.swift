@@ -1,10 +1,10 @@
 import CJansson
 import Support
 
-/// A fault that was asked for: what goes wrong, for which requests, and how often.
+/// A fault: its effect, the requests that it matches, and how often it triggers.
 ///
-/// As JSON it is an object of `kind` and its parameters, with `method` and `path` to choose requests, and
-/// with `count`, or `probability` and `seed`, to choose how often; otherwise it is every time.
+/// In JSON it is an object with `kind` and its parameters. `method` and `path` select requests; `count`, and
+/// `probability` with `seed`, limit how often the fault triggers, which is otherwise every time.
 struct FaultRule {
   private static var methods: [String] {
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -28,29 +28,29 @@ struct FaultRule {
     let seed = try members.integer("seed", Int.min...Int.max)
     if seed != nil, probability == nil { throw .option("'seed' needs 'probability'") }
     generator = SeededGenerator(seed: seed ?? 0)
-    try members.finish()
+    try members.rejectUnknown()
     self.source = source
   }
 
-  /// Whether it has done all that it was asked for.
-  var isSpent: Bool { count == 0 }
+  /// Whether the count is used up.
+  var isExhausted: Bool { count == 0 }
 
-  /// Whether it is about this request at all.
-  func concerns(_ request: HTTPRequest, _ route: Route) -> Bool {
+  /// Whether the request has the rule's method and path.
+  func matches(_ request: HTTPRequest, _ route: Route) -> Bool {
     if let method, !request.method.name.utf8.matches(method) { return false }
     if let path { return route.template?.utf8.matches(path) == true }
     return true
   }
 
-  /// Decides about a request that it concerns, and counts.
-  mutating func strikes() -> Bool {
-    if isSpent { return false }
+  /// Decides whether the fault triggers for a matching request, and updates the count.
+  mutating func trigger() -> Bool {
+    if isExhausted { return false }
     if let probability, generator.fraction() >= probability { return false }
     if let left = count { count = left - 1 }
     return true
   }
 
-  /// The rule as JSON, with the count that is left.
+  /// The rule as JSON, with the remaining count.
   var text: Bytes {
     if let count {
       source.withValue {

@@ -1,18 +1,18 @@
-/// The API behind the faults that are set for it.
+/// The API with injected faults.
 ///
-/// They come before authentication, as they would in a proxy, and strike within `/v1` only.
+/// Faults apply before authentication, as in a proxy, and only within `/v1`.
 struct FaultyAPI {
   let api: API
   let faults: FaultPlan
 
   func respond(to request: HTTPRequest) -> HTTPOutcome {
     let route = Route(request.target.segments)
-    guard route.isOfAPI else { return HTTPOutcome(api.respond(to: request)) }
-    let (milliseconds, effect) = faults.strike(request, route)
+    guard route.isInAPI else { return HTTPOutcome(api.respond(to: request)) }
+    let (milliseconds, effect) = faults.apply(to: request, route)
     var outcome: HTTPOutcome
     switch effect {
-    case .refuse(let refusal):
-      outcome = refusal.answer()
+    case .error(let error):
+      outcome = error.outcome()
       outcome.response = outcome.response?.adding("X-Trace-Id", UUID.random().text)
     case .body(let body): outcome = body.applied(to: api.respond(to: request))
     case .close(let carriedOut):

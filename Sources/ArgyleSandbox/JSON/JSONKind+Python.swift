@@ -1,7 +1,7 @@
 import Support
 
 extension JSONKind {
-  /// The name of the kind in Python, which the service's messages use.
+  /// The kind's name in Python, as in the service's messages.
   var pythonName: String {
     switch self {
     case .object: "dict"

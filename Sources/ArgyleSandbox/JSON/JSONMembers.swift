@@ -1,12 +1,12 @@
 import CJansson
 import Support
 
-/// The members of a JSON object, asked for by name and type; what was not asked for is an error.
+/// Reads the members of a JSON object by name and type, and rejects unknown ones.
 struct JSONMembers {
   private let object: JSONReference
   private var known: [StaticString] = []
 
-  /// Reads a document.
+  /// Parses a document; duplicate keys are an error.
   static func parse(_ text: Bytes) throws(SandboxError) -> JSONReference {
     do {
       return try JSONReference(parsing: text, refusingDuplicates: true)
@@ -15,7 +15,7 @@ struct JSONMembers {
     }
   }
 
-  /// Reads a document, which has to be an object.
+  /// Parses a document that must be an object.
   init(_ text: Bytes) throws(SandboxError) {
     try self.init(JSONMembers.parse(text))
   }
@@ -25,7 +25,7 @@ struct JSONMembers {
     self.object = object
   }
 
-  /// A string that has to be one of some.
+  /// Reads a string that must be one of `choices`; returns nil if absent.
   mutating func choice(
     _ key: StaticString,
     _ choices: [String]
@@ -34,7 +34,7 @@ struct JSONMembers {
     if let text = value.string, choices.contains(where: { text.utf8.matches($0) }) { return text }
     var list = ""
     for choice in choices { list += (list.utf8.isEmpty ? "'" : ", '") + choice + "'" }
-    throw problem(key, "one of \(list)")
+    throw invalid(key, "one of \(list)")
   }
 
   mutating func integer(
@@ -43,16 +43,16 @@ struct JSONMembers {
   ) throws(SandboxError) -> Int? {
     guard let value = member(key) else { return nil }
     guard let number = value.integer, range.contains(Int(number)) else {
-      throw problem(key, "an integer from \(range.lowerBound) to \(range.upperBound)")
+      throw invalid(key, "an integer from \(range.lowerBound) to \(range.upperBound)")
     }
     return Int(number)
   }
 
-  /// A number from 0 to 1.
+  /// Reads a number from 0 to 1; returns nil if absent.
   mutating func probability(_ key: StaticString) throws(SandboxError) -> Double? {
     guard let value = member(key) else { return nil }
     guard let number = value.number, number >= 0, number <= 1 else {
-      throw problem(key, "a number from 0 to 1")
+      throw invalid(key, "a number from 0 to 1")
     }
     return number
   }
@@ -62,25 +62,25 @@ struct JSONMembers {
     switch value.type {
     case JSON_TRUE: return true
     case JSON_FALSE: return false
-    default: throw problem(key, "true or false")
+    default: throw invalid(key, "true or false")
     }
   }
 
   mutating func strings(_ key: StaticString) throws(SandboxError) -> [String]? {
     guard let value = member(key) else { return nil }
-    guard value.type == JSON_ARRAY else { throw problem(key, "an array of strings") }
+    guard value.type == JSON_ARRAY else { throw invalid(key, "an array of strings") }
     var strings: [String] = []
     for index in 0..<value.count {
       guard let string = value.item(index)?.string else {
-        throw problem(key, "an array of strings")
+        throw invalid(key, "an array of strings")
       }
       strings.append(string)
     }
     return strings
   }
 
-  /// Refuses members that nobody asked for.
-  func finish() throws(SandboxError) {
+  /// Throws if the object has members that were not read.
+  func rejectUnknown() throws(SandboxError) {
     let unknown: String? = object.withValue { object in
       let members = ObjectMember.all(of: object) ?? []
       return members.first { member in !known.contains { member.isNamed($0) } }?.name
@@ -93,7 +93,7 @@ struct JSONMembers {
     return object.member(key)
   }
 
-  private func problem(_ key: StaticString, _ rule: String) -> SandboxError {
+  private func invalid(_ key: StaticString, _ rule: String) -> SandboxError {
     .option("'\(String(cString: key.cString))' must be \(rule)")
   }
 }

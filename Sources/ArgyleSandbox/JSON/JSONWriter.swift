@@ -1,20 +1,20 @@
 import Support
 
-/// Builds a JSON text.
+/// Builds JSON text.
 struct JSONWriter {
   private(set) var text = Bytes()
 
-  /// Adds what is JSON already.
+  /// Appends text that is already JSON.
   mutating func raw(_ json: String) {
     text.append(contentsOf: json.utf8)
   }
 
-  /// Adds what is JSON already.
+  /// Appends bytes that are already JSON.
   mutating func raw(_ json: some Collection<UInt8>) {
     text.append(contentsOf: json)
   }
 
-  /// Adds a string with its quotes.
+  /// Appends a string, escaped and with quotes.
   mutating func string(_ characters: String) {
     text.append(UInt8(ascii: "\""))
     for byte in characters.utf8 {

@@ -1,4 +1,4 @@
-/// `/openapi.json`: the description of the API, which is no part of it and so asks for no key.
+/// `/openapi.json`: the description of the API, which is not part of it and needs no key.
 struct OpenAPIEndpoint {
   static func respond(to request: HTTPRequest) -> HTTPResponse {
     switch request.method {

@@ -1,13 +1,13 @@
-/// An error that is answered in place of the API.
-struct Refusal {
+/// An error response sent instead of the API's response.
+struct ErrorResponse {
   let status: UInt32
-  /// Seconds, for the header `Retry-After`.
+  /// Seconds for the `Retry-After` header; nil to omit it.
   var retryAfter: Int?
-  /// Whether that header is a date.
+  /// Whether `Retry-After` is sent as a date.
   var retryAfterIsDate = false
   let body: FaultBody
 
-  func answer() -> HTTPOutcome {
+  func outcome() -> HTTPOutcome {
     var response = HTTPResponse.error(status, detail: detail)
     if let retryAfter { response = response.adding("Retry-After", header(retryAfter)) }
     return body.applied(to: response)
@@ -20,7 +20,7 @@ struct Refusal {
     return "Request was throttled. Expected available in \(retryAfter) \(unit)."
   }
 
-  /// A date goes by the system's clock, as the header `Date` does, wherever the sandbox's was moved to.
+  /// Returns the value of `Retry-After`; a date is in system time, like the `Date` header, not in the sandbox's time.
   private func header(_ seconds: Int) -> String {
     guard retryAfterIsDate else { return "\(seconds)" }
     let now = Timestamp.systemNow().milliseconds
