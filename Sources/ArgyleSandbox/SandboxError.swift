@@ -2,22 +2,22 @@ import Support
 
 /// Why a sandbox could not be started.
 public enum SandboxError: Error, Sendable {
-  /// An option has a value that it must not have.
+  /// An option has an invalid value.
   case option(String)
 
-  /// The address cannot be listened on.
+  /// Listening on the address failed.
   case listening(String)
 
-  /// The database cannot be used.
+  /// The database is unusable.
   case database(String)
 
-  /// A file cannot be used.
+  /// A file is unusable.
   case file(String)
 
-  /// The system is out of memory or threads, or the process has no jansson.
+  /// Memory or threads ran out, or the process has no jansson.
   case resources(String)
 
-  /// The error of options that cannot be used.
+  /// Creates the error for invalid options.
   package init(_ error: OptionError) {
     switch error {
     case .outOfMemory: self = .resources("memory ran out")
@@ -25,7 +25,7 @@ public enum SandboxError: Error, Sendable {
     }
   }
 
-  /// One clear sentence that says what was wrong, without a full stop.
+  /// One sentence that says what is wrong, without a full stop.
   public var message: String {
     switch self {
     case .option(let message), .listening(let message), .database(let message),

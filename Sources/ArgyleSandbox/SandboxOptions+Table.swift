@@ -1,7 +1,7 @@
 import Support
 
 extension SandboxOptions {
-  /// Every option under the name that argyle-sandbox.h has for it, with its type and its rule.
+  /// All options by their names in argyle-sandbox.h, with their types and rules.
   package static var table: OptionTable<SandboxOptions> {
     OptionTable([
       text("key_id", { $0.keyID }, { $0.keyID = $1 }),
@@ -26,13 +26,13 @@ extension SandboxOptions {
     _ get: @escaping (SandboxOptions) -> String?,
     _ set: @escaping (inout SandboxOptions, String) -> Void
   ) -> Option<SandboxOptions> {
-    // C would take it for the end of the text.
+    // In C it would end the string.
     Option(name, .text(get, set) { $0.utf8.contains(0) ? "must not contain U+0000" : nil })
   }
 
-  /// The seconds that a client may be given.
+  /// Valid timeouts, in seconds.
   package static var timeoutRange: ClosedRange<Int> { 1...3600 }
 
-  /// The ports on which a server may listen, 0 for a free one.
+  /// Valid ports; 0 means any free port.
   package static var portRange: ClosedRange<Int> { 0...65535 }
 }

@@ -1,51 +1,51 @@
 import Support
 
-/// How a sandbox is to run.
+/// The options of a sandbox.
 public struct SandboxOptions: Sendable {
-  /// The API key's id that a sandbox accepts unless told otherwise.
+  /// The default id of the accepted API key.
   public static var defaultKeyID: String { "sandbox-key-id" }
 
-  /// The API key's secret that a sandbox accepts unless told otherwise.
+  /// The default secret of the accepted API key.
   public static var defaultKeySecret: String { "sandbox-key-secret" }
 
-  /// The API key's id, which is the user name in HTTP Basic authentication.
+  /// The accepted API key's id, which is the user name in HTTP Basic authentication.
   public var keyID = SandboxOptions.defaultKeyID
 
-  /// The API key's secret, which is the password in HTTP Basic authentication.
+  /// The accepted API key's secret, which is the password in HTTP Basic authentication.
   ///
   /// It also signs the user tokens.
   public var keySecret = SandboxOptions.defaultKeySecret
 
-  /// The TCP port on 127.0.0.1, where 0 means any free one.
+  /// The TCP port on 127.0.0.1; 0 means any free port.
   public var port: UInt16 = 0
 
-  /// The SQLite file that keeps the state, or nil to keep it in memory.
+  /// The SQLite file that stores the users; nil keeps them in memory.
   public var database: String?
 
-  /// The id of a key of the other environment, which is known and not accepted, or nil for none.
+  /// The id of an API key of the other environment, which is recognised but rejected; nil for none.
   public var otherKeyID: String?
 
   /// The secret of that key.
   public var otherKeySecret: String?
 
-  /// The faults that are set from the start, each a JSON object as the control interface takes it.
+  /// Faults to inject from the start, each a JSON object in the control interface's format.
   public var faults: [String] = []
 
-  /// How many seconds a client may take to begin a request, to send it, and to take its answer, each.
+  /// Seconds that a client has to start a request, to send it and to read the response, each.
   public var timeoutSeconds = 30
 
-  /// The file to which a line is added for each request, or nil for none.
+  /// The file to which a line is appended for each request; nil for none.
   ///
-  /// A line that cannot be written at once, as to a pipe that is full, is left out.
+  /// A line that cannot be written immediately, such as to a full pipe, is dropped.
   public var log: String?
 
-  /// The PEM file of the certificate for HTTPS, with its chain, or nil for HTTP.
+  /// The PEM file of the certificate for HTTPS, with its chain; nil for HTTP.
   public var certificate: String?
 
   /// The PEM file of the certificate's private key.
   public var certificateKey: String?
 
-  /// Makes options with their defaults.
+  /// Creates options with default values.
   public init() {}
 
   func validate() throws(SandboxError) {

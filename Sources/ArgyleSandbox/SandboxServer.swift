@@ -1,34 +1,33 @@
 import Support
 
-/// A local HTTP server that answers as Argyle's v1 users API does.
+/// A local HTTP server that behaves like Argyle's v1 users API.
 ///
-/// It serves from the moment it is made until `stop()` or the end of its life. It prints nothing, and its
-/// threads take no signals.
+/// It runs from its creation until `stop()` or its release. It prints nothing, and its threads handle no signals.
 public final class SandboxServer: @unchecked Sendable {
   /// The version of the sandbox.
   public static var version: String {
     staticVersion.withUTF8Buffer { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// The version as a constant that C may borrow.
+  /// The version as a constant for C to borrow.
   package static let staticVersion = LibraryVersion.text
 
-  /// The version as a number that grows: major << 16 | minor << 8 | patch.
+  /// The version as a number that increases with it: major << 16 | minor << 8 | patch.
   package static let versionNumber = LibraryVersion.number
 
-  /// The TCP port that it listens on.
+  /// The TCP port that the server listens on.
   public let port: UInt16
 
-  /// Where it is reached, without a slash at the end.
+  /// The server's URL, without a trailing slash.
   public let url: String
 
   private let lock = Lock()
   private var server: HTTPServer?
 
-  /// Opens the database and begins to serve.
+  /// Opens the database and starts the server.
   public convenience init(_ options: SandboxOptions) throws(SandboxError) {
     try options.validate()
-    // The port comes first, so that a taken one leaves no new database file behind.
+    // The port comes first, so that one in use leaves no new database file behind.
     let socket = try ListeningSocket(port: options.port)
     let settings = HTTPSettings(
       timeoutSeconds: options.timeoutSeconds,
@@ -50,7 +49,7 @@ public final class SandboxServer: @unchecked Sendable {
     self.init(port: port, url: url, server: server)
   }
 
-  /// Takes what is ready: in Embedded Swift, an object whose own initializer throws is leaked.
+  /// Stores its parts; it does not throw, because Embedded Swift leaks an object whose own initialiser throws.
   private init(port: UInt16, url: String, server: HTTPServer) {
     self.port = port
     self.url = url
@@ -59,14 +58,14 @@ public final class SandboxServer: @unchecked Sendable {
 
   deinit { stop() }
 
-  /// Takes no more connections, finishes the requests in flight, and closes the database.
+  /// Stops accepting connections, finishes requests in flight and closes the database.
   ///
-  /// Requests that are not finished after five seconds are cut: one that the database is still at work on is
-  /// undone, and one that was not begun with is never carried out. Stopping again does nothing.
+  /// After five seconds, unfinished requests are aborted: one that the database is still processing is rolled back,
+  /// and one that was not started is never carried out. Stopping again does nothing.
   public func stop() {
     lock.withLock {
       server?.stop()
-      // The last reference to the store, whose end closes the database.
+      // This is the last reference to the store, which closes the database when it is released.
       server = nil
     }
   }

@@ -1,4 +1,4 @@
-/// All that the server serves: the API, and the control interface beside it.
+/// Everything that the server serves: the API and the control interface.
 struct Site {
   private let users: UserStore
   let api: FaultyAPI
@@ -9,7 +9,7 @@ struct Site {
     do throws(SandboxError) {
       users = try UserStore(Database(path: options.database), clock: clock)
     } catch {
-      // Its name stands in no later error: those are answered over HTTP.
+      // Later errors omit the file name, because they are sent over HTTP.
       let name = options.database.map { "'\($0)'" } ?? "in memory"
       throw .database("database \(name): \(error.message)")
     }
@@ -24,7 +24,7 @@ struct Site {
     control = ControlInterface(users: users, faults: faults, clock: clock)
   }
 
-  /// Breaks off what takes longer than a moment; any thread may call it.
+  /// Aborts long database operations, now and later; any thread may call it.
   func interrupt() { users.interrupt() }
 
   func respond(to request: HTTPRequest) -> HTTPOutcome {

@@ -1,9 +1,9 @@
 import ArgyleSandbox
 import Support
 
-/// What an `argyle_sandbox_error` points to.
+/// The object behind an `argyle_sandbox_error`.
 final class ErrorObject {
-  /// One line: the names in it are the caller's, and may hold anything.
+  /// One line: names in it come from the caller and may contain anything.
   let message: CText
 
   init(_ error: SandboxError) {

@@ -28,21 +28,21 @@ public func argyle_sandbox_start(
   }
 }
 
-/// Tells where a sandbox is reached, such as "http://127.0.0.1:40123".
+/// Returns a sandbox's URL, such as "http://127.0.0.1:40123".
 @_cdecl("argyle_sandbox_url") @implementation
 public func argyle_sandbox_url(_ sandbox: OpaquePointer?) -> UnsafePointer<CChar>? {
   guard let sandbox else { return ("" as StaticString).cString }
   return Handle.object(sandbox, as: SandboxObject.self).url.pointer
 }
 
-/// Stops a sandbox: it takes no more connections, finishes the requests in flight, and closes the database.
+/// Stops accepting connections, finishes requests in flight and closes the database.
 @_cdecl("argyle_sandbox_stop") @implementation
 public func argyle_sandbox_stop(_ sandbox: OpaquePointer?) {
   guard let sandbox else { return }
   guardingHost { Handle.object(sandbox, as: SandboxObject.self).stop() }
 }
 
-/// Frees a sandbox, and stops it first where it still runs.
+/// Frees a sandbox, which is stopped first if it is still running.
 @_cdecl("argyle_sandbox_free") @implementation
 public func argyle_sandbox_free(_ sandbox: OpaquePointer?) {
   Handle.free(sandbox, as: SandboxObject.self)

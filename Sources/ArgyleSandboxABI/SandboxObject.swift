@@ -2,11 +2,11 @@ import ArgyleSandbox
 import CPlatform
 import Support
 
-/// What an `argyle_sandbox` points to: the server, with its URL made once for C to borrow.
+/// The object behind an `argyle_sandbox`: the server and its URL, which C borrows.
 final class SandboxObject {
   let url: CText
   private let server: SandboxServer
-  /// The process whose threads serve: a child that it forks has none of them.
+  /// The process that runs the server's threads; a forked child has none of them.
   private let process = getpid()
 
   init(_ server: SandboxServer) {
@@ -15,8 +15,8 @@ final class SandboxObject {
   }
 
   deinit {
-    // Stopping would wait for a thread that is not there, and closing the database could touch the
-    // parent's file: in a child the server is let go of without its end.
+    // In a forked child the server is leaked: stopping it would wait for a thread that does not exist there, and
+    // closing the database could modify the parent's file.
     if process != getpid() { _ = Unmanaged.passRetained(server) }
   }
 

@@ -3,7 +3,7 @@ import CJansson
 import Support
 
 extension SandboxOptions {
-  /// Reads options from a JSON object; NULL leaves all at their defaults.
+  /// Reads options from a JSON object; NULL means all defaults.
   init(_ object: UnsafePointer<json_t>?) throws(SandboxError) {
     var options = SandboxOptions()
     if let object {

@@ -1,14 +1,14 @@
 import CPlatform
 
-/// The program's name and arguments as C has them, for getopt_long.
+/// The program's name and arguments as C's argv, for getopt_long.
 ///
-/// Embedded Swift has no `CommandLine` and drops what `main` is given, so they are read from the kernel.
+/// Embedded Swift has no `CommandLine` and drops the arguments of `main`, so they are read from the kernel.
 struct ArgumentVector: ~Copyable {
-  /// The strings and a null pointer after the last; they may change places.
+  /// The strings, which may be permuted, and a null pointer.
   let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   let count: Int32
 
-  /// Reads the arguments; nil where the system does not show them.
+  /// Reads the arguments; returns nil if the system does not provide them.
   init?() {
     guard let bytes = Self.read(), bytes.last == 0 else { return nil }
     let strings = bytes.dropLast().split(separator: 0, omittingEmptySubsequences: false)
@@ -29,11 +29,11 @@ struct ArgumentVector: ~Copyable {
     guard let file = fopen("/proc/self/cmdline", "re") else { return nil }
     defer { fclose(file) }
     var bytes: [UInt8] = []
-    var part = [UInt8](repeating: 0, count: 4096)
+    var chunk = [UInt8](repeating: 0, count: 4096)
     while true {
-      let count = fread(&part, 1, part.count, file)
+      let count = fread(&chunk, 1, chunk.count, file)
       if count == 0 { return bytes }
-      bytes.append(contentsOf: part.prefix(count))
+      bytes.append(contentsOf: chunk.prefix(count))
     }
   }
 }

@@ -1,7 +1,7 @@
 import ArgyleSandbox
 import CPlatform
 
-/// What the command line asks for.
+/// The parsed command line.
 enum Arguments {
   case help
   case version
@@ -58,8 +58,8 @@ enum Arguments {
       CPlatform.option(),
     ]
     while true {
-      // The plus sign keeps the order, so that this is the argument that is read now. The colon keeps
-      // getopt_long from printing, and tells a missing value from an unknown option.
+      // The plus sign keeps getopt_long from permuting the arguments, so that this is the index of the next one. The
+      // colon keeps it from printing, and distinguishes a missing value from an unknown option.
       let index = Int(argyle_getopt_index())
       let found = getopt_long(vector.count, vector.pointers, "+:", known, nil)
       if found == -1 { break }
@@ -67,7 +67,7 @@ enum Arguments {
       case UInt8(ascii: "h"): return .help
       case UInt8(ascii: "v"): return .version
       case UInt8(ascii: ":"): throw .option("option '\(name(vector, index))' needs a value")
-      case UInt8(ascii: "?"): throw problem(name(vector, index), known)
+      case UInt8(ascii: "?"): throw rejection(of: name(vector, index), known)
       default: break
       }
       guard let text = argyle_getopt_argument(), let value = String(validatingCString: text) else {
@@ -111,8 +111,8 @@ enum Arguments {
     return number
   }
 
-  /// Why getopt_long does not take an option: no name begins so, one that takes no value, or several.
-  private static func problem(_ given: String, _ known: [CPlatform.option]) -> SandboxError {
+  /// Explains why getopt_long rejected an option: it is unknown, takes no value, or is ambiguous.
+  private static func rejection(of given: String, _ known: [CPlatform.option]) -> SandboxError {
     var names: [String] = []
     for option in known {
       guard let text = option.name else { continue }
@@ -139,7 +139,7 @@ enum Arguments {
     )
   }
 
-  /// An option as it was given, without its value.
+  /// Returns an option as given, without its value.
   private static func name(_ vector: borrowing ArgumentVector, _ index: Int) -> String {
     guard index < Int(vector.count), let text = vector.pointers[index] else { return "" }
     return String(decoding: String(cString: text).utf8.prefix { $0 != 0x3D }, as: UTF8.self)

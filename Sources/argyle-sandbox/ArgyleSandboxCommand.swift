@@ -1,7 +1,7 @@
 import ArgyleSandbox
 import CPlatform
 
-/// Runs a sandbox until a signal asks it to stop.
+/// Runs a sandbox until a signal stops it.
 @main
 struct ArgyleSandboxCommand {
   static func main() {
@@ -16,12 +16,12 @@ struct ArgyleSandboxCommand {
     } catch {
       status = report(error)
     }
-    // Not where the error is at hand, which would not be released before.
+    // Not in the catch block, where the error has not been released yet.
     exit(status)
   }
 
   private static func run(_ options: SandboxOptions) throws(SandboxError) {
-    // Before the server makes its thread, which inherits the mask: the signals wait for sigwait.
+    // Before the server creates its threads, which inherit the mask: the signals stay pending for sigwait.
     var signals = sigset_t()
     sigemptyset(&signals)
     sigaddset(&signals, SIGTERM)
@@ -35,7 +35,7 @@ struct ArgyleSandboxCommand {
     server.stop()
   }
 
-  /// Says what is wrong; gives the exit status.
+  /// Prints an error; returns the exit status.
   private static func report(_ error: SandboxError) -> Int32 {
     if case .option(let problem) = error {
       Console.printError("argyle-sandbox: \(problem); try 'argyle-sandbox --help'")

@@ -1,6 +1,6 @@
 import CPlatform
 
-/// Writes lines at once, for those who wait for them.
+/// Writes lines unbuffered, because other programs wait for them.
 enum Console {
   static func print(_ line: String) {
     write(line, to: STDOUT_FILENO)
@@ -17,7 +17,7 @@ enum Console {
       let result = bytes[written...].withUnsafeBytes {
         CPlatform.write(descriptor, $0.baseAddress, $0.count)
       }
-      // Nobody reads any more, and there is nobody to tell.
+      // The reader is gone, and there is nowhere to report it.
       if result < 0 { return }
       written += result
     }

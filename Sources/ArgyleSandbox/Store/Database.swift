@@ -1,60 +1,58 @@
 import CSQLite
 import Support
 
-/// A connection to the SQLite database, with its schema up to date.
+/// A connection to the SQLite database, with an up-to-date schema.
 final class Database {
-  /// NULL where there was no memory for it, and then the object does not come to be.
+  /// nil if memory ran out, in which case the initialiser throws.
   private let handle: OpaquePointer?
   private let lock = Lock()
   private var isInterrupted = false
-  /// Until when another process that is at the database is waited for.
-  private var otherDeadline = Moment.now()
+  /// When to stop waiting for another process that has locked the database.
+  private var busyDeadline = Moment.now()
 
-  /// Opens a file, which is made where there is none, or a database in memory.
+  /// Opens a file, which is created if needed, or a database in memory.
   init(path: String?) throws(SandboxError) {
     var opened: OpaquePointer?
     let result = sqlite3_open_v2(
       Self.fileName(path),
       &opened,
-      // One thread at a time uses it.
+      // Only one thread at a time uses it.
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
       nil
     )
-    // Before anything fails: in Embedded Swift, an object that is incomplete when its initializer throws is
-    // leaked.
+    // Before anything can fail: Embedded Swift leaks an object that is incomplete when its initialiser throws.
     handle = opened
     guard result == SQLITE_OK else { throw failure() }
 
     let context = Unmanaged.passUnretained(self).toOpaque()
-    // Both are called by the thread that is at work, which cannot be asked to stop in another way.
-    sqlite3_busy_handler(handle, waitForOther, context)
-    sqlite3_progress_handler(handle, 10_000, mustStop, context)
+    // Both are called on the thread that runs a statement, which cannot be stopped in another way.
+    sqlite3_busy_handler(handle, waitWhileBusy, context)
+    sqlite3_progress_handler(handle, 10_000, checkInterrupt, context)
     try migrate()
-    // What was answered survives the end of the process; only a power cut may lose the last of it.
+    // Acknowledged writes survive the end of the process; only a power failure may lose the latest.
     try execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
   }
 
   deinit {
-    // Copying a long journal into the database could take long; who opens it next does that.
+    // A checkpoint of a long journal could take long; it is left to the next process that opens the database.
     if isInterrupted { argyle_sqlite_keep_journal(handle) }
-    // With v2 the connection ends after its last statement, in whatever order they are released.
+    // With v2 the connection closes after its last statement, in whatever order they are released.
     sqlite3_close_v2(handle)
   }
 
-  /// Makes everything fail that takes longer than a moment, what runs now too, for good; any thread may
-  /// call it.
+  /// Makes long operations fail, the current and all later ones; any thread may call it.
   func interrupt() {
     lock.withLock { isInterrupted = true }
-    // The copying of the journal that follows a commit asks no handler.
+    // The checkpoint that follows a commit calls no handler.
     sqlite3_interrupt(handle)
   }
 
-  fileprivate var isOver: Bool { lock.withLock { isInterrupted } }
+  fileprivate var wasInterrupted: Bool { lock.withLock { isInterrupted } }
 
-  /// Waits a little while another process is at the database; returns false after five seconds.
-  fileprivate func waitAWhile(isFirst: Bool) -> Bool {
-    if isFirst { otherDeadline = .now().adding(milliseconds: 5000) }
-    if isOver || otherDeadline <= .now() { return false }
+  /// Waits briefly for another process that has locked the database; returns false after five seconds.
+  fileprivate func waitBriefly(isFirst: Bool) -> Bool {
+    if isFirst { busyDeadline = .now().adding(milliseconds: 5000) }
+    if wasInterrupted || busyDeadline <= .now() { return false }
     sqlite3_sleep(10)
     return true
   }
@@ -77,7 +75,7 @@ final class Database {
     return Statement(statement, of: self)
   }
 
-  /// Does all of it or nothing.
+  /// Runs `body` in a transaction, which is rolled back if it throws.
   func transaction(_ body: () throws(SandboxError) -> Void) throws(SandboxError) {
     try execute("BEGIN IMMEDIATE")
     do throws(SandboxError) {
@@ -89,14 +87,14 @@ final class Database {
     }
   }
 
-  /// Does all of it or nothing, and no trigger fires: they take half of the time of a million rows.
+  /// Runs `body` in a transaction without triggers, which take half of the time for a million rows.
   func bulkTransaction(_ body: () throws(SandboxError) -> Void) throws(SandboxError) {
     argyle_sqlite_enable_triggers(handle, 0)
     defer { argyle_sqlite_enable_triggers(handle, 1) }
     try transaction(body)
   }
 
-  /// How many rows the last statement changed.
+  /// Number of rows changed by the last statement.
   var changes: Int { Int(sqlite3_changes64(handle)) }
 
   func failure() -> SandboxError {
@@ -105,14 +103,14 @@ final class Database {
 
   private static func fileName(_ path: String?) -> String {
     guard let path else { return ":memory:" }
-    // Debian's SQLite takes such a name as a URI, with parameters in it.
+    // Debian's SQLite would interpret such a name as a URI with parameters.
     return path.utf8.starts(with: "file:".utf8) ? "./" + path : path
   }
 
   private func migrate() throws(SandboxError) {
     let migrations = Schema.migrations
     if try number("PRAGMA user_version") == Int64(migrations.count) { return try checkOwner() }
-    // The lock comes first: another process may be at the same work.
+    // Locked first, because another process may be migrating too.
     try transaction { () throws(SandboxError) in try applyMigrations(migrations) }
   }
 
@@ -146,14 +144,14 @@ final class Database {
   }
 }
 
-private func waitForOther(_ context: UnsafeMutableRawPointer?, _ attempts: Int32) -> Int32 {
+private func waitWhileBusy(_ context: UnsafeMutableRawPointer?, _ attempts: Int32) -> Int32 {
   guard let context else { return 0 }
   let database = Unmanaged<Database>.fromOpaque(context).takeUnretainedValue()
-  return database.waitAWhile(isFirst: attempts == 0) ? 1 : 0
+  return database.waitBriefly(isFirst: attempts == 0) ? 1 : 0
 }
 
-/// Called now and then while a statement runs, to break it off.
-private func mustStop(_ context: UnsafeMutableRawPointer?) -> Int32 {
+/// Called periodically while a statement runs; a result other than 0 aborts it.
+private func checkInterrupt(_ context: UnsafeMutableRawPointer?) -> Int32 {
   guard let context else { return 0 }
-  return Unmanaged<Database>.fromOpaque(context).takeUnretainedValue().isOver ? 1 : 0
+  return Unmanaged<Database>.fromOpaque(context).takeUnretainedValue().wasInterrupted ? 1 : 0
 }

@@ -1,11 +1,11 @@
-/// The database's tables and how they came to be.
+/// The database schema, as a sequence of migrations.
 enum Schema {
-  /// Marks a file as ours in SQLite's header.
+  /// Identifies the sandbox's files in SQLite's header.
   static var applicationID: Int64 { 0x4172_6779 }
 
-  /// The steps, of which step n leads from version n to n + 1.
+  /// Migration n, counted from 0, leads from schema version n to n + 1.
   ///
-  /// A step that has been released is never changed.
+  /// A released migration is never changed.
   static var migrations: [String] {
     [
       """

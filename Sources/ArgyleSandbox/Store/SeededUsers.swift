@@ -1,9 +1,9 @@
-/// An endless row of users that a seed determines: ids, times and metadata.
+/// An endless sequence of users whose ids, times and metadata are determined by a seed.
 struct SeededUsers {
   /// 2022-01-01T00:00:00Z.
   private static var beginning: Int64 { 1_640_995_200_000 }
-  /// The most milliseconds from one user to the next: a million of them come within some two months.
-  private static var pause: UInt64 { 10_000 }
+  /// Bound of the milliseconds between two users, which spreads a million users over about two months.
+  private static var maximumInterval: UInt64 { 10_000 }
 
   private var generator: SeededGenerator
   private var time = Timestamp(milliseconds: SeededUsers.beginning)
@@ -14,8 +14,8 @@ struct SeededUsers {
   }
 
   mutating func next() -> User {
-    let pause = Int64(generator.next() % Self.pause)
-    time = Timestamp(milliseconds: time.milliseconds + pause)
+    let interval = Int64(generator.next() % Self.maximumInterval)
+    time = Timestamp(milliseconds: time.milliseconds + interval)
     number += 1
     let group = ["A", "B", "C"][Int(generator.next() % 3)]
     return User(

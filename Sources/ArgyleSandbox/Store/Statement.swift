@@ -26,7 +26,7 @@ final class Statement {
     }
   }
 
-  /// Goes on to the next row; false at the end.
+  /// Advances to the next row; returns false at the end.
   func step() throws(SandboxError) -> Bool {
     switch sqlite3_step(handle) {
     case SQLITE_ROW: return true
@@ -35,7 +35,7 @@ final class Statement {
     }
   }
 
-  /// Makes the statement ready to run again, and lets go of its locks and values.
+  /// Makes the statement ready to run again, and releases its locks and values.
   func reset() {
     sqlite3_reset(handle)
     sqlite3_clear_bindings(handle)
@@ -46,7 +46,7 @@ final class Statement {
   }
 
   func text(_ column: Int32) -> Bytes {
-    // The length is asked for second: SQLite may convert the value when it gives the pointer.
+    // The length comes second: SQLite may convert the value when it returns the pointer.
     let start = sqlite3_column_text(handle, column)
     let count = Int(sqlite3_column_bytes(handle, column))
     return Bytes(UnsafeBufferPointer(start: start, count: start == nil ? 0 : count))

@@ -1,4 +1,4 @@
-/// The users, kept in the database.
+/// The users in the database.
 struct UserStore {
   private static var columns: String {
     "id, created_at, employers_connected, data_providers_connected, external_metadata"
@@ -33,7 +33,7 @@ struct UserStore {
     )
     deleteUser = try database.prepare("DELETE FROM users WHERE id = ?1")
     selectCount = try database.prepare("SELECT users FROM user_count")
-    // The sequence keeps the order of users that were made in the same millisecond.
+    // The sequence orders users created in the same millisecond.
     selectNewestFirst = try database.prepare(
       """
       SELECT \(Self.columns) FROM users
@@ -48,7 +48,7 @@ struct UserStore {
     )
   }
 
-  /// Breaks off what takes longer than a moment, and undoes it; any thread may call it.
+  /// Aborts and rolls back long operations, now and later; any thread may call it.
   func interrupt() { database.interrupt() }
 
   func create(externalMetadata: Bytes) throws(SandboxError) -> User {
@@ -58,7 +58,7 @@ struct UserStore {
     return user
   }
 
-  /// Adds the first users of a seed, which are always the same, but for those that are there already.
+  /// Adds the first users of a seed, always the same ones; those that already exist are skipped.
   func create(count: Int, fromSeed seed: Int) throws(SandboxError) {
     try database.bulkTransaction { () throws(SandboxError) in
       var users = SeededUsers(seed: seed)
@@ -77,7 +77,7 @@ struct UserStore {
     return try selectUser.step() ? try row(of: selectUser) : nil
   }
 
-  /// Replaces the metadata; false where there is no such user.
+  /// Replaces a user's metadata; returns false if the user does not exist.
   func update(_ id: UUID, externalMetadata: Bytes) throws(SandboxError) -> Bool {
     defer { updateUser.reset() }
     try updateUser.bind(1, id.text)
@@ -86,7 +86,7 @@ struct UserStore {
     return database.changes > 0
   }
 
-  /// Stores what a user is connected to.
+  /// Stores a user's employers and data providers.
   func connect(_ user: User) throws(SandboxError) {
     defer { connectUser.reset() }
     try connectUser.bind(1, user.id.text)
@@ -101,7 +101,7 @@ struct UserStore {
     }
   }
 
-  /// Deletes a user; false where there is no such user.
+  /// Deletes a user; returns false if the user does not exist.
   func delete(_ id: UUID) throws(SandboxError) -> Bool {
     defer { deleteUser.reset() }
     try deleteUser.bind(1, id.text)
@@ -115,7 +115,7 @@ struct UserStore {
   }
 
   func users(limit: Int, offset: Int, newestFirst: Bool) throws(SandboxError) -> [User] {
-    // SQLite steps over what is skipped: nothing is read past the end, and the rest from the end that is near.
+    // SQLite steps over skipped rows: read from the nearer end of the list, and nothing past its end.
     let count = try count()
     guard offset < count else { return [] }
     let limit = min(limit, count - offset)

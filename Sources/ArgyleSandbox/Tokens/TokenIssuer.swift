@@ -1,12 +1,12 @@
 import CJWT
 import CPlatform
 
-/// Makes the user tokens, which are JWTs signed with HMAC-SHA-256.
+/// Issues user tokens: JWTs signed with HMAC-SHA-256.
 struct TokenIssuer {
   /// Thirty days, in seconds.
-  private static var life: Int { 2_592_000 }
+  private static var lifetime: Int { 2_592_000 }
   private static var issuer: String { "argyle-core-auth-prod" }
-  /// The account, which the service names in every access token, and not the API key's id.
+  /// The account's id in every access token, which is not the API key's id.
   private static var clientID: String { "0d9b5bf3-97fa-4757-a136-b2a03d171414" }
 
   private let key: Bytes
@@ -17,7 +17,7 @@ struct TokenIssuer {
     self.clock = clock
   }
 
-  /// The token that is handed to Argyle Link.
+  /// Returns a token for Argyle Link.
   func accessToken(for user: UUID) throws(SandboxError) -> String {
     try token(for: user) { jwt in
       jwt_add_grant(jwt, "client_id", Self.clientID) == 0
@@ -29,7 +29,7 @@ struct TokenIssuer {
     try token(for: user) { _ in true }
   }
 
-  /// Signs the claims that all tokens have and those that are added; libjwt writes them by name.
+  /// Returns a token with the common claims and those that `addClaims` adds; libjwt sorts them by name.
   private func token(
     for user: UUID,
     adding addClaims: (OpaquePointer?) -> Bool
@@ -41,7 +41,7 @@ struct TokenIssuer {
       jwt_new(&jwt) == 0,
       jwt_set_alg(jwt, JWT_ALG_HS256, key, Int32(clamping: key.count)) == 0,
       jwt_add_grant_int(jwt, "iat", now) == 0,
-      jwt_add_grant_int(jwt, "exp", now + Self.life) == 0,
+      jwt_add_grant_int(jwt, "exp", now + Self.lifetime) == 0,
       jwt_add_grant(jwt, "iss", Self.issuer) == 0,
       jwt_add_grant(jwt, "jti", UUID.random().text) == 0,
       jwt_add_grant(jwt, "sub", user.text) == 0,

@@ -1,6 +1,6 @@
 import Support
 
-/// Text as UTF-8, or what claims to be.
+/// Text in UTF-8, which may be invalid.
 ///
 /// Comparing bytes needs no Unicode tables, which Embedded Swift would have to link.
 typealias Bytes = [UInt8]
@@ -10,7 +10,7 @@ extension Sequence where Element == UInt8 {
     elementsEqual(text.utf8)
   }
 
-  /// Compares as HTTP compares names: letters of ASCII in either case are the same.
+  /// Compares case-insensitively in ASCII, as HTTP compares names.
   func matchesIgnoringCase(_ text: String) -> Bool {
     elementsEqual(text.utf8) { $0.asciiLowercased == $1.asciiLowercased }
   }

@@ -1,12 +1,12 @@
-/// The sandbox's time, which can be moved.
+/// The sandbox's clock, which can be shifted.
 final class Clock {
-  /// How far it is moved at most: some twenty years back, or thirty forth.
+  /// Valid offsets: about 22 years back to 31 years ahead.
   ///
-  /// From a system's clock that is right, times in seconds then have ten digits, those at which tokens expire
-  /// too; the length of an access token hangs on that.
+  /// If the system clock is right, times in seconds then have ten digits, including those when tokens expire; the
+  /// length of an access token depends on it.
   static var offsets: ClosedRange<Int> { -700_000_000...1_000_000_000 }
 
-  /// How many seconds it is ahead of the system's.
+  /// Seconds ahead of the system clock.
   var offsetSeconds = 0
 
   func now() -> Timestamp {

@@ -1,7 +1,7 @@
 import CPlatform
 import Support
 
-/// A point in time for measuring, which nobody sets back or forth, in microseconds.
+/// A time of the monotonic clock, in microseconds.
 struct Moment: Comparable {
   private var microseconds: Int64
 
@@ -16,7 +16,7 @@ struct Moment: Comparable {
     )
   }
 
-  /// The microseconds from another moment to this one.
+  /// Microseconds from another moment to this one.
   func since(_ other: Moment) -> Int { Int(microseconds - other.microseconds) }
 
   func adding(milliseconds: Int) -> Moment { adding(microseconds: milliseconds * 1000) }

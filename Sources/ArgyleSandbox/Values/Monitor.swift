@@ -1,7 +1,7 @@
 import CPlatform
 import Support
 
-/// A lock on which a thread can wait.
+/// A lock with a condition variable on which one thread can wait.
 final class Monitor {
   private let mutex = Lock()
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -25,10 +25,10 @@ final class Monitor {
 
   func withLock<Result>(_ body: () -> Result) -> Result { mutex.withLock(body) }
 
-  /// Wakes the thread that waits.
+  /// Wakes the waiting thread.
   func signal() { pthread_cond_signal(condition) }
 
-  /// Lets go of the lock until the moment, or for ever where there is none; may return earlier.
+  /// Releases the lock and waits until the moment, or indefinitely if nil; may return early.
   func wait(until moment: Moment?) {
     guard let moment else {
       pthread_cond_wait(condition, mutex.mutex)

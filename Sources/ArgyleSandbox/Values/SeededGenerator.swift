@@ -1,4 +1,4 @@
-/// The generator SplitMix64: the same numbers from the same seed, everywhere and for ever.
+/// The generator SplitMix64: a seed yields the same numbers on every machine and in every version.
 struct SeededGenerator: RandomNumberGenerator {
   private var state: UInt64
 
@@ -14,7 +14,7 @@ struct SeededGenerator: RandomNumberGenerator {
     return result ^ result >> 31
   }
 
-  /// A number from 0 to less than 1.
+  /// Returns a number from 0 to less than 1.
   mutating func fraction() -> Double {
     Double(next() >> 11) / Double(1 << 53)
   }

@@ -1,13 +1,12 @@
 import CPlatform
 
-/// The signals that a thread does not take.
+/// The set of signals that a thread blocks.
 struct SignalMask {
   private var signals = sigset_t()
 
-  /// Blocks every signal of the calling thread but those that a fault of its own raises; gives what was
-  /// blocked before.
+  /// Blocks all signals of the calling thread except those raised by its own faults; returns the previous mask.
   ///
-  /// A thread that is made now has the same mask: signals for the process go to the host's threads.
+  /// Threads created now inherit the mask, so signals for the process go to the host's threads.
   static func blockAll() -> SignalMask {
     var all = sigset_t()
     sigfillset(&all)
@@ -17,7 +16,7 @@ struct SignalMask {
     return before
   }
 
-  /// Makes it the mask of the calling thread.
+  /// Sets the mask of the calling thread.
   func apply() {
     var signals = signals
     pthread_sigmask(SIG_SETMASK, &signals, nil)

@@ -1,6 +1,6 @@
 import CPlatform
 
-/// A moment, in milliseconds since 1970 UTC.
+/// A time in milliseconds since 1970 UTC.
 struct Timestamp {
   let milliseconds: Int64
 
@@ -10,10 +10,10 @@ struct Timestamp {
     return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
   }
 
-  /// The whole seconds since 1970.
+  /// Whole seconds since 1970 UTC.
   var seconds: Int { Int(milliseconds / 1000) }
 
-  /// The ISO 8601 text, such as `2022-04-22T14:26:40.682Z`.
+  /// The time in ISO 8601, such as `2022-04-22T14:26:40.682Z`.
   var text: String {
     var time = time_t(seconds)
     var parts = tm()
@@ -28,7 +28,7 @@ struct Timestamp {
     return "\(year)-\(month)-\(day)T\(hour):\(minute):\(second).\(fraction)Z"
   }
 
-  /// The date of HTTP, such as `Fri, 22 Apr 2022 14:26:40 GMT`.
+  /// The time as an HTTP date, such as `Fri, 22 Apr 2022 14:26:40 GMT`.
   var httpDate: String {
     let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
     let months = [

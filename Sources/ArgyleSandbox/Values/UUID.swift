@@ -1,6 +1,6 @@
 import Support
 
-/// 128 bits in the form 8-4-4-4-12, in which version and variant mean nothing.
+/// 128 bits in the form 8-4-4-4-12; the version and variant bits are arbitrary.
 struct UUID: Equatable {
   private let high: UInt64
   private let low: UInt64
@@ -15,7 +15,7 @@ struct UUID: Equatable {
     return UUID(high: generator.next(), low: generator.next())
   }
 
-  /// Puts the time into the first 48 bits, as a ULID does.
+  /// Creates a UUID whose first 48 bits are the time, like a ULID's.
   static func timeOrdered(_ time: Timestamp) -> UUID {
     var generator = SystemRandomNumberGenerator()
     return timeOrdered(time, using: &generator)
@@ -47,7 +47,7 @@ struct UUID: Equatable {
     self.init(high: high, low: low)
   }
 
-  /// The lower-case text.
+  /// The UUID in lower case.
   var text: String {
     var bytes = Bytes()
     bytes.reserveCapacity(36)

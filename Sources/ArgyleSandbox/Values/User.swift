@@ -1,4 +1,4 @@
-/// A user, as the service knows one.
+/// A user of the service.
 struct User {
   let id: UUID
   let createdAt: Timestamp
@@ -7,6 +7,6 @@ struct User {
   var employersConnected = Bytes("[]".utf8)
   var dataProvidersConnected = Bytes("[]".utf8)
 
-  /// The JSON text, as it was sent.
+  /// JSON text, as sent.
   var externalMetadata: Bytes
 }
