@@ -1,6 +1,6 @@
 /*
- * Preloaded into a sandbox, it puts the test's clock in the place of CLOCK_MONOTONIC: one that stands still, whatever
- * else the machine does, until the test moves it. ARGYLE_TEST_CLOCK is a descriptor of the file that holds it.
+ * Preloaded into a sandbox, it replaces CLOCK_MONOTONIC with a clock that stands still, however loaded the machine is,
+ * until the test advances it. ARGYLE_TEST_CLOCK is the descriptor of the file that contains it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 static struct {
-  /* In microseconds: the time, and what each nap takes of it, however long it was to be. */
-  _Atomic int64_t now, nap;
-  _Atomic int64_t naps;
+  /* In microseconds: the time, and how long each sleep takes, whatever was requested. */
+  _Atomic int64_t now, sleep_duration;
+  _Atomic int64_t sleeps;
 } *clock_file;
 
 __attribute__((constructor)) static void find_clock(void) {
@@ -40,17 +40,17 @@ int clock_gettime(clockid_t id, struct timespec *time) {
   return 0;
 }
 
-static int nap(void) {
-  struct timespec moment = {0, 1000000};
+static int sleep_briefly(void) {
+  struct timespec duration = {0, 1000000};
 
-  clock_file->now += clock_file->nap;
-  clock_file->naps++;
-  syscall(SYS_nanosleep, &moment, NULL);
+  clock_file->now += clock_file->sleep_duration;
+  clock_file->sleeps++;
+  syscall(SYS_nanosleep, &duration, NULL);
   return 0;
 }
 
 int nanosleep(const struct timespec *length, struct timespec *rest) {
-  return clock_file == NULL ? (int)syscall(SYS_nanosleep, length, rest) : nap();
+  return clock_file == NULL ? (int)syscall(SYS_nanosleep, length, rest) : sleep_briefly();
 }
 
 int usleep(useconds_t length) {
@@ -59,8 +59,8 @@ int usleep(useconds_t length) {
   return nanosleep(&time, NULL);
 }
 
-/* The conditions of the sandbox go by CLOCK_MONOTONIC. It returns now and then, as such functions may, for the clock to
-   be looked at. */
+/* The sandbox's condition variables use CLOCK_MONOTONIC. This wakes up spuriously, as it may, so that the clock is read
+   again. */
 int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *end) {
   int (*wait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
   struct timespec soon;

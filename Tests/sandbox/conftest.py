@@ -1,4 +1,4 @@
-"""Starts the sandbox named by the environment variable ARGYLE_SANDBOX and talks to it over the wire."""
+"""Starts the sandbox that the environment variable ARGYLE_SANDBOX names, and sends it requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ import pytest
 
 KEY_ID = "sandbox-key-id"
 KEY_SECRET = "sandbox-key-secret"
-# Long enough for a sandbox under valgrind; reached only when something is wrong.
+# A timeout in seconds: long enough for a sandbox under valgrind, and reached only when something is wrong.
 PATIENCE = 120
 
 
@@ -54,11 +54,11 @@ def executable() -> str:
 def pytest_sessionstart(session: pytest.Session) -> None:
     path = os.environ.get("ARGYLE_SANDBOX", "")
     if not (os.path.isabs(path) and os.access(path, os.X_OK)):
-        pytest.exit("ARGYLE_SANDBOX must name the argyle-sandbox executable, absolutely", returncode=2)
+        pytest.exit("ARGYLE_SANDBOX must be the absolute path of the argyle-sandbox executable", returncode=2)
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    """Waits for an event."""
+    """Waits until the condition is true."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
@@ -67,7 +67,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 @contextlib.contextmanager
 def reserved_port() -> Iterator[int]:
-    """A port that a sandbox can take, and nobody is given by chance."""
+    """Reserves a port that a sandbox can listen on, but that the system assigns to nobody else."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
@@ -75,17 +75,17 @@ def reserved_port() -> Iterator[int]:
 
 
 def is_readable(connection: socket.socket, seconds: float = 0) -> bool:
-    """Whether something comes, or the end, within a time; select() takes no large descriptors."""
+    """Returns whether data or the end arrives in time; poll() because select() rejects large descriptors."""
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     return bool(poll.poll(seconds * 1000))
 
 
 class Clock:
-    """The monotonic clock of the sandboxes that are given it, which stands still unless it is moved."""
+    """A monotonic clock for sandboxes, which stands still unless it is advanced."""
 
     def __init__(self, library: Path) -> None:
-        # A path with blanks is none for LD_PRELOAD.
+        # By descriptor, because LD_PRELOAD does not support paths with spaces.
         self._library = os.open(library, os.O_RDONLY)
         self._file = os.memfd_create("clock")
         os.truncate(self._file, 24)
@@ -99,7 +99,7 @@ class Clock:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What a process that goes by it is started with."""
+        """Options for subprocess.Popen that make a process use the clock."""
         environment = {
             **os.environ,
             "LD_PRELOAD": f"/proc/self/fd/{self._library}",
@@ -109,7 +109,7 @@ class Clock:
 
     @property
     def now(self) -> float:
-        """The time, in seconds."""
+        """The time in seconds."""
         return float(struct.unpack_from("q", self._memory, 0)[0]) / 1e6
 
     @now.setter
@@ -119,13 +119,13 @@ class Clock:
     def advance(self, seconds: float) -> None:
         self.now += seconds
 
-    def let_naps_take(self, seconds: float) -> None:
-        """Lets each nap of a sandbox be so long, as on a machine that has much else to do."""
+    def set_sleep_duration(self, seconds: float) -> None:
+        """Makes each sleep of a sandbox take this long, as on a loaded machine."""
         struct.pack_into("q", self._memory, 8, round(seconds * 1e6))
 
     @property
-    def naps(self) -> int:
-        """How often sandboxes have napped."""
+    def sleeps(self) -> int:
+        """How often sandboxes have slept."""
         return int(struct.unpack_from("q", self._memory, 16)[0])
 
 
@@ -145,7 +145,7 @@ def clock(clock_library: Path) -> Iterator[Clock]:
 
 
 def run(*arguments: str | bytes, clock: Optional[Clock] = None) -> subprocess.CompletedProcess[bytes]:
-    """Runs a sandbox that is expected to end by itself."""
+    """Runs a sandbox that is expected to exit on its own."""
     return subprocess.run(
         [executable(), *arguments], capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
         **(clock.options if clock else {}))
@@ -153,12 +153,12 @@ def run(*arguments: str | bytes, clock: Optional[Clock] = None) -> subprocess.Co
 
 class Sandbox:
     def __init__(self, *arguments: str, clock: Optional[Clock] = None) -> None:
-        # Whether it answers as described: not while it is told to misbehave.
+        # Whether its responses must match the description: not while faults are injected.
         self.faithful = not any(argument.startswith("--fault") for argument in arguments)
         self.clock = clock
-        # Whether somebody has waited for its end.
+        # Whether the test has waited for its exit.
         self.ended = False
-        # No test takes an hour: however slow the machine is, nobody's time is over unless the test says so.
+        # No test takes an hour: however slow the machine is, clients time out only if the test says so.
         self.process = subprocess.Popen(
             [executable(), "--timeout", "3600", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL, **(clock.options if clock else {}))
@@ -196,9 +196,9 @@ class Sandbox:
         authorization: str | None = basic(),
         connection: http.client.HTTPConnection | None = None,
     ) -> Answer:
-        """Sends bytes as they are; a body is declared as JSON unless the headers say otherwise.
+        """Sends bytes unchanged; a body is declared as JSON unless the headers say otherwise.
 
-        The answer has to be as the OpenAPI description says, whatever was sent.
+        Checks the response against the OpenAPI description.
         """
         fields: dict[str, str | bytes | None] = {}
         if authorization is not None:
@@ -222,14 +222,14 @@ class Sandbox:
         return answer
 
     def raw(self, data: bytes) -> bytes:
-        """Sends bytes on a connection of their own; gives all that comes back."""
+        """Sends bytes on a new connection; returns everything received."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
             received = b""
             try:
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
             except OSError as error:
-                # The server may close before it has read all, and what it said may still be there.
+                # The server may close before it has read everything, and its response may still be readable.
                 if error.errno not in (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN):
                     raise
             try:
@@ -240,7 +240,7 @@ class Sandbox:
             return received
 
     def create(self, metadata: bytes | None = None) -> str:
-        """Creates a user with the metadata given as JSON text; gives its id."""
+        """Creates a user with metadata in JSON text; returns the id."""
         body = None if metadata is None else b'{"external_metadata":' + metadata + b"}"
         answer = self.send("POST", "/v1/users", body)
         assert answer.status == 201, answer.body
@@ -250,14 +250,14 @@ class Sandbox:
         self.process.send_signal(number)
 
     def wait(self) -> int:
-        """Waits for the end; gives the exit code, and fails on anything printed as an error."""
+        """Waits for the exit and returns the exit code; fails if anything was printed to stderr."""
         self.ended = True
         _, errors = self.process.communicate(timeout=PATIENCE)
         assert errors == b""
         return self.process.returncode
 
     def has_ended(self) -> bool:
-        """Whether the process has; on its clock, the time passes meanwhile."""
+        """Returns whether the process has exited; advances its clock."""
         if self.clock is not None:
             self.clock.advance(0.05)
         return self.process.poll() is not None
@@ -269,10 +269,10 @@ class Sandbox:
         if self.clock is not None:
             wait_until(self.has_ended)
         assert self.wait() == 0
-        assert before is None, "the sandbox ended by itself"
+        assert before is None, "the sandbox exited unexpectedly"
 
     def stop_unless_ended(self) -> None:
-        """Stops it where the test has not waited for its end: one that crashed unseen fails here."""
+        """Stops the sandbox unless the test has waited for its exit; fails if it has crashed."""
         if not self.ended:
             self.stop()
 
@@ -287,11 +287,11 @@ Starter = Callable[..., Sandbox]
 
 @pytest.fixture
 def start(request: pytest.FixtureRequest) -> Iterator[Starter]:
-    """Starts sandboxes on free ports, and stops at the end those that the test has not."""
+    """Starts sandboxes on free ports; stops at the end those that are still running."""
     if "clock" in request.fixturenames:
-        # It has to outlast them.
+        # The clock must outlive the sandboxes.
         request.getfixturevalue("clock")
-    # Each is stopped, whatever becomes of the others.
+    # Each is stopped even if stopping another fails.
     with contextlib.ExitStack() as started:
 
         def starter(*arguments: str, clock: Optional[Clock] = None) -> Sandbox:
@@ -317,8 +317,8 @@ def shared() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(shared: Sandbox) -> Iterator[Sandbox]:
-    """A sandbox that other tests have used, on a connection of its own."""
+    """A sandbox shared with other tests, with a new connection."""
     shared.connection.close()
     shared.connection = shared.connect()
     yield shared
-    assert shared.process.poll() is None, "the sandbox has ended"
+    assert shared.process.poll() is None, "the sandbox has exited"

@@ -1,4 +1,4 @@
-"""The OpenAPI description, and what in requests and answers is not as it says."""
+"""The OpenAPI description, and how requests and responses violate it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def resolve(node: Any) -> Any:
 
 @cache
 def validator(schema: str) -> jsonschema.Draft202012Validator:
-    # With the components beside it, a schema's references lead where they do in the document.
+    # With the components beside it, a schema's references resolve as in the document.
     whole = {**json.loads(schema), "components": DOCUMENT["components"]}
     return jsonschema.Draft202012Validator(whole, format_checker=FORMATS)
 
@@ -46,13 +46,13 @@ def violations(schema: Any, value: object) -> Iterator[str]:
         for error in validator(json.dumps(schema, sort_keys=True)).iter_errors(value):
             yield f"{error.json_path}: {error.message[:500]}"
     except RecursionError:
-        # Metadata may be nested more deeply than Python goes; other tests compare it byte by byte.
+        # Metadata may be nested more deeply than Python supports; other tests compare it byte by byte.
         return
 
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation of the description, and the path's parameters in one request for it."""
+    """An operation of the description, with the path parameters of one request."""
 
     definition: Mapping[str, Any]
     parameters: list[Mapping[str, Any]]
@@ -60,9 +60,9 @@ class Operation:
 
 
 def find(method: str, target: str) -> Operation | None:
-    """The operation that a request asks for; HEAD is GET without a body."""
+    """Returns the operation of a request; HEAD is GET without a body."""
     segments = [unquote(part) for part in target.split("?")[0].split("/")]
-    # A slash at the end is allowed everywhere, and is not repeated in the description.
+    # A trailing slash is allowed everywhere; the description says so only once.
     if len(segments) > 2 and segments[-1] == "":
         segments.pop()
     for template, item in DOCUMENT["paths"].items():
@@ -73,7 +73,7 @@ def find(method: str, target: str) -> Operation | None:
             name[1:-1]: value for name, value in zip(names, segments) if name.startswith("{")
         }
         if all(name.startswith("{") or name == value for name, value in zip(names, segments)):
-            # The methods of HTTP are upper case: "get" is another one.
+            # HTTP methods are case-sensitive: "get" is not GET.
             key = "get" if method == "HEAD" else method.lower()
             definition = item.get(key) if method.isupper() else None
             if definition is None:
@@ -86,7 +86,7 @@ def find(method: str, target: str) -> Operation | None:
 def check_answer(
     method: str, target: str, status: int, headers: Message, body: bytes
 ) -> Iterator[str]:
-    """What is wrong with an answer."""
+    """Yields how a response violates the description."""
     operation = find(method, target)
     if operation is None:
         return
@@ -116,7 +116,7 @@ def check_answer(
 def check_request(
     method: str, target: str, headers: Message, body: bytes
 ) -> Iterator[str]:
-    """What is wrong with a request that is meant to be right."""
+    """Yields how a request that should be valid violates the description."""
     operation = find(method, target)
     if operation is None:
         yield "the operation is not described"

@@ -71,7 +71,7 @@ def test_every_length_of_credentials(start: Starter, length: int) -> None:
     assert sandbox.send("GET", "/v1/users", authorization=basic("k", "s" * length + "s")).status == 401
 
 
-def test_nothing_happens_without_credentials(fresh: Sandbox) -> None:
+def test_nothing_changes_without_credentials(fresh: Sandbox) -> None:
     user = fresh.create(b"1")
     assert fresh.send("DELETE", f"/v1/users/{user}", authorization=None).status == 401
     assert fresh.send("POST", "/v1/users", authorization=basic("x", "y")).status == 401

@@ -1,4 +1,4 @@
-"""The command line: options, their errors, and what is printed."""
+"""The command line: options, error messages and output."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_defaults_are_printed_before_the_listening_line(fresh: Sandbox) -> None:
     ]
 
 
-def test_secret_of_ones_own_is_not_printed(start: Starter) -> None:
+def test_custom_secret_is_not_printed(start: Starter) -> None:
     sandbox = start("--key-id", "my id", "--key-secret", "pass:wörd")
     assert sandbox.lines == [
         "argyle-sandbox key id: my id",
@@ -87,7 +87,7 @@ def test_secret_of_ones_own_is_not_printed(start: Starter) -> None:
     assert sandbox.send("GET", "/v1/users", authorization=basic("my id", "pass:wörd")).status == 200
 
 
-def test_port_is_the_one_asked_for(start: Starter) -> None:
+def test_listens_on_the_requested_port(start: Starter) -> None:
     with reserved_port() as port:
         assert start("--port", str(port)).port == port
 
@@ -111,7 +111,7 @@ def test_port_in_use(fresh: Sandbox, tmp_path: Path) -> None:
     assert not database.exists()
 
 
-def test_database_in_a_folder_that_is_missing(tmp_path: Path) -> None:
+def test_database_in_a_missing_folder(tmp_path: Path) -> None:
     path = tmp_path / "none" / "state.sqlite"
     result = run("--port", "0", "--database", str(path))
     assert result.returncode == 1
@@ -120,7 +120,7 @@ def test_database_in_a_folder_that_is_missing(tmp_path: Path) -> None:
         f"argyle-sandbox: database '{path}': unable to open database file\n")
 
 
-def test_database_that_is_none(tmp_path: Path) -> None:
+def test_database_that_is_another_kind_of_file(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("Remember the milk. " * 100)
     result = run("--port", "0", "--database", str(path))
@@ -156,7 +156,7 @@ def test_database_of_another_program(tmp_path: Path, version: int) -> None:
     assert path.read_bytes() == before
 
 
-def test_database_name_is_a_file_name_and_no_uri(
+def test_database_name_is_not_a_uri(
     start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -165,7 +165,7 @@ def test_database_name_is_a_file_name_and_no_uri(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_end_it_cleanly(start: Starter, number: int) -> None:
+def test_signals_stop_it_cleanly(start: Starter, number: int) -> None:
     sandbox = start()
     sandbox.create()
     sandbox.signal(number)
@@ -173,10 +173,10 @@ def test_signals_end_it_cleanly(start: Starter, number: int) -> None:
 
 
 def listening_ports(process: int) -> list[int]:
-    """The ports on which a process listens."""
+    """Returns the ports on which a process listens."""
     inodes = set()
     for number in os.listdir(f"/proc/{process}/fd"):
-        # Another one may have been closed since.
+        # The descriptor may have been closed since.
         with contextlib.suppress(FileNotFoundError):
             inodes.update(re.findall(r"socket:\[(\d+)\]", os.readlink(f"/proc/{process}/fd/{number}")))
     with open("/proc/net/tcp") as table:
@@ -186,7 +186,7 @@ def listening_ports(process: int) -> list[int]:
 
 @pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]], ids=str)
 def test_closed_descriptors(tmp_path: Path, closed: list[int]) -> None:
-    """What it opens does not take their place: nothing that it prints gets into a file or a socket."""
+    """Files and sockets do not get these descriptors, so nothing is printed into them."""
     log, database = tmp_path / "log", tmp_path / "state.sqlite"
     closing = " ".join(f"{number}>&-" for number in closed)
     process = subprocess.Popen(
@@ -212,7 +212,7 @@ def test_closed_descriptors(tmp_path: Path, closed: list[int]) -> None:
 
 
 @pytest.mark.parametrize("closed", [[1], [0, 1, 2]], ids=str)
-def test_closed_descriptors_of_a_wrong_start(tmp_path: Path, closed: list[int]) -> None:
+def test_closed_descriptors_without_a_server(tmp_path: Path, closed: list[int]) -> None:
     closing = " ".join(f"{number}>&-" for number in closed)
     for option, status in (("--help", 0), ("--nothing", 2)):
         result = subprocess.run(

@@ -1,4 +1,4 @@
-"""The control interface: users from a seed, connections, the clock, a new start."""
+"""The control interface: seeded users, connections, the clock and the reset."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from conftest import Answer, Sandbox, Starter, basic
 from test_users import UNKNOWN
 
-# The users table as version 1 of the schema had it.
+# Version 1 of the schema.
 VERSION_1 = """
   CREATE TABLE users (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
@@ -36,7 +36,7 @@ VERSION_1 = """
 
 @pytest.fixture
 def own(start: Starter) -> Sandbox:
-    """A sandbox whose control interface is asked, which the API's description does not know."""
+    """A sandbox for requests to the control interface, which the API's description does not cover."""
     sandbox = start()
     sandbox.faithful = False
     return sandbox
@@ -75,7 +75,7 @@ def test_state(own: Sandbox) -> None:
     assert_about_now(shown["clock"]["now"])
 
 
-# Users from a seed
+# Seeded users
 
 
 def test_seed_is_repeatable(start: Starter) -> None:
@@ -90,7 +90,7 @@ def test_seed_is_repeatable(start: Starter) -> None:
     assert pages[2] == pages[0][:100]
 
 
-def test_seeded_users_are_as_others(own: Sandbox) -> None:
+def test_seeded_users_are_like_others(own: Sandbox) -> None:
     control(own, "POST", "/users", {"count": 200, "seed": 1})
     page = listed(own)
     assert page["count"] == 200
@@ -120,11 +120,11 @@ def test_seeds_differ(own: Sandbox) -> None:
         assert control(own, "POST", "/users", value).json == {"created": 20}
         ids |= {user["id"] for user in listed(own)["results"]}
     assert len(ids) == state(own)["users"] == 120
-    # No seed is the seed 0.
+    # The default seed is 0.
     assert control(own, "POST", "/users", {"count": 20, "seed": 0}).json == {"created": 0}
 
 
-def test_seed_again_adds_what_is_missing(own: Sandbox) -> None:
+def test_same_seed_adds_missing_users(own: Sandbox) -> None:
     assert control(own, "POST", "/users", {"count": 10, "seed": 5}).json == {"created": 10}
     before = listed(own)
     assert own.send("DELETE", f"/v1/users/{before['results'][4]['id']}").status == 204
@@ -140,7 +140,7 @@ def test_many_seeded_users(start: Starter, tmp_path: Path) -> None:
     before = listed(sandbox)
     assert before["count"] == 100_000
     sandbox.kill()
-    # What was answered is kept.
+    # Acknowledged writes are kept.
     restarted = start("--database", str(path))
     assert listed(restarted) | {"next": None} == before | {"next": None}
     with sqlite3.connect(path) as database:
@@ -161,7 +161,7 @@ def test_delete_all_users(own: Sandbox) -> None:
     assert listed(own) == {"count": 0, "next": None, "previous": None, "results": []}
     assert own.send("GET", f"/v1/users/{user}").status == 404
     assert len(state(own)["faults"]) == 1
-    # The count is kept as before.
+    # The count still follows.
     own.create()
     assert listed(own)["count"] == 1
     assert control(own, "DELETE", "/users").status == 204
@@ -169,7 +169,7 @@ def test_delete_all_users(own: Sandbox) -> None:
     assert control(own, "POST", "/users", {"count": 1000, "seed": 3}).json == {"created": 1000}
 
 
-def test_new_start(own: Sandbox) -> None:
+def test_reset(own: Sandbox) -> None:
     own.create()
     control(own, "PUT", "/clock", {"offset_seconds": 500_000})
     control(own, "POST", "/faults", {"kind": "error"})
@@ -192,7 +192,7 @@ def test_connect(own: Sandbox) -> None:
         b'"employers_connected":[]',
         b'"employers_connected":["walmart","\xc3\xbc \\" \\\\ \\u0001 \xf0\x9f\x98\x80",""]')
     assert own.send("GET", f"/v1/users/{user}").body == answer.body
-    # The other list stays; and each is replaced.
+    # The other list is unchanged; each list is replaced as a whole.
     control(own, "PATCH", f"/users/{user}", {"data_providers_connected": ["adp"]})
     own.faithful = True
     for shown in (own.send("GET", f"/v1/users/{user}").json, listed(own)["results"][0],
@@ -204,7 +204,7 @@ def test_connect(own: Sandbox) -> None:
     assert (shown["employers_connected"], shown["data_providers_connected"]) == ([], [])
 
 
-def test_connections_cannot_be_set_by_the_api(own: Sandbox) -> None:
+def test_connections_cannot_be_set_through_the_api(own: Sandbox) -> None:
     user = own.create()
     own.send("PATCH", f"/v1/users/{user}", b'{"employers_connected":["walmart"]}')
     assert own.send("GET", f"/v1/users/{user}").json["employers_connected"] == []
@@ -259,16 +259,16 @@ def test_clock(own: Sandbox, seconds: int) -> None:
         assert abs(claims(token)["iat"] - (time.time() + seconds)) < 600
         assert claims(token)["exp"] - claims(token)["iat"] == 2_592_000
     for token in (created["token"], issued["access"]):
-        # Without padding, as strict decoders need it: so it is while times have ten digits.
+        # Strict decoders need a length without padding, which it has as long as times have ten digits.
         assert len(token.split(".")[1]) % 4 == 0
 
 
-def test_token_that_has_expired(own: Sandbox) -> None:
+def test_expired_token(own: Sandbox) -> None:
     control(own, "PUT", "/clock", {"offset_seconds": -2_592_000 - 3600})
     assert claims(own.send("POST", "/v1/users").json["token"])["exp"] < time.time()
 
 
-def test_order_goes_by_the_clock(own: Sandbox) -> None:
+def test_order_follows_the_clock(own: Sandbox) -> None:
     users = {}
     for days in (0, 2, -1, 1):
         control(own, "PUT", "/clock", {"offset_seconds": days * 86_400})
@@ -276,7 +276,7 @@ def test_order_goes_by_the_clock(own: Sandbox) -> None:
     assert [user["id"] for user in listed(own)["results"]] == [users[days] for days in (2, 1, 0, -1)]
 
 
-# Wrong use
+# Invalid requests
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ def test_bodies_that_are_not_json(own: Sandbox, body: bytes) -> None:
 
 
 def test_other_media_types(own: Sandbox) -> None:
-    # What a browser sends for any page: it must not reach anything.
+    # A browser sends these for any page: they must have no effect.
     for media_type in ("text/plain", "application/x-www-form-urlencoded", None):
         answer = own.send("POST", "/_sandbox/users", b'{"count":1}', {"Content-Type": media_type})
         assert answer.status == 415
@@ -353,7 +353,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("path", ["", "/faults", "/users", f"/users/{UNKNOWN}", "/clock", "/x"])
 def test_hosts_and_pages_from_elsewhere(own: Sandbox, path: str) -> None:
-    """A name that an attacker has pointed to this machine, or a page of theirs."""
+    """A host name that an attacker has resolved to this machine, or the attacker's page."""
     own.create()
     wanted = [{"Host": host} for host in FOREIGN]
     wanted += [{"Origin": f"http://{host}"} for host in FOREIGN]
@@ -367,12 +367,12 @@ def test_hosts_and_pages_from_elsewhere(own: Sandbox, path: str) -> None:
     assert state(own)["users"] == 1
 
 
-def test_no_host_at_all(own: Sandbox) -> None:
+def test_no_host(own: Sandbox) -> None:
     assert own.raw(b"GET /_sandbox HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 403 ")
     assert own.raw(b"GET /_sandbox HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 4")
 
 
-def test_the_api_has_any_host(own: Sandbox) -> None:
+def test_api_accepts_any_host(own: Sandbox) -> None:
     headers = {"Host": "api.example", "Origin": "http://example.com"}
     assert own.send("GET", "/v1/users", headers=headers).status == 200
 
@@ -399,7 +399,7 @@ def test_unknown_paths(own: Sandbox, path: str) -> None:
         ("/clock", ["POST", "DELETE", "PATCH"], "GET, PUT, HEAD"),
     ],
 )
-def test_methods_that_are_not_allowed(own: Sandbox, path: str, methods: list[str], allowed: str) -> None:
+def test_unsupported_methods(own: Sandbox, path: str, methods: list[str], allowed: str) -> None:
     for method in methods:
         answer = control(own, method, path)
         assert (answer.status, answer.headers["Allow"]) == (405, allowed)
@@ -413,12 +413,12 @@ def test_trailing_slashes_and_head(own: Sandbox) -> None:
         assert (head.status, head.body) == (200, b"")
 
 
-def test_it_is_not_the_api(own: Sandbox) -> None:
+def test_control_is_not_part_of_the_api(own: Sandbox) -> None:
     for path in ("/v1/_sandbox", "/v1/users/_sandbox", "/_sandbox/v1/users", "/sandbox", "/v1/faults"):
         for method in ("GET", "DELETE", "POST"):
             answer = own.send(method, path)
             assert answer.status in (404, 405)
-    # Its answers bear no trace id, and a key is neither asked for nor looked at.
+    # Its responses have no trace id, and it ignores keys.
     for authorization in (None, basic(), basic("x", "y"), "rubbish"):
         answer = own.send("GET", "/_sandbox", authorization=authorization)
         assert (answer.status, answer.headers["X-Trace-Id"]) == (200, None)
@@ -429,7 +429,7 @@ def test_body_too_large(own: Sandbox) -> None:
     assert (answer.status, answer.json) == (413, {"detail": "Request body is too large."})
 
 
-def test_example_of_the_help(own: Sandbox) -> None:
+def test_example_in_the_help(own: Sandbox) -> None:
     result = subprocess.run(
         ["curl", "--silent", "--show-error", "--json", '{"kind": "error", "status": 503, "count": 2}',
          f"{own.url}/_sandbox/faults"], capture_output=True, check=True)

@@ -1,7 +1,7 @@
 """The commands of the documentation page, run by curl and by Python's requests.
 
-They stand in documentation.md as the page prints them. Only the host is replaced, and the placeholder of an
-id; the page's commands carry no credentials, which curl and requests take from the user's .netrc.
+documentation.md contains them as printed on the page. Only the host and the placeholder for an id are replaced. They
+contain no credentials; curl and requests read these from the user's .netrc.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from conftest import KEY_ID, KEY_SECRET, PATIENCE, Sandbox
 from test_user_tokens import assert_access
 
 HOST = "https://api.argyle.com"
-# The page's user, by whom the sandbox is made to begin.
+# The user on the page, who is in the sandbox from the start.
 USER = "018051aa-f7a9-a0db-2f38-6cfa325e9d69"
 OBJECT = {
     "id": USER,
@@ -42,7 +42,7 @@ def snippet(title: str, language: str) -> str:
 
 
 class Reader:
-    """Somebody who tries the page's commands against a sandbox."""
+    """A reader who runs the page's commands against a sandbox."""
 
     def __init__(self, sandbox: Sandbox, home: Path) -> None:
         self.sandbox = sandbox
@@ -50,11 +50,11 @@ class Reader:
         netrc = home / ".netrc"
         netrc.write_text(f"machine 127.0.0.1 login {KEY_ID} password {KEY_SECRET}\n")
         netrc.chmod(0o600)
-        # Beside the body, curl is made to tell the status, as the last line.
+        # After the body, curl prints the status as the last line.
         (home / ".curlrc").write_text('netrc\nsilent\nwrite-out = "\\n%{http_code}\\n"\n')
 
     def run(self, code: str, language: str) -> tuple[int, str]:
-        """Runs a command; gives the status and the body that it got."""
+        """Runs a command; returns the status and the body of the response."""
         code = code.replace(HOST, self.sandbox.url).replace("{id}", USER)
         assert "argyle.com" not in code
         if language == "python":
@@ -138,7 +138,7 @@ def test_create_a_token_with_python(reader: Reader) -> None:
 
 
 def test_create_a_token_with_curl(reader: Reader) -> None:
-    """The page forgot the quotes around the body, which it has elsewhere: here they are added."""
+    """Adds the quotes around the body, which are missing on the page only here."""
     code = snippet("Create a user token", "bash")
     quoted = re.sub(r"--data (\{.*\})$", r"--data '\1'", code, flags=re.M)
     assert quoted != code
@@ -146,7 +146,7 @@ def test_create_a_token_with_curl(reader: Reader) -> None:
 
 
 def test_create_a_token_with_curl_without_quotes(reader: Reader) -> None:
-    """As printed, the shell makes two words of the body: `{user:`, and another URL, which curl refuses."""
+    """As printed, the shell splits the body into two words: `{user:`, and a second URL, which curl rejects."""
     code = snippet("Create a user token", "bash").replace(HOST, reader.sandbox.url)
     result = subprocess.run(
         ["bash", "-c", code], capture_output=True, text=True, timeout=PATIENCE,
@@ -157,8 +157,8 @@ def test_create_a_token_with_curl_without_quotes(reader: Reader) -> None:
     assert result.returncode != 0
 
 
-def test_the_wrong_key_is_refused(reader: Reader) -> None:
-    """So the credentials of the other tests do arrive."""
+def test_wrong_key_is_rejected(reader: Reader) -> None:
+    """Shows that the other tests do send their credentials."""
     netrc = Path(reader.environment["HOME"]) / ".netrc"
     netrc.write_text("machine 127.0.0.1 login sandbox-key-id password wrong\n")
     for language in LANGUAGES:

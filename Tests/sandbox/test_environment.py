@@ -1,4 +1,4 @@
-"""A key of the other environment, which is known and not accepted."""
+"""An API key of the other environment, which is recognised but rejected."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_other_key(start: Starter, path: str) -> None:
 
 @pytest.mark.parametrize(
     "key", [("other-id", "wrong"), ("other-id", ""), (KEY_ID, "other:secret"), ("other-id", KEY_SECRET)])
-def test_wrong_keys_stay_wrong(start: Starter, key: tuple[str, str]) -> None:
+def test_wrong_keys(start: Starter, key: tuple[str, str]) -> None:
     answer = start(*OTHER).send("GET", "/v1/users", authorization=basic(*key))
     assert (answer.status, answer.json) == (401, {"detail": "Invalid username/password."})
 
@@ -31,7 +31,7 @@ def test_without_the_option(start: Starter) -> None:
     assert answer.json == {"detail": "Invalid username/password."}
 
 
-def test_it_is_not_printed(start: Starter) -> None:
+def test_other_key_is_not_printed(start: Starter) -> None:
     assert not [line for line in start(*OTHER).lines if "other" in line]
 
 

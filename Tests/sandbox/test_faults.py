@@ -1,4 +1,4 @@
-"""Faults on request: each kind, how often and for what it strikes, and how it is asked for."""
+"""Injected faults: their kinds, how often and for which requests they trigger, and how they are set."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_rate_limit_with_seconds(faulty: Sandbox, seconds: int, said: str) -> No
 
 
 def test_rate_limit_with_date(faulty: Sandbox) -> None:
-    # The date goes by the header Date, not by a clock that was moved.
+    # The date is relative to the Date header, not to the shifted clock.
     faulty.send("PUT", "/_sandbox/clock", b'{"offset_seconds":100000}')
     add(faulty, kind="rate_limit", retry_after=5000, retry_after_date=True)
     answer = faulty.send("GET", "/v1/users")
@@ -84,7 +84,7 @@ def test_error(faulty: Sandbox, status: int) -> None:
     assert count(faulty) == 0
 
 
-def test_error_is_500_unless_told(faulty: Sandbox) -> None:
+def test_error_is_500_by_default(faulty: Sandbox) -> None:
     add(faulty, kind="error")
     assert faulty.send("GET", "/v1/users").status == 500
 
@@ -120,11 +120,11 @@ def test_connection_is_kept_after_an_error(faulty: Sandbox) -> None:
         assert connection.sock is not None and connection.sock.getsockname() == own
 
 
-# Bodies of answers
+# Bodies of responses
 
 
 @pytest.mark.parametrize("body", ["not_json", "html", "empty"])
-def test_body_of_an_answer(faulty: Sandbox, body: str) -> None:
+def test_body_of_a_response(faulty: Sandbox, body: str) -> None:
     add(faulty, kind="body", body=body)
     answer = faulty.send("POST", "/v1/users")
     assert answer.status == 201
@@ -156,14 +156,14 @@ def test_cut_body(faulty: Sandbox, kind: str) -> None:
         assert len(caught.value.partial) > 50_000
 
 
-def test_create_whose_answer_is_cut_is_carried_out(faulty: Sandbox) -> None:
+def test_create_with_a_cut_response_is_carried_out(faulty: Sandbox) -> None:
     add(faulty, kind="body", body="cut", method="POST")
     with pytest.raises(http.client.IncompleteRead):
         faulty.send("POST", "/v1/users", connection=faulty.connect())
     assert count(faulty) == 1
 
 
-def test_cut_where_there_is_no_body(faulty: Sandbox) -> None:
+def test_cut_without_a_body(faulty: Sandbox) -> None:
     user = faulty.create()
     add(faulty, kind="body", body="cut")
     assert faulty.send("HEAD", "/v1/users", connection=faulty.connect()).status == 200
@@ -177,7 +177,7 @@ def test_bare_array(faulty: Sandbox) -> None:
     answer = faulty.send("GET", "/v1/users?limit=3")
     assert [user["id"] for user in answer.json] == users[::-1]
     assert b'"results":' + answer.body + b"}" == expected[expected.index(b'"results":['):]
-    # What is no list stays as it is.
+    # Other responses are unchanged.
     assert faulty.send("GET", f"/v1/users/{users[0]}").json["id"] == users[0]
     assert faulty.send("GET", f"/v1/users/{UNKNOWN}").json == {"detail": "Not found."}
     assert faulty.send("DELETE", f"/v1/users/{users[0]}").status == 204
@@ -185,7 +185,7 @@ def test_bare_array(faulty: Sandbox) -> None:
 
 @pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":', "}")])
 def test_bare_array_of_the_deepest_metadata(faulty: Sandbox, opening: str, closing: str) -> None:
-    # With the body around it, as deep as a body may be; what stands around it in a list is deeper.
+    # Together with the body, this is the maximum depth of a body; a list nests it more deeply.
     metadata = (opening * 4095 + "1" + closing * 4095).encode()
     faulty.create(metadata)
     add(faulty, kind="body", body="array")
@@ -211,7 +211,7 @@ def test_closed_after_it_was_carried_out(faulty: Sandbox) -> None:
     assert faulty.send("POST", "/v1/users").status == 201
 
 
-def test_closed_on_a_connection_that_was_kept(faulty: Sandbox) -> None:
+def test_closed_on_a_reused_connection(faulty: Sandbox) -> None:
     connection = faulty.connect()
     assert faulty.send("GET", "/v1/users", connection=connection).status == 200
     add(faulty, kind="close", when="before")
@@ -219,7 +219,7 @@ def test_closed_on_a_connection_that_was_kept(faulty: Sandbox) -> None:
         faulty.send("GET", "/v1/users", connection=connection)
 
 
-def test_closed_though_the_body_is_far_too_large(faulty: Sandbox) -> None:
+def test_closed_on_an_oversized_body(faulty: Sandbox) -> None:
     add(faulty, kind="close", when="before")
     assert faulty.raw(
         b"POST /v1/users HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n") == b""
@@ -233,7 +233,7 @@ POST = f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n\r\n"
 
 
 def request(sandbox: Sandbox, method: str, path: str) -> socket.socket:
-    """Sends a request, and leaves the answer for later."""
+    """Sends a request without receiving the response."""
     connection = socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE)
     connection.sendall(
         f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n\r\n".encode())
@@ -257,19 +257,19 @@ def test_delay(faulty: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("requests", [1, 3])
-def test_delayed_client_that_sends_no_more(faulty: Sandbox, requests: int) -> None:
-    """The end of what it sends, which has come before the delay is over, is not its going away."""
+def test_delayed_client_that_has_finished_sending(faulty: Sandbox, requests: int) -> None:
+    """A client that shuts down its sending side during the delay is not taken for disconnected."""
     add(faulty, kind="delay", milliseconds=100)
     assert faulty.raw(POST * requests).count(b"HTTP/1.1 201 ") == requests
     assert count(faulty) == requests
 
 
-def test_delay_ends_with_its_fault_though_it_has_hardly_begun(faulty: Sandbox) -> None:
+def test_new_delay_ends_with_its_fault(faulty: Sandbox) -> None:
     add(faulty, kind="delay", milliseconds=600_000, method="POST")
     waiting, clearing = faulty.connect(), faulty.connect()
     for connection in (waiting, clearing):
         assert faulty.send("GET", "/v1/users", connection=connection).status == 200
-    # It finds both requests at once, and takes up the older connection first.
+    # The sandbox finds both requests at once, and handles the older connection first.
     faulty.signal(signal.SIGSTOP)
     os.waitpid(faulty.process.pid, os.WUNTRACED)
     waiting.request("POST", "/v1/users", headers={"Authorization": basic()})
@@ -281,8 +281,8 @@ def test_delay_ends_with_its_fault_though_it_has_hardly_begun(faulty: Sandbox) -
     clearing.close()
 
 
-def test_delay_holds_up_nobody_else(faulty: Sandbox) -> None:
-    # Ten minutes: whoever waited for it would not come to the end of this test.
+def test_delay_does_not_block_other_clients(faulty: Sandbox) -> None:
+    # Ten minutes: if another request had to wait, the test would time out.
     add(faulty, kind="delay", milliseconds=600_000, method="POST")
     waiting = [request(faulty, "POST", "/v1/users") for _ in range(50)]
     while count(faulty) < 50:
@@ -293,13 +293,13 @@ def test_delay_holds_up_nobody_else(faulty: Sandbox) -> None:
             connection.recv(1)
         connection.setblocking(True)
         connection.settimeout(PATIENCE)
-    # The end of the server ends the delays, and they have their answers.
+    # Stopping the server ends the delays, and the responses are sent.
     faulty.signal(signal.SIGTERM)
     assert [receive(connection).status for connection in waiting] == [201] * 50
     assert faulty.wait() == 0
 
 
-def test_clients_that_go_away_during_a_delay(faulty: Sandbox) -> None:
+def test_clients_that_disconnect_during_a_delay(faulty: Sandbox) -> None:
     add(faulty, kind="delay", milliseconds=200, method="POST")
     for index in range(40):
         connection = request(faulty, "POST", "/v1/users")
@@ -311,12 +311,12 @@ def test_clients_that_go_away_during_a_delay(faulty: Sandbox) -> None:
     assert faulty.send("GET", "/v1/users").status == 200
 
 
-def test_delays_end_in_their_order(start: Starter, clock: Clock) -> None:
+def test_delays_end_in_order(start: Starter, clock: Clock) -> None:
     sandbox = start(clock=clock)
     user = sandbox.create()
     add(sandbox, kind="delay", milliseconds=600_000, path="/v1/users")
     add(sandbox, kind="delay", milliseconds=60_000, path="/v1/users/{id}")
-    # Each delay begins when what was asked for is done.
+    # Each delay begins when its request has been carried out.
     slow = request(sandbox, "POST", "/v1/users")
     wait_until(lambda: count(sandbox) == 2)
     fast = request(sandbox, "DELETE", f"/v1/users/{user}")
@@ -331,7 +331,7 @@ def test_delays_end_in_their_order(start: Starter, clock: Clock) -> None:
     assert receive(slow).status == 201
 
 
-def test_delays_add_up_and_other_faults_come_after_them(faulty: Sandbox) -> None:
+def test_delays_add_up_and_precede_other_faults(faulty: Sandbox) -> None:
     add(faulty, kind="delay", milliseconds=200)
     add(faulty, kind="error", status=503, count=1)
     add(faulty, kind="error", status=502, count=1)
@@ -349,7 +349,7 @@ def test_delayed_and_closed(faulty: Sandbox) -> None:
     assert count(faulty) == 1
 
 
-def test_pipelined_requests_are_delayed_each(faulty: Sandbox) -> None:
+def test_each_pipelined_request_is_delayed(faulty: Sandbox) -> None:
     add(faulty, kind="delay", milliseconds=50)
     last = POST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     with socket.create_connection(("127.0.0.1", faulty.port), timeout=PATIENCE) as connection:
@@ -360,7 +360,7 @@ def test_pipelined_requests_are_delayed_each(faulty: Sandbox) -> None:
     assert received.count(b"HTTP/1.1 201 ") == 3
 
 
-# How often, and for what
+# How often, and for which requests
 
 
 def test_count(faulty: Sandbox) -> None:
@@ -380,7 +380,7 @@ def test_without_count_it_lasts(faulty: Sandbox) -> None:
 
 
 def pattern(sandbox: Sandbox, **rule: Any) -> list[bool]:
-    """Which of 200 requests a rule strikes."""
+    """Returns for which of 200 requests a rule triggers."""
     sandbox.faithful = False
     sandbox.send("DELETE", "/_sandbox/faults")
     add(sandbox, kind="error", **rule)
@@ -397,7 +397,7 @@ def test_probability_is_repeatable(start: Starter) -> None:
     assert pattern(other, probability=0.3) == pattern(one, probability=0.3, seed=0)
 
 
-def test_probability_at_its_ends(faulty: Sandbox) -> None:
+def test_probability_at_its_bounds(faulty: Sandbox) -> None:
     assert pattern(faulty, probability=0) == [False] * 200
     assert pattern(faulty, probability=0.0) == [False] * 200
     assert pattern(faulty, probability=1) == [True] * 200
@@ -405,7 +405,7 @@ def test_probability_at_its_ends(faulty: Sandbox) -> None:
     assert sum(pattern(faulty, probability=0.5, count=10)) == 10
 
 
-def test_requests_that_it_does_not_concern_do_not_count(faulty: Sandbox) -> None:
+def test_other_requests_do_not_count(faulty: Sandbox) -> None:
     add(faulty, kind="error", probability=0.5, seed=3, method="GET", path="/v1/users")
     first = [faulty.send("GET", "/v1/users").status for _ in range(20)]
     faulty.send("DELETE", "/_sandbox/faults")
@@ -437,19 +437,19 @@ def test_method_and_path(faulty: Sandbox) -> None:
             assert (faulty.send(method, target, body).status == 599) == struck, (method, target)
 
 
-def test_first_of_two_strikes(faulty: Sandbox) -> None:
+def test_first_of_two_triggers(faulty: Sandbox) -> None:
     faulty.send("PUT", "/_sandbox/faults", json.dumps(
         [{"kind": "error", "status": 503, "count": 1}, {"kind": "rate_limit", "count": 1}]).encode())
     assert [faulty.send("GET", "/v1/users").status for _ in range(3)] == [503, 429, 200]
 
 
-def test_it_strikes_before_authentication(faulty: Sandbox) -> None:
+def test_faults_precede_authentication(faulty: Sandbox) -> None:
     add(faulty, kind="error", status=502)
     assert faulty.send("GET", "/v1/users", authorization=None).status == 502
     assert faulty.send("GET", "/v1/nothing", authorization=None).status == 502
 
 
-def test_what_is_not_the_api_is_spared(faulty: Sandbox) -> None:
+def test_faults_affect_only_the_api(faulty: Sandbox) -> None:
     add(faulty, kind="error", count=1)
     assert faulty.send("GET", "/openapi.json").status == 200
     assert faulty.send("GET", "/v2/users").status == 404
@@ -457,7 +457,7 @@ def test_what_is_not_the_api_is_spared(faulty: Sandbox) -> None:
     assert rules(faulty) == [{"kind": "error", "count": 1}]
 
 
-# How it is asked for
+# How faults are set
 
 
 def test_put_replaces_and_post_adds(faulty: Sandbox) -> None:
@@ -552,7 +552,7 @@ def test_many_faults(faulty: Sandbox) -> None:
     assert faulty.send("GET", "/v1/users").status == 200
 
 
-def test_numbers_come_back_as_they_were(faulty: Sandbox) -> None:
+def test_numbers_are_returned_unchanged(faulty: Sandbox) -> None:
     for probability in (0, 1, 0.1, 0.3, 0.25, 0.999999, 1e-9):
         add(faulty, kind="error", probability=probability)
     shown = faulty.send("GET", "/_sandbox/faults").body

@@ -1,4 +1,4 @@
-"""Paths, methods, media types, connections and garbage."""
+"""Paths, methods, media types, connections and malformed requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOKENS = "POST, OPTIONS"
 LIMIT = 1 << 20
 
 
-def test_every_answer_has_a_trace_id(sandbox: Sandbox) -> None:
+def test_every_response_has_a_trace_id(sandbox: Sandbox) -> None:
     user = sandbox.create()
     seen = set()
     for method, path, authorization, body in [
@@ -38,7 +38,7 @@ def test_every_answer_has_a_trace_id(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("path", [
     "/", "/v2/users", "/users", "/V1/users", "/v1%2Fusers", "//v1/users", "/index.html", "/v1x",
     "/%00", "/v1%00/users", "*"])
-def test_paths_outside_of_the_api(sandbox: Sandbox, path: str) -> None:
+def test_paths_outside_the_api(sandbox: Sandbox, path: str) -> None:
     for authorization in (None, basic()):
         answer = sandbox.send("GET", path, authorization=authorization)
         assert (answer.status, answer.json) == (404, {"detail": "Not found."})
@@ -47,7 +47,7 @@ def test_paths_outside_of_the_api(sandbox: Sandbox, path: str) -> None:
 @pytest.mark.parametrize("path", [
     "/v1", "/v1/", "/v1/Users", "/v1/user", "/v1/users%2F", "/v1/users%00", "/v1//users",
     "/v1/users//", "/v1/user-tokens/x", "/v1/users/a/b/c", "/v1/users%3Flimit=1", "/v1/../v1/users"])
-def test_unknown_paths_of_the_api(sandbox: Sandbox, path: str) -> None:
+def test_unknown_paths_in_the_api(sandbox: Sandbox, path: str) -> None:
     answer = sandbox.send("GET", path)
     assert (answer.status, answer.json) == (404, {"detail": "Not found."})
 
@@ -62,7 +62,7 @@ def test_unknown_paths_of_the_api(sandbox: Sandbox, path: str) -> None:
         ("/v1/user-tokens", ["GET", "HEAD", "PUT", "PATCH", "DELETE"], TOKENS),
     ],
 )
-def test_methods_that_are_not_allowed(
+def test_unsupported_methods(
     sandbox: Sandbox, path: str, methods: list[str], allowed: str
 ) -> None:
     for method in methods:
@@ -80,7 +80,7 @@ def test_options(sandbox: Sandbox, path: str, allowed: str) -> None:
     assert (answer.status, answer.headers["Allow"]) == (200, allowed)
 
 
-def test_head_answers_as_get_without_a_body(sandbox: Sandbox) -> None:
+def test_head_is_get_without_a_body(sandbox: Sandbox) -> None:
     user = sandbox.create(b'"x"')
     for path in ("/v1/users?limit=1", f"/v1/users/{user}", f"/v1/users/{UNKNOWN}"):
         get = sandbox.send("GET", path)
@@ -96,7 +96,7 @@ def test_head_answers_as_get_without_a_body(sandbox: Sandbox) -> None:
     [("text/plain", "text/plain"), ("application/x-www-form-urlencoded", None), ("", ""),
      ("application/json5", None), ("application/jso", None), ("json", None), (";", ";"),
      ('a"b\\c', 'a"b\\c'), ("text/html; charset=utf-8", None), (None, "")])
-def test_media_types_that_are_not_supported(
+def test_unsupported_media_types(
     sandbox: Sandbox, value: str | None, shown: str | None
 ) -> None:
     user = sandbox.create()
@@ -111,7 +111,7 @@ def test_media_types_that_are_not_supported(
 @pytest.mark.parametrize(
     "value", ["application/json", "application/json; charset=utf-8", "Application/JSON",
               "application/json;x", "application/json ; charset=x"])
-def test_media_types_that_are_json(sandbox: Sandbox, value: str) -> None:
+def test_json_media_types(sandbox: Sandbox, value: str) -> None:
     assert sandbox.send("POST", "/v1/users", b"{}", {"Content-Type": value}).status == 201
 
 
@@ -121,7 +121,7 @@ def test_media_type_that_is_not_text(sandbox: Sandbox) -> None:
     assert answer.json["detail"].startswith("Unsupported media type ")
 
 
-def test_body_where_none_is_read_is_ignored(sandbox: Sandbox) -> None:
+def test_unexpected_body_is_ignored(sandbox: Sandbox) -> None:
     user = sandbox.create()
     assert sandbox.send("GET", f"/v1/users/{user}", b"rubbish").status == 200
     assert sandbox.send("DELETE", f"/v1/users/{user}", b"\xff" * 100_000).status == 204
@@ -209,7 +209,7 @@ def test_body_announced_far_too_large(sandbox: Sandbox) -> None:
     assert received.endswith(b'{"detail":"Request body is too large."}')
 
 
-def test_endless_body_is_cut(sandbox: Sandbox) -> None:
+def test_endless_body_is_aborted(sandbox: Sandbox) -> None:
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as connection:
         connection.sendall(
             (f"POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n"
@@ -256,7 +256,7 @@ def test_random_bytes(sandbox: Sandbox) -> None:
     assert sandbox.send("GET", "/v1/users").status == 200
 
 
-def test_clients_that_go_away(sandbox: Sandbox) -> None:
+def test_clients_that_disconnect(sandbox: Sandbox) -> None:
     for data in (b"POST /v1/users HTTP/1.1\r\nContent-Length: 5\r\n\r\n{",
                  f"GET /v1/users HTTP/1.1\r\nAuthorization: {basic()}\r\n\r\n".encode()):
         for _ in range(50):

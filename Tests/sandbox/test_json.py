@@ -1,4 +1,4 @@
-"""Bodies that are not what they should be."""
+"""Invalid and unusual JSON bodies."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_bad_json(sandbox: Sandbox, body: bytes) -> None:
         (b'{"a": "\xff"}', "Invalid UTF-8: line 1 column 8 (char 7)"),
     ],
 )
-def test_errors_say_where(sandbox: Sandbox, body: bytes, message: str) -> None:
+def test_errors_name_the_position(sandbox: Sandbox, body: bytes, message: str) -> None:
     answer = sandbox.send("POST", "/v1/users", body)
     assert (answer.status, answer.json) == (400, {"detail": f"JSON parse error - {message}"})
 
@@ -69,7 +69,7 @@ def test_errors_say_where(sandbox: Sandbox, body: bytes, message: str) -> None:
     [(b"[]", "list"), (b'[{"user":1}]', "list"), (b'"x"', "str"), (b"1", "int"), (b"-0", "int"),
      (b"1.0", "float"), (b"1e5", "float"), (b"true", "bool"), (b"false", "bool")])
 @pytest.mark.parametrize("path", ["/v1/users", "/v1/user-tokens"])
-def test_json_that_is_no_object(sandbox: Sandbox, path: str, body: bytes, name: str) -> None:
+def test_json_that_is_not_an_object(sandbox: Sandbox, path: str, body: bytes, name: str) -> None:
     answer = sandbox.send("POST", path, body)
     message = f"Invalid data. Expected a dictionary, but got {name}."
     assert (answer.status, answer.json) == (400, {"non_field_errors": [message]})
@@ -116,7 +116,7 @@ def accepted_by_python(text: bytes) -> bool:
 
 
 def random_text(random: random.Random) -> bytes:
-    """A JSON text, spoilt in up to three places."""
+    """Generates JSON text, corrupted in up to three places."""
     def value(depth: int) -> bytes:
         kind = random.randrange(8 if depth else 6)
         if kind < 2:
@@ -147,7 +147,7 @@ def random_text(random: random.Random) -> bytes:
     return bytes(text)
 
 
-def test_random_bodies_are_judged_as_python_does(sandbox: Sandbox) -> None:
+def test_random_bodies_are_accepted_as_by_python(sandbox: Sandbox) -> None:
     generator = random.Random(20220422)
     user = sandbox.create()
     judged = {True: 0, False: 0}

@@ -1,4 +1,4 @@
-"""SIGKILL in the middle of writes, many times over: nothing that was acknowledged is lost."""
+"""SIGKILL in the middle of writes, many times: no acknowledged write is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WRITERS = 4
 
 
 class Deleted:
-    """The state of a user that is gone."""
+    """The state of a deleted user."""
 
     def __repr__(self) -> str:
         return "deleted"
@@ -32,20 +32,20 @@ State = Union[str, Deleted]
 
 @dataclass
 class Writer:
-    """A client with users of its own, which knows what it was told about them."""
+    """A client with its own users, which records what was acknowledged about them."""
 
     random: random.Random
-    # What was acknowledged about each user: their metadata, or that they are gone.
+    # The acknowledged state of each user: their metadata, or that they are deleted.
     acknowledged: dict[str, State] = field(default_factory=dict)
-    # What the last write before the kill would have made of its user, if it got that far.
+    # The user of the unacknowledged last write before the kill, and the state if it was carried out.
     unknown: tuple[str, State] | None = None
-    # The metadata of a create whose answer never came, and of those before in earlier rounds.
+    # The metadata of unacknowledged creates, in this and earlier rounds.
     unanswered_creates: set[str] = field(default_factory=set)
     writes: int = 0
     serial: int = 0
 
     def metadata(self) -> str:
-        """Always another one, and of a size that fills pages unevenly."""
+        """Returns unique metadata, in sizes that fill pages unevenly."""
         self.serial += 1
         size = self.random.choice([0, 10, 300, 9000])
         return f"{id(self)}-{self.serial}-" + "x" * size
@@ -57,7 +57,7 @@ class Writer:
                 self.write(sandbox, connection)
                 self.writes += 1
         except (OSError, http.client.HTTPException):
-            # The kill came before the answer: the write may have been carried out, or not.
+            # The kill came before the response: the write may or may not have been carried out.
             pass
         finally:
             connection.close()
@@ -86,7 +86,7 @@ class Writer:
         self.unknown = None
 
     def check(self, found: dict[str, str]) -> None:
-        """Takes its users out of all that were found, and fails where one is not as acknowledged."""
+        """Removes this client's users from those found; fails if one is not as acknowledged."""
         if self.unknown is not None:
             user, state = self.unknown
             if found.get(user, DELETED) == state:
@@ -95,7 +95,7 @@ class Writer:
         for user, state in self.acknowledged.items():
             assert found.pop(user, DELETED) == state
         for user in [user for user, metadata in found.items() if metadata in self.unanswered_creates]:
-            # It was created after all, once.
+            # The user was created despite the missing response, once.
             self.unanswered_creates.remove(found[user])
             self.acknowledged[user] = found.pop(user)
 
@@ -116,7 +116,7 @@ def all_users(sandbox: Sandbox) -> dict[str, str]:
 
 
 def assert_sound(path: Path, copy: Path) -> None:
-    """Opens what the kill left, as a copy: opening it would mend it before the sandbox does."""
+    """Checks a copy of the files after the kill: opening the originals would recover them before the sandbox does."""
     copy.mkdir()
     for file in path.parent.glob(path.name + "*"):
         if not file.name.endswith("-shm"):
@@ -146,7 +146,7 @@ def test_kill_in_the_middle_of_writes(
         begun = sum(writer.writes for writer in writers)
         for thread in threads:
             thread.start()
-        # Killed in the middle: some writes are acknowledged, and all writers have more to do.
+        # Killed in the middle: some writes are acknowledged, and all writers are still writing.
         threading.Event().wait(generator.uniform(0.05, 0.4))
         while sum(writer.writes for writer in writers) < begun + WRITERS:
             threading.Event().wait(0.01)

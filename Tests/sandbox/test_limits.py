@@ -1,4 +1,4 @@
-"""Slow clients, silent clients, too many clients, and requests that are too large."""
+"""Slow clients, silent clients, too many clients and oversized requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GET = f"GET /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n\r\n".e
 
 @pytest.fixture(autouse=True)
 def descriptors() -> Iterator[None]:
-    """Lets the test have as many connections as the system allows."""
+    """Raises the test's descriptor limit to the system's maximum."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield
@@ -37,7 +37,7 @@ def connect(sandbox: Sandbox) -> socket.socket:
 
 
 def rest(connection: socket.socket, clock: Optional[Clock] = None) -> bytes:
-    """All that still comes, to the end of the connection; meanwhile the time passes on a clock."""
+    """Receives until the connection ends, while advancing the clock if there is one."""
     received = b""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
@@ -51,11 +51,11 @@ def rest(connection: socket.socket, clock: Optional[Clock] = None) -> bytes:
         if not part:
             return received
         received += part
-    pytest.fail("the server takes all the time in the world")
+    pytest.fail("the server does not close the connection")
 
 
 def drip(connection: socket.socket, clock: Optional[Clock] = None) -> None:
-    """Sends a byte now and then until the server has had enough; meanwhile the time passes on a clock."""
+    """Sends bytes slowly until the server closes the connection, while advancing the clock if there is one."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
@@ -66,21 +66,21 @@ def drip(connection: socket.socket, clock: Optional[Clock] = None) -> None:
             return
         if clock is not None:
             clock.advance(0.05)
-    pytest.fail("the server takes all the time in the world")
+    pytest.fail("the server does not close the connection")
 
 
 def insist(sandbox: Sandbox, clock: Clock) -> None:
-    """Asks until there is an answer; as the time passes, the server may cut this client too."""
+    """Sends requests until one is answered; as the clock advances, this client may time out too."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         with connect(sandbox) as connection:
             connection.sendall(GET.replace(b"Host: x", b"Host: x\r\nConnection: close"))
             if rest(connection, clock).startswith(b"HTTP/1.1 200 "):
                 return
-    pytest.fail("there is no answer")
+    pytest.fail("the server does not respond")
 
 
-# Slow clients. The clock stands still for those who are not slow, whatever the machine does.
+# Slow clients. The clock stands still for the others, however slow the machine is.
 
 
 def test_client_that_sends_nothing(start: Starter, clock: Clock) -> None:
@@ -116,7 +116,7 @@ def test_drip(start: Starter, prefix: bytes, clock: Clock) -> None:
     assert sandbox.send("GET", "/v1/users").json["count"] == 0
 
 
-def test_drips_hold_up_nobody_else(start: Starter, clock: Clock) -> None:
+def test_drips_do_not_block_other_clients(start: Starter, clock: Clock) -> None:
     sandbox = start("--timeout", "1", clock=clock)
     dripping = [threading.Thread(target=drip, args=(connect(sandbox),)) for _ in range(20)]
     for thread in dripping:
@@ -128,7 +128,7 @@ def test_drips_hold_up_nobody_else(start: Starter, clock: Clock) -> None:
         thread.join()
 
 
-def test_client_that_does_not_take_its_answer(start: Starter, clock: Clock) -> None:
+def test_client_that_does_not_read_its_response(start: Starter, clock: Clock) -> None:
     sandbox = start("--timeout", "1", clock=clock)
     for _ in range(16):
         sandbox.create(b'"' + b"x" * 1_000_000 + b'"')
@@ -136,14 +136,14 @@ def test_client_that_does_not_take_its_answer(start: Starter, clock: Clock) -> N
     def descriptors() -> int:
         return len(os.listdir(f"/proc/{sandbox.process.pid}/fd"))
 
-    # The connection of those requests must not be taken for the slow one.
+    # The connection of those requests must not be mistaken for the slow one.
     before = descriptors()
     sandbox.connection.close()
     wait_until(lambda: descriptors() < before)
     before = descriptors()
     with connect(sandbox) as connection:
         connection.sendall(GET.replace(b"/v1/users", b"/v1/users?limit=200"))
-        # The answer has begun; its socket is gone from the server before the client begins to read.
+        # The response has begun; the server closes its socket before the client begins to read.
         assert is_readable(connection, PATIENCE)
 
         def is_gone() -> bool:
@@ -170,7 +170,7 @@ def test_idle_connection_is_closed_and_an_active_one_is_not(start: Starter, cloc
     thread = threading.Thread(target=wait)
     thread.start()
     while not ended.is_set():
-        # It asks again within its time, until that of the other is over.
+        # It sends another request before its timeout, until the other connection has timed out.
         clock.advance(0.7)
         assert sandbox.send("GET", "/v1/users", connection=active).status == 200
         assert active.sock.getsockname() == own
@@ -178,7 +178,7 @@ def test_idle_connection_is_closed_and_an_active_one_is_not(start: Starter, cloc
     idle.close()
 
 
-def test_delay_is_not_the_client_s_time(start: Starter, clock: Clock) -> None:
+def test_delay_does_not_count_towards_the_timeout(start: Starter, clock: Clock) -> None:
     sandbox = start("--timeout", "1", "--fault", '{"kind":"delay","milliseconds":600000,"method":"POST"}',
                     clock=clock)
     connection = sandbox.connect()
@@ -186,7 +186,7 @@ def test_delay_is_not_the_client_s_time(start: Starter, clock: Clock) -> None:
     for number in (1, 2):
         connection.request("POST", "/v1/users", headers={"Authorization": basic()})
         own = own or connection.sock.getsockname()
-        # The delay begins when the user is there.
+        # The delay begins when the user has been created.
         wait_until(lambda: users(sandbox) == number)
         clock.advance(600)
         answer = connection.getresponse()
@@ -194,17 +194,17 @@ def test_delay_is_not_the_client_s_time(start: Starter, clock: Clock) -> None:
         answer.read()
 
 
-def test_work_is_not_the_client_s_time(start: Starter, tmp_path: Path, clock: Clock) -> None:
+def test_processing_does_not_count_towards_the_timeout(start: Starter, tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "state.sqlite"
     sandbox = start("--timeout", "1", "--database", str(path), clock=clock)
     idle, begun, other = sandbox.connect(), connect(sandbox), sandbox.connect()
     assert sandbox.send("GET", "/v1/users", connection=idle).status == 200
     begun.sendall((HEAD + "Content-Length: 2\r\n\r\n{").encode())
-    # What takes longer than the time-out, and nobody else is served meanwhile: it waits for the database.
+    # A request waits for the database for longer than the timeout; no other is processed meanwhile.
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     other.request("POST", "/v1/users", headers={"Authorization": basic()})
-    wait_until(lambda: clock.naps > 0)
+    wait_until(lambda: clock.sleeps > 0)
     clock.advance(3)
     holder.close()
     assert other.getresponse().status == 201
@@ -226,16 +226,16 @@ def test_wrong_timeouts(value: str) -> None:
         "try 'argyle-sandbox --help'\n")
 
 
-# Too many clients. Whoever has to wait for the end of somebody's time waits for ever.
+# Too many clients. Nothing times out here, so a client that depended on it would wait forever.
 
 
 def test_many_silent_connections(start: Starter) -> None:
-    """More than are kept: the oldest make room."""
+    """More than the maximum: the oldest are evicted."""
     sandbox = start()
     silent = [connect(sandbox) for _ in range(1500)]
     for _ in range(3):
         assert sandbox.send("GET", "/v1/users", connection=sandbox.connect()).status == 200
-    # The newest of them still get what they ask for.
+    # The newest still get responses.
     silent[-1].sendall(GET)
     assert silent[-1].recv(65536).startswith(b"HTTP/1.1 200 ")
     assert rest(silent[0]) == b""
@@ -250,7 +250,7 @@ def assert_few_descriptors(sandbox: Sandbox) -> None:
 
 
 def test_many_connections_in_the_middle_of_a_request(start: Starter, clock: Clock) -> None:
-    """None of them is idle, so that newcomers wait until their time is over."""
+    """None of them is idle, so new clients wait until they time out."""
     sandbox = start("--timeout", "1", clock=clock)
     begun = []
     for _ in range(1000):
@@ -263,14 +263,14 @@ def test_many_connections_in_the_middle_of_a_request(start: Starter, clock: Cloc
 
 
 def delayed_clients(sandbox: Sandbox, count: int) -> list[socket.socket]:
-    """Clients each of whom waits for an answer that comes in ten minutes."""
+    """Creates clients that wait for a response delayed by ten minutes."""
     rule = b'[{"kind":"delay","milliseconds":600000,"method":"POST"}]'
     assert sandbox.send("PUT", "/_sandbox/faults", rule, connection=sandbox.connect()).status == 200
     clients = []
     for _ in range(count):
         client = connect(sandbox)
         client.sendall((HEAD + "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n").encode())
-        # One after another, so that none is idle when the next one comes.
+        # One after another, so that none is idle when the next one connects.
         assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(b"{}")
         clients.append(client)
@@ -280,14 +280,14 @@ def delayed_clients(sandbox: Sandbox, count: int) -> list[socket.socket]:
 
 
 def users(sandbox: Sandbox) -> int:
-    """Asks a sandbox that has to answer at once, on a connection of its own."""
+    """Returns the number of users, requested on a new connection, where the response is not delayed."""
     connection = sandbox.connect()
     number: int = sandbox.send("GET", "/_sandbox", connection=connection).json["users"]
     connection.close()
     return number
 
 
-def test_many_delayed_clients_that_have_gone(start: Starter) -> None:
+def test_many_delayed_clients_that_disconnect(start: Starter) -> None:
     sandbox = start()
     for _ in range(3):
         for connection in delayed_clients(sandbox, 400):
@@ -301,7 +301,7 @@ def test_many_delayed_clients_that_stay(start: Starter) -> None:
     sandbox = start()
     waiting = delayed_clients(sandbox, 1100)
     assert sandbox.send("GET", "/v1/users", connection=sandbox.connect()).status == 200
-    # Some had to make room; the others wait still, to be answered when no delay is left.
+    # Some were evicted; the others are still waiting, and get their responses when the delays end.
     sandbox.send("DELETE", "/_sandbox/faults", connection=sandbox.connect())
     answers = [answer_to(connection) for connection in waiting]
     answered = sum(answer.startswith(b"HTTP/1.1 201 ") for answer in answers)
@@ -318,7 +318,7 @@ def answer_to(connection: socket.socket) -> bytes:
         connection.close()
 
 
-def test_delayed_clients_that_have_gone_make_room_first(start: Starter) -> None:
+def test_disconnected_delayed_clients_are_evicted_first(start: Starter) -> None:
     sandbox = start()
     clients = delayed_clients(sandbox, 800)
     idle = [sandbox.connect() for _ in range(90)]
@@ -346,7 +346,7 @@ def test_delays_end_with_their_fault(start: Starter, path: str) -> None:
         assert answer_to(connection).startswith(b"HTTP/1.1 201 ")
 
 
-def test_sandbox_that_may_open_few_files(start: Starter, clock: Clock) -> None:
+def test_low_descriptor_limit(start: Starter, clock: Clock) -> None:
     sandbox = start("--timeout", "1", clock=clock)
     resource.prlimit(sandbox.process.pid, resource.RLIMIT_NOFILE, (40, 40))
     silent = [connect(sandbox) for _ in range(100)]
@@ -357,7 +357,7 @@ def test_sandbox_that_may_open_few_files(start: Starter, clock: Clock) -> None:
     assert sandbox.send("GET", "/v1/users", connection=sandbox.connect()).json["count"] == 1
 
 
-def test_silent_connections_do_not_hold_up_the_end(start: Starter) -> None:
+def test_silent_connections_do_not_delay_stopping(start: Starter) -> None:
     sandbox = start()
     silent = [connect(sandbox) for _ in range(500)]
     sandbox.connection.close()
@@ -367,8 +367,8 @@ def test_silent_connections_do_not_hold_up_the_end(start: Starter) -> None:
         connection.close()
 
 
-def test_sandbox_that_may_open_few_files_from_the_start(start: Starter) -> None:
-    """It takes no more connections than it has descriptors for, so that the oldest make room."""
+def test_low_descriptor_limit_from_the_start(start: Starter) -> None:
+    """It accepts no more connections than it has descriptors for: the oldest are evicted."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     sandbox = start()
@@ -382,9 +382,9 @@ def test_sandbox_that_may_open_few_files_from_the_start(start: Starter) -> None:
 
 
 @pytest.mark.parametrize("count", [16, 18, 24])
-def test_sandbox_that_may_open_hardly_any_files(
+def test_very_low_descriptor_limit(
         start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    """The oldest make room here too, long before their time is over."""
+    """The oldest are evicted here too, long before they time out."""
     script = tmp_path / "sandbox"
     script.write_text(f"#!/bin/sh\nulimit -n {count}\nexec '{executable()}' \"$@\"\n")
     script.chmod(0o700)
@@ -405,7 +405,7 @@ def test_sandbox_that_may_open_hardly_any_files(
 def test_largest_list_in_little_memory(start: Starter, tmp_path: Path) -> None:
     sandbox = start("--database", str(tmp_path / "state.sqlite"))
     sandbox.faithful = False
-    # The largest metadata that is taken, to a byte.
+    # The largest accepted body, to the byte.
     size = 16 << 20
     while sandbox.send("POST", "/v1/users", sized(size)).status == 413:
         size //= 2
@@ -423,12 +423,12 @@ def test_largest_list_in_little_memory(start: Starter, tmp_path: Path) -> None:
 
 
 def sized(size: int) -> bytes:
-    """A body of this size."""
+    """Returns a request body of this size."""
     return b'{"external_metadata":"' + b"x" * (size - 24) + b'"}'
 
 
 @pytest.mark.parametrize("size", [30_000, 60_000])
-def test_headers_that_are_large(sandbox: Sandbox, size: int) -> None:
+def test_large_headers(sandbox: Sandbox, size: int) -> None:
     received = sandbox.raw(
         GET.replace(b"Host: x", b"Host: x\r\nConnection: close\r\nX-Long: " + b"x" * size))
     if size == 30_000:
@@ -443,14 +443,14 @@ def test_headers_that_are_large(sandbox: Sandbox, size: int) -> None:
      GET.replace(b"/v1/users", b"/v1/users/" + b"x" * 200_000),
      GET.replace(b"GET", b"G" * 200_000)],
     ids=["header", "headers", "path", "method"])
-def test_headers_that_are_too_large(sandbox: Sandbox, data: bytes) -> None:
+def test_oversized_headers(sandbox: Sandbox, data: bytes) -> None:
     received = sandbox.raw(data)
     assert received == b"" or received.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), received[:100]
     assert sandbox.send("GET", "/v1/users").status == 200
 
 
-def test_large_bodies_at_once(start: Starter) -> None:
-    """The client hears of it, though it sends all before it listens."""
+def test_concurrent_large_bodies(start: Starter) -> None:
+    """The clients get the response, though they send everything before they read."""
     sandbox = start()
     answers: list[int] = []
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from conftest import Answer, Sandbox, Starter, basic
 
-# A sandbox, and the ids of its users with the oldest first.
+# A sandbox and the ids of its users, oldest first.
 Listed = tuple[Sandbox, list[str]]
 
 
@@ -86,7 +86,7 @@ def test_ordering(listed: Listed, ordering: str, first: int) -> None:
     assert found == (list(range(200)) if first == 0 else list(range(204, 4, -1)))
 
 
-def test_order_is_that_of_creation(listed: Listed) -> None:
+def test_order_of_creation(listed: Listed) -> None:
     sandbox, users = listed
     found = []
     for offset in (0, 200):
@@ -95,8 +95,8 @@ def test_order_is_that_of_creation(listed: Listed) -> None:
     assert found == users
 
 
-def test_order_is_stable_under_equal_times(start: Starter, tmp_path: Path) -> None:
-    """Users that are made in one millisecond keep the order in which they were made."""
+def test_order_is_stable_for_equal_times(start: Starter, tmp_path: Path) -> None:
+    """Users created in the same millisecond keep their order of creation."""
     path = tmp_path / "state.sqlite"
     sandbox = start("--database", str(path))
     users = [sandbox.create() for _ in range(30)]
@@ -117,8 +117,8 @@ def test_order_is_stable_under_equal_times(start: Starter, tmp_path: Path) -> No
             assert found == expected
 
 
-def test_every_part_of_a_list(fresh: Sandbox) -> None:
-    """Parts that are nearer to the list's other end are read from there."""
+def test_every_page_of_a_list(fresh: Sandbox) -> None:
+    """Pages nearer to the list's other end are read from there."""
     for number in range(7):
         fresh.create(str(number).encode())
     for ordering, expected in (("created_at", range(7)), ("-created_at", range(6, -1, -1))):
@@ -134,7 +134,7 @@ def test_every_part_of_a_list(fresh: Sandbox) -> None:
 
 
 def link(url: str | None) -> int | None:
-    """The offset that a link leads to."""
+    """Returns the offset in a link."""
     if url is None:
         return None
     return int(dict(parse_qsl(urlsplit(url).query)).get("offset", "0"))
@@ -194,7 +194,7 @@ def test_links_keep_other_parameters(listed: Listed, query: str, kept: str) -> N
     [("localhost:1", "http://localhost:1"), ("[::1]:80", "http://[::1]:80"),
      ("EXAMPLE.com", "http://EXAMPLE.com"), ('a"b', None), ("a b", None), ("a/b", None),
      ("a@b", None), ("", None), ("\xe9", None), (None, None)])
-def test_links_are_built_from_the_host(
+def test_links_use_the_host(
     listed: Listed, host: str | None, origin: str | None
 ) -> None:
     sandbox, _ = listed

@@ -1,4 +1,4 @@
-"""The access log: one line of JSON for each request, and nothing in it that is nobody's business."""
+"""The access log: one line of JSON for each request, without anything confidential."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from conftest import KEY_SECRET, PATIENCE, Sandbox, Starter, basic, executable, 
 
 
 def lines(path: Path, expected: int) -> list[Any]:
-    """The log's lines, as soon as there are that many."""
+    """Returns the log's lines, once there are this many."""
     deadline = time.monotonic() + PATIENCE
     while (text := path.read_text()).count("\n") < expected and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -67,7 +67,7 @@ def test_log(start: Starter, tmp_path: Path) -> None:
         assert secret not in text
 
 
-def test_log_is_added_to(start: Starter, tmp_path: Path) -> None:
+def test_log_is_appended_to(start: Starter, tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     for _ in range(2):
         sandbox = logging(start, path)
@@ -84,7 +84,7 @@ def test_no_log_without_the_option(start: Starter, tmp_path: Path, monkeypatch: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_log_keeps_to_the_system_clock(start: Starter, tmp_path: Path) -> None:
+def test_log_uses_the_system_clock(start: Starter, tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     sandbox = logging(start, path)
     sandbox.send("PUT", "/_sandbox/clock", b'{"offset_seconds":100000}')
@@ -93,12 +93,12 @@ def test_log_keeps_to_the_system_clock(start: Starter, tmp_path: Path) -> None:
     assert abs((other - one).total_seconds()) < 600
 
 
-def test_requests_without_an_answer(start: Starter, tmp_path: Path) -> None:
+def test_requests_without_a_response(start: Starter, tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     sandbox = logging(start, path)
     sandbox.send("POST", "/_sandbox/faults", b'{"kind":"close","when":"before"}')
     assert sandbox.raw(f"GET /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n\r\n".encode()) == b""
-    # A client that goes away in the middle of its body.
+    # A client that disconnects in the middle of its body.
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as connection:
         connection.sendall(b"POST /v1/users/x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{")
     logged = lines(path, 3)
@@ -132,13 +132,13 @@ def test_log_that_cannot_be_opened(tmp_path: Path) -> None:
     assert result.stderr.decode() == f"argyle-sandbox: log '{path}': No such file or directory\n"
 
 
-def test_log_to_a_disk_that_is_full(start: Starter) -> None:
+def test_log_to_a_full_disk(start: Starter) -> None:
     sandbox = start("--log", "/dev/full")
     assert sandbox.send("GET", "/v1/users").status == 200
 
 
-def test_log_to_a_pipe_that_nobody_reads(start: Starter, tmp_path: Path) -> None:
-    """Lines that do not fit are left out, and none is in pieces."""
+def test_log_to_a_full_pipe(start: Starter, tmp_path: Path) -> None:
+    """Lines that do not fit are dropped, and none is incomplete."""
     path = tmp_path / "fifo"
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -147,7 +147,7 @@ def test_log_to_a_pipe_that_nobody_reads(start: Starter, tmp_path: Path) -> None
     sent = 0
     read = b""
     for _ in range(3):
-        # Some lines are longer than what a pipe takes in one piece or not at all.
+        # Some lines are longer than a pipe accepts atomically.
         for _ in range(400):
             sandbox.send("GET", f"/{sent}/" + "x" * generator.choice([1, 1000, 20_000]))
             sent += 1
@@ -168,14 +168,14 @@ def test_log_to_a_pipe_that_nobody_reads(start: Starter, tmp_path: Path) -> None
 
 
 def take(reader: int) -> bytes:
-    """What is in a pipe."""
+    """Reads what is in a pipe."""
     try:
         return os.read(reader, 65536)
     except BlockingIOError:
         return b""
 
 
-def test_log_to_a_pipe_that_nobody_has_opened(tmp_path: Path) -> None:
+def test_log_to_a_pipe_without_a_reader(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     result = run("--port", "0", "--log", str(path))
@@ -184,7 +184,7 @@ def test_log_to_a_pipe_that_nobody_has_opened(tmp_path: Path) -> None:
 
 
 def test_log_to_the_terminal() -> None:
-    """And to a reader who goes away, which must not end the sandbox."""
+    """The sandbox keeps running when the reader disconnects."""
     process = subprocess.Popen(
         [executable(), "--port", "0", "--log", "/dev/stderr"], stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)

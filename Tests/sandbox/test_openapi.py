@@ -1,6 +1,6 @@
-"""The OpenAPI description: that it is served, that it is true, and that libargyle keeps to it.
+"""The OpenAPI description: it is served, it is correct, and libargyle conforms to it.
 
-Beside these tests, every answer that Sandbox.send() gets in any other test is held against the description.
+In addition, Sandbox.send() checks every response in all other tests against the description.
 """
 
 from __future__ import annotations
@@ -25,35 +25,34 @@ import pytest
 from conftest import KEY_ID, KEY_SECRET, PATIENCE, Sandbox, basic
 
 ROOT = Path(__file__).resolve().parents[2]
-# What Tests/run makes before it comes here.
+# Tests/run creates these before it runs this file.
 SCHEMATHESIS = ROOT / ".build-venv" / "bin" / "schemathesis"
 PREFIX = ROOT / ".build-prefix"
 
-# All checks and all phases are on, with these exceptions.
+# All checks and phases are enabled, with these exceptions.
 EXCEPTIONS = """
 [checks]
 enabled = true
 
 [[operations]]
 include-operation-id = "listUsers"
-# The service ignores a limit, offset or ordering that makes no sense: "Schema-violating request accepted" is
-# how it has to be. What the answer is then, test_list.py says.
+# The service ignores an invalid limit, offset or ordering, so "Schema-violating request accepted" is correct.
+# test_list.py checks the responses.
 checks.negative_data_rejection.enabled = false
 
 [[operations]]
 include-operation-id = "createUserToken"
-# The service answers 400, and not 404, where a body names a user who does not exist. No schema can say which
-# ids exist, so a random one is a valid request that is refused.
+# The service responds with 400, not 404, if a body names a user who does not exist. No schema can say which ids
+# exist, so a request with a random id is valid but rejected.
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400"]
-# Where it follows a link from one operation to the next, Schemathesis puts the body that the link gives in
-# the place of the wrong one that it made, sends that, and then expects it to be refused. Wrong bodies reach
-# this operation in the other phases.
+# When Schemathesis follows a link, it replaces the invalid body that it generated with the link's valid body, but
+# still expects it to be rejected. The other phases test this operation with invalid bodies.
 phases.stateful.generation.mode = "positive"
 """
 
 
 def nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """All objects in the document."""
+    """Yields all objects in the document."""
     if isinstance(value, dict):
         yield value
     for child in value.values() if isinstance(value, dict) else value:
@@ -62,7 +61,7 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("target", ["/openapi.json", "/openapi.json/", "/openapi.json?x=y"])
-def test_it_is_served_to_anybody(sandbox: Sandbox, target: str) -> None:
+def test_description_needs_no_key(sandbox: Sandbox, target: str) -> None:
     for authorization in (None, basic(), basic("x", "y")):
         answer = sandbox.send("GET", target, authorization=authorization)
         assert answer.status == 200
@@ -70,7 +69,7 @@ def test_it_is_served_to_anybody(sandbox: Sandbox, target: str) -> None:
         assert answer.body == description.PATH.read_bytes()
 
 
-def test_it_is_only_read(sandbox: Sandbox) -> None:
+def test_description_is_read_only(sandbox: Sandbox) -> None:
     head = sandbox.send("HEAD", "/openapi.json", authorization=None)
     assert (head.status, head.body) == (200, b"")
     assert int(head.headers["Content-Length"]) == len(description.PATH.read_bytes())
@@ -83,7 +82,7 @@ def test_it_is_only_read(sandbox: Sandbox) -> None:
         assert sandbox.send("GET", path).status == 404
 
 
-def test_it_holds_together() -> None:
+def test_references_and_links_resolve() -> None:
     document = description.DOCUMENT
     assert document["openapi"] == "3.1.0"
     for node in nodes(document):
@@ -99,7 +98,7 @@ def test_it_holds_together() -> None:
             assert link["operationId"] in names
 
 
-def test_its_schemas_are_schemas_and_their_examples_keep_to_them() -> None:
+def test_schemas_are_valid_and_match_their_examples() -> None:
     for name, schema in description.DOCUMENT["components"]["schemas"].items():
         jsonschema.Draft202012Validator.check_schema(schema)
         for example in schema.get("examples", []):
@@ -147,7 +146,7 @@ JSON = {"Content_Type": "application/json", "X_Trace_Id": TRACE}
         (401, JSON, {"detail": "x"}, False),
     ],
 )
-def test_the_check_of_answers_finds_what_is_wrong(
+def test_response_check_finds_violations(
     status: int, fields: dict[str, str], value: object, right: bool
 ) -> None:
     target = f"/v1/users/{USER['id']}"
@@ -179,7 +178,7 @@ AUTHORIZED = {"Authorization": basic(), "Content_Type": "application/json"}
         ("POST", "/v1/user-tokens", AUTHORIZED, json.dumps({"user": TRACE}).encode(), True),
     ],
 )
-def test_the_check_of_requests_finds_what_is_wrong(
+def test_request_check_finds_violations(
     method: str, target: str, fields: dict[str, str], body: bytes, right: bool
 ) -> None:
     found = list(description.check_request(method, target, headers(**fields), body))
@@ -196,7 +195,7 @@ def test_schemathesis_finds_nothing(
             str(SCHEMATHESIS), "--config-file", str(configuration), "run", f"{fresh.url}/openapi.json",
             "--auth", f"{KEY_ID}:{KEY_SECRET}", "--max-examples", "100",
             "--seed", "20220422", "--continue-on-failure", "--no-color",
-            # How fast the machine is says nothing about the sandbox.
+            # A slow machine is not the sandbox's fault.
             "--request-timeout", str(PATIENCE), "--suppress-health-check", "too_slow",
         ],
         capture_output=True, text=True, timeout=1000, cwd=tmp_path, stdin=subprocess.DEVNULL)
@@ -213,7 +212,7 @@ def test_schemathesis_finds_nothing(
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request that went through the recorder, and its answer."""
+    """A request that went through the recorder, and its response."""
 
     method: str
     target: str
@@ -225,7 +224,7 @@ class Exchange:
 
 
 class Recorder(ThreadingHTTPServer):
-    """A proxy before a sandbox, which keeps what is said."""
+    """A proxy in front of a sandbox, which records requests and responses."""
 
     daemon_threads = True
 
@@ -246,7 +245,7 @@ class RecorderHandler(BaseHTTPRequestHandler):
     def handle_request(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         connection = HTTPConnection("127.0.0.1", self.server.sandbox.port, timeout=PATIENCE)
-        # With the client's own Host, links lead through the recorder.
+        # With the client's Host, links lead through the recorder.
         connection.putrequest(
             self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
@@ -280,9 +279,9 @@ def recorder(fresh: Sandbox) -> Iterator[Recorder]:
     recorder.server_close()
 
 
-def test_libargyle_asks_as_described(recorder: Recorder, tmp_path: Path) -> None:
-    """The C example over all operations, linked with the installed library."""
-    # A blank in a path has a backslash before it.
+def test_libargyle_conforms_to_the_description(recorder: Recorder, tmp_path: Path) -> None:
+    """Runs the C example of all operations, linked with the installed library."""
+    # pkg-config escapes spaces in paths with backslashes.
     flags = shlex.split(subprocess.run(
         ["pkg-config", "--cflags", "--libs", "argyle"], check=True, capture_output=True, text=True,
         env={**os.environ, "PKG_CONFIG_PATH": str(PREFIX / "lib" / "pkgconfig")}).stdout)

@@ -1,4 +1,4 @@
-"""State across restarts, and the end of a sandbox in the middle of work."""
+"""State across restarts, and stopping a sandbox while it is working."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from conftest import PATIENCE, Clock, Sandbox, Starter, basic, reserved_port, run, wait_until
 
 SCHEMA_VERSION = 2
-# As the sandbox of version 1 of the schema left its files.
+# A file of schema version 1.
 FIRST_SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA application_id = 1098016633;
@@ -50,7 +50,7 @@ def assert_sound(path: Path) -> None:
     assert kept == counted
 
 
-def test_memory_is_forgotten(start: Starter) -> None:
+def test_memory_is_not_kept(start: Starter) -> None:
     sandbox = start()
     sandbox.create()
     sandbox.stop()
@@ -65,7 +65,7 @@ def test_file_is_kept(start: Starter, tmp_path: Path) -> None:
     sandbox.send("PATCH", f"/v1/users/{users[4]}", b'{"external_metadata":1e400}')
     before = sandbox.send("GET", "/v1/users?limit=200").json
     sandbox.stop()
-    # All is in the one file; nothing is left beside it.
+    # Everything is in one file, and no other is left behind.
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
     assert_sound(path)
 
@@ -97,19 +97,19 @@ def test_two_sandboxes_on_one_file(start: Starter, tmp_path: Path) -> None:
     assert other.send("GET", "/v1/users").json["count"] == 19
 
 
-def test_database_that_goes_bad_is_a_server_error(start: Starter, tmp_path: Path) -> None:
+def test_broken_database_is_a_server_error(start: Starter, tmp_path: Path) -> None:
     file = tmp_path / "state.sqlite"
     sandbox = start("--database", str(file))
     sandbox.create()
     with sqlite3.connect(file) as database:
         database.execute("ALTER TABLE users RENAME TO lost")
     database.close()
-    # A server error is no part of the API.
+    # A server error is not part of the described API.
     sandbox.faithful = False
     for method, path in (("POST", "/v1/users"), ("DELETE", "/_sandbox")):
         answer = sandbox.send(method, path)
         assert answer.status == 500
-        # What is wrong, and not where.
+        # It says what is wrong, but not in which file.
         assert answer.json["detail"].startswith("A server error occurred: no such table: ")
         assert b"sqlite" not in answer.body
 
@@ -127,7 +127,7 @@ def test_request_in_flight_is_finished(start: Starter, tmp_path: Path, number: i
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         sandbox.signal(number)
         wait_for_stopping(sandbox)
-        # The request is still open.
+        # The request is still in flight.
         assert sandbox.process.poll() is None
         connection.sendall(body)
         received = b""
@@ -143,23 +143,23 @@ def test_request_in_flight_is_finished(start: Starter, tmp_path: Path, number: i
 
 
 def wait_for_stopping(sandbox: Sandbox) -> None:
-    """Waits until newcomers are turned away."""
+    """Waits until new connections are refused."""
     while True:
         try:
             socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE).close()
         except ConnectionRefusedError:
             return
         except ConnectionResetError:
-            # This one was waiting to be accepted.
+            # The connection was waiting to be accepted.
             pass
 
 
-# Five seconds after it was told to stop, the requests that are left are cut.
+# Five seconds after the sandbox was told to stop, the remaining requests are aborted.
 
 
-def test_request_that_never_ends_does_not_hold_it_up(start: Starter, clock: Clock) -> None:
-    """On a loaded machine neither, where each nap is far longer than it was to be."""
-    clock.let_naps_take(1)
+def test_endless_request_does_not_delay_stopping(start: Starter, clock: Clock) -> None:
+    """Not even on a loaded machine, where each sleep takes far longer than requested."""
+    clock.set_sleep_duration(1)
     sandbox = start(clock=clock)
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as connection:
         connection.sendall(
@@ -174,7 +174,7 @@ def test_request_that_never_ends_does_not_hold_it_up(start: Starter, clock: Cloc
     assert clock.now - began == 5
 
 
-def test_seeding_that_takes_long_does_not_hold_it_up(start: Starter, tmp_path: Path, clock: Clock) -> None:
+def test_long_seeding_does_not_delay_stopping(start: Starter, tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "state.sqlite"
     sandbox = start("--database", str(path), clock=clock)
     sandbox.create()
@@ -193,15 +193,15 @@ def test_seeding_that_takes_long_does_not_hold_it_up(start: Starter, tmp_path: P
             assert b" 201 " not in connection.recv(65536)
         except ConnectionResetError:
             pass
-    # Nothing is left of what was broken off.
+    # The aborted seeding was rolled back.
     restarted = start("--database", str(path))
     assert restarted.send("GET", "/v1/users").json["count"] == 1
     restarted.stop()
     assert_sound(path)
 
 
-def test_database_that_another_holds_does_not_hold_it_up(start: Starter, tmp_path: Path, clock: Clock) -> None:
-    """A request that waits for it, and begins shortly before its time is over."""
+def test_locked_database_does_not_delay_stopping(start: Starter, tmp_path: Path, clock: Clock) -> None:
+    """A request waits for the database, and starts shortly before the sandbox's deadline."""
     path = tmp_path / "state.sqlite"
     sandbox = start("--database", str(path), clock=clock)
     other = sqlite3.connect(path, isolation_level=None)
@@ -215,19 +215,19 @@ def test_database_that_another_holds_does_not_hold_it_up(start: Starter, tmp_pat
         wait_for_stopping(sandbox)
         clock.advance(3)
         connection.sendall(b"{}")
-        wait_until(lambda: clock.naps > 0)
+        wait_until(lambda: clock.sleeps > 0)
         clock.advance(2)
         assert sandbox.wait() == 0
     other.close()
     assert start("--database", str(path)).send("GET", "/v1/users").json["count"] == 0
 
 
-def test_database_that_another_holds_is_waited_for(tmp_path: Path, clock: Clock) -> None:
-    """For five seconds, however long a nap is."""
+def test_locked_database_is_waited_for(tmp_path: Path, clock: Clock) -> None:
+    """For five seconds, however long each sleep takes."""
     path = tmp_path / "state.sqlite"
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    clock.let_naps_take(0.75)
+    clock.set_sleep_duration(0.75)
     began = clock.now
     result = run("--port", "0", "--database", str(path), clock=clock)
     other.close()
@@ -236,7 +236,7 @@ def test_database_that_another_holds_is_waited_for(tmp_path: Path, clock: Clock)
     assert 5 <= clock.now - began < 5.75
 
 
-def test_idle_connections_do_not_hold_it_up(start: Starter) -> None:
+def test_idle_connections_do_not_delay_stopping(start: Starter) -> None:
     sandbox = start()
     connections = [sandbox.connect() for _ in range(20)]
     for connection in connections:
@@ -247,7 +247,7 @@ def test_idle_connections_do_not_hold_it_up(start: Starter) -> None:
         idle.close()
 
 
-def test_port_is_free_again_at_once(start: Starter) -> None:
+def test_port_can_be_reused_immediately(start: Starter) -> None:
     with reserved_port() as port:
         sandbox = start("--port", str(port))
         sandbox.create()
@@ -256,7 +256,7 @@ def test_port_is_free_again_at_once(start: Starter) -> None:
 
 
 def test_database_of_the_first_version(start: Starter, tmp_path: Path) -> None:
-    """Its users are kept, and it is brought to the version of today."""
+    """Its users are kept, and it is migrated to the current version."""
     path = tmp_path / "state.sqlite"
     with sqlite3.connect(path) as database:
         database.executescript(FIRST_SCHEMA)

@@ -1,4 +1,4 @@
-"""HTTPS with a certificate and key given."""
+"""HTTPS with a certificate and its key."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_versions(secure: SecureSandbox, version: ssl.TLSVersion) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
-def test_versions_that_are_too_old(secure: SecureSandbox, version: ssl.TLSVersion) -> None:
+def test_unsupported_versions(secure: SecureSandbox, version: ssl.TLSVersion) -> None:
     context = ssl.create_default_context(cafile=None)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_ciphers("ALL:@SECLEVEL=0")
@@ -120,12 +120,12 @@ def test_client_that_does_not_trust_it(secure: SecureSandbox) -> None:
     [b"", b"GET /v1/users HTTP/1.1\r\nHost: x\r\n\r\n", b"\x00" * 1000,
      b"\x16\x03\x01\xff\xff" + b"x" * 70000, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"],
     ids=["nothing", "http", "zeros", "large", "part"])
-def test_what_is_no_tls(secure: SecureSandbox, data: bytes) -> None:
+def test_data_that_is_not_tls(secure: SecureSandbox, data: bytes) -> None:
     assert not secure.raw(data).startswith(b"HTTP/")
     assert secure.send("GET", "/v1/users").status == 200
 
 
-def test_http_sandbox_asked_for_https(sandbox: Sandbox) -> None:
+def test_https_request_to_an_http_sandbox(sandbox: Sandbox) -> None:
     context = ssl.create_default_context()
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=PATIENCE) as plain:
         with pytest.raises((ssl.SSLError, ConnectionError)):
@@ -179,7 +179,7 @@ def test_slow_handshake(files: tuple[Path, Path], clock: Clock) -> None:
     sandbox.stop()
 
 
-def test_many_at_once(secure: SecureSandbox) -> None:
+def test_many_clients(secure: SecureSandbox) -> None:
     failures: list[BaseException] = []
 
     def work() -> None:
@@ -213,7 +213,7 @@ def test_rsa_key_and_curl(tmp_path: Path) -> None:
 UNUSABLE = "certificate and key cannot be used: both must be PEM, and the key must match the certificate"
 
 
-def test_certificate_and_key_that_do_not_belong_together(tmp_path: Path, files: tuple[Path, Path]) -> None:
+def test_certificate_and_key_that_do_not_match(tmp_path: Path, files: tuple[Path, Path]) -> None:
     other = make_certificate(tmp_path, "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
     for certificate, key in ((files[0], other[1]), (files[1], files[0])):
         result = run("--port", "0", "--certificate", str(certificate), "--certificate-key", str(key))
@@ -236,7 +236,7 @@ def test_files_that_are_not_pem(tmp_path: Path, files: tuple[Path, Path], conten
         assert not database.exists()
 
 
-def test_files_that_are_missing(tmp_path: Path, files: tuple[Path, Path]) -> None:
+def test_missing_files(tmp_path: Path, files: tuple[Path, Path]) -> None:
     missing = tmp_path / "none.pem"
     for certificate, key, role in (
             (missing, files[1], "certificate"), (files[0], missing, "certificate key")):
@@ -250,7 +250,7 @@ def test_files_that_are_missing(tmp_path: Path, files: tuple[Path, Path]) -> Non
 
 
 @pytest.mark.parametrize("option", ["--certificate", "--certificate-key"])
-def test_one_without_the_other(files: tuple[Path, Path], option: str) -> None:
+def test_certificate_or_key_alone(files: tuple[Path, Path], option: str) -> None:
     result = run("--port", "0", option, str(files[0]))
     assert (result.returncode, result.stdout) == (2, b"")
     assert result.stderr.decode() == (

@@ -1,4 +1,4 @@
-"""User tokens: how they are asked for, and what is in them."""
+"""User tokens: requests for them, and their contents."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def assert_access(token: str, user: str, secret: str = KEY_SECRET) -> dict[str, 
     return found
 
 
-def test_create_answers_an_access_token(sandbox: Sandbox) -> None:
+def test_create_returns_an_access_token(sandbox: Sandbox) -> None:
     answer = sandbox.send("POST", "/v1/users")
     found = assert_access(answer.json["token"], answer.json["id"])
     created = int(answer.json["id"].replace("-", "")[:12], 16)
@@ -131,7 +131,7 @@ def test_deleted_user(sandbox: Sandbox) -> None:
     assert answer.json == {"user": [f'Invalid pk "{user}" - object does not exist.']}
 
 
-def test_lengths_are_those_of_the_documentation(sandbox: Sandbox) -> None:
+def test_lengths_are_as_documented(sandbox: Sandbox) -> None:
     created = sandbox.send("POST", "/v1/users").json
     pair = sandbox.send("POST", "/v1/user-tokens", json.dumps({"user": created["id"]}).encode()).json
     assert [len(part) for part in created["token"].split(".")] == [36, 340, 43]
@@ -139,7 +139,7 @@ def test_lengths_are_those_of_the_documentation(sandbox: Sandbox) -> None:
     assert [len(part) for part in pair["refresh"].split(".")] == [36, 207, 43]
 
 
-def test_client_is_the_account_and_not_the_key(start: Starter) -> None:
+def test_client_id_does_not_depend_on_the_key(start: Starter) -> None:
     clients = set()
     for key in ("one", "other"):
         sandbox = start("--key-id", key)

@@ -12,7 +12,7 @@ from conftest import Sandbox
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 UNKNOWN = "018051aa-f7a9-a0db-2f38-6cfa325e9d69"
 
-# JSON texts that come back byte by byte.
+# JSON texts that are returned byte for byte.
 EXACT = [
     b"null", b"true", b"false", b'""', b'"text"', b"{}", b"[]", b"0", b"-0", b"-0.0", b"0.1",
     b"0.10", b"1e400", b"1E+400", b"-1e-400", b"12345678901234567890123456789",
@@ -25,7 +25,7 @@ EXACT = [
 
 
 def metadata_text(body: bytes) -> bytes:
-    """The metadata's text, which is the last member of a user."""
+    """Returns the text of the metadata, the last member of a user."""
     return body[body.index(b'"external_metadata":') + len(b'"external_metadata":'):-1]
 
 
@@ -80,7 +80,7 @@ def test_ids_are_unique(sandbox: Sandbox) -> None:
 def test_metadata_is_kept_exactly(sandbox: Sandbox, text: bytes) -> None:
     user = sandbox.create(text)
     assert metadata_text(sandbox.send("GET", f"/v1/users/{user}").body) == text
-    # Through an update, and within a list, too.
+    # Also after an update, and in a list.
     other = sandbox.create()
     answer = sandbox.send("PATCH", f"/v1/users/{other}", b'{"external_metadata":' + text + b"}")
     assert answer.status == 200
@@ -144,7 +144,7 @@ def test_delete(sandbox: Sandbox) -> None:
         assert (again.status, again.json) == (404, {"detail": "Not found."})
 
 
-def test_update_of_an_unknown_user_is_not_found_whatever_the_body(sandbox: Sandbox) -> None:
+def test_update_of_an_unknown_user_is_not_found_with_any_body(sandbox: Sandbox) -> None:
     for body in (None, b"{}", b"rubbish", b'{"external_metadata":1}'):
         answer = sandbox.send("PATCH", f"/v1/users/{UNKNOWN}", body)
         assert (answer.status, answer.json) == (404, {"detail": "Not found."})
@@ -160,7 +160,7 @@ def test_update_of_an_unknown_user_is_not_found_whatever_the_body(sandbox: Sandb
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_ids_that_are_none(sandbox: Sandbox, method: str, segment: str) -> None:
+def test_invalid_ids(sandbox: Sandbox, method: str, segment: str) -> None:
     user = sandbox.create()
     segment = (
         segment.replace("{id}", user).replace("{bare}", user.replace("-", ""))
@@ -194,7 +194,7 @@ def test_unknown_members_are_ignored(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("end", ["", "/", "?", "/?", "?a=b", "?limit=1&&"])
-def test_every_operation_with_other_ends_of_the_path(sandbox: Sandbox, end: str) -> None:
+def test_every_operation_with_other_path_endings(sandbox: Sandbox, end: str) -> None:
     created = sandbox.send("POST", f"/v1/users{end}", b'{"external_metadata":1}')
     assert created.status == 201
     path = f"/v1/users/{created.json['id']}{end}"
