@@ -15,7 +15,7 @@ package struct UserID: Sendable {
     var text = text
     // A single pass over contiguous bytes, because it runs for each call.
     let (count, isUnreserved) = text.withUTF8 { bytes in
-      (bytes.count, bytes.allSatisfy { UserID.isUnreserved($0) })
+      (bytes.count, bytes.allSatisfy { PercentEncoding.isUnreserved($0) })
     }
     guard count > 0 else { throw UserID.error("must not be empty") }
     guard count <= 255 else { throw UserID.error("must not be longer than 255 bytes") }
@@ -38,23 +38,6 @@ package struct UserID: Sendable {
 // MARK: - Path segment
 
 extension UserID {
-  /// The id as a path segment: every byte but RFC 3986's unreserved ones is percent-encoded.
-  var pathSegment: String {
-    if isUnreserved { return text }
-    var segment: [UInt8] = []
-    for byte in text.utf8 {
-      if UserID.isUnreserved(byte) {
-        segment.append(byte)
-      } else {
-        segment.append(UInt8(ascii: "%"))
-        segment.append(UInt8.hexadecimalDigit(of: byte >> 4, uppercase: true))
-        segment.append(UInt8.hexadecimalDigit(of: byte & 15, uppercase: true))
-      }
-    }
-    return String(decoding: segment, as: UTF8.self)
-  }
-
-  private static func isUnreserved(_ byte: UInt8) -> Bool {
-    byte.isASCIILetter || byte.isASCIIDigit || "-._~".utf8.contains(byte)
-  }
+  /// The id as a path segment.
+  var pathSegment: String { isUnreserved ? text : PercentEncoding.encode(text.utf8) }
 }

@@ -37,7 +37,7 @@ struct Page {
     if offset > 0 { url += "&offset=\(offset)" }
     for parameter in request.target.parameters {
       if parameter.name.matches("limit") || parameter.name.matches("offset") { continue }
-      url += "&" + String(decoding: PercentEncoding.sanitizeQuery(parameter.text), as: UTF8.self)
+      url += "&" + PercentEncoding.sanitizeQuery(parameter.text)
     }
     return url
   }

@@ -1,3 +1,5 @@
+import Support
+
 /// A query parameter.
 struct QueryParameter {
   /// Name, equals sign and value as sent, not decoded.

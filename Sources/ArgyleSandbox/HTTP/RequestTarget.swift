@@ -1,3 +1,5 @@
+import Support
+
 /// The path and query of a request.
 struct RequestTarget {
   /// The path as sent, without an absolute target's scheme and authority, which may contain a password.

@@ -1,4 +1,5 @@
 import CPlatform
+import Support
 
 /// A time in milliseconds since 1970 UTC.
 struct Timestamp {
@@ -15,37 +16,34 @@ struct Timestamp {
 
   /// The time in ISO 8601, such as `2022-04-22T14:26:40.682Z`.
   var text: String {
-    var time = time_t(seconds)
-    var parts = tm()
-    gmtime_r(&time, &parts)
-    let year = padded(Int(parts.tm_year) + 1900, to: 4)
-    let month = padded(Int(parts.tm_mon) + 1, to: 2)
-    let day = padded(Int(parts.tm_mday), to: 2)
-    let hour = padded(Int(parts.tm_hour), to: 2)
-    let minute = padded(Int(parts.tm_min), to: 2)
-    let second = padded(Int(parts.tm_sec), to: 2)
-    let fraction = padded(Int(milliseconds % 1000), to: 3)
-    return "\(year)-\(month)-\(day)T\(hour):\(minute):\(second).\(fraction)Z"
+    let fraction = "\(1000 + milliseconds % 1000)".utf8.dropFirst()
+    return formatted("%Y-%m-%dT%H:%M:%S.") + String(decoding: fraction, as: UTF8.self) + "Z"
   }
 
   /// The time as an HTTP date, such as `Fri, 22 Apr 2022 14:26:40 GMT`.
   var httpDate: String {
+    // Not by strftime, whose names depend on the host's locale.
     let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
     let months = [
       "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
+    let parts = universalTime
+    let (day, month) = (days[Int(parts.tm_wday) % 7], months[Int(parts.tm_mon) % 12])
+    return "\(day), \(formatted("%d")) \(month) \(formatted("%Y %H:%M:%S")) GMT"
+  }
+
+  private var universalTime: tm {
     var time = time_t(seconds)
     var parts = tm()
     gmtime_r(&time, &parts)
-    let date = "\(padded(Int(parts.tm_mday), to: 2)) \(months[Int(parts.tm_mon) % 12])"
-    let clock =
-      "\(padded(Int(parts.tm_hour), to: 2)):\(padded(Int(parts.tm_min), to: 2))"
-      + ":\(padded(Int(parts.tm_sec), to: 2))"
-    return "\(days[Int(parts.tm_wday) % 7]), \(date) \(Int(parts.tm_year) + 1900) \(clock) GMT"
+    return parts
   }
 
-  private func padded(_ number: Int, to width: Int) -> String {
-    let digits = "\(number)"
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+  /// Formats numbers as `strftime` does.
+  private func formatted(_ format: StaticString) -> String {
+    var parts = universalTime
+    var text = [CChar](repeating: 0, count: 32)
+    let count = strftime(&text, text.count, format.cString, &parts)
+    return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }

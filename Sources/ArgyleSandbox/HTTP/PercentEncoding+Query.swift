@@ -1,7 +1,6 @@
 import Support
 
-/// Percent-encoding of URLs.
-enum PercentEncoding {
+extension PercentEncoding {
   /// Decodes escapes; a percent sign without two hexadecimal digits is kept.
   static func decode(_ text: some Sequence<UInt8>, plusIsSpace: Bool = false) -> Bytes {
     var rest = Array(text)[...]
@@ -23,17 +22,7 @@ enum PercentEncoding {
   }
 
   /// Encodes bytes that a query must not contain; existing escapes and separators are kept.
-  static func sanitizeQuery(_ query: some Sequence<UInt8>) -> Bytes {
-    var result = Bytes()
-    for byte in query {
-      if byte.isASCIILetter || byte.isASCIIDigit || "-._~!$&'()*+,;=:@/?%".utf8.contains(byte) {
-        result.append(byte)
-      } else {
-        result.append(UInt8(ascii: "%"))
-        result.append(UInt8.hexadecimalDigit(of: byte >> 4, uppercase: true))
-        result.append(UInt8.hexadecimalDigit(of: byte & 0xF, uppercase: true))
-      }
-    }
-    return result
+  static func sanitizeQuery(_ query: some Sequence<UInt8>) -> String {
+    encode(query, keeping: "!$&'()*+,;=:@/?%")
   }
 }
