@@ -312,14 +312,14 @@ def test_client_is_released(sandbox_url: str, run: Run) -> None:
     """A client that was not closed is released while its loop runs on."""
 
     async def main() -> None:
-        before = sum(isinstance(thing, _abi._Owner) for thing in gc.get_objects())
+        before = sum(isinstance(thing, _abi.Owner) for thing in gc.get_objects())
         for _ in range(20):
             await new_client(sandbox_url).users.list()
         await_once = new_client(sandbox_url)
         await await_once.users.list()
         del await_once
         gc.collect()
-        assert sum(isinstance(thing, _abi._Owner) for thing in gc.get_objects()) <= before + 2
+        assert sum(isinstance(thing, _abi.Owner) for thing in gc.get_objects()) <= before + 2
 
     run(main)
 

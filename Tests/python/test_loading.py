@@ -12,7 +12,7 @@ from typing import Optional
 import pytest
 
 import argyle
-from argyle import _abi
+from argyle._abi import _loading
 from conftest import KEY_ID, KEY_SECRET, ROOT
 
 PACKAGE = Path(argyle.__file__).parent
@@ -122,10 +122,10 @@ def test_system_library_where_the_packaged_one_lacks_something(places: Places) -
 def test_packages_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library = stub(tmp_path / "libargyle.so.0", "argyle_version", argyle.__version__, needs="libargyle-absent.so.1")
     monkeypatch.setenv("ARGYLE_LIBRARY", str(library))
-    packages = {**_abi._packages["argyle"], "libargyle-absent.so.1": "libargyle-absent1", "libno.so.2": "libno2"}
-    monkeypatch.setitem(_abi._packages, "argyle", packages)
+    packages = {**_loading.packages["argyle"], "libargyle-absent.so.1": "libargyle-absent1", "libno.so.2": "libno2"}
+    monkeypatch.setitem(_loading.packages, "argyle", packages)
     with pytest.raises(argyle.LibraryError) as raised:
-        _abi._load("argyle", "ARGYLE_LIBRARY")
+        _loading.load("argyle", "ARGYLE_LIBRARY")
     assert str(raised.value) == (
         f"libargyle cannot be loaded: {library}: libargyle-absent.so.1: cannot open shared object file: "
         "No such file or directory (on Debian: apt install libargyle-absent1 libno2)"
@@ -145,7 +145,7 @@ def test_packages_of_all_that_is_needed(name: str) -> None:
             ["dpkg-query", "--search", Path(path).resolve()], capture_output=True, text=True, check=True
         )
         packages[soname] = owner.stdout.partition(":")[0]
-    assert packages == _abi._packages[name]
+    assert packages == _loading.packages[name]
 
 
 def test_client_does_without_the_sandbox(sandbox_url: str) -> None:

@@ -351,7 +351,7 @@ class _Probe:
 
 def _end_with_the_loop(queue: LoopQueue) -> None:
     """End a queue at the end of the event loop that is running."""
-    # Those of queues that have ended, at which no Python code may run: see _abi._Owner.
+    # Those of queues that have ended, at which no Python code may run: see _abi.Owner.
     for reference in list(_endings):
         if reference() is None:
             ending = _endings.pop(reference, None)

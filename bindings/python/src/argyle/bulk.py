@@ -115,7 +115,7 @@ def _results(
 ) -> Generator[BulkResult[Value], None, None]:
     poll = select.poll()
     poll.register(queue.descriptor(), select.POLLIN)
-    # With no ``try`` around it: to end the generator runs no Python code, see _abi._Owner. The queue ends its calls.
+    # With no ``try`` around it: to end the generator runs no Python code, see _abi.Owner. The queue ends its calls.
     yield from iter(partial(_next_result, queue, client, iter(calls), in_flight, run, poll, source), None)
 
 

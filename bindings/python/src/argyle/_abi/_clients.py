@@ -1,0 +1,57 @@
+"""Clients of the library."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from ._functions import Library, library
+from ._interrupts import Interrupt, note_function
+from ._owners import Owner
+from ._values import json_text
+
+
+class ClientOwner(Owner):
+    """A client, and those made from it to be interrupted and to log."""
+
+    __slots__ = ("_variants",)
+
+    def __init__(self, library: Library) -> None:
+        super().__init__(library, library.client_free)
+        self._variants: "dict[tuple[Optional[Interrupt], bool], Owner]" = {}
+
+    @classmethod
+    def new(cls, options: "dict[str, Any]") -> "ClientOwner":
+        """Make a client of options as the C library has them."""
+        functions = library()
+        text = json_text("an option", options)
+        return cls(functions).filled(functions.client_new_text, text, len(text))
+
+    def changed(self, overrides: "dict[str, Any]") -> "ClientOwner":
+        """Make a client like this one with some options changed."""
+        library = self.library
+        text = json_text("an option", overrides)
+        return ClientOwner(library).filled(library.client_with_text, self.pointer, text, len(text))
+
+    def variant(self, interrupt: Optional[Interrupt], logging: bool) -> Owner:
+        """Give the client in a form that can be interrupted, or that logs."""
+        if interrupt is None and not logging:
+            return self
+        kind = interrupt, logging
+        variant = self._variants.get(kind)
+        if variant is None:
+            variant = self._variants.setdefault(kind, self._make_variant(interrupt, logging))
+        return variant
+
+    def _make_variant(self, interrupt: Optional[Interrupt], logging: bool) -> Owner:
+        library = self.library
+        variant: Owner = self
+        if interrupt is not None:
+            variant = Owner(library, library.client_free).filled(
+                library.client_with_interrupt, variant.pointer, interrupt.function, None
+            )
+        if logging:
+            function = note_function if interrupt is None else interrupt.log_function
+            variant = Owner(library, library.client_free).filled(
+                library.client_with_log, variant.pointer, function, None
+            )
+        return variant
