@@ -23,7 +23,7 @@ import pytest
 
 import argyle
 from argyle import _abi
-from argyle._paging import may_ask_again
+from argyle._paging import may_retry
 from conftest import FOREVER_MS, KEY_ID, KEY_SECRET, PATIENCE, Faults
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -33,7 +33,7 @@ Run = Callable[[Callable[[], Awaitable[Any]]], Any]
 
 @pytest.fixture(params=["asyncio", "trio"])
 def run(request: pytest.FixtureRequest) -> Run:
-    """Run a function in an event loop of each kind."""
+    """Run a function in each kind of event loop."""
     if request.param == "trio":
         return pytest.importorskip("trio").run  # type: ignore[no-any-return]
 
@@ -44,21 +44,21 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 
 def new_client(url: str, **options: Any) -> argyle.AsyncClient:
-    """Make a client for the sandbox that repeats nothing, and waits as long as it has to."""
+    """Create a client for the sandbox without retries and with long timeouts."""
     options = {"max_retries": 0, "timeout_ms": FOREVER_MS, **options}
     return argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=url, **options)
 
 
 async def until(condition: Callable[[], object], sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep) -> None:
-    """Wait for an event, which the event loop goes on meanwhile to bring about."""
+    """Wait for a condition while the event loop runs."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         await sleep(0.01)
 
 
-async def struck(faults: Faults) -> None:
-    """Wait until the faults have struck as often as they were to: what they delay waits at the server."""
+async def until_faults_are_used_up(faults: Faults) -> None:
+    """Wait until all faults are used up: the requests that they delay have reached the server."""
     await until(lambda: faults.left() == 0)
 
 
@@ -66,7 +66,7 @@ async def struck(faults: Faults) -> None:
 
 
 def test_operations(sandbox_url: str, run: Run) -> None:
-    """Every operation does what the synchronous one does."""
+    """Every operation behaves like the blocking one."""
 
     async def main() -> None:
         async with new_client(sandbox_url) as client:
@@ -89,7 +89,7 @@ def test_operations(sandbox_url: str, run: Run) -> None:
 
 
 def test_errors(sandbox_url: str, run: Run, faults: Faults) -> None:
-    """What a call does wrong is told when it is awaited, and leaves the client as it was."""
+    """An invalid call raises when awaited, and the client stays usable."""
 
     async def main() -> None:
         async with new_client(sandbox_url) as client:
@@ -113,7 +113,7 @@ def test_errors(sandbox_url: str, run: Run, faults: Faults) -> None:
 
 
 def test_options(sandbox_url: str) -> None:
-    """Options are checked at once, and by the library."""
+    """Options are validated immediately, by the C library."""
     with pytest.raises(argyle.ArgumentError, match="max_in_flight"):
         new_client(sandbox_url, max_in_flight=0)
     with pytest.raises(argyle.ArgumentError, match="no_such"):
@@ -125,7 +125,7 @@ def test_options(sandbox_url: str) -> None:
 
 
 def test_many_at_once(sandbox_url: str) -> None:
-    """More calls than may be under way at once all come through, each with its own answer."""
+    """More calls than max_in_flight all succeed, each with its own response."""
 
     async def main() -> None:
         async with new_client(sandbox_url, max_in_flight=7) as client:
@@ -143,16 +143,16 @@ def test_many_at_once(sandbox_url: str) -> None:
 
 
 def test_in_flight_is_shared(sandbox_url: str, faults: Faults) -> None:
-    """A client made from another waits for its turn with it."""
+    """A client created from another shares its max_in_flight."""
 
     async def main() -> None:
         async with new_client(sandbox_url, max_in_flight=1) as client:
             faults.add("delay", milliseconds=FOREVER_MS, count=1)
             stalled = asyncio.ensure_future(client.users.list())
-            await struck(faults)
+            await until_faults_are_used_up(faults)
             other = asyncio.ensure_future(client.with_options(max_retries=1).users.list())
             await until(lambda: client._core.queue().count == 2)
-            # What has its turn is over before these are.
+            # Earlier calls finish before these.
             async with new_client(sandbox_url) as another:
                 for _ in range(3):
                     await another.users.list()
@@ -169,13 +169,13 @@ def test_in_flight_is_shared(sandbox_url: str, faults: Faults) -> None:
 
 
 def test_cancelling_a_task_cancels_the_call(sandbox_url: str, faults: Faults) -> None:
-    """The call of a cancelled task is gone, others go on."""
+    """Cancelling a task cancels its call, and no others."""
 
     async def main() -> None:
         async with new_client(sandbox_url) as client:
             faults.add("delay", milliseconds=FOREVER_MS, count=3)
             stalled = [asyncio.ensure_future(client.users.list()) for _ in range(3)]
-            await struck(faults)
+            await until_faults_are_used_up(faults)
             queue = client._core.queue()
             assert queue.count == 3
             await client.users.list()
@@ -195,14 +195,14 @@ def test_cancelling_a_task_cancels_the_call(sandbox_url: str, faults: Faults) ->
 if sys.version_info >= (3, 11):
 
     def test_timeout_block(sandbox_url: str, faults: Faults) -> None:
-        """A time-out of asyncio's ends a call."""
+        """asyncio's timeout cancels a call."""
 
         async def main() -> None:
             async with new_client(sandbox_url) as client:
                 faults.add("delay", milliseconds=FOREVER_MS, count=1)
 
                 async def end(limit: asyncio.Timeout) -> None:
-                    await struck(faults)
+                    await until_faults_are_used_up(faults)
                     limit.reschedule(0)
 
                 with pytest.raises(TimeoutError):
@@ -216,7 +216,7 @@ if sys.version_info >= (3, 11):
 
 
 def test_trio_cancel_scope(sandbox_url: str, faults: Faults) -> None:
-    """A cancel scope of trio's ends a call, and tasks run beside each other."""
+    """A trio cancel scope cancels a call, and tasks run concurrently."""
     trio = pytest.importorskip("trio")
 
     async def main() -> None:
@@ -247,7 +247,7 @@ def test_trio_cancel_scope(sandbox_url: str, faults: Faults) -> None:
 
 
 def test_anyio(sandbox_url: str, run: Run) -> None:
-    """Anyio's task groups work with either."""
+    """anyio's task groups work with either event loop."""
     anyio = pytest.importorskip("anyio")
 
     async def main() -> None:
@@ -259,7 +259,7 @@ def test_anyio(sandbox_url: str, run: Run) -> None:
 
 
 def test_closing_ends_calls(sandbox_url: str, faults: Faults) -> None:
-    """To close a client ends its calls, and no others."""
+    """Closing a client cancels its calls, and no others."""
 
     async def main() -> None:
         base = new_client(sandbox_url)
@@ -267,7 +267,7 @@ def test_closing_ends_calls(sandbox_url: str, faults: Faults) -> None:
         stalled = asyncio.ensure_future(base.users.list())
         derived = base.with_options(max_retries=1)
         other = asyncio.ensure_future(derived.users.list())
-        await struck(faults)
+        await until_faults_are_used_up(faults)
         await base.aclose()
         await base.aclose()
         with pytest.raises(argyle.CancelledError):
@@ -309,7 +309,7 @@ def test_closing_with_trio(sandbox_url: str, faults: Faults) -> None:
 
 
 def test_client_is_released(sandbox_url: str, run: Run) -> None:
-    """A client that was not closed is released while its loop runs on."""
+    """A client that was not closed is released while its event loop is running."""
 
     async def main() -> None:
         before = sum(isinstance(thing, _abi.Owner) for thing in gc.get_objects())
@@ -324,8 +324,8 @@ def test_client_is_released(sandbox_url: str, run: Run) -> None:
     run(main)
 
 
-def test_what_is_not_awaited(sandbox_url: str) -> None:
-    """A call that nobody awaits is not made."""
+def test_call_that_is_not_awaited(sandbox_url: str) -> None:
+    """A call that is not awaited is not made."""
 
     async def main() -> None:
         async with new_client(sandbox_url) as client:
@@ -342,13 +342,13 @@ def test_what_is_not_awaited(sandbox_url: str) -> None:
 
 
 def test_two_loops(sandbox_url: str, faults: Faults) -> None:
-    """A client goes on in another loop after the first has ended, even with calls under way."""
+    """A client works in another event loop after the first has ended, even with calls in flight."""
     client = new_client(sandbox_url)
 
     async def leave_one_under_way() -> None:
         faults.add("delay", milliseconds=FOREVER_MS, count=1)
         task = asyncio.ensure_future(client.users.list())
-        await struck(faults)
+        await until_faults_are_used_up(faults)
         assert not task.done()
 
     loop = asyncio.new_event_loop()
@@ -356,7 +356,7 @@ def test_two_loops(sandbox_url: str, faults: Faults) -> None:
     tasks = asyncio.all_tasks(loop)
     loop.close()
     while tasks:
-        # Otherwise asyncio complains, rightly, that it was left pending.
+        # Otherwise asyncio warns, rightly, that it was left pending.
         tasks.pop()._log_destroy_pending = False  # type: ignore[attr-defined]
     ended = weakref.ref(loop)
     del tasks, loop
@@ -371,7 +371,7 @@ def test_two_loops(sandbox_url: str, faults: Faults) -> None:
 
 
 def test_loops_in_threads(sandbox_url: str) -> None:
-    """Loops of several threads may use one client at once."""
+    """The event loops of several threads can use one client concurrently."""
     client = new_client(sandbox_url)
     failures: list[BaseException] = []
 
@@ -393,9 +393,9 @@ def test_loops_in_threads(sandbox_url: str) -> None:
 
 
 def test_outside_of_a_loop(sandbox_url: str) -> None:
-    """Without an event loop the message says so."""
+    """Without an event loop, the error message says so."""
     coroutine = new_client(sandbox_url).users.list()
-    with pytest.raises(RuntimeError, match="within an event loop"):
+    with pytest.raises(RuntimeError, match="requires a running event loop"):
         coroutine.send(None)
 
 
@@ -403,7 +403,7 @@ def test_outside_of_a_loop(sandbox_url: str) -> None:
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("is_used", [False, True])
 def test_fork(sandbox_url: str, is_used: bool) -> None:
-    """A forked child is told that the client is its parent's, and the parent goes on."""
+    """In a forked child the client raises ForkedError, and the parent's stays usable."""
     client = new_client(sandbox_url)
 
     async def main() -> None:
@@ -435,17 +435,17 @@ def test_fork(sandbox_url: str, is_used: bool) -> None:
         "asyncio.run(interrupted(client))",
     ],
 )
-def test_exit_with_calls_under_way(sandbox_url: str, faults: Faults, ending: str) -> None:
-    """A process that ends with calls under way just ends."""
+def test_exit_with_calls_in_flight(sandbox_url: str, faults: Faults, ending: str) -> None:
+    """A process with calls in flight exits cleanly."""
     faults.add("delay", milliseconds=FOREVER_MS, count=1)
     program = f"""
 import asyncio, os, signal, sys, urllib.request, argyle
 async def start(client):
     global task
     task = asyncio.ensure_future(client.users.list())
-    # That tasks are left pending is asyncio's to complain of.
+    # asyncio warns about pending tasks, which is expected here.
     task._log_destroy_pending = False
-    # Until the delay has struck.
+    # Until the request is delayed.
     while urllib.request.urlopen({sandbox_url!r} + "/_sandbox/faults").read() != b"[]":
         await asyncio.sleep(0.01)
 async def main(client):
@@ -473,14 +473,14 @@ sys.exit(3)
 
 @pytest.fixture
 def created(sandbox_url: str) -> Iterator[list[str]]:
-    """Users, the newest first, as the only ones in the sandbox."""
+    """The ids of the sandbox's users, newest first."""
     urllib.request.urlopen(urllib.request.Request(f"{sandbox_url}/_sandbox/users", method="DELETE")).close()
     with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url) as client:
         yield [client.users.create().id for _ in range(23)][::-1]
 
 
 def test_iteration(sandbox_url: str, run: Run, created: list[str], faults: Faults) -> None:
-    """All users come, in their order, by users and by pages, in either form of a page."""
+    """Iteration yields all users in order, by users and by pages, with both forms of a page."""
 
     async def main() -> None:
         async with new_client(sandbox_url) as client:
@@ -499,8 +499,8 @@ def test_iteration(sandbox_url: str, run: Run, created: list[str], faults: Fault
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"offset": -1}, {"ordering": "id"}, {"offset": object()}])
-def test_walks_check_their_arguments_early(query: Any) -> None:
-    """Before the first step, and before there is an event loop."""
+def test_iterators_validate_arguments_early(query: Any) -> None:
+    """Before the first step, and without an event loop."""
     client = argyle.AsyncClient(KEY_ID, KEY_SECRET)
     walks: list[Any] = [client.users.pages] if "limit" in query else [client.users.pages, client.users.iterate]
     for walk in walks:
@@ -508,19 +508,19 @@ def test_walks_check_their_arguments_early(query: Any) -> None:
             walk(**query)
 
 
-def test_pages_are_asked_for_ahead(sandbox_url: str, created: list[str], faults: Faults) -> None:
-    """A page that failed ahead is asked for again, and after an error the walk goes on where it was."""
+def test_pages_are_prefetched(sandbox_url: str, created: list[str], faults: Faults) -> None:
+    """A prefetched page that failed is requested again, and after an error the iterator continues."""
 
     async def main() -> None:
         async with new_client(sandbox_url) as client:
             pages = client.users.pages(limit=10)
             assert len(await pages.__anext__()) == 10
             assert client._core.queue().count == 1
-            await until(lambda: pages._ahead is not None and pages._ahead[1].value is not None)
+            await until(lambda: pages._prefetch is not None and pages._prefetch[1].value is not None)
             faults.add("error", status=500, count=2)
             assert [user.id for user in await pages.__anext__()] == created[10:20]
             await until(lambda: faults.left() == 1)
-            # The page ahead has met the first fault, and once more the second.
+            # The prefetch has met the first fault, and the second request the second one.
             with pytest.raises(argyle.ServerError):
                 await pages.__anext__()
             assert [user.id for user in await pages.__anext__()] == created[20:]
@@ -531,14 +531,14 @@ def test_pages_are_asked_for_ahead(sandbox_url: str, created: list[str], faults:
     asyncio.run(main())
 
 
-def test_pages_are_not_asked_for_again_too_early(
+def test_pages_are_not_requested_again_too_early(
     sandbox_url: str, run: Run, created: list[str], faults: Faults
 ) -> None:
-    """A page that was refused ahead is asked for again once the service allows it: before, the walk tells the error."""
+    """A prefetched page that was rejected is requested again after Retry-After; before, the error is raised."""
 
     async def main(retry_after: int) -> "list[str]":
         async with new_client(sandbox_url) as client:
-            # The first request is taken by a fault that does no harm.
+            # The first request uses up a harmless fault.
             faults.add("body", body="array", count=1)
             faults.add("rate_limit", retry_after=retry_after, count=1)
             pages = client.users.pages(limit=20)
@@ -547,7 +547,7 @@ def test_pages_are_not_asked_for_again_too_early(
                 with pytest.raises(argyle.RateLimitedError) as caught:
                     await pages.__anext__()
                 assert caught.value.retry_after == retry_after
-            # To ask again after the error is for the program to decide, as in a walk that blocks.
+            # After the error, requesting it again is the program's decision, as with the blocking client.
             return [user.id for user in await pages.__anext__()]
 
     assert run(lambda: main(600)) == created[20:]
@@ -558,15 +558,15 @@ def test_pages_are_not_asked_for_again_too_early(
     ("retry_after", "seconds", "allowed"),
     [(None, 0, True), (0, 0, True), (5, 0, False), (5, 4.999, False), (5, 5, True)],
 )
-def test_when_a_page_may_be_asked_for_again(retry_after: Optional[float], seconds: float, allowed: bool) -> None:
-    """The service's word holds for as long as it said, from when the answer came."""
+def test_when_a_page_may_be_requested_again(retry_after: Optional[float], seconds: float, allowed: bool) -> None:
+    """Retry-After counts from the arrival of the response."""
     failure = argyle.ServerError("status 503")
     failure.retry_after = retry_after
-    assert may_ask_again(failure, seconds) == allowed
+    assert may_retry(failure, seconds) == allowed
 
 
-def test_leaving_a_walk(sandbox_url: str, run: Run, created: list[str]) -> None:
-    """A walk that is left, closed or abandoned leaves nothing under way."""
+def test_leaving_an_iterator(sandbox_url: str, run: Run, created: list[str]) -> None:
+    """An iterator that is left early, closed or dropped leaves no call in flight."""
 
     async def main() -> None:
         async with new_client(sandbox_url) as client:
@@ -585,8 +585,8 @@ def test_leaving_a_walk(sandbox_url: str, run: Run, created: list[str]) -> None:
     run(main)
 
 
-def test_abandoning_a_walk(sandbox_url: str, created: list[str], faults: Faults) -> None:
-    """In asyncio, a walk that is just left ends the page that is on its way."""
+def test_dropping_an_iterator(sandbox_url: str, created: list[str], faults: Faults) -> None:
+    """In asyncio, an iterator that is dropped cancels its prefetch."""
 
     async def main() -> None:
         async with new_client(sandbox_url) as client:
@@ -599,7 +599,7 @@ def test_abandoning_a_walk(sandbox_url: str, created: list[str], faults: Faults)
             queue = client._core.queue()
             assert queue.count == 1
             del walk
-            # What would be under way for ever is gone.
+            # The request that would be in flight forever is gone.
             await until(lambda: queue.count == 0)
 
     asyncio.run(main())
@@ -610,7 +610,7 @@ Pages = Callable[[dict[str, str]], Any]
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Pages], str]]:
-    """Give a server for lists of a function's making."""
+    """Return a function that starts a server for lists created by a function."""
     servers = []
 
     def start(pages: Pages) -> str:
@@ -644,7 +644,7 @@ def serve() -> Iterator[Callable[[Pages], str]]:
 
 
 def page(query: dict[str, str], following: Any, users: int = 1) -> Any:
-    """Make a page of users."""
+    """Create a page of users."""
     return {"results": [{"id": f"user-{query.get('offset')}-{number}"} for number in range(users)], "next": following}
 
 
@@ -666,8 +666,8 @@ def page(query: dict[str, str], following: Any, users: int = 1) -> Any:
         (lambda query: {"results": 1}, 0, "results"),
     ],
 )
-def test_walks_that_cannot_go_on(serve: Callable[[Pages], str], pages: Pages, given: int, message: str) -> None:
-    """What was received is given first, then it is told why there is no more, again and again."""
+def test_iterators_that_cannot_continue(serve: Callable[[Pages], str], pages: Pages, given: int, message: str) -> None:
+    """Received users are yielded first; then every step raises the same error."""
 
     async def main() -> None:
         async with new_client(serve(pages)) as client:
@@ -682,7 +682,7 @@ def test_walks_that_cannot_go_on(serve: Callable[[Pages], str], pages: Pages, gi
 
 
 def test_links_go_nowhere_else(serve: Callable[[Pages], str]) -> None:
-    """Of a link only the query is used, with the parameters that the library knows."""
+    """Only the query of a link is used, and only parameters known to the library."""
     asked = []
 
     def pages(query: dict[str, str]) -> Any:
@@ -699,7 +699,7 @@ def test_links_go_nowhere_else(serve: Callable[[Pages], str]) -> None:
 
 @pytest.mark.parametrize("again", [b"next", rb"n\u0065xt"])
 def test_of_two_links_the_last_is_followed(serve: Callable[[Pages], str], again: bytes) -> None:
-    """It is the same in a walk that blocks."""
+    """The same as with the blocking client."""
 
     def pages(query: dict[str, str]) -> Any:
         if query.get("offset") == "2":
@@ -720,9 +720,9 @@ def test_of_two_links_the_last_is_followed(serve: Callable[[Pages], str], again:
 
 
 @pytest.mark.parametrize("is_shared", [False, True])
-def test_closing_amid_a_record_of_the_log(sandbox_url: str, faults: Faults, run: Run, is_shared: bool) -> None:
-    """A client that a log's handler closes ends its calls as soon as the queue is not being driven any more."""
-    # One is answered, and tells the log. The others are under way then, however slow the machine is.
+def test_closing_inside_a_log_handler(sandbox_url: str, faults: Faults, run: Run, is_shared: bool) -> None:
+    """A client closed by a log handler cancels its calls once the queue is no longer being driven."""
+    # One is answered and logged. The others are in flight then, however slow the machine is.
     faults.add("delay", milliseconds=FOREVER_MS, count=19)
     is_closing = False
 
@@ -766,7 +766,7 @@ def test_closing_amid_a_record_of_the_log(sandbox_url: str, faults: Faults, run:
 
 
 def test_log_within_the_loop(sandbox_url: str, caplog: pytest.LogCaptureFixture) -> None:
-    """What is logged while the queue is driven comes without a name or a key."""
+    """Records logged while the queue is driven do not contain the secret."""
 
     async def main() -> None:
         async with new_client(sandbox_url) as client:

@@ -1,4 +1,4 @@
-"""What the asynchronous client releases, and when: descriptors are counted with the cycle collector switched off."""
+"""What the asynchronous client releases, and when, by counting descriptors with the cycle collector disabled."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ Run = Callable[[Main], Any]
 
 
 def descriptors() -> int:
-    """Count the descriptors of this process."""
+    """Return the number of open descriptors of this process."""
     return len(os.listdir("/proc/self/fd"))
 
 
 async def awaited(main: Main) -> Any:
-    """Make a coroutine of a function."""
+    """Return a coroutine function for a function."""
     return await main()
 
 
 @pytest.fixture(params=["asyncio", "uvloop", "trio"])
 def run(request: pytest.FixtureRequest) -> Run:
-    """Run a function in an event loop of each kind."""
+    """Run a function in each kind of event loop."""
     if request.param == "trio":
         return pytest.importorskip("trio").run  # type: ignore[no-any-return]
     if request.param == "uvloop":
@@ -46,7 +46,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 @pytest.fixture
 def uncollected() -> Iterator[None]:
-    """Nothing is released by the cycle collector."""
+    """Disable the cycle collector."""
     gc.collect()
     gc.disable()
     yield
@@ -54,12 +54,12 @@ def uncollected() -> Iterator[None]:
 
 
 def new_client(url: str) -> argyle.AsyncClient:
-    """Make a client that repeats nothing."""
+    """Create a client without retries."""
     return argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=url, max_retries=0, timeout_ms=FOREVER_MS)
 
 
 async def use(client: argyle.AsyncClient) -> None:
-    """Make calls of every kind."""
+    """Make every kind of call."""
     await client.users.list()
     await client.with_options(max_retries=1).users.list()
     with contextlib.suppress(argyle.NotFoundError):
@@ -73,7 +73,7 @@ async def use(client: argyle.AsyncClient) -> None:
 
 @pytest.mark.usefixtures("uncollected")
 def test_closing_releases_connections(sandbox_url: str, run: Run) -> None:
-    """To close a client closes its connections, also while something refers to the client."""
+    """Closing a client closes its connections, even if something still refers to the client."""
 
     async def main() -> None:
         await new_client(sandbox_url).aclose()
@@ -97,7 +97,7 @@ def test_closing_releases_connections(sandbox_url: str, run: Run) -> None:
 
 @pytest.mark.usefixtures("uncollected")
 def test_closing_the_last_client_releases_connections(sandbox_url: str, run: Run) -> None:
-    """Clients that share connections keep them until the last is closed, or gone."""
+    """Shared connections stay open until the last client is closed or released."""
 
     async def main() -> None:
         await new_client(sandbox_url).aclose()
@@ -118,7 +118,7 @@ def test_closing_the_last_client_releases_connections(sandbox_url: str, run: Run
 
 @pytest.mark.usefixtures("uncollected")
 def test_dropping_a_client_releases_connections(sandbox_url: str, run: Run) -> None:
-    """A client that nothing refers to any more is released at once."""
+    """A client that nothing refers to is released immediately."""
 
     async def main() -> None:
         await new_client(sandbox_url).aclose()
@@ -127,7 +127,7 @@ def test_dropping_a_client_releases_connections(sandbox_url: str, run: Run) -> N
             client = new_client(sandbox_url)
             await use(client)
             del client
-            # A task that is to be woken or ended holds what it used until then.
+            # A task that is yet to be woken or closed still refers to what it used.
             with anyio.fail_after(PATIENCE):
                 while descriptors() != before:
                     await anyio.sleep(0)
@@ -137,7 +137,7 @@ def test_dropping_a_client_releases_connections(sandbox_url: str, run: Run) -> N
 
 @pytest.mark.usefixtures("uncollected")
 def test_the_end_of_a_loop_releases_connections(sandbox_url: str, run: Run) -> None:
-    """A client that outlives its loops keeps nothing of them."""
+    """A client that outlives its event loops keeps none of their resources."""
     client = new_client(sandbox_url)
 
     async def main() -> None:
@@ -156,7 +156,7 @@ def test_the_end_of_a_loop_releases_connections(sandbox_url: str, run: Run) -> N
 
 @pytest.fixture(params=["asyncio", "uvloop"])
 def run_plainly(request: pytest.FixtureRequest) -> Run:
-    """Run a function in an event loop that is closed with nothing else being ended."""
+    """Run a function in an event loop that is closed without any other clean-up."""
     module = pytest.importorskip(request.param)
 
     def run(main: Main) -> Any:
@@ -171,8 +171,8 @@ def run_plainly(request: pytest.FixtureRequest) -> Run:
 
 
 @pytest.mark.usefixtures("uncollected")
-def test_loops_that_end_amid_calls(sandbox_url: str, run_plainly: Run, faults: Faults) -> None:
-    """What a loop had under way when it was closed keeps connections until the next loop at the most."""
+def test_loops_that_end_with_calls_in_flight(sandbox_url: str, run_plainly: Run, faults: Faults) -> None:
+    """Calls in flight when a loop was closed keep connections open at most until the next loop."""
     faults.add("delay", method="GET", milliseconds=FOREVER_MS)
     client = new_client(sandbox_url)
 
@@ -190,8 +190,8 @@ def test_loops_that_end_amid_calls(sandbox_url: str, run_plainly: Run, faults: F
     gc.collect()
 
 
-def test_walk_over_loops_that_were_closed(sandbox: Sandbox, run_plainly: Run) -> None:
-    """A walk goes on in the next loop, without the page that the last one was waiting for."""
+def test_iterator_over_closed_loops(sandbox: Sandbox, run_plainly: Run) -> None:
+    """An iterator continues in the next loop, without the page that the last loop was waiting for."""
     sandbox.seed(5)
     pages = new_client(sandbox.url).users.pages(limit=1)
     assert [len(run_plainly(pages.__anext__)) for _ in range(5)] == [1] * 5
@@ -203,19 +203,19 @@ def test_walk_over_loops_that_were_closed(sandbox: Sandbox, run_plainly: Run) ->
 
 
 async def clean_up(client: argyle.AsyncClient, url: str) -> None:
-    """Make calls as the ``finally`` of a generator does that its loop closes."""
+    """Make calls as in the ``finally`` of a generator that its loop closes."""
     await client.users.list()
     await asyncio.gather(client.users.list(), client.with_options(max_retries=1).users.list())
-    # The next page stays under way.
+    # The next page stays in flight.
     await client.users.pages(limit=1).__anext__()
-    # A call that is given up.
+    # A call that is cancelled.
     given_up = asyncio.ensure_future(client.users.list())
     await asyncio.sleep(0)
     given_up.cancel()
     await asyncio.wait([given_up])
     with pytest.raises(argyle.ArgumentError):
         await client.users.list(limit=0)
-    # One that was not used in the loop before.
+    # A client that was not used in the loop before.
     async with new_client(url) as other:
         await other.users.list()
     await new_client(url).users.list()
@@ -225,7 +225,7 @@ async def clean_up(client: argyle.AsyncClient, url: str) -> None:
 @pytest.mark.parametrize("run", ["asyncio", "uvloop"], indirect=True)
 @pytest.mark.parametrize("is_used_before", [True, False])
 def test_generators_clean_up_at_the_end_of_a_loop(sandbox: Sandbox, run: Run, is_used_before: bool) -> None:
-    """Calls that other generators make at the end of their loop go through, in whatever order it closes them."""
+    """Calls that other generators make at the end of their loop succeed, in whatever order it closes them."""
     sandbox.seed(3)
     clients = [new_client(sandbox.url) for _ in range(5)]
     failures: "list[BaseException]" = []
@@ -265,7 +265,7 @@ def test_generators_clean_up_at_the_end_of_a_loop(sandbox: Sandbox, run: Run, is
 
 
 def test_calls_at_the_end_of_a_trio_run(sandbox: Sandbox) -> None:
-    """Trio watches nothing any more when it closes generators: a call then is an error of the package's."""
+    """trio watches no descriptors once it closes generators: a call then raises argyle's own error."""
     trio = pytest.importorskip("trio")
     sandbox.seed(3)
     failures: "list[BaseException]" = []
@@ -285,7 +285,7 @@ def test_calls_at_the_end_of_a_trio_run(sandbox: Sandbox) -> None:
     async def main(is_used_before: bool) -> None:
         client = new_client(sandbox.url)
         if is_used_before:
-            # The next page stays under way.
+            # The next page stays in flight.
             await client.users.pages(limit=1).__anext__()
         unfinished.append(work(client))
         await unfinished[-1].__anext__()
@@ -293,14 +293,14 @@ def test_calls_at_the_end_of_a_trio_run(sandbox: Sandbox) -> None:
     for is_used_before in [True, False] * 4:
         trio.run(main, is_used_before)
     assert [type(failure) for failure in failures] == [argyle.InternalError] * 8
-    assert {str(failure) for failure in failures} == {"the trio run is ending: no call can begin any more"}
+    assert {str(failure) for failure in failures} == {"the trio run is ending: calls can no longer be started"}
 
 
 # ---------------------------------------------------------------- Loops that cannot watch
 
 
 def test_a_queue_without_descriptors_works_later(sandbox_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that cannot be watched fails as an error of the package's, and the next one works."""
+    """A call whose queue cannot be watched raises argyle's own error, and the next one works."""
 
     async def main() -> None:
         async with new_client(sandbox_url) as client:
@@ -323,7 +323,7 @@ def test_a_queue_without_descriptors_works_later(sandbox_url: str, run: Run, mon
 
 @pytest.mark.parametrize("kind", [OSError, RuntimeError])
 def test_a_loop_that_cannot_watch(sandbox_url: str, monkeypatch: pytest.MonkeyPatch, kind: "type[Exception]") -> None:
-    """The same where asyncio itself fails."""
+    """The same if asyncio itself fails."""
 
     async def main() -> None:
         async with new_client(sandbox_url) as client:
@@ -342,7 +342,7 @@ def test_a_loop_that_cannot_watch(sandbox_url: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_trio_that_cannot_watch(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same where trio fails, which would end the whole run."""
+    """The same if trio fails, which would end the whole run."""
     trio = pytest.importorskip("trio")
 
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""Many calls at once, of both kinds of client."""
+"""client.bulk, with both clients."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from conftest import FOREVER_MS, KEY_ID, KEY_SECRET, PATIENCE, ROOT, Faults, wai
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-#: A client that waits as long as it has to.
+#: Options for long timeouts.
 PATIENT: Any = {"timeout_ms": FOREVER_MS}
 
 
 class Kinds:
-    """Bulk of both clients, with the results as a list."""
+    """Runs bulk of either client, and returns the results as a list."""
 
     def __init__(self, kind: str, url: str) -> None:
         self._kind = kind
@@ -51,7 +51,7 @@ class Kinds:
 
 
 async def slowly(given: Iterable[argyle.Call[Any]]) -> AsyncIterator[argyle.Call[Any]]:
-    """Give calls that are waited for."""
+    """Yield calls asynchronously."""
     for call in given:
         await asyncio.sleep(0)
         yield call
@@ -64,7 +64,7 @@ def bulk(request: pytest.FixtureRequest, sandbox_url: str) -> Kinds:
 
 
 def test_every_call(bulk: Kinds) -> None:
-    """Every kind of call has the value of the client's own method, with the input beside it."""
+    """Every call has the same value as the client's own method, and its context."""
     user_id = bulk([calls.create_user(external_metadata=5)])[0].result().id
     given: list[argyle.Call[Any]] = [
         calls.create_user(),
@@ -87,7 +87,7 @@ def test_every_call(bulk: Kinds) -> None:
 
 
 def test_failures_do_not_end_the_others(bulk: Kinds) -> None:
-    """Each call fails for itself: of what the service says, and of what the library refuses."""
+    """A call that the service or the library rejects fails alone."""
     given = [
         *(calls.get_user("none", context=number) for number in range(50)),
         *(calls.list_users(limit=0, context=number) for number in range(50, 80)),
@@ -108,7 +108,7 @@ def test_failures_do_not_end_the_others(bulk: Kinds) -> None:
 
 
 def test_order_of_completion(bulk: Kinds, faults: Faults) -> None:
-    """What is over first comes first."""
+    """Calls that finish first come first."""
     faults.add("delay", milliseconds=FOREVER_MS, method="POST")
     given: list[argyle.Call[Any]] = [calls.create_user(context=0), *(calls.list_users(context=n) for n in (1, 2))]
     results = bulk(given, progress=lambda done, _: faults.clear() if done == 2 else None)
@@ -117,12 +117,12 @@ def test_order_of_completion(bulk: Kinds, faults: Faults) -> None:
 
 
 def test_progress(bulk: Kinds) -> None:
-    """Progress is told with each result, and of how many where that is known."""
+    """progress is called for each result, with the total if that is known."""
     told: list[Any] = []
     bulk([calls.list_users(limit=1) for _ in range(5)], progress=lambda *progress: told.append(progress))
     totals = {total for _, total in told}
     assert [done for done, _ in told] == [1, 2, 3, 4, 5]
-    # An asynchronous source has no length.
+    # An asynchronous iterable has no length.
     assert totals == ({None} if bulk._kind == "slow" else {5})
     told.clear()
     bulk((calls.list_users(limit=1) for _ in range(3)), progress=lambda *progress: told.append(progress))
@@ -130,8 +130,8 @@ def test_progress(bulk: Kinds) -> None:
     assert bulk([]) == []
 
 
-def test_calls_are_read_as_places_become_free(bulk: Kinds) -> None:
-    """No more calls are read than may be under way."""
+def test_calls_are_read_lazily(bulk: Kinds) -> None:
+    """No more calls are read than may be in flight."""
     read = over = 0
     most = 0
 
@@ -151,7 +151,7 @@ def test_calls_are_read_as_places_become_free(bulk: Kinds) -> None:
 
 
 def test_arguments(bulk: Kinds) -> None:
-    """What is no call, and no number of calls, is refused."""
+    """Objects other than calls and invalid in_flight are rejected."""
     with pytest.raises(argyle.ArgumentError, match="max_in_flight"):
         bulk([], in_flight=0)
     with pytest.raises(TypeError, match="calls"):
@@ -161,8 +161,8 @@ def test_arguments(bulk: Kinds) -> None:
         result.result()
 
 
-def test_a_source_that_fails(bulk: Kinds, faults: Faults) -> None:
-    """An exception of the calls' source ends the run."""
+def test_iterable_that_fails(bulk: Kinds, faults: Faults) -> None:
+    """An exception in the iterable of calls ends the run."""
     faults.add("delay", milliseconds=FOREVER_MS)
 
     def given() -> Iterator[argyle.Call[Any]]:
@@ -171,7 +171,7 @@ def test_a_source_that_fails(bulk: Kinds, faults: Faults) -> None:
 
     with pytest.raises(LookupError, match="no more") as caught:
         bulk(given())
-    # The exception keeps the queue alive, but nothing is under way in it.
+    # The exception keeps the queue alive, but no call is in flight.
     frames = [frame for frame, _ in traceback.walk_tb(caught.tb) if "queue" in frame.f_locals]
     assert frames
     for frame in frames:
@@ -180,7 +180,7 @@ def test_a_source_that_fails(bulk: Kinds, faults: Faults) -> None:
 
 
 def test_leaving(sandbox_url: str, faults: Faults) -> None:
-    """To leave the loop over the results ends what is under way, and the client goes on."""
+    """Leaving the loop over the results cancels the calls in flight, and the client stays usable."""
     with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url) as client:
         faults.add("delay", milliseconds=FOREVER_MS, method="POST")
         given: list[argyle.Call[Any]] = [calls.list_users(), *(calls.create_user() for _ in range(20))]
@@ -222,9 +222,9 @@ def test_leaving_asynchronously(sandbox_url: str, faults: Faults) -> None:
     asyncio.run(main())
 
 
-def test_results_do_not_wait_for_the_source(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A source is not waited for where a result is ready: here it has no further call before it was seen."""
-    note = _Run.note
+def test_results_do_not_wait_for_the_iterable(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ready result does not wait for the iterable, which here yields no further call before the result was seen."""
+    note = _Run.add
 
     async def main() -> None:
         ready, seen = asyncio.Event(), asyncio.Event()
@@ -233,7 +233,7 @@ def test_results_do_not_wait_for_the_source(sandbox_url: str, monkeypatch: pytes
             note(run, queued)
             ready.set()
 
-        monkeypatch.setattr(_Run, "note", note_and_tell)
+        monkeypatch.setattr(_Run, "add", note_and_tell)
 
         async def given() -> AsyncIterator[argyle.Call[Any]]:
             yield calls.list_users(limit=1)
@@ -250,7 +250,7 @@ def test_results_do_not_wait_for_the_source(sandbox_url: str, monkeypatch: pytes
 
 
 def test_interrupt(sandbox_url: str, faults: Faults) -> None:
-    """A signal's handler runs while results are waited for, and its exception ends the run."""
+    """A signal handler runs while bulk waits, and its exception ends the run."""
     faults.add("delay", milliseconds=FOREVER_MS, count=5)
 
     class Interrupted(Exception):
@@ -278,7 +278,7 @@ def test_interrupt(sandbox_url: str, faults: Faults) -> None:
 
 
 def test_in_threads(sandbox_url: str) -> None:
-    """Several threads may each have a run of one client."""
+    """Several threads can run bulk on one client concurrently."""
     counts: list[int] = []
     with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url) as client:
 
@@ -294,7 +294,7 @@ def test_in_threads(sandbox_url: str) -> None:
 
 
 def test_a_closed_client(sandbox_url: str) -> None:
-    """A closed client makes no run; one that is under way goes on."""
+    """A closed client starts no run; one in progress continues."""
     client = argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url)
     results = client.bulk(calls.list_users() for _ in range(10))
     next(results)
@@ -306,7 +306,7 @@ def test_a_closed_client(sandbox_url: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_fork(sandbox_url: str) -> None:
-    """A forked child is told that the run is its parent's, and the parent goes on."""
+    """In a forked child the run raises ForkedError, and the parent's continues."""
     with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url) as client:
         results = client.bulk((calls.list_users() for _ in range(20)), in_flight=2)
         next(results)
@@ -328,8 +328,8 @@ def test_fork(sandbox_url: str) -> None:
 
 
 @pytest.mark.parametrize("ending", ["sys.exit(3)", "os.kill(os.getpid(), signal.SIGINT)", "del results; sys.exit(3)"])
-def test_exit_with_calls_under_way(sandbox_url: str, faults: Faults, ending: str) -> None:
-    """A process that ends amid a run just ends."""
+def test_exit_with_calls_in_flight(sandbox_url: str, faults: Faults, ending: str) -> None:
+    """A process with a run in progress exits cleanly."""
     faults.add("delay", milliseconds=FOREVER_MS, method="POST")
     program = f"""
 import os, signal, sys, argyle
@@ -349,7 +349,7 @@ except KeyboardInterrupt:
 
 
 def test_memory_does_not_grow(sandbox_url: str) -> None:
-    """What is over is let go: of a long run no more is alive than is under way."""
+    """Finished calls are released: in a long run, only calls in flight are alive."""
     import gc
 
     from argyle import _abi
@@ -368,7 +368,7 @@ def test_memory_does_not_grow(sandbox_url: str) -> None:
 
 
 def test_time_passes_between_results(sandbox_url: str, faults: Faults, tmp_path: Path) -> None:
-    """A consumer that takes its time is no fault of the service's, which a clock of the test's own shows."""
+    """The time that a slow consumer takes does not count against calls' timeouts, as a fake clock shows."""
     library = tmp_path / "clock.so"
     source = ROOT / "Tests" / "sandbox" / "clock.c"
     subprocess.run(["cc", "-shared", "-fPIC", source, "-o", library], check=True)
@@ -391,7 +391,7 @@ with argyle.Client("test-key", "canary-secret-5f2c", base_url=url, timeout_ms=20
         while urllib.request.urlopen(url + "/_sandbox/faults").read() != b"[]":
             pass
         while not over:
-            # In steps, between which the queue is driven: time in which it was not is none of the service's.
+            # In steps, between which the queue is driven: time when it was not driven does not count.
             advance(5)
             select.select([], [], [], 0.005)
     over = False
@@ -402,7 +402,7 @@ with argyle.Client("test-key", "canary-secret-5f2c", base_url=url, timeout_ms=20
 """
     clock = os.memfd_create("clock")
     os.write(clock, struct.pack("qqq", 1_000_000_000, 0, 0))
-    # By a descriptor, for a path that has blanks cannot be preloaded.
+    # Through a descriptor, because LD_PRELOAD does not support paths with blanks.
     preloaded = os.open(library, os.O_RDONLY)
     result = subprocess.run(
         [sys.executable, "-c", program, sandbox_url],
@@ -418,8 +418,8 @@ with argyle.Client("test-key", "canary-secret-5f2c", base_url=url, timeout_ms=20
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_call_that_breaks_a_rule_ends_no_other(client: argyle.Client) -> None:
-    """What is wrong with one row is that row's result, and the others are made."""
+def test_invalid_call_does_not_end_the_others(client: argyle.Client) -> None:
+    """An invalid call has its error as result, and the others are made."""
     rows: list[object] = [{"row": 0}, {1, 2}, {"row": 2}]
     calls = (argyle.calls.create_user(external_metadata=row, context=index) for index, row in enumerate(rows))
     results = {result.call.context: result for result in client.bulk(calls, in_flight=1)}
@@ -427,8 +427,8 @@ def test_call_that_breaks_a_rule_ends_no_other(client: argyle.Client) -> None:
     assert len(list(client.users)) == 2
 
 
-def test_interrupt_amid_the_log(sandbox_url: str) -> None:
-    """Ctrl-C ends a bulk run whose records are logged, and nothing is printed but its own traceback."""
+def test_interrupt_inside_a_log_handler(sandbox_url: str) -> None:
+    """Ctrl-C ends a logged bulk run, and only its own traceback is printed."""
     program = """
 import logging, os, signal, sys, threading, time
 import argyle

@@ -1,4 +1,4 @@
-"""What tools see that look at the package: types at run time, completion, and tests that replace methods."""
+"""Introspection of the package: types at run time, completion, copies, subclasses, and mocks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from conftest import KEY_ID, KEY_SECRET
 
 
 def members(kind: type) -> Iterator[tuple[str, Any]]:
-    """Give the functions of a class, of properties and class methods too, that are not private."""
+    """Yield the public functions of a class, including those of properties and class methods."""
     for base in kind.__mro__:
         if not base.__module__.startswith("argyle"):
             continue
@@ -36,7 +36,7 @@ def members(kind: type) -> Iterator[tuple[str, Any]]:
 
 
 def public() -> Iterator[tuple[str, Any]]:
-    """Give all classes and functions that the package has."""
+    """Yield all public classes and functions of the package."""
     for name in argyle.__all__:
         value = getattr(argyle, name)
         if isinstance(value, type):
@@ -51,7 +51,7 @@ PUBLIC = dict(public())
 
 
 def is_resolved(annotation: Any) -> bool:
-    """Whether nothing in an annotation is a name that stands for something else."""
+    """Whether an annotation contains no unresolved name."""
     if isinstance(annotation, (str, typing.ForwardRef)):
         return False
     if typing.get_origin(annotation) is Literal:
@@ -67,7 +67,7 @@ def test_all_are_seen() -> None:
 
 
 def test_type_hints() -> None:
-    """The types of everything can be had at run time, and nothing is without them."""
+    """Everything has type annotations that can be evaluated at run time."""
     for name, value in PUBLIC.items():
         hints = typing.get_type_hints(value, include_extras=True)
         assert all(map(is_resolved, hints.values())), (name, hints)
@@ -78,16 +78,16 @@ def test_type_hints() -> None:
 
 
 def is_generated(function: FunctionType) -> bool:
-    """Whether it is one of those that a dataclass has without writing them."""
+    """Whether dataclass generated the function."""
     return not Path(function.__code__.co_filename).is_relative_to(Path(argyle.__file__).parent)
 
 
 if sys.version_info >= (3, 10):
 
     def test_signatures() -> None:
-        """So can signatures with their types."""
+        """Signatures have types, too."""
         for name, value in PUBLIC.items():
-            # A TypedDict is made as a dict is.
+            # A TypedDict has dict's constructor.
             if isinstance(value, type) and issubclass(value, dict):
                 continue
             signature = inspect.signature(value, eval_str=True)
@@ -96,7 +96,7 @@ if sys.version_info >= (3, 10):
 
 
 def test_closed_sets() -> None:
-    """An option with a closed set of values has the type of that."""
+    """An option with a closed set of values has a Literal type."""
     options = typing.get_type_hints(argyle.Options)
     assert options["environment"] == Literal["production", "sandbox"]
     fault = typing.get_type_hints(argyle.Fault)
@@ -113,7 +113,7 @@ def test_closed_sets() -> None:
 
 
 def test_closed_sets_are_checked(argyle_sandbox: argyle.Sandbox) -> None:
-    """By type checkers, which would complain of a needless comment here, and at run time."""
+    """Invalid values are rejected by type checkers, which report needless ignore comments, and at run time."""
     with pytest.raises(argyle.ArgumentError):
         argyle.Client("id", "secret", environment="moon")  # type: ignore[arg-type]  # pyright: ignore
     with pytest.raises(argyle.ArgumentError):
@@ -146,9 +146,9 @@ def test_closed_sets_are_checked(argyle_sandbox: argyle.Sandbox) -> None:
     ],
 )
 def test_completion(code: str, expected: set[str]) -> None:
-    """An editor knows what there is without running anything."""
+    """An editor completes names without running the package."""
     jedi = pytest.importorskip("jedi")
-    # Apart from this process, where pytest takes part in imports.
+    # In a separate process, because pytest hooks into imports here.
     environment = jedi.create_environment(sys.prefix, safe=False)
     script = jedi.Script(f"import argyle\n{code}", environment=environment)
     assert expected <= {completion.name for completion in script.complete()}
@@ -158,7 +158,7 @@ def test_completion(code: str, expected: set[str]) -> None:
 
 
 def failure(name: str) -> argyle.Error:
-    """Make an error that has everything."""
+    """Create an error with all attributes."""
     error: argyle.Error = getattr(errors, name)(f"a message of {name}")
     error.status, error.trace_id, error.body_bytes, error.attempts = 400, "trace", b'{"a": 1}', 3
     error.retry_after, error.is_retryable, error.outcome_unknown = 1.5, True, True
@@ -166,14 +166,14 @@ def failure(name: str) -> argyle.Error:
 
 
 def copies(value: Any) -> list[Any]:
-    """Give copies of each kind."""
+    """Return copies of each kind."""
     protocols = range(pickle.HIGHEST_PROTOCOL + 1)
     return [copy.copy(value), copy.deepcopy(value), *(pickle.loads(pickle.dumps(value, one)) for one in protocols)]
 
 
 @pytest.mark.parametrize("name", errors.__all__)
 def test_errors_are_copied(name: str) -> None:
-    """Each keeps all that it tells."""
+    """Copies keep all attributes."""
     error = failure(name)
     assert {error: 1}[error] == 1
     for other in copies(error):
@@ -194,7 +194,7 @@ CALLS: list[argyle.Call[Any]] = [
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 def test_calls_are_copied(client: argyle.Client, call: argyle.Call[Any]) -> None:
-    """A call may be described in one process and made in another; each call is one of its own."""
+    """A call may be created in one process and made in another; calls compare by identity."""
     assert {call: 1}[call] == 1
     user = client.users.create()
     for other in copies(call):
@@ -204,15 +204,15 @@ def test_calls_are_copied(client: argyle.Client, call: argyle.Call[Any]) -> None
     assert client.users.get(user.id).id == user.id
 
 
-def test_a_refused_call_is_copied(client: argyle.Client) -> None:
-    """It stays refused."""
+def test_an_invalid_call_is_copied(client: argyle.Client) -> None:
+    """The copy is invalid, too."""
     for other in copies(calls.create_user(external_metadata=object())):
         (result,) = client.bulk([other])
         assert isinstance(result.error, argyle.ArgumentError)
 
 
 def test_results_are_copied(client: argyle.Client) -> None:
-    """With what came of the call."""
+    """Copies keep the value or the error."""
     user = client.users.create()
     made = [calls.get_user(user.id), calls.get_user("none"), calls.list_users(), calls.create_user_token(user.id)]
     for result in client.bulk(made):
@@ -223,8 +223,8 @@ def test_results_are_copied(client: argyle.Client) -> None:
             assert hash(other.value) == hash(result.value)
 
 
-def test_what_holds_connections_is_not_copied(client: argyle.Client) -> None:
-    """A copy would close the other's."""
+def test_objects_with_connections_are_not_copied(client: argyle.Client) -> None:
+    """A copy would close the original's connections."""
     asynchronous = argyle.AsyncClient(KEY_ID, KEY_SECRET)
     for one in (client, asynchronous):
         for make in (copy.copy, copy.deepcopy, pickle.dumps):
@@ -232,11 +232,11 @@ def test_what_holds_connections_is_not_copied(client: argyle.Client) -> None:
                 make(one)
 
 
-# ---------------------------------------------------------------- Subclasses and stand-ins
+# ---------------------------------------------------------------- Subclasses and mocks
 
 
 class Mine(argyle.Client):
-    """A client with something of its own."""
+    """A client with its own attributes."""
 
     def __init__(self, url: str) -> None:
         super().__init__(KEY_ID, KEY_SECRET, base_url=url, max_retries=0)
@@ -247,7 +247,7 @@ class Mine(argyle.Client):
 
 
 class MyUsers(argyle.AsyncUsers):
-    """Operations with one more."""
+    """Operations with an additional one."""
 
     async def count(self) -> int:
         return (await self.list(limit=1)).count or 0
@@ -266,7 +266,7 @@ class MyAsync(argyle.AsyncClient):
 
 
 def test_subclasses(sandbox_url: str, client: argyle.Client) -> None:
-    """What is made from a client of a subclass is of that, with what it has of its own."""
+    """with_options returns the subclass, with its own attributes."""
     client.users.create()
     with Mine(sandbox_url) as mine:
         mine.tenant = "other"
@@ -326,8 +326,8 @@ class RichAsync(_Slotted, argyle.AsyncClient):
 
 
 @pytest.mark.parametrize("kind", [Rich, RichAsync])
-def test_what_changed_options_take_over(sandbox_url: str, kind: Any) -> None:
-    """Attributes are taken over, but for those in place of what the class has: cached values, replaced methods."""
+def test_with_options_copies_attributes(sandbox_url: str, kind: Any) -> None:
+    """Attributes are copied, except those that shadow the class's own: cached values, replaced methods."""
     first = kind(sandbox_url)
     assert first.directory == [first]
     with mock.patch.object(first, "bulk"), mock.patch.object(first.users, "create"):
@@ -338,7 +338,7 @@ def test_what_changed_options_take_over(sandbox_url: str, kind: Any) -> None:
 
 
 def test_sandboxes_of_a_subclass() -> None:
-    """The block gives what it was made of."""
+    """The with block returns the subclass."""
 
     class MySandbox(argyle.Sandbox):
         def count(self) -> int:
@@ -349,7 +349,7 @@ def test_sandboxes_of_a_subclass() -> None:
 
 
 def test_methods_can_be_replaced(sandbox_url: str) -> None:
-    """The operations of a client are one object for as long as it lives."""
+    """A client's operations are always the same object."""
     with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url) as client:
         with mock.patch.object(client.users, "create", return_value="made"):
             assert client.users.create() == "made"  # type: ignore[comparison-overlap]
@@ -364,8 +364,8 @@ def test_methods_can_be_replaced(sandbox_url: str) -> None:
         assert "users" in dir(mock.create_autospec(kind))
 
 
-def test_connections_are_not_copied(sandbox_url: str) -> None:
-    """What holds connections, or a server, says so where it is to be pickled or copied."""
+def test_internals_are_not_copied(sandbox_url: str) -> None:
+    """An object with connections or a server raises an error that says so if it is pickled or copied."""
     client = argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url)
     asynchronous = argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=sandbox_url)
     with argyle.Sandbox() as sandbox:
@@ -386,7 +386,7 @@ def test_connections_are_not_copied(sandbox_url: str) -> None:
 
 
 def test_values_of_subclasses_are_copied() -> None:
-    """Copies of a subclass's values are of the subclass."""
+    """Copies of instances of a subclass are of the subclass."""
     raw = {"id": "1", "token": "t", "access": "a"}
     for kind in (MyUser, MyNewUser, MyToken):
         value: Any = kind(raw)
@@ -407,8 +407,8 @@ class MyToken(argyle.UserToken):
 
 
 @pytest.mark.parametrize("kind", [argyle.Client, argyle.AsyncClient])
-def test_subclass_that_makes_no_client(kind: Any) -> None:
-    """A subclass that does not call its base's __init__ is told so."""
+def test_subclass_without_super_init(kind: Any) -> None:
+    """A subclass that does not call super().__init__() gets an error that says so."""
 
     class Forgetful(kind):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -420,5 +420,5 @@ def test_subclass_that_makes_no_client(kind: Any) -> None:
         lambda: client.bulk([]),
         lambda: client.with_options(timeout_ms=1),
     ):
-        with pytest.raises(argyle.ArgumentError, match=r"does not call super\(\).__init__\(\)"):
+        with pytest.raises(argyle.ArgumentError, match=r"must call super\(\).__init__\(\)"):
             use()

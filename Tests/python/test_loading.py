@@ -1,4 +1,4 @@
-"""From where the libraries are loaded, and what is said where they cannot be."""
+"""Finding and loading the libraries, and the errors if that fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGE = Path(argyle.__file__).parent
 
 
 def run_python(program: str, **environment: str) -> str:
-    """Run a program without any place that this process's environment names."""
+    """Run a program without the library paths in this process's environment."""
     result = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=120
     )
@@ -28,7 +28,7 @@ def run_python(program: str, **environment: str) -> str:
 
 
 def stub(path: Path, name: str, version: Optional[str], needs: Optional[str] = None) -> Path:
-    """Make a library that knows its version alone, and may need another, which is removed again."""
+    """Create a library with only a version function, and optionally a dependency that does not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     source = path.with_suffix(".c")
     source.write_text(f'const char *{name}(void) {{ return "{version}"; }}\n' if version else "int nothing;\n")
@@ -43,7 +43,7 @@ def stub(path: Path, name: str, version: Optional[str], needs: Optional[str] = N
 
 
 class Places:
-    """A package without libraries, and stubs of libargyle at the places where it is looked for."""
+    """A package without libraries, and stubs of libargyle at the paths where it is searched for."""
 
     def __init__(self, directory: Path) -> None:
         self.package = directory / "python" / "argyle"
@@ -53,7 +53,7 @@ class Places:
         self.system = directory / "system" / "libargyle.so.0"
 
     def load(self, override: Optional[Path] = None) -> str:
-        """Give what the failure to load the library says."""
+        """Return the message of the failure to load the library."""
         program = """
 import argyle
 try:
@@ -65,7 +65,7 @@ except argyle.LibraryError as error:
         return run_python(
             program,
             PYTHONPATH=str(self.package.parent),
-            # For the linker it is a place of the system's.
+            # The dynamic linker treats it as a system path.
             LD_LIBRARY_PATH=str(self.system.parent),
             **({"ARGYLE_LIBRARY": str(override)} if override else {}),
         )
@@ -78,7 +78,7 @@ def places(tmp_path: Path) -> Places:
 
 def test_order_and_versions(places: Places) -> None:
     stub(places.system, "argyle_version", "7.7.7")
-    text = f"libargyle.so.0 is libargyle 7.7.7, but this package is argyle {argyle.__version__}: install both anew\n"
+    text = f"libargyle.so.0 is libargyle 7.7.7, but this package is argyle {argyle.__version__}: reinstall both\n"
     assert places.load() == text
     stub(places.packaged, "argyle_version", "8.8.8")
     assert places.load().startswith(f"{places.packaged} is libargyle 8.8.8, ")
@@ -108,18 +108,18 @@ def test_override_is_the_only_place(places: Places) -> None:
 
 def test_library_without_a_function(places: Places) -> None:
     stub(places.packaged, "argyle_version", argyle.__version__)
-    assert places.load() == f"{places.packaged} has no function argyle_error_code: it is of another version\n"
+    assert places.load() == f"{places.packaged} has no function argyle_error_code: its version differs\n"
     stub(places.packaged, "another", "1")
-    assert places.load() == f"{places.packaged} has no function argyle_version: it is of another version\n"
+    assert places.load() == f"{places.packaged} has no function argyle_version: its version differs\n"
 
 
-def test_system_library_where_the_packaged_one_lacks_something(places: Places) -> None:
+def test_system_library_if_the_packaged_one_lacks_a_dependency(places: Places) -> None:
     stub(places.packaged, "argyle_version", "8.8.8", needs="libargyle-absent.so.1")
     stub(places.system, "argyle_version", "7.7.7")
     assert places.load().startswith("libargyle.so.0 is libargyle 7.7.7, ")
 
 
-def test_packages_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library = stub(tmp_path / "libargyle.so.0", "argyle_version", argyle.__version__, needs="libargyle-absent.so.1")
     monkeypatch.setenv("ARGYLE_LIBRARY", str(library))
     packages = {**_loading.packages["argyle"], "libargyle-absent.so.1": "libargyle-absent1", "libno.so.2": "libno2"}
@@ -133,7 +133,7 @@ def test_packages_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("name", ["argyle", "argyle-sandbox"])
-def test_packages_of_all_that_is_needed(name: str) -> None:
+def test_packages_of_all_dependencies(name: str) -> None:
     library = PACKAGE / "lib" / f"lib{name}.so.0"
     text = subprocess.run(["readelf", "--dynamic", library], check=True, capture_output=True, text=True).stdout
     needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", text)) - {"libc.so.6", "libm.so.6"}
@@ -148,7 +148,7 @@ def test_packages_of_all_that_is_needed(name: str) -> None:
     assert packages == _loading.packages[name]
 
 
-def test_client_does_without_the_sandbox(sandbox_url: str) -> None:
+def test_client_does_not_need_the_sandbox(sandbox_url: str) -> None:
     program = f"""
 import argyle
 with argyle.Client({KEY_ID!r}, {KEY_SECRET!r}, base_url={sandbox_url!r}) as client:
@@ -173,12 +173,12 @@ except argyle.LibraryError as error:
     print(error)
 """
     assert run_python(program, ARGYLE_SANDBOX_LIBRARY=str(library)) == (
-        f"{library} is libargyle-sandbox 9.9.9, but this package is argyle {argyle.__version__}: install both anew\n"
+        f"{library} is libargyle-sandbox 9.9.9, but this package is argyle {argyle.__version__}: reinstall both\n"
     )
 
 
-def test_other_pythons_are_refused() -> None:
-    """PyPy's ctypes, among others, has not what this needs."""
+def test_other_pythons_are_rejected() -> None:
+    """The ctypes of PyPy, among others, lacks required features."""
     program = """
 import ctypes, sys
 del ctypes.pythonapi
@@ -190,10 +190,10 @@ for name in ("Client", "AsyncClient", "Sandbox"):
     except argyle.LibraryError as error:
         print(error)
 """
-    assert run_python(program) == "argyle works with CPython alone, and this is pypy\n" * 3
+    assert run_python(program) == "argyle requires CPython, got pypy\n" * 3
 
 
-def test_command_is_refused_by_other_pythons() -> None:
+def test_command_is_rejected_by_other_pythons() -> None:
     """In one line."""
     program = """
 import ctypes, os, sys
@@ -207,7 +207,7 @@ try:
 except SystemExit as end:
     print(end.code)
 """
-    assert run_python(program) == "argyle: argyle works with CPython alone, and this is pypy\n1\n"
+    assert run_python(program) == "argyle: argyle requires CPython, got pypy\n1\n"
 
 
 def test_version_is_the_header_s() -> None:

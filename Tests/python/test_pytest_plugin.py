@@ -1,4 +1,4 @@
-"""The fixtures of the pytest plugin, which pytest finds by the package's entry point."""
+"""The fixtures of the pytest plugin, which pytest finds through the package's entry point."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import argyle
 
 
 def run_pytest(folder: Path, *arguments: "str | Path") -> "subprocess.CompletedProcess[str]":
-    """Run pytest as somebody else's tests do, in a folder of their own."""
+    """Run pytest on another project's tests, in a separate folder."""
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", folder, *arguments],
         cwd=folder,
@@ -31,10 +31,10 @@ def test_each_test_has_a_sandbox_without_users(
     assert argyle_sandbox.state()["users"] == 1
 
 
-def test_fixtures_are_told(tmp_path: Path) -> None:
+def test_fixtures_are_listed(tmp_path: Path) -> None:
     result = run_pytest(tmp_path, "--fixtures")
-    assert "Give a sandbox without users, in this process." in result.stdout
-    assert "Give a client for the sandbox that the test has." in result.stdout
+    assert "Start an in-process sandbox without users." in result.stdout
+    assert "Create a client for the test's sandbox." in result.stdout
 
 
 def test_without_the_fixtures_nothing_is_loaded(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_without_the_fixtures_nothing_is_loaded(tmp_path: Path) -> None:
 
 
 def test_sandbox_where_sockets_are_disabled(tmp_path: Path) -> None:
-    """By pytest-socket, which has to allow 127.0.0.1: the client's connections it does not see."""
+    """pytest-socket must allow 127.0.0.1; it does not see the client's connections."""
     pytest.importorskip("pytest_socket")
     (tmp_path / "test_program.py").write_text(
         "def test_control(argyle_sandbox, argyle_client):\n"

@@ -1,4 +1,4 @@
-"""argyle.Sandbox: a server in the process of the test."""
+"""argyle.Sandbox: a server in the test's process."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_serves_until_the_end_of_the_block() -> None:
     sandbox.stop()
 
 
-def test_sandboxes_are_apart() -> None:
+def test_sandboxes_are_independent() -> None:
     with argyle.Sandbox() as one, argyle.Sandbox() as other:
         one.client().users.create()
         assert (one.state()["users"], other.state()["users"]) == (1, 0)
@@ -55,7 +55,7 @@ def test_stops_once_nothing_refers_to_it() -> None:
     assert not answers(url)
 
 
-def test_is_used_by_what_ends_after_it() -> None:
+def test_is_used_by_objects_released_after_it() -> None:
     seen: list[str] = []
 
     def use(sandbox: argyle.Sandbox) -> Iterator[None]:
@@ -68,7 +68,7 @@ def test_is_used_by_what_ends_after_it() -> None:
     sandbox = argyle.Sandbox()
     user = use(sandbox)
     next(user)
-    # In a cycle, Python ends the generator after what the sandbox holds was released.
+    # In a cycle, Python closes the generator after the sandbox's server was released.
     sandbox.__dict__["user"] = user
     del sandbox, user
     gc.collect()
@@ -127,7 +127,7 @@ def test_https(tmp_path: Path) -> None:
         assert len(list(sandbox.client(ca_file=certificate).users)) == 3
         with pytest.raises(argyle.TLSError):
             sandbox.client(max_retries=0).users.list()
-        # The control interface is of this process, so that its certificate is not asked for; it is HTTPS all the same.
+        # Control requests use HTTPS, but do not verify the certificate of this same process.
         assert ssl.get_server_certificate(("127.0.0.1", int(sandbox.url.rpartition(":")[2])))
 
 
@@ -147,12 +147,12 @@ def test_wrong_options(options: dict[str, object], message: str) -> None:
     assert isinstance(raised.value, argyle.Error)
 
 
-def test_options_that_are_no_json() -> None:
+def test_options_that_are_not_json() -> None:
     with pytest.raises((argyle.Error, TypeError)):
         argyle.Sandbox(port=object())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def test_port_that_is_taken() -> None:
+def test_port_in_use() -> None:
     with argyle.Sandbox() as sandbox, pytest.raises(argyle.SandboxError, match="port"):
         argyle.Sandbox(port=int(sandbox.url.rpartition(":")[2]))
 
@@ -217,7 +217,7 @@ def test_connected(argyle_sandbox: argyle.Sandbox) -> None:
 
 
 @pytest.mark.parametrize("name", ["employers", "data_providers"])
-def test_one_text_is_no_list_of_texts(argyle_sandbox: argyle.Sandbox, name: str) -> None:
+def test_a_string_is_not_a_list_of_strings(argyle_sandbox: argyle.Sandbox, name: str) -> None:
     client = argyle_sandbox.client()
     user = client.users.create().id
     values: list[Any] = ["acme", b"acme", 1, [1], [None]]
@@ -229,24 +229,24 @@ def test_one_text_is_no_list_of_texts(argyle_sandbox: argyle.Sandbox, name: str)
     assert getattr(client.users.get(user), f"{name}_connected") == ["Жду", "b"]
 
 
-def test_control_refuses(argyle_sandbox: argyle.Sandbox) -> None:
+def test_control_errors(argyle_sandbox: argyle.Sandbox) -> None:
     with pytest.raises(argyle.SandboxError, match=r"400.*'kind' must be one of"):
         argyle_sandbox.add_fault({"kind": "wrong"})  # type: ignore[typeddict-item]  # pyright: ignore[reportArgumentType]
     with pytest.raises(argyle.SandboxError, match="404"):
         argyle_sandbox.set_connected("../faults", employers=[])
     argyle_sandbox.stop()
-    with pytest.raises(argyle.SandboxError, match="does not answer"):
+    with pytest.raises(argyle.SandboxError, match="does not respond"):
         argyle_sandbox.state()
 
 
-def test_does_without_proxies(argyle_sandbox: argyle.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uses_no_proxy(argyle_sandbox: argyle.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert argyle_sandbox.seed(1) == 1
 
 
 @pytest.mark.parametrize("end", ["", "sys.exit(0)", "del sandbox", "sandbox.stop()", "os.fork() or sys.exit(0)"])
-def test_end_of_the_process(end: str, tmp_path: Path) -> None:
+def test_process_exit(end: str, tmp_path: Path) -> None:
     program = f"""
 import os, sys, argyle
 sandbox = argyle.Sandbox(database="users.sqlite")
@@ -270,12 +270,12 @@ else:
         timeout=120,
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-    # It was closed: SQLite leaves no journal.
+    # The database was closed: SQLite left no journal.
     assert [path.name for path in tmp_path.iterdir()] == ["users.sqlite"]
 
 
 @pytest.mark.parametrize("user_id", [5, None, "\ud800"])
-def test_user_id_that_is_no_text(argyle_sandbox: argyle.Sandbox, user_id: Any) -> None:
-    """It is refused as by a client."""
+def test_user_id_that_is_not_a_string(argyle_sandbox: argyle.Sandbox, user_id: Any) -> None:
+    """It is rejected as by a client."""
     with pytest.raises(argyle.ArgumentError, match="user_id must"):
         argyle_sandbox.set_connected(user_id, employers=["acme"])

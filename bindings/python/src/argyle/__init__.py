@@ -7,14 +7,14 @@
         for user in client.users:
             print(user.id, user.created_at)
 
-What is named here is loaded with its first use.
+Each name is imported on first use.
 """
 
 from __future__ import annotations
 
 from ._version import __version__
 
-# That of typing, whose import takes longer than all else here. jedi passes over what is under a plain False.
+# Not typing's, which takes longer to import than all the rest. jedi ignores what is under a literal False.
 TYPE_CHECKING = bool()  # noqa: UP018
 if TYPE_CHECKING:
     from . import calls
@@ -81,7 +81,7 @@ _modules = {
 }
 _module_of = {name: module for module, names in _modules.items() for name in names}
 
-# Spelt out, for type checkers.
+# Spelled out for type checkers.
 __all__ = [
     "ArgumentError",
     "AsyncClient",
@@ -127,9 +127,9 @@ __all__ = [
 
 
 if not TYPE_CHECKING:
-    # Type checkers would take any name for one of ours.
+    # Hidden from type checkers, which would accept any name as an attribute.
     def __getattr__(name):
-        """Import what is asked for."""
+        """Import a name on first use."""
         from importlib import import_module
 
         module = _module_of.get(name)
@@ -142,5 +142,5 @@ if not TYPE_CHECKING:
 
 
 def __dir__() -> "list[str]":
-    """List what can be asked for."""
+    """List the public names."""
     return __all__

@@ -1,4 +1,4 @@
-"""``python -m argyle``: the command-line tool."""
+"""The command line as ``python -m argyle``."""
 
 from .cli import main
 

@@ -1,4 +1,4 @@
-"""The library's records in the standard library's log, under ``argyle``."""
+"""Forwards the C library's log records to ``logging``, under the logger ``argyle``."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ _logger = logging.getLogger("argyle")
 _levels = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING}
 
 
-def is_heard() -> bool:
-    """Whether anybody takes records."""
+def is_enabled() -> bool:
+    """Whether the program has enabled the log."""
     return _logger.isEnabledFor(logging.WARNING) and _logger.hasHandlers()
 
 
-def is_wanted(level: int) -> bool:
-    """Whether anybody takes records of a level, one of the C library's."""
+def is_level_enabled(level: int) -> bool:
+    """Whether a level of the C library is enabled."""
     return _logger.isEnabledFor(_levels.get(level, logging.WARNING))
 
 
-def note(level: int, message: str, fields: "dict[str, Any]") -> None:
-    """Log a record; its fields are attributes of the log record, under ``argyle``."""
+def log(level: int, message: str, fields: "dict[str, Any]") -> None:
+    """Log a message; the fields become the log record's attribute ``argyle``."""
     _logger.log(_levels.get(level, logging.WARNING), "%s", message, extra={"argyle": fields})

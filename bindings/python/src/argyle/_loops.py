@@ -1,7 +1,7 @@
 """Queues driven by an event loop, without threads.
 
-The loop watches a queue's descriptor for as long as the queue holds calls, and no longer: a queue that nobody uses
-any more can then be released at any time, and keeps neither its loop nor its client alive.
+The loop watches a queue's descriptor only while the queue holds calls. An unused queue can therefore be released at
+any time, and keeps neither its loop nor its client alive.
 """
 
 from __future__ import annotations
@@ -20,57 +20,60 @@ from ._operations import Operation
 
 
 class LoopQueue(ABC):
-    """A queue in an event loop, which hands each call that is over to a function."""
+    """A queue in an event loop.
 
-    def __init__(self, queue: QueueOwner, deliver: "Optional[Callable[[QueuedCall], None]]" = None) -> None:
+    Finished calls are passed to ``on_finished`` if given; otherwise, each wakes the task that waits for it.
+    """
+
+    def __init__(self, queue: QueueOwner, on_finished: "Optional[Callable[[QueuedCall], None]]" = None) -> None:
         self._queue = queue
-        self._given_deliver = deliver
+        self._on_finished = on_finished
         self._is_watched = False
-        # What has to wait until the queue is driven no more; None while it is not driven.
+        # Functions to call once the queue is no longer being driven; None if it is not being driven.
         self._postponed: "Optional[list[Callable[[], None]]]" = None
-        #: Whether it was closed, and takes no calls any more.
+        #: Whether the queue is closed and accepts no more calls.
         self.is_closed = False
-        #: Whether its event loop is ending: it then closes as soon as no task waits for a call.
+        #: Whether the event loop is ending; the queue then closes once no task waits for a call.
         self.is_ending = False
 
-    # What the kinds of loop do each in their way.
+    # Implemented for each event loop.
 
     @abstractmethod
     def new_waiter(self) -> Any:
-        """Make something that one task can wait for."""
+        """Create an event for one task to wait for."""
 
     @abstractmethod
     def wake(self, waiter: Any) -> None:
-        """Let the task that waits for it go on."""
+        """Set the event."""
 
     @abstractmethod
     def wait(self, waiter: Any) -> Awaitable[None]:
-        """Give what ends when it is woken."""
+        """Wait until the event is set."""
 
     @abstractmethod
     def _watch(self) -> None:
-        """Have ``_drive`` called whenever the descriptor is readable."""
+        """Start calling ``_drive`` whenever the descriptor is readable."""
 
     @abstractmethod
     def _unwatch(self) -> None:
-        """End that; the descriptor may be closed afterwards."""
+        """Stop watching the descriptor, which may be closed afterwards."""
 
     # Calls
 
     @property
     def count(self) -> int:
-        """How many calls the queue holds."""
+        """The number of calls in the queue."""
         return self._queue.count
 
     def submit(self, client: ClientOwner, operation: Operation, context: Any) -> QueuedCall:
-        """Begin a call, which is delivered when it is over."""
+        """Start a call."""
         try:
             call = self._queue.submit(client, operation, context)
             if not self._is_watched:
                 try:
                     self._watch()
                 except BaseException as failure:
-                    # Nothing would drive it. There is no other, or it would be watched.
+                    # Nothing would drive the call. It is the only one, or the queue would be watched.
                     self.cancel(call)
                     self._queue.next()
                     if isinstance(failure, errors.Error) or not isinstance(failure, Exception):
@@ -78,77 +81,77 @@ class LoopQueue(ABC):
                     raise _cannot_watch(failure) from failure
                 self._is_watched = True
         except BaseException:
-            self.close_if_over()
+            self.close_if_ending()
             raise
         return call
 
     def start(self, client: ClientOwner, operation: Operation) -> QueuedCall:
-        """Begin a call that one task will finish."""
+        """Start a call that one task will wait for with ``finish``."""
         return self.submit(client, operation, (self.new_waiter(), client))
 
     async def finish(self, call: QueuedCall) -> Any:
-        """Wait for the answer to a call; a task that is cancelled here cancels the call."""
+        """Wait for a call and return its value; cancelling the task cancels the call."""
         call.is_awaited = True
         try:
             await self.wait(call.context[0])
         except GeneratorExit:
-            # The coroutine was dropped. To call a function here, amid the release, might lose what a signal handler
-            # raises: the call ends by itself.
+            # The coroutine is being released. Calling a function now could lose a signal handler's exception, so the
+            # call is left to finish.
             call.is_awaited = False
             raise
         except BaseException:
             call.is_awaited = False
             self.cancel(call)
-            self.close_if_over()
+            self.close_if_ending()
             raise
         return call.take_result()
 
     def cancel(self, call: QueuedCall) -> None:
-        """End a call, which is delivered like others."""
+        """Cancel a call, which is delivered like any finished call."""
         try:
             self._queue.cancel(call)
         except errors.Error:
-            # As in a forked child, where there is nothing to be ended, and something else on its way to be raised.
+            # Such as in a forked child, which has nothing to cancel. The original exception matters more.
             pass
 
-    def cancel_of(self, client: ClientOwner) -> None:
-        """End the calls of a client, and deliver them."""
+    def cancel_calls_of(self, client: ClientOwner) -> None:
+        """Cancel a client's calls, and deliver them."""
         if self._postponed is not None:
-            self._postponed.append(partial(self.cancel_of, client))
+            self._postponed.append(partial(self.cancel_calls_of, client))
             return
         for call in self._queue.calls():
             if call.context[1] is client:
                 self.cancel(call)
-        self._take_all()
+        self._deliver_finished()
 
-    def end(self) -> None:
-        """Close at the end of the event loop.
+    def loop_will_end(self) -> None:
+        """Close the queue, because the event loop is ending, once no task waits for a call.
 
-        Other asynchronous generators may be making calls in their clean-up, for the loop ends all at once.
+        The loop closes all asynchronous generators concurrently, and others may make calls in their clean-up.
         """
         self.is_ending = True
-        self.close_if_over()
+        self.close_if_ending()
 
-    def close_if_over(self) -> None:
-        """Close if the event loop is ending, and no task waits for a call."""
+    def close_if_ending(self) -> None:
+        """Close the queue if the event loop is ending and no task waits for a call."""
         if self.is_ending and not self.is_closed and not any(call.is_awaited for call in self._queue.calls()):
             self.close()
 
     def close(self) -> None:
-        """End all calls, deliver them, and close the connections."""
+        """Cancel all calls, deliver them, and close the connections."""
         self.is_closed = True
         if self._postponed is not None:
-            # A handler of the log closes the client.
+            # A log handler is closing the client.
             self._postponed.append(self.close)
             return
         try:
-            self._end_all()
+            self._cancel_all()
             self._queue.check()
         finally:
             self._queue.release()
 
     def discard(self) -> None:
-        """Close the connections after the event loop, in which no task can be woken any more."""
+        """Close the connections after the event loop has ended, when no task can be woken any more."""
         self.is_closed = True
         self._queue.release()
 
@@ -160,53 +163,53 @@ class LoopQueue(ABC):
             finally:
                 self._postponed = None
         except errors.Error as failure:
-            self._give_up(failure)
+            self._fail_all(failure)
         else:
-            self._take_all()
+            self._deliver_finished()
         finally:
             for step in postponed:
                 step()
 
-    def _end_all(self, failure: Optional[errors.Error] = None) -> None:
-        """End all calls, with a failure of the event loop if there is one, and deliver them."""
+    def _cancel_all(self, failure: Optional[errors.Error] = None) -> None:
+        """Cancel all calls, with an error of the event loop if given, and deliver them."""
         for call in self._queue.calls():
             self.cancel(call)
-        self._take_all(failure)
+        self._deliver_finished(failure)
 
-    def _take_all(self, why_cancelled: Optional[errors.Error] = None) -> None:
+    def _deliver_finished(self, cancellation_error: Optional[errors.Error] = None) -> None:
         queue, deliver = self._queue, self._deliver
         while True:
             try:
                 call = queue.next()
             except errors.Error as failure:
-                self._give_up(failure)
+                self._fail_all(failure)
                 return
             if call is None:
                 break
-            if why_cancelled is not None and isinstance(call.error, errors.CancelledError):
-                call.error = why_cancelled
+            if cancellation_error is not None and isinstance(call.error, errors.CancelledError):
+                call.error = cancellation_error
             deliver(call)
         if self._is_watched and queue.count == 0:
             self._is_watched = False
             self._unwatch()
-        self.close_if_over()
+        self.close_if_ending()
 
-    def _give_up(self, failure: errors.Error) -> None:
-        """Deliver a failure of the queue itself to all: of the calls nothing more will be heard.
+    def _fail_all(self, failure: errors.Error) -> None:
+        """Fail all calls with an error of the queue itself, and deliver them.
 
-        It goes on being watched where that is another process's to end: what watches is shared with that.
+        In a forked child the descriptor stays watched: the parent shares the watcher.
         """
         if self._is_watched and not isinstance(failure, errors.ForkedError):
             self._is_watched = False
             self._unwatch()
-        for call in self._queue.abandon(failure):
+        for call in self._queue.fail_all(failure):
             self._deliver(call)
 
     def _deliver(self, call: QueuedCall) -> None:
-        if self._given_deliver is None:
+        if self._on_finished is None:
             self.wake(call.context[0])
         else:
-            self._given_deliver(call)
+            self._on_finished(call)
 
 
 def _cannot_watch(failure: Exception) -> errors.InternalError:
@@ -214,18 +217,18 @@ def _cannot_watch(failure: Exception) -> errors.InternalError:
 
 
 class AsyncioQueue(LoopQueue):
-    """A queue in a loop of asyncio's."""
+    """A queue in an asyncio event loop."""
 
-    def __init__(self, queue: QueueOwner, deliver: "Optional[Callable[[QueuedCall], None]]" = None) -> None:
-        super().__init__(queue, deliver)
-        # Weak, or a loop that has ended would be kept by the client.
+    def __init__(self, queue: QueueOwner, on_finished: "Optional[Callable[[QueuedCall], None]]" = None) -> None:
+        super().__init__(queue, on_finished)
+        # Weak, or the client would keep a loop alive that has ended.
         self._loop = weakref.ref(asyncio.get_running_loop())
 
     def new_waiter(self) -> "asyncio.Future[None]":
         return asyncio.get_running_loop().create_future()
 
     def wake(self, waiter: "asyncio.Future[None]") -> None:
-        # That of a task that was cancelled is over already.
+        # A cancelled task's future is already done.
         if not waiter.done():
             waiter.set_result(None)
 
@@ -242,7 +245,7 @@ class AsyncioQueue(LoopQueue):
 
 
 class TrioQueue(LoopQueue):
-    """A queue in a run of trio's, also by way of anyio: a system task watches it."""
+    """A queue in a trio run, also under anyio; a system task watches the descriptor."""
 
     def new_waiter(self) -> Any:
         return _trio().Event()
@@ -264,12 +267,12 @@ class TrioQueue(LoopQueue):
 
     def _unwatch(self) -> None:
         self._scope.cancel()
-        # Whoever waits for it does so no more, from now on.
+        # Ends a pending wait_readable.
         _trio().lowlevel.notify_closing(self._queue.descriptor())
 
     async def _watch_until_cancelled(self, scope: Any, descriptor: int) -> None:
         trio = _trio()
-        # An error here would end the whole run.
+        # An exception here would end the whole run.
         with scope:
             try:
                 while not scope.cancel_called:
@@ -279,24 +282,24 @@ class TrioQueue(LoopQueue):
                 pass
             except trio.Cancelled:
                 if not scope.cancel_called:
-                    # By the end of the run.
-                    self._end_all(_trio_is_ending())
+                    # The run is ending.
+                    self._cancel_all(_trio_is_ending())
                 raise
             except OSError as failure:
-                self._end_all(_cannot_watch(failure))
+                self._cancel_all(_cannot_watch(failure))
 
 
 def _trio_is_ending() -> errors.InternalError:
-    return errors.InternalError("the trio run is ending: no call can begin any more")
+    return errors.InternalError("the trio run is ending: calls can no longer be started")
 
 
 def _trio() -> Any:
-    """Give trio, where the program has imported it: whoever runs in it has."""
+    """Return trio if it is imported, which it is in a trio run."""
     return sys.modules.get("trio")
 
 
-def _current() -> "tuple[Any, type[LoopQueue]]":
-    """Tell which event loop this is, and how queues are driven in it."""
+def _running_loop() -> "tuple[Any, type[LoopQueue]]":
+    """Return the running event loop and its type of queue."""
     trio = _trio()
     if trio is not None:
         try:
@@ -306,132 +309,132 @@ def _current() -> "tuple[Any, type[LoopQueue]]":
     try:
         return asyncio.get_running_loop(), AsyncioQueue
     except RuntimeError:
-        raise RuntimeError("argyle.AsyncClient works within an event loop only: of asyncio, or of trio") from None
+        raise RuntimeError("argyle.AsyncClient requires a running event loop of asyncio or trio") from None
 
 
-async def _until_the_end(queue: "weakref.ref[LoopQueue]") -> "AsyncGenerator[None, None]":
-    """End a queue when its event loop ends.
+async def _loop_end_hook(queue: "weakref.ref[LoopQueue]") -> "AsyncGenerator[None, None]":
+    """Call the queue's ``loop_will_end`` when the event loop closes this generator.
 
-    asyncio.run, uvloop and trio all end the asynchronous generators that were begun in them.
+    asyncio.run, uvloop and trio all close the asynchronous generators that were started in them.
     """
-    # At the interpreter's end, this module may have gone before a loop that nobody has ended.
+    # At interpreter exit, this module's globals may be gone before a loop that was never closed.
     is_finalizing = sys.is_finalizing
     try:
         yield
     finally:
         if not is_finalizing():
-            _endings.pop(queue, None)
+            _loop_end_hooks.pop(queue, None)
             living = queue()
             if living is not None:
-                living.end()
+                living.loop_will_end()
 
 
-#: What ends each queue at the end of its event loop, by what refers to the queue weakly.
-_endings: "dict[weakref.ref[LoopQueue], AsyncGenerator[None, None]]" = {}
+#: The generator of each queue.
+_loop_end_hooks: "dict[weakref.ref[LoopQueue], AsyncGenerator[None, None]]" = {}
 
 
-def _go_on(step: Awaitable[Any]) -> None:
-    """Let an asynchronous generator go on that awaits nothing, without a task."""
+def _run_step(step: Awaitable[Any]) -> None:
+    """Run a step of an asynchronous generator that awaits nothing, without a task."""
     try:
         step.__await__().send(None)
     except (StopIteration, StopAsyncIteration):
         pass
 
 
-class _HasEndedError(Exception):
-    """The loop has ended its asynchronous generators."""
+class _GeneratorsClosedError(Exception):
+    """The loop has already closed its asynchronous generators."""
 
 
 class _Probe:
-    """Stands for an asynchronous generator: loops that have ended theirs show the next one in a warning."""
+    """Stand-in for an asynchronous generator: a loop that has closed its generators warns about it, with its repr."""
 
     def __repr__(self) -> str:
-        raise _HasEndedError
+        raise _GeneratorsClosedError
 
 
-def _end_with_the_loop(queue: LoopQueue) -> None:
-    """End a queue at the end of the event loop that is running."""
-    # Those of queues that have ended, at which no Python code may run: see _abi.Owner.
-    for reference in list(_endings):
+def _add_loop_end_hook(queue: LoopQueue) -> None:
+    """Have the queue closed at the end of the running event loop."""
+    # Close the hooks of released queues now: a release itself must run no Python code, see _abi.Owner.
+    for reference in list(_loop_end_hooks):
         if reference() is None:
-            ending = _endings.pop(reference, None)
-            if ending is not None:
-                _go_on(ending.aclose())
+            hook = _loop_end_hooks.pop(reference, None)
+            if hook is not None:
+                _run_step(hook.aclose())
     hooks = sys.get_asyncgen_hooks()
     if isinstance(queue, AsyncioQueue) and hooks.firstiter is not None:
         try:
             hooks.firstiter(_Probe())  # type: ignore[arg-type]
-        except _HasEndedError:
+        except _GeneratorsClosedError:
             queue.is_ending = True
             return
     reference = weakref.ref(queue)
-    ending = _endings[reference] = _until_the_end(reference)
+    hook = _loop_end_hooks[reference] = _loop_end_hook(reference)
     try:
-        # With it, it would keep its loop.
+        # With a finalizer, the generator would keep its loop alive.
         sys.set_asyncgen_hooks(finalizer=None)
-        _go_on(ending.__anext__())
+        _run_step(hook.__anext__())
     finally:
         sys.set_asyncgen_hooks(*hooks)
 
 
-def new_queue(in_flight: int, deliver: "Callable[[QueuedCall], None]") -> LoopQueue:
-    """Make a queue of its own in the event loop that is running."""
-    return _current()[1](QueueOwner.new(in_flight), deliver)
+def new_queue(in_flight: int, on_finished: "Callable[[QueuedCall], None]") -> LoopQueue:
+    """Create a separate queue in the running event loop."""
+    return _running_loop()[1](QueueOwner.new(in_flight), on_finished)
 
 
 class LoopQueues:
-    """The queue of each event loop in which a client, or one made from it, is used."""
+    """One queue for each event loop, shared by a client and those created from it."""
 
     def __init__(self, in_flight: int) -> None:
         self._in_flight = in_flight
-        # Made at once, so that the C library checks its options at once.
+        # Created now so that the C library validates in_flight now.
         self._first: Optional[QueueOwner] = QueueOwner.new(in_flight)
-        # Not in the collections of weakref, whose Python code would run at the end of what they hold.
+        # By the loop's id. Not a collection of weakref's, which would run Python code when a loop is released.
         self._queues: "dict[int, tuple[weakref.ref[Any], LoopQueue]]" = {}
-        #: The clients that have not been closed.
+        #: The open clients.
         self._clients: "list[weakref.ref[Any]]" = []
         self._lock = threading.Lock()
 
     def join(self, client: object) -> None:
-        """Note that a client uses the queues."""
-        self._keep_clients_but(None, weakref.ref(client))
+        """Add a client."""
+        self._update_clients(None, weakref.ref(client))
 
-    def _keep_clients_but(self, leaving: object, *joining: "weakref.ref[Any]") -> None:
+    def _update_clients(self, leaving: object, *joining: "weakref.ref[Any]") -> None:
         with self._lock:
             living = [reference for reference in self._clients if reference() not in (None, leaving)]
             self._clients = [*living, *joining]
 
     def leave(self, client: object, owner: ClientOwner) -> None:
-        """End the calls of a client in the event loop that is running; the last client takes the queue with it."""
-        self._keep_clients_but(client)
-        queue = self._of(_current()[0])
+        """Remove a client: cancel its calls in the running event loop, or close the queue if it was the last client."""
+        self._update_clients(client)
+        queue = self._find(_running_loop()[0])
         if queue is None:
             return
         if self._clients:
-            queue.cancel_of(owner)
+            queue.cancel_calls_of(owner)
         else:
             queue.close()
 
     def current(self) -> LoopQueue:
-        """Give the queue of the event loop that is running."""
-        loop, kind = _current()
-        queue = self._of(loop)
+        """Return the running event loop's queue, created if needed."""
+        loop, kind = _running_loop()
+        queue = self._find(loop)
         return self._new(loop, kind) if queue is None or queue.is_closed else queue
 
-    def _of(self, loop: Any) -> Optional[LoopQueue]:
-        of, queue = self._queues.get(id(loop), (None, None))
-        return queue if of is not None and of() is loop else None
+    def _find(self, loop: Any) -> Optional[LoopQueue]:
+        reference, queue = self._queues.get(id(loop), (None, None))
+        return queue if reference is not None and reference() is loop else None
 
     def _new(self, loop: Any, kind: "type[LoopQueue]") -> LoopQueue:
         with self._lock:
             first, self._first = self._first, None
             queue = kind(QueueOwner.new(self._in_flight) if first is None else first)
-            _end_with_the_loop(queue)
-            # Calls that were under way when a loop ended keep it.
-            for key, (of, left) in list(self._queues.items()):
-                other = of()
+            _add_loop_end_hook(queue)
+            # Calls in flight when a loop ended keep its queue alive.
+            for key, (reference, stale) in list(self._queues.items()):
+                other = reference()
                 if other is None or (isinstance(other, asyncio.AbstractEventLoop) and other.is_closed()):
                     del self._queues[key]
-                    left.discard()
+                    stale.discard()
             self._queues[id(loop)] = weakref.ref(loop), queue
             return queue

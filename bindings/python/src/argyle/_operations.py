@@ -1,4 +1,4 @@
-"""What each method asks of the service and makes of the answer, the same for both kinds of client."""
+"""The request and the response parser of each operation, shared by both clients."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any, Callable, Mapping, NamedTuple, Optional, TypeVar
 
 from . import _abi, errors
 from ._json import dumps
-from ._options import plain
+from ._options import native_value
 from .models import NewUser, User, UserPage, UserToken, document
 
 Result = TypeVar("Result")
 
 
 class _Unset:
-    """Stands for an argument that was not given, as None is JSON too."""
+    """The default of an argument that can also be None, which is JSON null."""
 
     def __repr__(self) -> str:
         return "<not given>"
@@ -24,13 +24,13 @@ UNSET: Any = _Unset()
 
 
 class Operation(NamedTuple):
-    """One call, ready to be made by any client."""
+    """The arguments of one call, independent of the client."""
 
     number: int
     user_id: Optional[bytes]
     document: Optional[bytes]
-    #: Reads the body of a success; a ProtocolError says what is wrong with it. It can be pickled, as a call can.
-    read: Callable[[bytes], Any]
+    #: Parses the body of a successful response; raises ProtocolError. Can be pickled, as a call can.
+    parse: Callable[[bytes], Any]
 
 
 def _metadata(value: Any) -> bytes:
@@ -41,11 +41,11 @@ def _metadata(value: Any) -> bytes:
 
 
 def query(limit: Optional[int], offset: Optional[int], ordering: Optional[str]) -> "dict[str, Any]":
-    """Give what of a list's query was given; its rules are the C library's."""
+    """Return the parameters that were given; the C library validates them."""
     if isinstance(ordering, str):
         _abi.text_argument("ordering", ordering)
     values = {"limit": limit, "offset": offset, "ordering": ordering}
-    return {name: plain(value) for name, value in values.items() if value is not None}
+    return {name: native_value(value) for name, value in values.items() if value is not None}
 
 
 def _query_document(query: Mapping[str, Any]) -> Optional[bytes]:
@@ -57,17 +57,17 @@ def _query_document(query: Mapping[str, Any]) -> Optional[bytes]:
 
 def create_user(external_metadata: Any) -> Operation:
     metadata = None if external_metadata is UNSET else _metadata(external_metadata)
-    return Operation(_abi.USER_CREATE, None, metadata, _read_new_user)
+    return Operation(_abi.USER_CREATE, None, metadata, _parse_new_user)
 
 
 def get_user(user_id: str) -> Operation:
     user = _abi.text_argument("user_id", user_id)
-    return Operation(_abi.USER_GET, user, None, partial(_read_user_of, user_id))
+    return Operation(_abi.USER_GET, user, None, partial(_parse_user_of, user_id))
 
 
 def update_user(user_id: str, external_metadata: Any) -> Operation:
     user = _abi.text_argument("user_id", user_id)
-    return Operation(_abi.USER_UPDATE, user, _metadata(external_metadata), partial(_read_user_of, user_id))
+    return Operation(_abi.USER_UPDATE, user, _metadata(external_metadata), partial(_parse_user_of, user_id))
 
 
 def list_users(limit: Optional[int], offset: Optional[int], ordering: Optional[str]) -> Operation:
@@ -75,50 +75,50 @@ def list_users(limit: Optional[int], offset: Optional[int], ordering: Optional[s
 
 
 def list_users_of(query: Mapping[str, Any]) -> Operation:
-    return Operation(_abi.USER_LIST, None, _query_document(query), read_page)
+    return Operation(_abi.USER_LIST, None, _query_document(query), parse_page)
 
 
 def delete_user(user_id: str) -> Operation:
     user = _abi.text_argument("user_id", user_id)
-    return Operation(_abi.USER_DELETE, user, None, _read_nothing)
+    return Operation(_abi.USER_DELETE, user, None, _parse_nothing)
 
 
 def create_user_token(user_id: str) -> Operation:
     user = _abi.text_argument("user_id", user_id)
-    return Operation(_abi.USER_TOKEN_CREATE, user, None, partial(_read_token_of, user_id))
+    return Operation(_abi.USER_TOKEN_CREATE, user, None, partial(_parse_token_of, user_id))
 
 
-def _read_new_user(body: bytes) -> NewUser:
+def _parse_new_user(body: bytes) -> NewUser:
     return NewUser(document(body))
 
 
-def _read_nothing(body: bytes) -> None:
+def _parse_nothing(body: bytes) -> None:
     return None
 
 
-def _read_user_of(user_id: str, body: bytes) -> User:
+def _parse_user_of(user_id: str, body: bytes) -> User:
     user = User(document(body))
     _check_user("id", user.id, user_id)
     return user
 
 
-def _read_token_of(user_id: str, body: bytes) -> UserToken:
+def _parse_token_of(user_id: str, body: bytes) -> UserToken:
     token = UserToken(document(body))
     try:
         claimed = token.claims.get("user_id")
     except errors.Error:
-        # Not a token that can be read, which nobody promises.
+        # The service does not promise that tokens can be parsed.
         return token
     if isinstance(claimed, str):
         _check_user("user_id", claimed, user_id)
     return token
 
 
-def _check_user(member: str, told: str, asked: str) -> None:
-    """Refuse an answer about another user than the one that was asked for: it is the answer to something else."""
-    if told != asked and told.lower() != asked.lower():
+def _check_user(member: str, received: str, requested: str) -> None:
+    """Raise ProtocolError if the response is about another user: it belongs to another request."""
+    if received != requested and received.lower() != requested.lower():
         raise errors.ProtocolError(f'the "{member}" in the response is another user\'s')
 
 
-def read_page(body: bytes) -> UserPage:
+def parse_page(body: bytes) -> UserPage:
     return UserPage.from_document(document(body))

@@ -1,4 +1,4 @@
-"""The options of both kinds of client, which the C library checks."""
+"""The options of both clients; the C library validates them."""
 
 from __future__ import annotations
 
@@ -14,77 +14,77 @@ elif TYPE_CHECKING:
 else:
 
     class Unpack:
-        """Stands for its argument: annotations can be read at run time without typing_extensions too."""
+        """Stand-in that resolves to its argument, so that annotations can be evaluated without typing_extensions."""
 
         def __class_getitem__(cls, options):
-            """Give the options themselves."""
+            """Return the argument."""
             return options
 
 
-__all__ = ["Changes", "Options", "Ordering", "Path", "Unpack", "options", "plain", "take_over"]
+__all__ = ["Changes", "Options", "Ordering", "Path", "Unpack", "copy_attributes", "native_options", "native_value"]
 
 Path = Union[str, os.PathLike[str]]
 
-#: The oldest or the newest first.
+#: By creation time: ascending or descending.
 Ordering = Literal["created_at", "-created_at"]
 
 
 class Options(TypedDict, total=False):
-    """The options of a client; the C library has the defaults, and documents each in argyle.h."""
+    """The options of a client; argyle.h documents each in full."""
 
-    #: ``"production"`` (default) or ``"sandbox"``: Argyle's hosts.
+    #: Argyle's hosts: ``"production"`` (default) or ``"sandbox"``.
     environment: Literal["production", "sandbox"]
-    #: The server, in place of an environment: ``http`` for loopback hosts only, unless ``allow_insecure_http``.
+    #: A server URL instead of an environment; ``http`` for loopback hosts only, unless ``allow_insecure_http``.
     base_url: str
-    #: The time of one attempt, connecting included, in milliseconds; default 30000.
+    #: Timeout of one attempt, including connecting, in milliseconds; default 30000.
     timeout_ms: int
-    #: The time to resolve, connect and secure, in milliseconds; default 10000.
+    #: Timeout for DNS, connection and TLS handshake, in milliseconds; default 10000.
     connect_timeout_ms: int
-    #: The longest time in which no byte of an attempt comes or goes, in milliseconds; default: none.
+    #: Timeout for an attempt that neither sends nor receives a byte, in milliseconds; default: none.
     stall_timeout_ms: int
-    #: The time of a whole call, across attempts and the waits between them, in milliseconds; default: none.
+    #: Deadline of a whole call, including retries and backoff, in milliseconds; default: none.
     deadline_ms: int
-    #: How often a call is repeated after a failure that may pass; default 2.
+    #: Maximum number of retries after a transient failure; default 2.
     max_retries: int
-    #: Where the service asks for a longer wait, the failure is told at once, in milliseconds; default 60000.
+    #: Maximum ``Retry-After`` to wait for, in milliseconds; a longer one fails the call at once. Default 60000.
     max_retry_after_ms: int
-    #: The largest answer after decompression; default 16777216.
+    #: Maximum size of a response body after decompression; default 16777216.
     max_response_bytes: int
-    #: How many requests a second are made at the most; default: no limit.
+    #: Maximum number of requests per second; default: unlimited.
     max_requests_per_second: float
-    #: A PEM file of the certificate authorities to trust instead of the system's.
+    #: A PEM file of certificate authorities to trust instead of the system's.
     ca_file: Path
-    #: A proxy's URL, ``""`` for none; default: the environment's, but none for a loopback host.
+    #: A proxy URL, or ``""`` for no proxy; default: from the environment, but no proxy for a loopback host.
     proxy: str
-    #: A PEM file of the certificate to show to the server.
+    #: A PEM file with the client certificate.
     client_certificate_file: Path
-    #: A PEM file of that certificate's key; default: it is in the certificate's file.
+    #: A PEM file with the certificate's private key; default: ``client_certificate_file``.
     client_key_file: Path
-    #: The password of that key.
+    #: The private key's password.
     client_key_password: str
-    #: What is added to the User-Agent header.
+    #: Text to append to the User-Agent header.
     application: str
-    #: Allow http to any host, which shows the key to the network.
+    #: Allow ``http`` to any host, which exposes the API key to the network.
     allow_insecure_http: bool
 
 
 class Changes(Options, total=False):
     """The options that :meth:`argyle.Client.with_options` can change."""
 
-    #: Another API key.
+    #: A different API key.
     key_id: str
     key_secret: str
 
 
-def options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give options as the C library takes them: None stands for one that is not given."""
-    return {name: plain(value) for name, value in given.items() if value is not None}
+def native_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert options to the C library's form; None means not given."""
+    return {name: native_value(value) for name, value in given.items() if value is not None}
 
 
-def take_over(client: object, other: object) -> None:
-    """Give a client the attributes of another one of its class, as copy.copy() does.
+def copy_attributes(client: object, other: object) -> None:
+    """Copy the attributes of another client of the same class, as copy.copy() does.
 
-    But for those in place of what the class has, such as the value of a cached property: they belong to the other one.
+    Attributes that shadow a descriptor of the class, such as the value of a cached property, are not copied.
     """
     members: dict[str, Any] = {}
     for kind in reversed(type(client).__mro__):
@@ -93,13 +93,13 @@ def take_over(client: object, other: object) -> None:
         if not hasattr(members.get(name), "__get__"):
             vars(client)[name] = value
     for name, member in members.items():
-        # Of __slots__.
+        # From __slots__.
         if isinstance(member, MemberDescriptorType) and hasattr(other, name):
             member.__set__(client, member.__get__(other))
 
 
-def plain(value: Any) -> Any:
-    """Give a value as JSON has it, and an integer beyond 64 bits as one at the end, whose range the C library tells."""
+def native_value(value: Any) -> Any:
+    """Convert a path to str, and clamp an integer to 64 bits, so that the C library can report the valid range."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     return min(max(value, -(2**63)), 2**63 - 1) if isinstance(value, int) else value

@@ -1,7 +1,6 @@
-"""How a list goes on from page to page.
+"""Paging for the asynchronous client.
 
-The C library's walk over a list waits for its pages, which an event loop must not. So this is the same once more, in
-its simplest form: pages go in, the next query comes out.
+The C library's cursor blocks, so this repeats its rules without I/O: pages go in, the next query comes out.
 """
 
 from __future__ import annotations
@@ -12,31 +11,31 @@ from urllib.parse import parse_qs, urlsplit
 from . import errors
 from .models import UserPage
 
-#: The most that the service gives.
+#: The service's maximum page size.
 _DEFAULT_LIMIT = 200
-#: What the service gives where a query has no limit.
+#: The service's page size for a query without a limit.
 _SERVICE_LIMIT = 10
-#: How many pages in a row may have no user and yet a link to the next: more than a service has reason for.
-_MOST_EMPTY_PAGES = 100
+#: Maximum number of consecutive empty pages that link to a next one.
+_MAX_EMPTY_PAGES = 100
 
 
 class Paging:
-    """A walk over the pages of a list, which knows no network."""
+    """The position in a list of pages, without I/O."""
 
     def __init__(self, query: Mapping[str, Any]) -> None:
-        """Begin with the page that a query asks for."""
-        #: What to ask for next, or None at the end.
+        """Start with the page that a query requests."""
+        #: The query for the next page; None at the end.
         self.query: "Optional[dict[str, Any]]" = {"limit": _DEFAULT_LIMIT, **query}
-        #: Why it cannot go on, which stays.
+        #: Why there is no next page, if that is an error; permanent.
         self.failure: Optional[str] = None
-        self._asked = {_key(self.query)}
+        self._requested = {_key(self.query)}
         self._empty_pages = 0
         self._last_first_id: Optional[str] = None
 
-    def ask_for_fewer(self, failure: errors.Error) -> bool:
-        """Ask for half as many users where a page failed because it was too large; False where it was to have one.
+    def halve_limit(self, failure: errors.Error) -> bool:
+        """Halve the page size after a page that was too large; returns False if that is not the error or the size is 1.
 
-        Headers that are too large have nothing to do with the users: then no status is told.
+        An error without a status is about the headers, whose size does not depend on the users.
         """
         if not isinstance(failure, errors.ResponseTooLargeError) or failure.status is None:
             return False
@@ -47,29 +46,29 @@ class Paging:
         self.query = {**query, "limit": limit}
         return True
 
-    def take(self, page: UserPage) -> None:
-        """Take in a page; one that is refused may be asked for again."""
+    def advance(self, page: UserPage) -> None:
+        """Advance past a page; after a ProtocolError, the same page may be requested again."""
         if isinstance(page.raw, list):
-            self._advance(page)
+            self._follow_offset(page)
             return
-        self._follow(page.raw.get("next"))
+        self._follow_link(page.raw.get("next"))
         self._empty_pages = 0 if page.results else self._empty_pages + 1
-        if self._empty_pages >= _MOST_EMPTY_PAGES and self.query is not None:
+        if self._empty_pages >= _MAX_EMPTY_PAGES and self.query is not None:
             self._fail(f"the response is the {self._empty_pages}th consecutive page without users")
 
-    def _follow(self, link: Any) -> None:
-        """Follow the link to the next page: nothing but its query is used, so that the key goes nowhere else."""
+    def _follow_link(self, link: Any) -> None:
+        """Follow the link to the next page, using only its query, so that the API key is sent to no other server."""
         if link is None:
             self.query = None
             return
         following = _query_of(link)
         if following:
-            self._ask(following)
+            self._request(following)
         else:
             self._fail('"next" in the response is not a link with a query')
 
-    def _advance(self, page: UserPage) -> None:
-        """Where a bare array comes, let the offset grow by what was received until a page is empty."""
+    def _follow_offset(self, page: UserPage) -> None:
+        """Advance the offset past a page that is a bare array; an empty one is the end."""
         if not page.results:
             self.query = None
             return
@@ -78,13 +77,13 @@ class Paging:
             raise errors.ProtocolError("the response starts with the same user as the previous page")
         self._last_first_id = first_id
         query = self.query or {}
-        self._ask({**query, "offset": query.get("offset", 0) + len(page.results)})
+        self._request({**query, "offset": query.get("offset", 0) + len(page.results)})
 
-    def _ask(self, query: "dict[str, Any]") -> None:
-        if _key(query) in self._asked:
+    def _request(self, query: "dict[str, Any]") -> None:
+        if _key(query) in self._requested:
             self._fail("the response leads back to an earlier page")
         else:
-            self._asked.add(_key(query))
+            self._requested.add(_key(query))
             self.query = query
 
     def _fail(self, reason: str) -> None:
@@ -92,18 +91,18 @@ class Paging:
         self.failure = reason
 
 
-def may_ask_again(failure: errors.Error, seconds: float) -> bool:
-    """Whether a page that failed ahead, so long ago, may be asked for again: not before the service allows it."""
+def may_retry(failure: errors.Error, seconds: float) -> bool:
+    """Whether a prefetched page that failed ``seconds`` ago may be requested again: not before ``Retry-After``."""
     return failure.retry_after is None or seconds >= failure.retry_after
 
 
 def _key(query: Mapping[str, Any]) -> "tuple[Any, ...]":
-    # What a query leaves out is as the service has it, and so is not the same as what it says.
+    # A parameter that is left out has the service's default, and so differs from any value.
     return tuple(query.get(name) for name in ("limit", "offset", "ordering"))
 
 
 def _query_of(link: Any) -> "dict[str, Any]":
-    """Read the query of a link; empty where there is none that can be asked for."""
+    """Parse a link's query; empty if there is none or it is invalid."""
     if not isinstance(link, str):
         return {}
     try:

@@ -1,4 +1,4 @@
-"""The client whose methods are awaited."""
+"""The asynchronous client."""
 
 from __future__ import annotations
 
@@ -19,86 +19,86 @@ from typing import (
 
 from . import _abi, _operations, errors
 from ._operations import UNSET, Operation
-from ._options import Changes, Options, Ordering, Unpack, options as client_options, take_over
-from ._paging import Paging, may_ask_again
+from ._options import Changes, Options, Ordering, Unpack, copy_attributes, native_options
+from ._paging import Paging, may_retry
 from .calls import BulkResult, Call, Progress, Value
 from .models import NewUser, User, UserPage, UserToken
 
 if TYPE_CHECKING:
-    # It loads asyncio.
+    # It imports asyncio.
     from ._loops import LoopQueue, LoopQueues
 
-#: A client's own class, which may be a subclass.
+#: AsyncClient or a subclass.
 Kind = TypeVar("Kind", bound="AsyncClient")
 
 __all__ = ["AsyncClient", "AsyncUserPages", "AsyncUserTokens", "AsyncUsers"]
 
 
 class _Core:
-    """What a client and its operations share: they refer to this and not to the client, which refers to them."""
+    """State shared by a client and its operations, which would otherwise form a reference cycle."""
 
-    #: Why it cannot be used.
-    closed = "the client is closed"
+    #: The error message if there is no owner.
+    closed_message = "the client is closed"
 
     def __init__(self, owner: Optional[_abi.ClientOwner], queues: Optional[LoopQueues]) -> None:
-        # None once the client is closed, and before it is made.
+        # None before ``__init__`` and after ``aclose``.
         self.owner = owner
         self.queues = queues
         if queues is not None:
             queues.join(self)
 
-    def open(self) -> _abi.ClientOwner:
-        """Give what is to be used, unless it is closed."""
+    def require_owner(self) -> _abi.ClientOwner:
+        """Return the owner; raises ArgumentError if the client is closed."""
         if self.owner is None:
-            raise errors.ArgumentError(self.closed)
+            raise errors.ArgumentError(self.closed_message)
         return self.owner
 
     def close(self) -> None:
-        """End the calls that are under way in the event loop that is running."""
+        """Cancel the calls in flight in the running event loop."""
         owner, self.owner = self.owner, None
         queues, self.queues = self.queues, None
         if owner is not None and queues is not None:
             queues.leave(self, owner)
 
     def queue(self) -> LoopQueue:
-        """Give the queue of the event loop that is running."""
+        """Return the running event loop's queue."""
         if self.queues is None:
-            raise errors.ArgumentError(self.closed)
+            raise errors.ArgumentError(self.closed_message)
         return self.queues.current()
 
     def start(self, operation: Operation) -> tuple[LoopQueue, _abi.QueuedCall]:
-        """Begin a call in the event loop that is running."""
+        """Start a call in the running event loop."""
         queue = self.queue()
-        return queue, queue.start(self.open(), operation)
+        return queue, queue.start(self.require_owner(), operation)
 
     async def run(self, operation: Operation) -> Any:
-        """Make a call and read its answer."""
+        """Make a call and parse its response."""
         queue, call = self.start(operation)
         return await queue.finish(call)
 
 
 class AsyncClient:
-    """A client of Argyle's users and user tokens for asyncio and trio, without threads.
+    """An asynchronous client for Argyle's users and user tokens, for asyncio and trio, without threads.
 
-    Any number of tasks may use it at once. It is an asynchronous context manager; :meth:`aclose` and the end of an
-    ``async with`` block end calls that are under way and release its connections.
+    Any number of tasks may use it at once. An asynchronous context manager; :meth:`aclose` and the end of an
+    ``async with`` block cancel calls in flight and release its connections.
     """
 
-    # Until it is made.
+    # Before __init__.
     _core = _Core(None, None)
-    _core.closed = "the client was not made: its class does not call super().__init__()"
+    _core.closed_message = "the client is not initialised: its class must call super().__init__()"
     _users: AsyncUsers
     _user_tokens: AsyncUserTokens
 
     def __init__(self, key_id: str, key_secret: str, *, max_in_flight: int = 50, **options: Unpack[Options]) -> None:
-        """Make a client, which opens no connection yet.
+        """Create a client; connections are opened by its calls.
 
-        The options are those of :class:`argyle.Options`. At most ``max_in_flight`` calls, 1 to 1000, are under way at
-        once, those of clients made from this one included; others wait for their turn.
+        ``options`` are those of :class:`argyle.Options`. At most ``max_in_flight`` calls, 1 to 1000, are in flight at
+        once, including those of clients created by :meth:`with_options`; other calls are queued.
         """
         from ._loops import LoopQueues
 
-        given = client_options(options)
+        given = native_options(options)
         given["key_id"] = key_id
         given["key_secret"] = key_secret
         self._use(_abi.ClientOwner.new(given), LoopQueues(max_in_flight))
@@ -109,23 +109,23 @@ class AsyncClient:
         self._user_tokens = AsyncUserTokens(self)
 
     def with_options(self: Kind, **overrides: Unpack[Changes]) -> Kind:
-        """Make a client like this one, with some options changed, that shares its connections.
+        """Return a client that shares this one's connections, with some options changed.
 
-        It is cheap: make one for the time-outs of a single call. It shares the pace too, unless
+        This is cheap enough to set a timeout for a single call. The clients share one request rate, unless
         ``max_requests_per_second`` is among the overrides.
 
-        Of a subclass, the attributes are taken over as by :func:`copy.copy`, without calling ``__init__``, but for
-        values of cached properties and for methods that were replaced.
+        For a subclass, attributes are copied as by :func:`copy.copy`, without calling ``__init__``; values of cached
+        properties and methods replaced on the instance are not copied.
         """
-        owner = self._core.open().changed(client_options(overrides))
+        owner = self._core.require_owner().with_options(native_options(overrides))
         client = object.__new__(type(self))
-        take_over(client, self)
+        copy_attributes(client, self)
         client._use(owner, self._core.queues)
         return client
 
     @property
     def users(self) -> AsyncUsers:
-        """The operations on users; to iterate over it is to go through all users."""
+        """The operations on users; iterating over it yields all users."""
         return self._users
 
     @property
@@ -140,28 +140,29 @@ class AsyncClient:
         in_flight: int = 50,
         progress: Optional[Progress] = None,
     ) -> AsyncGenerator[BulkResult[Value], None]:
-        """Make many calls, ``in_flight`` of them at once, and give their results in the order in which they end.
+        """Make many calls concurrently, and yield their results in the order in which they finish.
 
-        The calls are those of :mod:`argyle.calls`, read as places become free; 1 to 1000 may be under way. A call
-        that fails does not end the others. ``progress`` is told how many calls are over, and of how many where that is
-        known. To close what this gives, as with :func:`contextlib.aclosing`, ends the calls that are under way; to
-        close the client does not. Where the calls are themselves awaited, that comes before results that are not
-        ready yet.
+        ``calls`` is an iterable of calls from :mod:`argyle.calls`, read lazily. At most ``in_flight`` of them, 1 to
+        1000, are in flight at once. A failed call does not end the others. ``progress`` is called with the number of
+        finished calls and the total, or None if the total is unknown. Closing the generator, as with
+        :func:`contextlib.aclosing`, cancels the calls in flight; closing the client does not.
+
+        If ``calls`` is an asynchronous iterable, waiting for its next call delays results that are not ready yet.
         """
-        from .bulk import make_async
+        from .bulk import run_calls_async
 
-        return make_async(self._core.open(), calls, in_flight, progress)
+        return run_calls_async(self._core.require_owner(), calls, in_flight, progress)
 
     async def aclose(self) -> None:
-        """End the calls that are under way in this event loop with CancelledError, and release the client.
+        """Close the client; its calls in flight in this event loop fail with CancelledError.
 
-        Its connections are closed, unless clients that share them are still open. Closing again does nothing.
+        Its connections are closed, unless clients that share them are still open. Closing it again does nothing.
         """
         self._core.close()
 
     async def __aenter__(self: Kind) -> Kind:
-        """Give the client, which the end of the block closes."""
-        self._core.open()
+        """Return the client; the end of the block closes it."""
+        self._core.require_owner()
         return self
 
     async def __aexit__(
@@ -174,11 +175,11 @@ class AsyncClient:
         await self.aclose()
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be copied and pickled."""
+        """Prevent copying and pickling."""
         raise TypeError("a client holds connections and a key, and cannot be copied or pickled")
 
     def __repr__(self) -> str:
-        """Show nothing of the key."""
+        """Reveal nothing of the API key."""
         return "<argyle.AsyncClient closed>" if self._core.owner is None else "<argyle.AsyncClient>"
 
 
@@ -186,22 +187,22 @@ class AsyncUsers:
     """The operations on users."""
 
     def __init__(self, client: AsyncClient) -> None:
-        """Make the operations of a client; use :attr:`AsyncClient.users`."""
+        """Use :attr:`AsyncClient.users` instead."""
         self._core = client._core
 
     async def create(self, *, external_metadata: Any = UNSET) -> NewUser:
-        """Create a user, with any JSON for metadata ("Create a user").
+        """Create a user, with any JSON as metadata ("Create a user").
 
-        It is repeated only where the service cannot have acted: see :attr:`argyle.Error.outcome_unknown`.
+        Retried only if the service cannot have created a user: see :attr:`argyle.Error.outcome_unknown`.
         """
         return await self._core.run(_operations.create_user(external_metadata))  # type: ignore[no-any-return]
 
     async def get(self, user_id: str) -> User:
-        """Retrieve a user; NotFoundError where there is none ("Retrieve a user and their metadata")."""
+        """Retrieve a user ("Retrieve a user and their metadata"); raises NotFoundError if there is none."""
         return await self._core.run(_operations.get_user(user_id))  # type: ignore[no-any-return]
 
     async def update(self, user_id: str, *, external_metadata: Any) -> User:
-        """Replace a user's metadata by any JSON ("Update a user's metadata")."""
+        """Replace a user's metadata with any JSON ("Update a user's metadata")."""
         return await self._core.run(_operations.update_user(user_id, external_metadata))  # type: ignore[no-any-return]
 
     async def list(
@@ -209,32 +210,35 @@ class AsyncUsers:
     ) -> UserPage:
         """List one page of users ("List users").
 
-        ``limit`` is 10 unless given, and the service gives 200 at the most; ``ordering`` is ``"created_at"`` or
-        ``"-created_at"``, the newest first, which is the default.
+        ``limit`` is the page size, by default 10; the service returns at most 200 users. ``ordering`` is
+        ``"created_at"``, oldest first, or ``"-created_at"``, newest first, the default.
         """
         return await self._core.run(_operations.list_users(limit, offset, ordering))  # type: ignore[no-any-return]
 
     async def delete(self, user_id: str) -> None:
-        """Delete a user; NotFoundError where there is none ("Delete a user")."""
+        """Delete a user ("Delete a user"); raises NotFoundError if there is none."""
         await self._core.run(_operations.delete_user(user_id))
 
     def pages(
         self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[Ordering] = None
     ) -> AsyncUserPages:
-        """Go through all users, page after page, 200 at a time unless ``limit`` says less, or they are too large.
+        """Iterate over all users page by page, in pages of 200 or ``limit`` users, or fewer if they are large.
 
-        While one page is read the next is already on its way. After an error the next step asks for the page again.
+        The next page is prefetched. After an error, the next step requests the same page again.
         """
         return AsyncUserPages(self._core, _operations.query(limit, offset, ordering))
 
     def iterate(
         self, *, offset: Optional[int] = None, ordering: Optional[Ordering] = None
     ) -> AsyncGenerator[User, None]:
-        """Go through all users. A user created or deleted meanwhile may move others: see argyle.h on cursors."""
+        """Iterate over all users.
+
+        Users created or deleted meanwhile can cause others to be skipped or repeated: see argyle.h on cursors.
+        """
         return _users_of(self.pages(offset=offset, ordering=ordering))
 
     def __aiter__(self) -> AsyncIterator[User]:
-        """Go through all users, the newest first."""
+        """Iterate over all users, newest first."""
         return self.iterate()
 
 
@@ -248,67 +252,67 @@ async def _users_of(pages: AsyncUserPages) -> AsyncGenerator[User, None]:
 
 
 class AsyncUserPages(AsyncIterator[UserPage]):
-    """A walk over the pages of the list of users. One task at a time may use it."""
+    """An asynchronous iterator over pages of users. Only one task at a time may use it."""
 
     def __init__(self, core: _Core, query: dict[str, Any]) -> None:
-        """Start a walk; use :meth:`AsyncUsers.pages`."""
+        """Use :meth:`AsyncUsers.pages` instead."""
         self._core = core
         self._paging = Paging(query)
-        # Now, and not with the first step.
-        _abi.check(core.open(), self._operation())
-        self._ahead: Optional[tuple[LoopQueue, _abi.QueuedCall]] = None
+        # Validate the query now rather than at the first step.
+        _abi.check(core.require_owner(), self._operation())
+        self._prefetch: Optional[tuple[LoopQueue, _abi.QueuedCall]] = None
 
     async def __anext__(self) -> UserPage:
-        """Give the next page."""
+        """Return the next page."""
         if self._paging.failure is not None:
             raise errors.ProtocolError(self._paging.failure)
         if self._paging.query is None:
             raise StopAsyncIteration
-        page = await self._page_ahead()
+        page = await self._take_prefetch()
         while page is None:
             try:
                 page = await self._core.run(self._operation())
             except errors.ResponseTooLargeError as failure:
-                if not self._paging.ask_for_fewer(failure):
+                if not self._paging.halve_limit(failure):
                     raise
             else:
-                self._paging.take(page)
+                self._paging.advance(page)
         if self._paging.query is not None:
             try:
                 queue, call = self._core.start(self._operation())
-                self._ahead = queue, call
-                # No task may wait for it before the loop has ended.
-                queue.close_if_over()
+                self._prefetch = queue, call
+                # Perhaps no task will wait for it before the event loop ends.
+                queue.close_if_ending()
             except errors.Error:
-                # The next step tells, as that page has nothing to do with it.
+                # The next step reports it: this page is not affected.
                 pass
         return page
 
     async def aclose(self) -> None:
-        """End the walk: the page that is on its way is not waited for."""
+        """End the iteration and cancel the prefetch."""
         self._paging.query = None
-        if self._ahead is not None:
-            (queue, call), self._ahead = self._ahead, None
+        if self._prefetch is not None:
+            (queue, call), self._prefetch = self._prefetch, None
             queue.cancel(call)
 
     def _operation(self) -> Operation:
         return _operations.list_users_of(self._paging.query or {})
 
-    async def _page_ahead(self) -> Optional[UserPage]:
-        """Give the page that is on its way; None where it fails and may be asked for again before that is an error."""
-        if self._ahead is None:
+    async def _take_prefetch(self) -> Optional[UserPage]:
+        """Wait for the prefetched page; None if there is none or it failed and may be requested again."""
+        if self._prefetch is None:
             return None
-        (queue, call), self._ahead = self._ahead, None
+        (queue, call), self._prefetch = self._prefetch, None
         if queue is not self._core.queue():
-            # Of another event loop, which has ended.
+            # From another event loop, which has ended.
             return None
         try:
             page: UserPage = await queue.finish(call)
-            self._paging.take(page)
+            self._paging.advance(page)
         except errors.Error as failure:
-            if not may_ask_again(failure, monotonic() - call.failed_at):
+            if not may_retry(failure, monotonic() - call.failed_at):
                 raise
-            self._paging.ask_for_fewer(failure)
+            self._paging.halve_limit(failure)
             return None
         return page
 
@@ -317,11 +321,11 @@ class AsyncUserTokens:
     """The operations on user tokens."""
 
     def __init__(self, client: AsyncClient) -> None:
-        """Make the operations of a client; use :attr:`AsyncClient.user_tokens`."""
+        """Use :attr:`AsyncClient.user_tokens` instead."""
         self._core = client._core
 
     async def create(self, user_id: str) -> UserToken:
-        """Create a token for a user, to start Argyle Link with ("Create a user token")."""
+        """Create a user token to start Argyle Link with ("Create a user token")."""
         return await self._core.run(_operations.create_user_token(user_id))  # type: ignore[no-any-return]
 
 

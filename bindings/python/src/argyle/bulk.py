@@ -1,4 +1,4 @@
-"""Many calls at once, with their results in the order in which they end."""
+"""Concurrent calls: the implementation of ``client.bulk``."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ from .calls import BulkResult, Call, Progress, Value
 
 __all__ = ["BulkResult", "Progress"]
 
-#: How long a wait lasts at the most: a signal that came just before it began would otherwise wait with it.
+#: Maximum time in poll, which delays a signal that arrived just before it.
 _WAIT_MS = 500
 
 
 class _Run(Generic[Value]):
-    """What both kinds of bulk have in common: what is over, and how far it all is."""
+    """State of a bulk run: finished calls, and progress."""
 
     def __init__(self, calls: object, progress: Optional[Progress]) -> None:
-        self.over: Deque[BulkResult[Value]] = deque()
+        self.finished: Deque[BulkResult[Value]] = deque()
         self._progress = progress
         self._total = len(calls) if isinstance(calls, Sized) else None
         self._done = 0
-        #: Whether all calls were read.
+        #: Whether all calls have been read.
         self.is_exhausted = False
 
-    def note(self, queued: QueuedCall) -> None:
-        """Keep what became of a call."""
+    def add(self, queued: QueuedCall) -> None:
+        """Add a finished call."""
         call: Call[Value] = queued.context
         try:
-            self.over.append(BulkResult(call, queued.take_result(), None))
+            self.finished.append(BulkResult(call, queued.take_result(), None))
         except errors.Error as error:
-            self.over.append(BulkResult(call, None, _bare(error)))
+            self.finished.append(BulkResult(call, None, _bare(error)))
 
-    def refuse(self, call: Call[Value], error: errors.ArgumentError) -> None:
-        """Keep a call that breaks a rule of the C library's: it is over before it began."""
-        self.over.append(BulkResult(call, None, _bare(error)))
+    def add_invalid(self, call: Call[Value], error: errors.ArgumentError) -> None:
+        """Add a call that was rejected before it started."""
+        self.finished.append(BulkResult(call, None, _bare(error)))
 
-    def give(self) -> BulkResult[Value]:
-        """Give what was over first."""
-        result = self.over.popleft()
+    def pop(self) -> BulkResult[Value]:
+        """Remove and return the first finished call's result, and report progress."""
+        result = self.finished.popleft()
         self._done += 1
         if self._progress is not None:
             self._progress(self._done, self._total)
@@ -66,14 +66,14 @@ class _Run(Generic[Value]):
 
 
 def _bare(error: errors.Error) -> errors.Error:
-    """Drop an error's frames, which would keep it alive, and the exception that was handled when it was raised."""
+    """Drop an error's traceback, which refers back to it, and its context."""
     error.__context__ = None
     return error.with_traceback(None)
 
 
 def _operation(call: Any) -> Operation:
     if not isinstance(call, Call):
-        raise TypeError(f"bulk takes calls as argyle.calls makes them, not {type(call).__name__}")
+        raise TypeError(f"bulk takes calls from argyle.calls, got {type(call).__name__}")
     operation = call._operation
     if isinstance(operation, errors.ArgumentError):
         raise operation
@@ -81,27 +81,27 @@ def _operation(call: Any) -> Operation:
 
 
 class Source(Protocol):
-    """Where calls come from that may not be there yet."""
+    """A source of calls that may block."""
 
     @property
     def descriptor(self) -> int:
-        """What is readable when more has come."""
+        """The descriptor that is readable when there is more input."""
         raise NotImplementedError
 
     def is_ready(self) -> bool:
-        """Whether the next call need not be waited for."""
+        """Whether the next call is available without blocking."""
         raise NotImplementedError
 
 
-def make(
+def run_calls(
     client: ClientOwner,
     calls: Iterable[Optional[Call[Value]]],
     in_flight: int,
     progress: Optional[Progress],
     source: Optional[Source] = None,
 ) -> Generator[BulkResult[Value], None, None]:
-    """Make calls, and wait for them. With a source, None in the place of a call says that there is none for now."""
-    # Not within the generator, which begins with the first step only.
+    """Make calls and wait for them. With a source, ``calls`` may yield None for a step without a call."""
+    # Outside the generator, which would validate in_flight only at the first step.
     return _results(QueueOwner.new(in_flight), client, calls, in_flight, _Run(calls, progress), source)
 
 
@@ -115,7 +115,7 @@ def _results(
 ) -> Generator[BulkResult[Value], None, None]:
     poll = select.poll()
     poll.register(queue.descriptor(), select.POLLIN)
-    # With no ``try`` around it: to end the generator runs no Python code, see _abi.Owner. The queue ends its calls.
+    # Without ``try``: closing the generator must run no Python code, see _abi.Owner. The queue cancels its calls.
     yield from iter(partial(_next_result, queue, client, iter(calls), in_flight, run, poll, source), None)
 
 
@@ -128,12 +128,12 @@ def _next_result(
     poll: select.poll,
     source: Optional[Source],
 ) -> Optional[BulkResult[Value]]:
-    """Wait for a result; None at the end."""
+    """Return the next result; None at the end."""
     try:
         while True:
-            while not run.is_exhausted and queue.count + len(run.over) < in_flight:
-                # What is in flight does not wait for a call that is not there.
-                if source is not None and (queue.count or run.over) and not source.is_ready():
+            while not run.is_exhausted and queue.count + len(run.finished) < in_flight:
+                # Calls in flight must not wait for input.
+                if source is not None and (queue.count or run.finished) and not source.is_ready():
                     break
                 try:
                     call = next(remaining)
@@ -145,44 +145,44 @@ def _next_result(
                 try:
                     queue.submit(client, _operation(call), call)
                 except errors.ArgumentError as error:
-                    run.refuse(call, error)
-            if run.over:
-                return run.give()
+                    run.add_invalid(call, error)
+            if run.finished:
+                return run.pop()
             if not queue.count:
                 return None
             if not queue.drive():
                 _wait(poll, None if run.is_exhausted or queue.count >= in_flight else source)
                 continue
-            # All at once: to drive for one at a time takes twice as long.
+            # Take all of them: driving once per call takes twice as long.
             for queued in iter(queue.next, None):
-                run.note(queued)
+                run.add(queued)
     except BaseException:
         try:
             queue.cancel_all()
         except errors.Error:
-            # As in a forked child, where there is nothing to be ended, and something else on its way to be raised.
+            # Such as in a forked child, which has nothing to cancel. The original exception matters more.
             pass
         queue.check()
         raise
 
 
 def _wait(poll: select.poll, source: Optional[Source]) -> None:
-    """Wait for the queue, and for a source of calls if there is one."""
+    """Wait for the queue, and for the source if there is one."""
     if source is not None:
         poll.register(source.descriptor, select.POLLIN)
-    # Here, and not in C, where Python's signal handlers do not run.
+    # In Python rather than in C, so that signal handlers run.
     poll.poll(_WAIT_MS)
     if source is not None:
         poll.unregister(source.descriptor)
 
 
-def make_async(
+def run_calls_async(
     client: ClientOwner,
     calls: Union[Iterable[Call[Value]], AsyncIterable[Call[Value]]],
     in_flight: int,
     progress: Optional[Progress],
 ) -> AsyncGenerator[BulkResult[Value], None]:
-    """Make calls in an event loop."""
+    """Make calls in the running event loop."""
     return _results_async(client, calls, in_flight, _Run(calls, progress))
 
 
@@ -195,18 +195,18 @@ async def _results_async(
     waiter: Any = None
 
     def deliver(queued: QueuedCall) -> None:
-        run.note(queued)
+        run.add(queued)
         if waiter is not None:
             queue.wake(waiter)
 
     queue = new_queue(in_flight, deliver)
-    is_slow = isinstance(calls, AsyncIterable)
+    is_async = isinstance(calls, AsyncIterable)
     remaining = calls.__aiter__() if isinstance(calls, AsyncIterable) else _Iteration(calls)
     is_exhausted = False
     try:
         while True:
-            # What is over does not wait for calls that are themselves waited for.
-            while not is_exhausted and queue.count + len(run.over) < in_flight and not (is_slow and run.over):
+            # Results must not wait for an asynchronous iterable.
+            while not is_exhausted and queue.count + len(run.finished) < in_flight and not (is_async and run.finished):
                 try:
                     call = await remaining.__anext__()
                 except StopAsyncIteration:
@@ -215,9 +215,9 @@ async def _results_async(
                 try:
                     queue.submit(client, _operation(call), call)
                 except errors.ArgumentError as error:
-                    run.refuse(call, error)
-            if run.over:
-                yield run.give()
+                    run.add_invalid(call, error)
+            if run.finished:
+                yield run.pop()
             elif queue.count:
                 waiter = queue.new_waiter()
                 await queue.wait(waiter)
@@ -229,7 +229,7 @@ async def _results_async(
 
 
 class _Iteration(AsyncIterator[Call[Value]]):
-    """What a loop goes through, for ``async for``; a generator would have to be closed where it is left early."""
+    """Adapts an iterable to ``async for``; unlike an asynchronous generator, it need not be closed."""
 
     def __init__(self, calls: Iterable[Call[Value]]) -> None:
         self._calls = iter(calls)

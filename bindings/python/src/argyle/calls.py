@@ -1,4 +1,4 @@
-"""Calls that are described now and made later, by ``client.bulk``.
+"""Calls to be made later by ``client.bulk``.
 
 ::
 
@@ -31,73 +31,76 @@ __all__ = [
 
 Value = TypeVar("Value", covariant=True)
 
-#: Is told how many calls are over, and of how many where that is known.
+#: Called with the number of finished calls and the total, or None if the total is unknown.
 Progress = Callable[[int, Optional[int]], object]
 
 
 class Call(Generic[Value]):
-    """A call that any client can make, any number of times."""
+    """A call that any client can make, any number of times.
+
+    Create one with the functions of this module.
+    """
 
     __slots__ = ("_operation", "context", "name", "user_id")
 
     def __init__(self, name: str, user_id: Optional[str], make: Callable[[], Operation], context: Any) -> None:
-        """Describe a call; use the functions of this module."""
+        """Use the functions of this module instead."""
         self._operation: Union[Operation, errors.ArgumentError]
         try:
             self._operation = make()
         except errors.ArgumentError as error:
-            # It is this call's result, and no reason to end those before it.
+            # The error becomes this call's result, and does not end earlier calls.
             self._operation = error.with_traceback(None)
-        #: The name of the function that made it.
+        #: The name of the function that created the call.
         self.name = name
-        #: The user it is about, where it is about one.
+        #: The id of the user that the call is about; None if it is about no particular user.
         self.user_id = user_id
-        #: What the program wants to find again beside the result.
+        #: The caller's context, any object.
         self.context = context
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Union[str, tuple[Any, ...]]:
-        """Pickle in the same way with protocols that know no slots."""
+        """Support pickle protocols 0 and 1, which do not support slots."""
         return super().__reduce_ex__(max(int(protocol), 2))
 
     def __repr__(self) -> str:
-        """Show what is called and for which user: metadata and contexts may be personal data."""
+        """Return the name and user only: metadata and context may be personal data."""
         return f"<argyle.Call {self.name}>" if self.user_id is None else f"<argyle.Call {self.name} {self.user_id!r}>"
 
 
 @dataclass(frozen=True)
 class BulkResult(Generic[Value]):
-    """What became of one call."""
+    """The result of one call."""
 
     #: The call, with its :attr:`argyle.Call.context`.
     call: Call[Value]
-    #: What the client's own method returns; None where the call failed.
+    #: The return value of the corresponding client method; None if the call failed.
     value: Optional[Value]
-    #: Why the call failed, or None where it succeeded.
+    #: The error; None if the call succeeded.
     error: Optional[errors.Error]
 
     def result(self) -> Value:
-        """Give the value, or raise the error, as the client's own method does."""
+        """Return the value or raise the error, like the corresponding client method."""
         if self.error is not None:
             try:
                 raise self.error
             finally:
-                # The error has this frame in its traceback, and would keep itself alive.
+                # The error's traceback refers to this frame: a reference cycle.
                 del self
         return cast("Value", self.value)
 
 
 def create_user(*, external_metadata: Any = UNSET, context: Any = None) -> Call[NewUser]:
-    """Describe ``client.users.create``."""
+    """Create a call of ``client.users.create``."""
     return Call("create_user", None, lambda: _operations.create_user(external_metadata), context)
 
 
 def get_user(user_id: str, *, context: Any = None) -> Call[User]:
-    """Describe ``client.users.get``."""
+    """Create a call of ``client.users.get``."""
     return Call("get_user", user_id, lambda: _operations.get_user(user_id), context)
 
 
 def update_user(user_id: str, *, external_metadata: Any, context: Any = None) -> Call[User]:
-    """Describe ``client.users.update``."""
+    """Create a call of ``client.users.update``."""
     return Call("update_user", user_id, lambda: _operations.update_user(user_id, external_metadata), context)
 
 
@@ -108,15 +111,15 @@ def list_users(
     ordering: Optional[Ordering] = None,
     context: Any = None,
 ) -> Call[UserPage]:
-    """Describe ``client.users.list``."""
+    """Create a call of ``client.users.list``."""
     return Call("list_users", None, lambda: _operations.list_users(limit, offset, ordering), context)
 
 
 def delete_user(user_id: str, *, context: Any = None) -> Call[None]:
-    """Describe ``client.users.delete``."""
+    """Create a call of ``client.users.delete``."""
     return Call("delete_user", user_id, lambda: _operations.delete_user(user_id), context)
 
 
 def create_user_token(user_id: str, *, context: Any = None) -> Call[UserToken]:
-    """Describe ``client.user_tokens.create``."""
+    """Create a call of ``client.user_tokens.create``."""
     return Call("create_user_token", user_id, lambda: _operations.create_user_token(user_id), context)

@@ -1,4 +1,4 @@
-"""The client whose methods wait for their answer."""
+"""The blocking client."""
 
 from __future__ import annotations
 
@@ -7,55 +7,55 @@ from typing import Any, Generator, Iterable, Iterator, NoReturn, Optional, TypeV
 
 from . import _abi, _operations, errors
 from ._operations import UNSET, Operation
-from ._options import Changes, Options, Ordering, Unpack, options as client_options, take_over
+from ._options import Changes, Options, Ordering, Unpack, copy_attributes, native_options
 from .calls import BulkResult, Call, Progress, Value
 from .models import NewUser, User, UserPage, UserToken
 
-#: A client's own class, which may be a subclass.
+#: Client or a subclass.
 Kind = TypeVar("Kind", bound="Client")
 
 __all__ = ["Client", "UserTokens", "Users"]
 
 
 class _Core:
-    """What a client and its operations share: they refer to this and not to the client, which refers to them."""
+    """State shared by a client and its operations, which would otherwise form a reference cycle."""
 
-    #: Why it cannot be used.
-    closed = "the client is closed"
+    #: The error message if there is no owner.
+    closed_message = "the client is closed"
 
     def __init__(self, owner: Optional[_abi.ClientOwner]) -> None:
-        #: None once the client is closed, and before it is made.
+        #: None before ``__init__`` and after ``close``.
         self.owner = owner
 
-    def open(self) -> _abi.ClientOwner:
-        """Give what is to be used, unless it is closed."""
+    def require_owner(self) -> _abi.ClientOwner:
+        """Return the owner; raises ArgumentError if the client is closed."""
         if self.owner is None:
-            raise errors.ArgumentError(self.closed)
+            raise errors.ArgumentError(self.closed_message)
         return self.owner
 
     def run(self, operation: Operation) -> Any:
-        """Make a call and read its answer."""
-        return _abi.run(self.open(), operation)
+        """Make a call and parse its response."""
+        return _abi.run(self.require_owner(), operation)
 
 
 class Client:
-    """A client of Argyle's users and user tokens. Any number of threads may use it at once.
+    """A blocking client for Argyle's users and user tokens.
 
-    It is a context manager; :meth:`close` and the end of a ``with`` block release its connections.
+    Thread-safe. A context manager; :meth:`close` and the end of a ``with`` block release its connections.
     """
 
-    # Until it is made.
+    # Before __init__.
     _core = _Core(None)
-    _core.closed = "the client was not made: its class does not call super().__init__()"
+    _core.closed_message = "the client is not initialised: its class must call super().__init__()"
     _users: Users
     _user_tokens: UserTokens
 
     def __init__(self, key_id: str, key_secret: str, **options: Unpack[Options]) -> None:
-        """Make a client, which opens no connection yet.
+        """Create a client; connections are opened by its calls.
 
-        The options are those of :class:`argyle.Options`.
+        ``options`` are those of :class:`argyle.Options`.
         """
-        given = client_options(options)
+        given = native_options(options)
         given["key_id"] = key_id
         given["key_secret"] = key_secret
         self._use(_abi.ClientOwner.new(given))
@@ -66,23 +66,23 @@ class Client:
         self._user_tokens = UserTokens(self)
 
     def with_options(self: Kind, **overrides: Unpack[Changes]) -> Kind:
-        """Make a client like this one, with some options changed, that shares its connections.
+        """Return a client that shares this one's connections, with some options changed.
 
-        It is cheap: make one for the time-outs of a single call. It shares the pace too, unless
+        This is cheap enough to set a timeout for a single call. The clients share one request rate, unless
         ``max_requests_per_second`` is among the overrides.
 
-        Of a subclass, the attributes are taken over as by :func:`copy.copy`, without calling ``__init__``, but for
-        values of cached properties and for methods that were replaced.
+        For a subclass, attributes are copied as by :func:`copy.copy`, without calling ``__init__``; values of cached
+        properties and methods replaced on the instance are not copied.
         """
-        owner = self._core.open().changed(client_options(overrides))
+        owner = self._core.require_owner().with_options(native_options(overrides))
         client = object.__new__(type(self))
-        take_over(client, self)
+        copy_attributes(client, self)
         client._use(owner)
         return client
 
     @property
     def users(self) -> Users:
-        """The operations on users; to iterate over it is to go through all users."""
+        """The operations on users; iterating over it yields all users."""
         return self._users
 
     @property
@@ -97,23 +97,24 @@ class Client:
         in_flight: int = 50,
         progress: Optional[Progress] = None,
     ) -> Generator[BulkResult[Value], None, None]:
-        """Make many calls, ``in_flight`` of them at once, and give their results in the order in which they end.
+        """Make many calls concurrently, and yield their results in the order in which they finish.
 
-        The calls are those of :mod:`argyle.calls`, read as places become free; 1 to 1000 may be under way. A call
-        that fails does not end the others. ``progress`` is told how many calls are over, and of how many where that is
-        known. To leave the loop over the results, or to close what this gives, ends the calls that are under way.
+        ``calls`` is an iterable of calls from :mod:`argyle.calls`, read lazily. At most ``in_flight`` of them, 1 to
+        1000, are in flight at once. A failed call does not end the others. ``progress`` is called with the number of
+        finished calls and the total, or None if the total is unknown. Leaving the loop over the results or closing the
+        generator cancels the calls in flight.
         """
-        from .bulk import make
+        from .bulk import run_calls
 
-        return make(self._core.open(), calls, in_flight, progress)
+        return run_calls(self._core.require_owner(), calls, in_flight, progress)
 
     def close(self) -> None:
-        """Release the client once calls that other threads are making are over. Closing again does nothing."""
+        """Close the client; calls on other threads finish first. Closing it again does nothing."""
         self._core.owner = None
 
     def __enter__(self: Kind) -> Kind:
-        """Give the client, which the end of the block closes."""
-        self._core.open()
+        """Return the client; the end of the block closes it."""
+        self._core.require_owner()
         return self
 
     def __exit__(
@@ -126,11 +127,11 @@ class Client:
         self.close()
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be copied and pickled."""
+        """Prevent copying and pickling."""
         raise TypeError("a client holds connections and a key, and cannot be copied or pickled")
 
     def __repr__(self) -> str:
-        """Show nothing of the key."""
+        """Reveal nothing of the API key."""
         return "<argyle.Client closed>" if self._core.owner is None else "<argyle.Client>"
 
 
@@ -138,22 +139,22 @@ class Users:
     """The operations on users."""
 
     def __init__(self, client: Client) -> None:
-        """Make the operations of a client; use :attr:`Client.users`."""
+        """Use :attr:`Client.users` instead."""
         self._core = client._core
 
     def create(self, *, external_metadata: Any = UNSET) -> NewUser:
-        """Create a user, with any JSON for metadata ("Create a user").
+        """Create a user, with any JSON as metadata ("Create a user").
 
-        It is repeated only where the service cannot have acted: see :attr:`argyle.Error.outcome_unknown`.
+        Retried only if the service cannot have created a user: see :attr:`argyle.Error.outcome_unknown`.
         """
         return self._core.run(_operations.create_user(external_metadata))  # type: ignore[no-any-return]
 
     def get(self, user_id: str) -> User:
-        """Retrieve a user; NotFoundError where there is none ("Retrieve a user and their metadata")."""
+        """Retrieve a user ("Retrieve a user and their metadata"); raises NotFoundError if there is none."""
         return self._core.run(_operations.get_user(user_id))  # type: ignore[no-any-return]
 
     def update(self, user_id: str, *, external_metadata: Any) -> User:
-        """Replace a user's metadata by any JSON ("Update a user's metadata")."""
+        """Replace a user's metadata with any JSON ("Update a user's metadata")."""
         return self._core.run(_operations.update_user(user_id, external_metadata))  # type: ignore[no-any-return]
 
     def list(
@@ -161,31 +162,34 @@ class Users:
     ) -> UserPage:
         """List one page of users ("List users").
 
-        ``limit`` is 10 unless given, and the service gives 200 at the most; ``ordering`` is ``"created_at"`` or
-        ``"-created_at"``, the newest first, which is the default.
+        ``limit`` is the page size, by default 10; the service returns at most 200 users. ``ordering`` is
+        ``"created_at"``, oldest first, or ``"-created_at"``, newest first, the default.
         """
         return self._core.run(_operations.list_users(limit, offset, ordering))  # type: ignore[no-any-return]
 
     def delete(self, user_id: str) -> None:
-        """Delete a user; NotFoundError where there is none ("Delete a user")."""
+        """Delete a user ("Delete a user"); raises NotFoundError if there is none."""
         self._core.run(_operations.delete_user(user_id))
 
     def pages(
         self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[Ordering] = None
     ) -> Iterator[UserPage]:
-        """Go through all users, page after page, 200 at a time unless ``limit`` says less, or they are too large.
+        """Iterate over all users page by page, in pages of 200 or ``limit`` users, or fewer if they are large.
 
-        While one page is read the next is already on its way. After an error the next step
-        asks for the page again; one that cannot be read is an error each time.
+        The next page is prefetched. After an error, the next step requests the same page again, unless that page was
+        received but cannot be parsed, which stays an error.
         """
-        return UserPages(self._core.open(), _operations.query(limit, offset, ordering))
+        return UserPages(self._core.require_owner(), _operations.query(limit, offset, ordering))
 
     def iterate(self, *, offset: Optional[int] = None, ordering: Optional[Ordering] = None) -> Iterator[User]:
-        """Go through all users. A user created or deleted meanwhile may move others: see argyle.h on cursors."""
+        """Iterate over all users.
+
+        Users created or deleted meanwhile can cause others to be skipped or repeated: see argyle.h on cursors.
+        """
         return _users_of(self.pages(offset=offset, ordering=ordering))
 
     def __iter__(self) -> Iterator[User]:
-        """Go through all users, the newest first."""
+        """Iterate over all users, newest first."""
         return self.iterate()
 
 
@@ -195,23 +199,23 @@ def _users_of(pages: Iterator[UserPage]) -> Iterator[User]:
 
 
 class UserPages(Iterator[UserPage]):
-    """A walk over the pages of the list of users. One thread at a time may use it."""
+    """An iterator over pages of users. Only one thread at a time may use it."""
 
     def __init__(self, owner: _abi.ClientOwner, query: dict[str, Any]) -> None:
-        """Start a walk; use :meth:`Users.pages`."""
+        """Use :meth:`Users.pages` instead."""
         self._cursor = _abi.CursorOwner.new(owner, query)
-        #: The page that came and could not be read: it is not passed over.
+        #: A page that was received but not parsed, which is not skipped.
         self._unread: Optional[bytes] = None
 
     def __next__(self) -> UserPage:
-        """Give the next page."""
+        """Return the next page."""
         text = self._unread
         if text is None:
             text = self._unread = self._cursor.next_page()
         if text is None:
             raise StopIteration
         try:
-            page = _operations.read_page(text)
+            page = _operations.parse_page(text)
         except errors.ProtocolError as failure:
             raise self._cursor.unreadable(failure) from None
         self._unread = None
@@ -222,11 +226,11 @@ class UserTokens:
     """The operations on user tokens."""
 
     def __init__(self, client: Client) -> None:
-        """Make the operations of a client; use :attr:`Client.user_tokens`."""
+        """Use :attr:`Client.user_tokens` instead."""
         self._core = client._core
 
     def create(self, user_id: str) -> UserToken:
-        """Create a token for a user, to start Argyle Link with ("Create a user token")."""
+        """Create a user token to start Argyle Link with ("Create a user token")."""
         return self._core.run(_operations.create_user_token(user_id))  # type: ignore[no-any-return]
 
 

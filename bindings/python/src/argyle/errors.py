@@ -1,4 +1,4 @@
-"""What can go wrong, as a hierarchy of exceptions under :class:`Error`."""
+"""The exceptions, all subclasses of :class:`Error`."""
 
 from __future__ import annotations
 
@@ -31,36 +31,36 @@ __all__ = [
 
 
 class Error(Exception):
-    """A failure of this library, of the network or of the service.
+    """Base class of all exceptions of this package.
 
-    Status, trace id, body and ``retry_after`` are those of the answer to the last attempt. The message holds
-    neither the API key's secret nor user tokens.
+    Status, trace id, body and ``retry_after`` come from the response to the last attempt. The message contains neither
+    the API key's secret nor user tokens.
     """
 
-    #: The code's name in the C library, such as ``"not_found"``.
+    #: The error code's name, the same in every language, such as ``"not_found"``.
     code: str = "internal"
-    #: The HTTP status of the answer, or None where no whole answer came.
+    #: The HTTP status; None without a complete response.
     status: Optional[int] = None
-    #: The X-Trace-Id of the answer, by which Argyle's support can find the request.
+    #: The response's X-Trace-Id, with which Argyle's support can find the request.
     trace_id: Optional[str] = None
-    #: The body of the answer as it was received: it may hold personal data.
+    #: The raw response body, which may contain personal data.
     body_bytes: Optional[bytes] = None
-    #: How many attempts were made.
+    #: The number of attempts.
     attempts: int = 0
-    #: The seconds that the service asked to wait, or None where it said nothing.
+    #: The delay that the service requested, in seconds; None if it requested none.
     retry_after: Optional[float] = None
-    #: Whether the same call may succeed later, and can be repeated without doing anything twice.
+    #: Whether the call may succeed later and is safe to retry.
     is_retryable: bool = False
-    #: Whether the service may have carried out what was asked, though no success was told.
+    #: Whether the service may have carried out the request although the call failed.
     outcome_unknown: bool = False
 
     def __init__(self, *args: object) -> None:
-        """Make an error of its message."""
+        """Create an error with a message."""
         super().__init__(*args)
 
     @property
     def body(self) -> Any:
-        """The body of the answer as JSON, or None where none came or it is no JSON."""
+        """The response body as JSON; None if there is none or it is not JSON."""
         from ._json import loads
 
         if self.body_bytes is None:
@@ -72,7 +72,7 @@ class Error(Exception):
 
 
 class ArgumentError(Error, ValueError):
-    """The caller passed something that breaks a rule; nothing was sent."""
+    """An argument is invalid, or the object cannot be used; nothing was sent."""
 
     code = "argument"
 
@@ -84,61 +84,61 @@ class ConnectionError(Error, builtins.ConnectionError):
 
 
 class TLSError(ConnectionError):
-    """No secure connection: certificate, host name or protocol version."""
+    """No secure connection could be established: certificate, host name or protocol version."""
 
     code = "tls"
 
 
 class TimeoutError(Error, builtins.TimeoutError):
-    """A time limit passed; the message names which."""
+    """A timeout or deadline expired; the message says which."""
 
     code = "timeout"
 
 
 class ProtocolError(Error):
-    """The answer cannot be read: not HTTP, not JSON, or the wrong JSON."""
+    """The response is not valid HTTP, not JSON, or not the expected JSON."""
 
     code = "protocol"
 
 
 class ResponseTooLargeError(Error):
-    """The answer, decoded, is larger than ``max_response_bytes``."""
+    """The response is larger than allowed, such as a decompressed body of more than ``max_response_bytes``."""
 
     code = "too_large"
 
 
 class CancelledError(Error):
-    """The caller ended the call."""
+    """The caller cancelled the call."""
 
     code = "cancelled"
 
 
 class ForkedError(Error):
-    """The client or bulk run belongs to the parent process of this one."""
+    """The client or bulk run was created before ``fork()`` and belongs to the parent process."""
 
     code = "forked"
 
 
 class InternalError(Error):
-    """Memory or descriptors ran out, or a defect of the library."""
+    """Out of memory or file descriptors, or a bug in the library."""
 
 
 class LibraryError(Error, ImportError):
-    """The C library cannot be loaded, or is of another version."""
+    """The C library cannot be loaded, or its version differs from the package's."""
 
 
 class SandboxError(Error):
-    """The sandbox cannot be started, or refused what it was told to do."""
+    """The sandbox could not be started, or rejected a control request."""
 
     code = "sandbox"
 
 
 class StatusError(Error):
-    """The service answered with a status that is not a success."""
+    """The response status is not a success."""
 
 
 class AuthenticationError(StatusError):
-    """401: the API key is wrong, or of the other environment."""
+    """401: the API key is wrong, or belongs to the other environment."""
 
 
 class PermissionDeniedError(StatusError):
@@ -146,15 +146,15 @@ class PermissionDeniedError(StatusError):
 
 
 class NotFoundError(StatusError):
-    """404: there is no such user."""
+    """404: no such user."""
 
 
 class InvalidRequestError(StatusError):
-    """400 or 422: the service refused what was sent."""
+    """400 or 422: the service rejected the request as invalid."""
 
 
 class ConflictError(StatusError):
-    """409."""
+    """409: a conflict."""
 
 
 class RateLimitedError(StatusError):
@@ -162,14 +162,14 @@ class RateLimitedError(StatusError):
 
 
 class ServerError(StatusError):
-    """5xx: the service failed."""
+    """5xx: a failure of the service."""
 
 
 class RedirectError(StatusError):
-    """3xx: redirects are refused, for they would carry the key along."""
+    """3xx: redirects are not followed, because they would pass the API key on."""
 
 
-#: The exception of each of the C library's codes; an unknown one is an :class:`Error` itself.
+#: The exception class for each code of the C library; :class:`Error` for unknown codes.
 by_code: dict[int, type[Error]] = {
     1: ArgumentError,
     2: ConnectionError,

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of programs that use Argyle: a sandbox of its own for each test, and a client for it."""
+"""pytest fixtures: a sandbox for each test, and a client for it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Iterator
 
 import pytest
 
-# pytest loads this file wherever the package is installed, also for tests that do without the fixtures: what they
-# need is imported by them alone.
+# pytest loads this module wherever the package is installed, so each fixture imports what it needs itself.
 if TYPE_CHECKING:
     from .client import Client
     from .sandbox import Sandbox
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def argyle_sandbox() -> Iterator[Sandbox]:
-    """Give a sandbox without users, in this process."""
+    """Start an in-process sandbox without users."""
     from .sandbox import Sandbox
 
     with Sandbox() as sandbox:
@@ -24,6 +23,6 @@ def argyle_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def argyle_client(argyle_sandbox: Sandbox) -> Iterator[Client]:
-    """Give a client for the sandbox that the test has."""
+    """Create a client for the test's sandbox."""
     with argyle_sandbox.client() as client:
         yield client

@@ -1,4 +1,4 @@
-"""The sandbox in this process: a server that answers as Argyle does, for tests."""
+"""The in-process sandbox: a server for tests that behaves as Argyle does."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from urllib.parse import quote
 
 from . import _abi, errors
 from ._json import dumps, loads
-from ._options import Options, Path, Unpack, options as plain_options
+from ._options import Options, Path, Unpack, native_options
 from .async_client import AsyncClient
 from .client import Client
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection
 
-#: A sandbox's own class, which may be a subclass.
+#: Sandbox or a subclass.
 Kind = TypeVar("Kind", bound="Sandbox")
 
 __all__ = ["Fault", "Sandbox", "SandboxOptions"]
@@ -26,52 +26,55 @@ class _Kind(TypedDict):
 
 
 class Fault(_Kind, total=False):
-    """What the sandbox is to do wrong; the README says what each kind takes."""
+    """A failure for the sandbox to simulate; the README lists the fields of each kind."""
 
-    #: What it strikes.
+    #: Match only requests with this method.
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    #: Match only requests with this path.
     path: Literal["/v1/users", "/v1/users/{id}", "/v1/user-tokens"]
-    #: How many requests it strikes; default: all.
+    #: The number of requests to affect; default: all.
     count: int
-    #: The chance that it strikes, which the seed makes the same every time.
+    #: The probability of affecting a request.
     probability: float
+    #: Makes the sequence of affected requests reproducible.
     seed: int
-    #: Of the kind ``error``: 400 to 599, default 500.
+    #: For ``error``: the status, 400 to 599; default 500.
     status: int
-    #: What is answered in place of the usual body.
+    #: The response body to send instead of the usual one.
     body: Literal["json", "not_json", "html", "empty", "cut", "array"]
-    #: Of the kind ``rate_limit``: the seconds to wait, and whether they are told as a date.
+    #: For ``rate_limit``: the ``Retry-After``, in seconds.
     retry_after: int
+    #: For ``rate_limit``: whether to send ``Retry-After`` as a date.
     retry_after_date: bool
-    #: Of the kind ``delay``.
+    #: For ``delay``: the delay.
     milliseconds: int
-    #: Of the kind ``close``: before or after the request is carried out.
+    #: For ``close``: whether to close the connection before or after carrying out the request.
     when: Literal["before", "after"]
 
 
 class SandboxOptions(TypedDict, total=False):
-    """The options of a sandbox; the C library has the defaults, and documents each in argyle-sandbox.h."""
+    """The options of a sandbox; argyle-sandbox.h documents each in full."""
 
-    #: The port on 127.0.0.1; default: any free one.
+    #: The port on 127.0.0.1; default: any free port.
     port: int
-    #: The SQLite file that keeps the users; default: in memory.
+    #: An SQLite file to store users in; default: in memory.
     database: Path
-    #: A key of the other environment, which is answered as such.
+    #: An API key to treat as one of the other environment.
     other_key_id: str
     other_key_secret: str
-    #: Faults from the start.
+    #: Initial faults.
     faults: list[Fault]
-    #: The seconds that a client has to begin a request, to send it, and to take its answer, each; default 30.
+    #: Timeout for a client to start a request, to send it, and to receive the response, each, in seconds; default 30.
     timeout: int
-    #: A file to which a line of JSON is added for each request.
+    #: A file to append a line of JSON to for each request.
     log: Path
-    #: PEM files with which HTTPS is served in place of HTTP.
+    #: PEM files of a certificate and its key, to serve HTTPS instead of HTTP.
     certificate: Path
     certificate_key: Path
 
 
 class Sandbox:
-    """A server on 127.0.0.1 that answers as Argyle does, in threads of this process and with state of its own.
+    """A server on 127.0.0.1 that behaves as Argyle does, with threads in this process and its own users.
 
     ::
 
@@ -86,36 +89,36 @@ class Sandbox:
         key_secret: str = "sandbox-key-secret",
         **options: Unpack[SandboxOptions],
     ) -> None:
-        """Start a sandbox that accepts an API key; it answers from now on.
+        """Start a sandbox that accepts an API key; it serves requests once this returns.
 
-        SandboxError says which option is wrong, or why else it cannot be started.
+        Raises SandboxError if an option is invalid or the server cannot be started.
         """
-        #: The API key that it accepts.
+        #: The API key that the sandbox accepts.
         self.key_id = key_id
         self.key_secret = key_secret
-        self._owner = _abi.SandboxOwner({"key_id": key_id, "key_secret": key_secret, **plain_options(options)})
+        self._owner = _abi.SandboxOwner({"key_id": key_id, "key_secret": key_secret, **native_options(options)})
 
     @property
     def url(self) -> str:
-        """Where it is reached, such as ``http://127.0.0.1:40123``."""
+        """The server's URL, such as ``http://127.0.0.1:40123``."""
         return self._owner.url
 
     def client(self, **options: Unpack[Options]) -> Client:
-        """Make a client for it."""
+        """Create a client for the sandbox."""
         options.setdefault("base_url", self.url)
         return Client(self.key_id, self.key_secret, **options)
 
     def async_client(self, *, max_in_flight: int = 50, **options: Unpack[Options]) -> AsyncClient:
-        """Make an asynchronous client for it."""
+        """Create an asynchronous client for the sandbox."""
         options.setdefault("base_url", self.url)
         return AsyncClient(self.key_id, self.key_secret, max_in_flight=max_in_flight, **options)
 
     def stop(self) -> None:
-        """Stop it: requests in flight have some five seconds to end. Stopping again does nothing."""
+        """Stop the server; requests in flight have about five seconds to finish. Stopping it again does nothing."""
         self._owner.stop()
 
     def __enter__(self: Kind) -> Kind:
-        """Give the sandbox, which the end of the block stops."""
+        """Return the sandbox; the end of the block stops it."""
         return self
 
     def __exit__(
@@ -128,21 +131,21 @@ class Sandbox:
         self.stop()
 
     def __repr__(self) -> str:
-        """Show where it is reached."""
+        """Return the URL."""
         return f"Sandbox({self.url!r})"
 
     # ---------------------------------------------------------------- Control
 
     def state(self) -> dict[str, Any]:
-        """Tell the version, the number of users, the clock and the faults."""
+        """Return the version, the number of users, the clock and the faults."""
         return self._control("GET", "")  # type: ignore[no-any-return]
 
     def reset(self) -> None:
-        """Start anew: no users, no faults, the clock right."""
+        """Remove all users and faults, and reset the clock."""
         self._control("DELETE", "")
 
     def seed(self, count: int, seed: int = 0) -> int:
-        """Add the first users of a seed, the same every time, and tell how many were not there yet."""
+        """Add the first ``count`` users of a seed, always the same; returns how many did not exist yet."""
         return self._control("POST", "/users", {"count": count, "seed": seed})["created"]  # type: ignore[no-any-return]
 
     def set_faults(self, faults: Iterable[Fault]) -> None:
@@ -150,15 +153,15 @@ class Sandbox:
         self._control("PUT", "/faults", list(faults))
 
     def add_fault(self, fault: Fault) -> None:
-        """Add a fault to those that there are."""
+        """Add a fault."""
         self._control("POST", "/faults", fault)
 
     def clear_faults(self) -> None:
-        """Remove the faults, and end the delays that have begun."""
+        """Remove all faults, and end delays in progress."""
         self._control("DELETE", "/faults")
 
     def set_clock(self, offset_seconds: int) -> None:
-        """Move its clock, counted from the right time, so that tokens expire."""
+        """Set the sandbox's clock to the current time plus an offset, so that tokens expire."""
         self._control("PUT", "/clock", {"offset_seconds": offset_seconds})
 
     def set_connected(
@@ -168,35 +171,35 @@ class Sandbox:
         employers: Optional[Iterable[str]] = None,
         data_providers: Optional[Iterable[str]] = None,
     ) -> None:
-        """Set what a user has connected; None leaves it as it is."""
+        """Set a user's connected employers and data providers; None leaves them unchanged."""
         given = {"employers": employers, "data_providers": data_providers}
-        values = {f"{name}_connected": _texts(name, value) for name, value in given.items() if value is not None}
+        values = {f"{name}_connected": _string_list(name, value) for name, value in given.items() if value is not None}
         self._control("PATCH", f"/users/{quote(_abi.text_argument('user_id', user_id), safe='')}", values)
 
     def _control(self, method: str, path: str, value: Any = None) -> Any:
-        """Make a request of the control interface, which wants no key."""
+        """Make a control request, which needs no API key."""
         from http.client import HTTPException
 
         body = None if value is None else dumps(value)
         connection = _connection(self.url)
         try:
             connection.request(method, f"/_sandbox{path}", body, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            text = answer.read().decode()
+            response = connection.getresponse()
+            text = response.read().decode()
         except (OSError, HTTPException) as failure:
-            raise errors.SandboxError(f"the sandbox does not answer: {failure}") from failure
+            raise errors.SandboxError(f"the sandbox does not respond: {failure}") from failure
         finally:
             connection.close()
-        if answer.status >= 400:
-            raise errors.SandboxError(f"{method} /_sandbox{path} was answered {answer.status}: {text}")
+        if response.status >= 400:
+            raise errors.SandboxError(f"{method} /_sandbox{path} failed with status {response.status}: {text}")
         return loads(text) if text else None
 
 
-def _texts(name: str, value: object) -> list[str]:
-    """Give several texts as a list: one text would pass for those of its characters."""
+def _string_list(name: str, value: object) -> list[str]:
+    """Convert an iterable of str to a list; rejects a str, which is an iterable of its characters."""
     texts = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else None
     if texts is None or not all(isinstance(text, str) for text in texts):
-        raise errors.ArgumentError(f"{name} must be an iterable of str, and not a str itself")
+        raise errors.ArgumentError(f"{name} must be an iterable of str, but not a str itself")
     return texts
 
 
@@ -208,7 +211,7 @@ def _connection(url: str) -> HTTPConnection:
         return HTTPConnection(host, timeout=60)
     import ssl
 
-    # Its certificate may be anybody's: it is this process that answers.
+    # Any certificate is fine: the server is in this process.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

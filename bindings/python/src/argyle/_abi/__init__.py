@@ -1,7 +1,7 @@
-"""libargyle as it is in C: the one place that knows ctypes.
+"""The ctypes bindings to libargyle; no other module uses ctypes.
 
-The functions are found in ``library``, loaded with its first use. What it hands out is wrapped into owners, which
-release it once nothing refers to them.
+``library`` returns the C functions and loads the library on first use. Owners wrap the C objects and release them
+once nothing refers to the owner.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from .. import errors
 
 if not hasattr(ctypes, "pythonapi"):
-    raise errors.LibraryError(f"argyle works with CPython alone, and this is {sys.implementation.name}")
+    raise errors.LibraryError(f"argyle requires CPython, got {sys.implementation.name}")
 
 from ._calls import check, run
 from ._clients import ClientOwner

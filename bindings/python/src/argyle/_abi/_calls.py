@@ -1,4 +1,4 @@
-"""Calls that their thread waits for."""
+"""Blocking calls."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from .. import errors
 from ._clients import ClientOwner
-from ._failures import taken
+from ._failures import consume_error
 from ._functions import Library
-from ._interrupts import is_logging, own_interrupt
+from ._interrupts import current_interrupt, is_logging
 from ._owners import Owner
 from ._values import bytes_at
 
@@ -23,33 +23,33 @@ def new_call(client: Owner, operation: "Operation") -> int:
     size = 0 if document is None else len(document)
     call = client.library.call_new_text(client.pointer, number, user_id, document, size, byref(error))
     if not call:
-        raise taken(client.library, error)
+        raise consume_error(client.library, error)
     return call  # type: ignore[no-any-return]
 
 
 def check(client: ClientOwner, operation: "Operation") -> None:
-    """Refuse what no call can be made of."""
+    """Raise ArgumentError if the operation's arguments are invalid."""
     client.library.call_free(new_call(client, operation))
 
 
-def value_of(library: Library, call: int, read: "Callable[[bytes], Any]") -> Any:
-    """Read the answer to a call that has succeeded."""
+def parse_body(library: Library, call: int, parse: "Callable[[bytes], Any]") -> Any:
+    """Parse the response to a successful call."""
     try:
-        return read(bytes_at(library.call_body_text(call), library.call_body_size(call)))
+        return parse(bytes_at(library.call_body_text(call), library.call_body_size(call)))
     except errors.ProtocolError as failure:
-        reason = reason_of(failure)
-    # The C library knows all that is known about the call.
-    raise taken(library, c_void_p(library.call_unreadable(call, reason)))
+        reason = reason_text(failure)
+    # The C library adds the call's details to the error.
+    raise consume_error(library, c_void_p(library.call_unreadable(call, reason)))
 
 
-def reason_of(failure: errors.ProtocolError) -> bytes:
+def reason_text(failure: errors.ProtocolError) -> bytes:
     return str(failure).encode("utf-8", "replace")
 
 
 def run(client: ClientOwner, operation: "Operation") -> Any:
-    """Make a call, wait for its answer and read it."""
+    """Make a call, wait for its response and parse it."""
     library = client.library
-    interrupt = own_interrupt()
+    interrupt = current_interrupt()
     call = new_call(client.variant(interrupt, is_logging()), operation)
     try:
         error = c_void_p()
@@ -58,9 +58,9 @@ def run(client: ClientOwner, operation: "Operation") -> Any:
             library.error_free(error)
             interrupt.check()
         if failed:
-            raise taken(library, error)
-        return value_of(library, call, operation.read)
+            raise consume_error(library, error)
+        return parse_body(library, call, operation.parse)
     finally:
         library.call_free(call)
         if interrupt is not None:
-            interrupt.give_back()
+            interrupt.release()

@@ -1,17 +1,17 @@
-"""Clients of the library."""
+"""C clients."""
 
 from __future__ import annotations
 
 from typing import Any, Optional
 
 from ._functions import Library, library
-from ._interrupts import Interrupt, note_function
+from ._interrupts import Interrupt, log_function
 from ._owners import Owner
 from ._values import json_text
 
 
 class ClientOwner(Owner):
-    """A client, and those made from it to be interrupted and to log."""
+    """A client and its variants that can be interrupted or that log."""
 
     __slots__ = ("_variants",)
 
@@ -21,19 +21,19 @@ class ClientOwner(Owner):
 
     @classmethod
     def new(cls, options: "dict[str, Any]") -> "ClientOwner":
-        """Make a client of options as the C library has them."""
+        """Create a client from options in the C library's form."""
         functions = library()
         text = json_text("an option", options)
-        return cls(functions).filled(functions.client_new_text, text, len(text))
+        return cls(functions).acquire(functions.client_new_text, text, len(text))
 
-    def changed(self, overrides: "dict[str, Any]") -> "ClientOwner":
-        """Make a client like this one with some options changed."""
+    def with_options(self, overrides: "dict[str, Any]") -> "ClientOwner":
+        """Create a client that shares this one's connections, with some options changed."""
         library = self.library
         text = json_text("an option", overrides)
-        return ClientOwner(library).filled(library.client_with_text, self.pointer, text, len(text))
+        return ClientOwner(library).acquire(library.client_with_text, self.pointer, text, len(text))
 
     def variant(self, interrupt: Optional[Interrupt], logging: bool) -> Owner:
-        """Give the client in a form that can be interrupted, or that logs."""
+        """Return the variant of the client that can be interrupted or that logs, created if needed."""
         if interrupt is None and not logging:
             return self
         kind = interrupt, logging
@@ -46,12 +46,12 @@ class ClientOwner(Owner):
         library = self.library
         variant: Owner = self
         if interrupt is not None:
-            variant = Owner(library, library.client_free).filled(
+            variant = Owner(library, library.client_free).acquire(
                 library.client_with_interrupt, variant.pointer, interrupt.function, None
             )
         if logging:
-            function = note_function if interrupt is None else interrupt.log_function
-            variant = Owner(library, library.client_free).filled(
+            function = log_function if interrupt is None else interrupt.log_function
+            variant = Owner(library, library.client_free).acquire(
                 library.client_with_log, variant.pointer, function, None
             )
         return variant

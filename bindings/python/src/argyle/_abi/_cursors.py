@@ -1,4 +1,4 @@
-"""Walks over the pages of a list."""
+"""Cursors over the pages of a list."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from ctypes import byref, c_size_t, c_void_p
 from typing import Any, Optional
 
 from .. import errors
-from ._calls import reason_of
+from ._calls import reason_text
 from ._clients import ClientOwner
-from ._failures import taken
+from ._failures import consume_error
 from ._functions import Library
 from ._interrupts import Interrupt, is_logging
 from ._owners import Owner
@@ -16,7 +16,7 @@ from ._values import bytes_at, json_text
 
 
 class CursorOwner(Owner):
-    """A walk over the pages of a list."""
+    """A cursor over the pages of a list."""
 
     __slots__ = ("_interrupt",)
 
@@ -26,17 +26,17 @@ class CursorOwner(Owner):
 
     @classmethod
     def new(cls, client: ClientOwner, query: "dict[str, Any]") -> "CursorOwner":
-        """Start a walk."""
+        """Create a cursor."""
         functions = client.library
-        # Of its own, for the thread that goes on with it may be another than the one that starts it.
-        interrupt = Interrupt.take()
+        # Not shared, because another thread than the one that creates the cursor may use it.
+        interrupt = Interrupt.acquire()
         cursor = cls(functions, interrupt)
         variant = client.variant(interrupt, is_logging())
         text = json_text("the query", query)
-        return cursor.filled(functions.cursor_new_text, variant.pointer, text, len(text))
+        return cursor.acquire(functions.cursor_new_text, variant.pointer, text, len(text))
 
     def next_page(self) -> Optional[bytes]:
-        """Wait for the next page's text; None at the end."""
+        """Wait for the next page and return its JSON; None at the end."""
         size = c_size_t()
         error = c_void_p()
         text = self.library.cursor_next_page_text(self.pointer, byref(size), byref(error))
@@ -46,9 +46,9 @@ class CursorOwner(Owner):
         if text:
             return bytes_at(text, size.value)  # type: ignore[no-any-return]
         if error:
-            raise taken(self.library, error)
+            raise consume_error(self.library, error)
         return None
 
     def unreadable(self, failure: errors.ProtocolError) -> errors.Error:
-        """Give the error of the page that came last, which cannot be read."""
-        return taken(self.library, c_void_p(self.library.cursor_unreadable(self.pointer, reason_of(failure))))
+        """Return the error for the last page, which cannot be parsed."""
+        return consume_error(self.library, c_void_p(self.library.cursor_unreadable(self.pointer, reason_text(failure))))

@@ -1,4 +1,4 @@
-"""Errors of the library, as exceptions."""
+"""C errors as exceptions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ._functions import Library
 from ._values import bytes_at
 
 
-def exception_of(library: Library, error: "Optional[int]") -> errors.Error:
-    """Make an exception of a borrowed error."""
+def exception_from(library: Library, error: "Optional[int]") -> errors.Error:
+    """Create an exception from a borrowed C error."""
     kind = errors.by_code.get(library.error_code(error), errors.Error)
     exception = kind(library.error_message(error).decode())
     exception.code = library.error_name(error).decode()
@@ -28,9 +28,9 @@ def exception_of(library: Library, error: "Optional[int]") -> errors.Error:
     return exception
 
 
-def taken(library: Library, error: c_void_p) -> errors.Error:
-    """Make an exception of an error that is ours, and release it."""
+def consume_error(library: Library, error: c_void_p) -> errors.Error:
+    """Create an exception from an owned C error, and release the error."""
     try:
-        return exception_of(library, error.value)
+        return exception_from(library, error.value)
     finally:
         library.error_free(error)

@@ -1,4 +1,4 @@
-"""What C calls back while it waits: Python's signal handlers, and the log."""
+"""Callbacks from blocking C functions: Python's signal handlers, and the log."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from ._values import python_value
 
 
 class Interrupt:
-    """Lets Python's signal handlers run while the main thread waits in C, and takes the log's records meanwhile.
+    """Runs Python's signal handlers while the main thread blocks in C, and receives log records meanwhile.
 
-    C calls a generator that goes on, not a function: a signal handler, and so KeyboardInterrupt, may come with the
-    first instruction that runs, which for a function is before its ``try``, and for a generator within it. What ctypes
-    calls cannot raise: the exception would be lost. So it is kept here, and ends the call.
+    An exception from a ctypes callback would be lost. It is kept here instead, and ends the call.
+
+    C resumes a generator rather than calling a function: a signal handler may raise, such as KeyboardInterrupt, at the
+    first instruction that runs, which in a function is before its ``try`` and in a resumed generator inside it.
     """
 
     def __init__(self) -> None:
         self._exception: Optional[BaseException] = None
         self._level = 0
         self._message: Optional[bytes] = None
-        self._generator: Any = self._answers()
+        self._generator: Any = self._callbacks()
         next(self._generator)
         self.function = InterruptFunction(self._generator.__next__)
-        # Of what is written in C, ``max`` gives each of several arguments to a function of one argument.
+        # ``max`` is a function implemented in C that passes each of its arguments to a one-argument function.
         self.log_function = LogFunction(partial(max, key=self._generator.send))
         _interrupts.append(self)
 
     @classmethod
-    def take(cls) -> Interrupt:
-        """Give one that nothing else uses until it is given back."""
+    def acquire(cls) -> Interrupt:
+        """Return an interrupt for exclusive use until it is released."""
         try:
             interrupt, _ = idle_interrupts.popitem()
         except KeyError:
@@ -42,14 +43,14 @@ class Interrupt:
         interrupt._exception = interrupt._message = None
         return interrupt
 
-    def give_back(self) -> None:
-        """Let it be used for something else, unless it is the one that is shared."""
-        if self is not _interrupt:
+    def release(self) -> None:
+        """Return it to the idle ones, unless it is the main thread's shared one."""
+        if self is not _main_interrupt:
             idle_interrupts[self] = None
 
-    def _answers(self) -> "Generator[bool, Any, None]":
-        # A loop's jump back is where signal handlers run, too: each is within a ``try`` but for the outermost, which
-        # is reached by the second of two exceptions at once.
+    def _callbacks(self) -> "Generator[bool, Any, None]":
+        # Signal handlers also run at a loop's backward jump: each jump is inside a ``try``, except the outermost, which
+        # only the second of two simultaneous exceptions reaches.
         while True:
             try:
                 while True:
@@ -67,18 +68,18 @@ class Interrupt:
                 self._exception = exception
 
     def _log(self, argument: "Union[int, bytes]") -> None:
-        """Take the next argument of a log function's: the level, the message, the fields."""
+        """Receive the next argument of the log function: level, message, then fields."""
         if isinstance(argument, bytes):
             self._message = argument
         elif self._message is None:
             self._level = argument
         else:
             message, self._message = self._message, None
-            _note(self._level, message, argument, None)
+            _log_record(self._level, message, argument, None)
 
     @property
     def is_busy(self) -> bool:
-        """Whether a signal handler is running, or a log's, which itself may wait in C."""
+        """Whether a signal or log handler is running, which may itself block in C."""
         return self._generator.gi_running  # type: ignore[no-any-return]
 
     @property
@@ -87,7 +88,7 @@ class Interrupt:
         return self._exception is not None
 
     def check(self) -> None:
-        """Raise what a signal handler has raised, once."""
+        """Raise the pending exception of a signal handler, if any."""
         if self._exception is not None:
             exception, self._exception = self._exception, None
             try:
@@ -97,51 +98,51 @@ class Interrupt:
                 del exception
 
 
-#: All that were made. None ever ends: the end of its generator would run Python code.
+#: All interrupts, kept forever: closing a generator would run Python code.
 _interrupts: "list[Interrupt]" = []
 
-#: Those that nothing uses; a dict for what C can do with it alone.
+#: Interrupts that are not in use; a dict, because its methods are atomic C functions.
 idle_interrupts: "dict[Interrupt, None]" = {}
 
-#: That of the main thread, where alone Python runs its signal handlers, for calls that the thread waits for.
-_interrupt = Interrupt()
+#: For blocking calls on the main thread, the only one on which Python runs signal handlers.
+_main_interrupt = Interrupt()
 
 
-def own_interrupt() -> Optional[Interrupt]:
-    """Give what lets signal handlers run while this thread waits; None where it is not the main thread."""
+def current_interrupt() -> Optional[Interrupt]:
+    """Return the interrupt for a blocking call on this thread; None if it is not the main thread."""
     if get_ident() != threading.main_thread().ident:
         return None
-    # A signal handler that itself waits can be interrupted by another one.
-    return Interrupt.take() if _interrupt.is_busy else _interrupt
+    # A handler that itself makes a blocking call can be interrupted by another signal.
+    return Interrupt.acquire() if _main_interrupt.is_busy else _main_interrupt
 
 
-def _note(level: int, message: bytes, fields: int, _: object) -> None:
-    """Hand a record to the standard library's log."""
-    from .._log import is_wanted, note
+def _log_record(level: int, message: bytes, fields: int, _: object) -> None:
+    """Pass a record to ``logging``."""
+    from .._log import is_level_enabled, log
 
     try:
-        # Most records are of a level that most programs do not take, and to read the fields takes a while.
-        if is_wanted(level):
-            note(level, message.decode(), python_value(library(), fields))
+        # Parsing the fields is slow, and most programs do not enable the level of most records.
+        if is_level_enabled(level):
+            log(level, message.decode(), python_value(library(), fields))
     except Exception:
-        # There is nobody to raise it to, and a log that fails is not to end a call.
+        # Nothing could catch it, and a failing log handler must not end a call.
         pass
 
 
-note_function = LogFunction(_note)
+log_function = LogFunction(_log_record)
 
 
-_is_heard: Optional[Callable[[], bool]] = None
+_is_enabled: Optional[Callable[[], bool]] = None
 
 
 def is_logging() -> bool:
-    """Whether the program listens to the log: where nobody does, nothing is made for it."""
-    global _is_heard
-    if _is_heard is None:
-        # It is imported by whoever listens.
+    """Whether the program has enabled the log; if not, calls skip it entirely."""
+    global _is_enabled
+    if _is_enabled is None:
+        # A program that has not imported logging has no handlers.
         if "logging" not in sys.modules:
             return False
-        from .._log import is_heard
+        from .._log import is_enabled
 
-        _is_heard = is_heard
-    return _is_heard()
+        _is_enabled = is_enabled
+    return _is_enabled()

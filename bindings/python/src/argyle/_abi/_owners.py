@@ -1,4 +1,4 @@
-"""What the library hands out, which is released once nothing refers to it."""
+"""Owners of C objects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from itertools import compress, repeat, starmap
 from typing import Any, Callable, Iterator, NoReturn, Optional, TypeVar
 
-from ._failures import taken
+from ._failures import consume_error
 from ._functions import Library
 from ._interrupts import Interrupt, idle_interrupts
 from ._references import references
@@ -17,16 +17,16 @@ AnyOwner = TypeVar("AnyOwner", bound="Owner")
 
 
 class Owner:
-    """Something of the library's that is released once nothing refers to it.
+    """Owns a C object and releases it once nothing refers to the owner.
 
-    Not at the end of the interpreter, when another thread may still be using it.
+    At interpreter exit nothing is released, because another thread may still be using the object.
 
-    Where it is part of a cycle, Python releases it before it ends generators and coroutines of the same cycle, which
-    may still use it: the pointer is NULL for them, which the library refuses.
+    If the owner is part of a reference cycle, Python releases it before it closes generators and coroutines in the
+    same cycle, which may still use it: they see a NULL pointer, which the library rejects.
 
-    A signal handler may run between any two steps of Python code, and what it raises amid a release is lost. So there
-    is none: all that a release does are iterators and functions that are written in C. The same goes for the moment
-    at which C hands something out: the owner is there before it, and is filled in one step.
+    A signal handler may run between any two bytecode instructions, and an exception that it raises during a release
+    would be lost. A release therefore runs no Python code, only iterators and functions implemented in C. The same
+    applies to creation: the owner exists first and receives the pointer in a single step.
     """
 
     __slots__ = ("__weakref__", "_address", "_release", "library")
@@ -40,7 +40,7 @@ class Owner:
         self.library = library
         self._address: "dict[int, Optional[int]]" = {}
         key = object()
-        # The first gives what is to be released, or None, and the second allows it once.
+        # The first yields the pointer to release, or None; the second permits one release.
         pointers = iter(partial(self._address.pop, 0, None), key)
         known = iter(partial(references.pop, key, None), None)
         released: "Iterator[Any]" = map(free, compress(pointers, known))
@@ -49,27 +49,27 @@ class Owner:
         self._release = partial(next, released, None)
         references[key] = weakref.ref(self, partial(next, released))
 
-    def _fill(self, make: "Callable[..., Optional[int]]", *arguments: Any) -> c_void_p:
-        """Own what a function makes; where it makes nothing, give the error."""
+    def _acquire(self, make: "Callable[..., Optional[int]]", *arguments: Any) -> c_void_p:
+        """Own the object that a function creates; returns the error, which is set if it creates none."""
         error = c_void_p()
         next(map(self._address.setdefault, (0,), starmap(make, ((*arguments, error),))))
         return error
 
-    def filled(self: AnyOwner, make: "Callable[..., Optional[int]]", *arguments: Any) -> AnyOwner:
-        """Own what a function of the library's makes, or raise its error."""
-        error = self._fill(make, *arguments)
+    def acquire(self: AnyOwner, make: "Callable[..., Optional[int]]", *arguments: Any) -> AnyOwner:
+        """Own the object that a libargyle function creates, or raise its error; returns self."""
+        error = self._acquire(make, *arguments)
         if not self.pointer:
-            raise taken(self.library, error)
+            raise consume_error(self.library, error)
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("what holds connections or a server cannot be copied or pickled")
+        raise TypeError("an object that holds connections or a server cannot be copied or pickled")
 
     @property
     def pointer(self) -> Optional[int]:
-        """Its address, or None once it is released."""
+        """The object's address; None once released."""
         return self._address.get(0)
 
     def release(self) -> None:
-        """Release it before that; nothing happens where it was released."""
+        """Release the object now; does nothing if it was already released."""
         self._release()

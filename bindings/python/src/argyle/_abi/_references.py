@@ -1,4 +1,4 @@
-"""What is to be released before the interpreter ends."""
+"""Owners to release before the interpreter exits."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ if TYPE_CHECKING:
     from ._owners import Owner
 
 
-#: What notices the end of each owner, for as long as that is to be released.
+#: A weak reference to each owner whose object has not been released; its callback releases the object.
 references: "dict[object, weakref.ref[Owner]]" = {}

@@ -1,4 +1,4 @@
-"""Sandboxes in this process."""
+"""In-process sandboxes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ._values import Value
 
 
 class SandboxOwner(Owner):
-    """A server in this process, which ends with the interpreter too, so that its database is closed."""
+    """An in-process server. Unlike other owners it is released at exit, so that its database is closed."""
 
     __slots__ = ("_sandbox",)
 
     def __init__(self, options: "dict[str, Any]") -> None:
-        """Start it, with options as the C library has them."""
-        # libargyle reads the options, with the jansson that both share.
+        """Start a sandbox with options in the C library's form."""
+        # Both libraries share one jansson, which libargyle's functions call.
         functions = library()
         self._sandbox = sandbox_library()
         _release_at_exit()
         super().__init__(functions, self._sandbox.free)
         with Value(functions, "an option", options) as value:
-            error = self._fill(self._sandbox.start, value)
+            error = self._acquire(self._sandbox.start, value)
         if not self.pointer:
             try:
                 raise errors.SandboxError(self._sandbox.error_message(error).decode())
@@ -35,17 +35,17 @@ class SandboxOwner(Owner):
 
     @property
     def url(self) -> str:
-        """Where it is reached, also after it was stopped."""
+        """The server's URL, which stays readable after it was stopped."""
         return self._sandbox.url(self.pointer).decode()  # type: ignore[no-any-return]
 
     def stop(self) -> None:
-        """Stop it; nothing happens where it was stopped before."""
+        """Stop the server; does nothing if it was stopped before."""
         self._sandbox.stop(self.pointer)
 
 
 @cache
 def _release_at_exit() -> None:
-    # What is registered last is called first: nothing is released any more after what the library has registered.
+    # Handlers run in reverse order: this one before the library's own, after which nothing is released.
     atexit.register(_release_all)
 
 

@@ -1,4 +1,4 @@
-"""Where PyInstaller finds what it has to know of the package."""
+"""The PyInstaller hook."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from pathlib import Path
 
 
 def get_hook_dirs() -> list[str]:
-    """Give the folder of the hook; PyInstaller calls this by the package's entry point."""
+    """Return the hook's directory; called by PyInstaller through the package's entry point."""
     return [str(Path(__file__).parent)]

@@ -1,4 +1,4 @@
-"""What an application made by PyInstaller has to have of the package: what no import statement names."""
+"""Tells PyInstaller which modules and libraries to include that no import statement names."""
 
 from __future__ import annotations
 
