@@ -1,4 +1,4 @@
-"""The command-line tool, against the sandbox that it starts itself."""
+"""The command line, against a sandbox that it starts itself."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_metadata_from_a_file_and_from_standard_input(run: Runner, tmp_path: Pat
 
 
 @pytest.mark.parametrize("value", ["{", "@/nowhere/at/all", "NaN", ""])
-def test_metadata_that_is_no_json_is_wrong_usage(run: Runner, server: Server, value: str) -> None:
+def test_metadata_that_is_not_json_is_a_usage_error(run: Runner, server: Server, value: str) -> None:
     result = run("users", "create", "--metadata", value)
     assert (result.code, result.out) == (2, "")
     assert "--metadata" in result.err
@@ -84,14 +84,14 @@ def test_an_unknown_user_is_exit_code_4(run: Runner) -> None:
         assert re.fullmatch(r"argyle: .*Not found.*\(trace id [0-9a-f-]{36}\)\n", result.err)
 
 
-def test_an_empty_id_is_wrong_usage(run: Runner) -> None:
+def test_an_empty_id_is_a_usage_error(run: Runner) -> None:
     assert run("users", "get", "").code == 2
 
 
 # ---------------------------------------------------------------- Lists
 
 
-def test_a_list_has_as_many_users_as_asked_for(run: Runner, server: Server) -> None:
+def test_a_list_has_the_requested_number_of_users(run: Runner, server: Server) -> None:
     server.seed(450)
     everyone = [user["external_metadata"]["number"] for user in run("users", "list").lines()]
     assert everyone == list(range(450, 0, -1))
@@ -104,21 +104,21 @@ def test_a_list_has_as_many_users_as_asked_for(run: Runner, server: Server) -> N
     )
 
 
-def test_pages_are_written_as_they_come(server: Server) -> None:
+def test_pages_are_written_as_they_arrive(server: Server) -> None:
     server.seed(4000)
     before = server.requests
     with subprocess.Popen([*COMMAND, "users", "list"], stdout=subprocess.PIPE, env=environment(server)) as process:
         try:
             assert process.stdout is not None
             assert json.loads(process.stdout.readline())["id"]
-            # The pipe holds but a few of the twenty pages.
+            # The pipe holds only a few of the twenty pages.
             assert server.requests - before < 15
         finally:
             process.kill()
 
 
-def test_a_reader_that_goes_away_is_no_error(server: Server) -> None:
-    # More than a pipe holds, in each format: else all may be written before the reader goes.
+def test_a_reader_that_exits_is_not_an_error(server: Server) -> None:
+    # More than a pipe holds, in each format: otherwise, all may be written before the reader exits.
     server.seed(3000)
     for command in ("users list", "users export", "users export --format csv"):
         line = f"set -o pipefail; {shlex.join(COMMAND)} {command} | head -1"
@@ -130,7 +130,7 @@ def test_a_reader_that_goes_away_is_no_error(server: Server) -> None:
         assert result.stderr == b""
 
 
-def test_a_full_disk_is_told(server: Server) -> None:
+def test_a_full_disk_is_reported(server: Server) -> None:
     with Path("/dev/full").open("wb") as full:
         result = subprocess.run(
             [*COMMAND, "users", "create"],
@@ -179,7 +179,7 @@ def test_a_narrow_terminal_has_room_for_ids(terminal: Runner, server: Server) ->
     assert re.search("[0-9a-f-]{36}", table)
 
 
-def test_metadata_cannot_steer_the_terminal(run: Runner, terminal: Runner) -> None:
+def test_metadata_cannot_control_the_terminal(run: Runner, terminal: Runner) -> None:
     evil = {"[bold]\x1b]0;title\x07\x9b31m": "\x1b[2J\u2028\x7f[red]:smile:"}
     user_id = run("users", "create", "--metadata", json.dumps(evil)).json()["id"]
     assert run("users", "get", user_id).json()["external_metadata"] == evil
@@ -190,11 +190,11 @@ def test_metadata_cannot_steer_the_terminal(run: Runner, terminal: Runner) -> No
         assert "[red]:smile:" in out
 
 
-def test_deletion_asks_on_a_terminal(run: Runner, terminal: Runner, server: Server) -> None:
+def test_deletion_asks_for_confirmation_on_a_terminal(run: Runner, terminal: Runner, server: Server) -> None:
     user_id = run("users", "create").json()["id"]
     declined = terminal("users", "delete", user_id, prompt="[y/N]", answer="n\n")
     assert declined.code == 1
-    assert f"Delete user {user_id} for good? [y/N]" in declined.out
+    assert f"Permanently delete user {user_id}? [y/N]" in declined.out
     assert server.count == 1
     assert terminal("users", "delete", user_id, prompt="[y/N]", answer="\x03").code == 130
     assert server.count == 1
@@ -202,7 +202,7 @@ def test_deletion_asks_on_a_terminal(run: Runner, terminal: Runner, server: Serv
     assert server.count == 0
 
 
-def test_deletion_without_a_terminal_needs_yes(run: Runner, server: Server) -> None:
+def test_deletion_without_a_terminal_requires_yes(run: Runner, server: Server) -> None:
     user_id = run("users", "create").json()["id"]
     refused = run("users", "delete", user_id, stdin="y\n")
     assert (refused.code, refused.out) == (2, "")
@@ -210,7 +210,7 @@ def test_deletion_without_a_terminal_needs_yes(run: Runner, server: Server) -> N
     assert server.count == 1
 
 
-def test_deletion_of_many_goes_on_after_a_failure(run: Runner, server: Server) -> None:
+def test_deletion_of_several_continues_after_a_failure(run: Runner, server: Server) -> None:
     first, second = (run("users", "create").json()["id"] for _ in range(2))
     result = run("users", "delete", first, UNKNOWN_ID, second, "--yes")
     assert result.code == 3
@@ -284,7 +284,7 @@ def test_a_token_is_created_and_inspected(run: Runner, terminal: Runner) -> None
     assert as_json.json()["expires_at"][:10] == run("tokens", "inspect", stdin=as_json.out).json()["expires_at"][:10]
 
 
-def test_a_token_is_typed_unseen(terminal: Runner) -> None:
+def test_a_token_is_typed_without_echo(terminal: Runner) -> None:
     token = jwt({"sub": "someone", "exp": 1500000000})
     shown = terminal("tokens", "inspect", prompt="Token: ", answer=token + "\n", NO_COLOR="1").out
     assert token not in shown
@@ -300,14 +300,14 @@ def jwt(claims: Any) -> str:
     return f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part(claims)}.c2lnbmF0dXJl"
 
 
-def test_an_expired_token_is_told(run: Runner) -> None:
+def test_an_expired_token_is_reported(run: Runner) -> None:
     inspected = run("tokens", "inspect", stdin=jwt({"exp": 1500000000}))
     assert inspected.code == 0
     assert inspected.json() == {"claims": {"exp": 1500000000}, "expires_at": "2017-07-14T02:40:00Z", "expired": True}
     assert run("tokens", "inspect", stdin=jwt({"a": 1})).json()["expires_at"] is None
 
 
-def test_what_is_no_token_is_wrong_usage_and_not_repeated(run: Runner) -> None:
+def test_an_invalid_token_is_a_usage_error_and_not_printed(run: Runner) -> None:
     for text in (
         "",
         "  \n",
@@ -337,14 +337,14 @@ def test_what_is_no_token_is_wrong_usage_and_not_repeated(run: Runner) -> None:
         '[{{"access": "{}"}}]',
     ],
 )
-def test_a_token_is_inspected_in_the_forms_that_it_comes_in(run: Runner, form: str) -> None:
+def test_tokens_are_inspected_in_all_forms(run: Runner, form: str) -> None:
     text = form.format(jwt({"sub": "someone"}))
     for data in (text.encode(), b"\xff\xfe" + text.lstrip("\ufeff").encode("utf-16-le")):
         assert run("tokens", "inspect", stdin=data).json()["claims"] == {"sub": "someone"}
 
 
 @pytest.mark.parametrize("path", ["/v1/users", "/v1/user-tokens"])
-def test_the_api_s_own_answers_are_inspected(run: Runner, server: Server, path: str) -> None:
+def test_responses_of_the_api_are_inspected(run: Runner, server: Server, path: str) -> None:
     user_id = run("users", "create").json()["id"]
     with argyle.Client(CLI_KEY_ID, CLI_KEY_SECRET, base_url=server.url) as client:
         raw: Any
@@ -363,7 +363,7 @@ def test_a_token_of_an_absent_user_is_exit_code_4(run: Runner, server: Server) -
         result = run("tokens", "create", user_id)
         assert (result.code, result.out) == (4, "")
         assert re.fullmatch(r"argyle: .*does not exist.*\(trace id [0-9a-f-]{36}\)\n", result.err)
-    # Other refusals say nothing of the user.
+    # Other errors do not mean that the user is absent.
     for fault in (
         {"kind": "error", "status": 400},
         {"kind": "error", "status": 422},
@@ -378,7 +378,7 @@ def test_the_readme_s_commands_run_as_they_stand(server: Server, tmp_path: Path)
     (block,) = (
         block for block in re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S) if "argyle users create" in block
     )
-    # The server is there already, and has another key.
+    # The server is already running, with another key.
     lines = [line for line in block.splitlines() if not line.startswith(("argyle sandbox", "export "))]
     result = subprocess.run(
         ["bash", "-c", f'set -eu -o pipefail; argyle() {{ {shlex.join(COMMAND)} "$@"; }}\n' + "\n".join(lines)],
@@ -397,13 +397,13 @@ def test_the_readme_s_commands_run_as_they_stand(server: Server, tmp_path: Path)
 # ---------------------------------------------------------------- Export
 
 
-def test_the_size_of_pages_can_be_chosen(run: Runner, server: Server, tmp_path: Path) -> None:
+def test_the_page_size_can_be_chosen(run: Runner, server: Server, tmp_path: Path) -> None:
     server.seed(45)
     for size, requests in ((1, 45), (20, 3), (200, 1)):
         before = server.requests
         assert len(run("users", "list", "--page-size", str(size)).lines()) == 45
         assert len(run("users", "export", "--page-size", str(size)).lines()) == 45
-        # Where the last page is full, the walk may ask for one more.
+        # If the last page is full, the iterator may request another one.
         assert 2 * requests <= server.requests - before <= 2 * (requests + 1)
     assert len(run("users", "list", "--page-size", "2", "--limit", "5").lines()) == 5
     for wrong in ("0", "201", "x"):
@@ -412,7 +412,7 @@ def test_the_size_of_pages_can_be_chosen(run: Runner, server: Server, tmp_path: 
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
-def test_what_is_exported_can_be_imported(run: Runner, server: Server, tmp_path: Path, kind: str) -> None:
+def test_exports_can_be_imported(run: Runner, server: Server, tmp_path: Path, kind: str) -> None:
     if kind == "parquet":
         pytest.importorskip("pyarrow")
     odd: "list[Any]" = [{}, None, "", 'quotes "," and\nlines\r\n', [1, 2.5, {"ä": "\u2028😀"}]]
@@ -467,7 +467,7 @@ def test_exported_columns(run: Runner, server: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
-def test_an_export_of_nobody(run: Runner, tmp_path: Path, kind: str) -> None:
+def test_an_export_of_no_users(run: Runner, tmp_path: Path, kind: str) -> None:
     if kind == "parquet":
         pytest.importorskip("pyarrow")
     file = tmp_path / f"users.{kind}"
@@ -476,14 +476,16 @@ def test_an_export_of_nobody(run: Runner, tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_an_interrupted_export_leaves_what_was_there(server: Server, tmp_path: Path, number: int, code: int) -> None:
+def test_an_interrupted_export_leaves_the_file_unchanged(
+    server: Server, tmp_path: Path, number: int, code: int
+) -> None:
     server.seed(450)
     server.fault(kind="delay", milliseconds=FOREVER_MS, method="GET", count=1)
     file = tmp_path / "users.jsonl"
     file.write_text("what was there")
     command = [*COMMAND, "users", "export", "--output", str(file)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment(server)) as process:
-        # It waits for the server: Python may end by the signal itself where one comes amid a late import.
+        # Now it waits for the server: a signal during a late import may kill Python itself.
         wait_until(lambda: not server.faults())
         assert len(list(tmp_path.iterdir())) == 2
         process.send_signal(number)
@@ -512,7 +514,7 @@ def test_an_export_keeps_links_and_modes(run: Runner, tmp_path: Path) -> None:
     assert run("users", "export", "--output", "/dev/null").code == 0
 
 
-def test_an_export_to_nowhere_is_told(run: Runner, tmp_path: Path) -> None:
+def test_an_export_to_a_missing_folder_is_reported(run: Runner, tmp_path: Path) -> None:
     result = run("users", "export", "--output", str(tmp_path / "no" / "file"))
     assert result.code == 1
     assert "No such file or directory" in result.err
@@ -540,14 +542,14 @@ def test_an_import_is_skipped_the_second_time(run: Runner, server: Server, tmp_p
     second = run("users", "import", str(file))
     assert (second.code, second.out) == (0, "")
     assert "0 created, 100 skipped" in second.err
-    # Lines that were added.
+    # Added lines.
     file.write_text(metadata_lines(103))
     assert len(run("users", "import", str(file)).lines()) == 3
     assert numbers(run) == list(range(103))
     assert server.count == 103
 
 
-def test_lines_that_fail_are_told_and_tried_again(run: Runner, server: Server, tmp_path: Path) -> None:
+def test_failed_lines_are_reported_and_retried(run: Runner, server: Server, tmp_path: Path) -> None:
     file, failures = tmp_path / "users.jsonl", tmp_path / "failures.jsonl"
     file.write_text(metadata_lines(50) + "not JSON\n\n[1]\n" + '{"external_metadata": 1e999}\n')
     server.fault(kind="error", status=422, method="POST", count=3)
@@ -596,17 +598,17 @@ def test_a_line_whose_outcome_is_unknown_is_not_created_again(
     assert run("users", "import", str(file)).code == 0
 
 
-def test_an_import_that_was_killed_goes_on(run: Runner, server: Server, tmp_path: Path) -> None:
+def test_an_import_continues_after_being_killed(run: Runner, server: Server, tmp_path: Path) -> None:
     file, journal = tmp_path / "users.jsonl", tmp_path / "journal"
     file.write_text(metadata_lines(300))
-    # Sooner or later, all that are under way wait.
+    # Eventually, all requests in flight are delayed.
     server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST", probability=0.1, seed=1, count=8)
     command = [*COMMAND, "users", "import", str(file), "--journal", str(journal), "--in-flight", "8"]
 
     def states() -> "dict[int, str]":
         found = {}
         for line in journal.read_text().splitlines() if journal.exists() else []:
-            # The last one may be half written.
+            # The last entry may be incomplete.
             with contextlib.suppress(ValueError):
                 entry = json.loads(line)
                 if "line" in entry:
@@ -623,7 +625,7 @@ def test_an_import_that_was_killed_goes_on(run: Runner, server: Server, tmp_path
     server.clear_faults()
     assert len(states()) > len(begun())
     before, unknown = set(states()), begun()
-    # A crash may tear the last line.
+    # A crash may truncate the last line.
     with journal.open("a") as torn:
         torn.write('{"line":300,"chec')
 
@@ -639,18 +641,18 @@ def test_an_import_that_was_killed_goes_on(run: Runner, server: Server, tmp_path
     assert set(numbers(run)) == set(range(300))
 
 
-def test_a_changed_file_is_refused(run: Runner, server: Server, tmp_path: Path) -> None:
+def test_a_changed_file_is_rejected(run: Runner, server: Server, tmp_path: Path) -> None:
     file = tmp_path / "users.jsonl"
     file.write_text(metadata_lines(5))
     assert run("users", "import", str(file)).code == 0
     file.write_text(metadata_lines(6).split("\n", 1)[1])
     result = run("users", "import", str(file))
     assert result.code == 1
-    assert "line 1 is not what it was" in result.err
+    assert "line 1 has changed" in result.err
     assert server.count == 5
 
 
-def test_a_file_that_is_no_journal_is_left_alone(run: Runner, server: Server, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_journal_is_left_alone(run: Runner, server: Server, tmp_path: Path) -> None:
     file = tmp_path / "users.jsonl"
     for text in (metadata_lines(5), "x", '{"line": "a"}\n', "[]\n"):
         file.write_text(metadata_lines(5))
@@ -658,7 +660,7 @@ def test_a_file_that_is_no_journal_is_left_alone(run: Runner, server: Server, tm
         other.write_text(text)
         result = run("users", "import", str(file), "--journal", str(other))
         assert result.code == 1
-        assert "line 1 is not of an import's journal" in result.err
+        assert "line 1 is not a journal entry" in result.err
         assert other.read_text() == text
     assert server.count == 0
 
@@ -692,7 +694,7 @@ def test_an_import_with_a_wrong_key_stops(run: Runner, tmp_path: Path) -> None:
     file.write_text(metadata_lines(500))
     result = run("users", "import", str(file), "--in-flight", "5", ARGYLE_KEY_SECRET="another-canary")
     assert result.code == 5
-    assert "the rest was not tried" in result.err
+    assert "the rest was not attempted" in result.err
     failed = re.search("(\\d+) failed", result.err)
     assert failed
     assert int(failed[1]) <= 10
@@ -705,12 +707,12 @@ def test_an_import_without_a_server_stops(run: Runner, tmp_path: Path) -> None:
     file.write_text(metadata_lines(500))
     result = run("users", "import", str(file), ARGYLE_BASE_URL="http://127.0.0.1:9")
     assert result.code == 3
-    assert "the rest was not tried" in result.err
+    assert "the rest was not attempted" in result.err
     assert "unknown" not in result.err
     assert len(run("users", "import", str(file)).lines()) == 500
 
 
-def test_an_import_goes_on_when_nobody_reads(server: Server, tmp_path: Path) -> None:
+def test_an_import_continues_without_a_reader(server: Server, tmp_path: Path) -> None:
     file = tmp_path / "users.jsonl"
     file.write_text(metadata_lines(200))
     line = f"set -o pipefail; {shlex.join(COMMAND)} users import {shlex.quote(str(file))} | true"
@@ -721,7 +723,7 @@ def test_an_import_goes_on_when_nobody_reads(server: Server, tmp_path: Path) -> 
     assert server.count == 200
 
 
-def test_a_file_without_metadata_is_wrong_usage(run: Runner, server: Server, tmp_path: Path) -> None:
+def test_a_file_without_metadata_is_a_usage_error(run: Runner, server: Server, tmp_path: Path) -> None:
     file = tmp_path / "users.csv"
     file.write_text("id;metadata\n1;2\n")
     result = run("users", "import", str(file))
@@ -731,7 +733,7 @@ def test_a_file_without_metadata_is_wrong_usage(run: Runner, server: Server, tmp
     assert server.count == 0
 
 
-# ---------------------------------------------------------------- The tool
+# ---------------------------------------------------------------- The command itself
 
 
 def test_failures_of_the_service_are_exit_code_1(run: Runner, server: Server) -> None:
@@ -750,7 +752,7 @@ def test_a_call_is_interrupted_at_once(server: Server) -> None:
         assert process.stderr.read() == b"argyle: interrupted\n"
 
 
-def test_wrong_usage_is_one_line(run: Runner) -> None:
+def test_usage_errors_are_one_line(run: Runner) -> None:
     for arguments in (["users", "nothing"], ["users", "get"], ["users", "list", "--limit", "0"], ["--what"]):
         result = run(*arguments)
         assert (result.code, result.out) == (2, "")
@@ -780,7 +782,7 @@ def test_the_environment_of_argyle(run: Runner) -> None:
     assert "ARGYLE_ENVIRONMENT" in result.err
 
 
-def test_help_tells_exit_codes_and_variables(run: Runner) -> None:
+def test_help_lists_exit_codes_and_variables(run: Runner) -> None:
     text = run("--help").out
     for word in ("ARGYLE_KEY_ID", "ARGYLE_KEY_SECRET", "ARGYLE_BASE_URL", "NO_COLOR", "130", "_ARGYLE_COMPLETE"):
         assert word in text
@@ -796,7 +798,7 @@ def test_completion(run: Runner, shell: str) -> None:
 
 
 @pytest.mark.parametrize("names", [["click"], ["rich"], ["click", "rich"]])
-def test_a_missing_library_is_one_sentence(names: "list[str]") -> None:
+def test_a_missing_package_is_one_line(names: "list[str]") -> None:
     program = f"import sys; sys.modules.update(dict.fromkeys({names})); from argyle.cli import main; main()"
     result = subprocess.run(
         [sys.executable, "-c", program],
@@ -807,10 +809,10 @@ def test_a_missing_library_is_one_sentence(names: "list[str]") -> None:
         check=False,
     )
     assert result.returncode == 1
-    assert result.stderr == (f"argyle: the command-line tool needs {' and '.join(names)}: pip install 'argyle[cli]'\n")
+    assert result.stderr == (f"argyle: the command line requires {' and '.join(names)}: pip install 'argyle[cli]'\n")
 
 
-def test_parquet_without_pyarrow_is_told(run: Runner, server: Server, tmp_path: Path) -> None:
+def test_parquet_without_pyarrow_is_reported(run: Runner, server: Server, tmp_path: Path) -> None:
     (tmp_path / "pyarrow.py").write_text("raise ImportError\n")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     result = run("users", "export", "--output", str(tmp_path / "users.parquet"), PYTHONPATH=path)
@@ -819,7 +821,7 @@ def test_parquet_without_pyarrow_is_told(run: Runner, server: Server, tmp_path: 
     assert not (tmp_path / "users.parquet").exists()
 
 
-def test_the_sandbox_takes_its_options_and_ends_with_the_signal() -> None:
+def test_the_sandbox_accepts_options_and_ends_on_a_signal() -> None:
     command = [*COMMAND, "sandbox", "--port", "0", "--key-id", "someone"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=environment(None, ARGYLE_SANDBOX=SANDBOX)
@@ -850,7 +852,7 @@ def test_the_sandbox_of_the_environment_comes_first(tmp_path: Path) -> None:
     assert result.stdout == "found --port 1\n"
 
 
-def test_a_sandbox_that_is_not_there_is_told(run: Runner, tmp_path: Path) -> None:
+def test_a_missing_sandbox_is_reported(run: Runner, tmp_path: Path) -> None:
     result = run("sandbox", ARGYLE_SANDBOX=str(tmp_path / "nowhere"))
     assert result.code == 1
     assert "nowhere" in result.err
@@ -868,7 +870,7 @@ class Closed:
         return ["bash", "-c", f'exec "$@" {closing}', "bash", *COMMAND, *arguments]
 
     def __call__(self, *arguments: str) -> int:
-        """Give the exit code; what is written where it can be is well-formed, and there is no traceback."""
+        """Return the exit code; checks that messages are well-formed and that there is no traceback."""
         result = subprocess.run(
             self.command(*arguments),
             stdin=subprocess.DEVNULL,
@@ -887,7 +889,7 @@ def closed(request: pytest.FixtureRequest, server: Server) -> Closed:
 
 
 def test_closed_descriptors(closed: Closed, server: Server, run: Runner, tmp_path: Path) -> None:
-    """What is opened does not take their place, and all is done as if it were told, or nothing without output."""
+    """No opened file gets their numbers; commands work without messages, but do nothing without standard output."""
     is_mute = 1 in closed.descriptors
     lines, journal = tmp_path / "users.jsonl", tmp_path / "users.jsonl.done"
     lines.write_text(metadata_lines(20) + "not JSON\n")
@@ -936,7 +938,7 @@ def test_closed_descriptors_are_filled(closed: Closed, server: Server, tmp_path:
 
 
 @pytest.mark.parametrize("others", [["--failures", "F"], ["--failures", "F.done"], ["--journal", "F"]])
-def test_an_import_writes_into_no_file_that_it_reads(run: Runner, tmp_path: Path, others: "list[str]") -> None:
+def test_an_import_does_not_write_to_a_file_that_it_reads(run: Runner, tmp_path: Path, others: "list[str]") -> None:
     lines = tmp_path / "lines.jsonl"
     lines.write_text('{"external_metadata": 1}\n')
     options = [option.replace("F", str(lines)) if option.startswith("F") else option for option in others]
@@ -951,6 +953,6 @@ def test_without_a_command_the_help_is_shown(command: "list[str]") -> None:
     result = subprocess.run(
         [*COMMAND, *command], capture_output=True, text=True, env=environment(None), timeout=PATIENCE, check=False
     )
-    # Older versions of click take it for no mistake.
+    # Older versions of click do not treat it as an error.
     assert (result.returncode, bool(result.stdout)) in ((2, False), (0, True))
     assert "\nCommands:\n" in result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""What the command line reads and writes: files that are not regular, and names with other endings."""
+"""Files of the command line that are not regular or have other suffixes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytest.importorskip("rich")
 def shell(
     server: Server, line: str, *, directory: Path, **changes: Optional[str]
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a line of bash, in which ``argyle`` is the command."""
+    """Run a line of bash, in which ``argyle`` is the command line."""
     result = subprocess.run(
         ["bash", "-c", f'set -o pipefail; argyle() {{ {shlex.join(COMMAND)} "$@"; }}; {line}'],
         cwd=directory,
@@ -99,7 +99,7 @@ def test_a_full_device_is_named(run: Runner, server: Server, kind: str) -> None:
     assert result.err == "argyle: /dev/full: No space left on device\n"
 
 
-# Root may do everything.
+# Root ignores permissions.
 UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] if os.geteuid() == 0 else []
 
 
@@ -116,7 +116,7 @@ def unprivileged(server: Server, *arguments: str) -> "subprocess.CompletedProces
     return result
 
 
-def test_an_export_into_a_folder_that_cannot_be_written(server: Server, tmp_path: Path) -> None:
+def test_an_export_to_a_read_only_folder(server: Server, tmp_path: Path) -> None:
     server.seed(3)
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -135,9 +135,7 @@ def test_an_export_into_a_folder_that_cannot_be_written(server: Server, tmp_path
         folder.chmod(0o755)
 
 
-def test_an_export_to_a_file_that_is_protected_is_refused_before_the_first_request(
-    server: Server, tmp_path: Path
-) -> None:
+def test_an_export_to_a_read_only_file_is_rejected_before_the_first_request(server: Server, tmp_path: Path) -> None:
     file = tmp_path / "users.jsonl"
     file.write_text("old")
     file.chmod(0o444)
@@ -149,7 +147,7 @@ def test_an_export_to_a_file_that_is_protected_is_refused_before_the_first_reque
 
 
 def refuse_to_rename(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a rename fail, as it does where a file is mounted by itself."""
+    """Make renames fail, as for a file that is a mount point."""
 
     def replace(path: Path, target: Path) -> None:
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(path))
@@ -158,7 +156,9 @@ def refuse_to_rename(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("old", ["", "a long text that stood there", "x"])
-def test_what_cannot_be_replaced_is_written_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str) -> None:
+def test_a_file_that_cannot_be_replaced_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str
+) -> None:
     from argyle.cli import _files
 
     refuse_to_rename(monkeypatch)
@@ -172,7 +172,9 @@ def test_what_cannot_be_replaced_is_written_in_place(tmp_path: Path, monkeypatch
     assert (file.read_text(), file.stat().st_ino, names(tmp_path)) == ("new text", inode, ["users.jsonl"])
 
 
-def test_what_cannot_be_replaced_stays_when_an_export_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_replaced_stays_if_the_export_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from argyle.cli import _files
 
     refuse_to_rename(monkeypatch)
@@ -191,7 +193,7 @@ def test_what_cannot_be_replaced_stays_when_an_export_fails(tmp_path: Path, monk
     assert (file.read_text(), names(tmp_path)) == ("old", ["users.jsonl"])
 
 
-def test_an_export_to_what_is_no_file_is_one_sentence(run: Runner, server: Server, tmp_path: Path) -> None:
+def test_an_export_to_a_folder_or_a_loop_of_links_is_one_line(run: Runner, server: Server, tmp_path: Path) -> None:
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
     for output, told in ((tmp_path, "Is a directory"), (loop, "Too many levels of symbolic links")):
@@ -216,9 +218,7 @@ def test_failures_go_to_standard_error_by_name(server: Server, tmp_path: Path) -
 
 @pytest.mark.parametrize("output", ["-", "/dev/stdout"])
 @pytest.mark.parametrize("number", [None, signal.SIGINT, signal.SIGTERM])
-def test_parquet_that_is_not_whole_cannot_be_read(
-    server: Server, output: str, number: Optional[signal.Signals]
-) -> None:
+def test_incomplete_parquet_cannot_be_read(server: Server, output: str, number: Optional[signal.Signals]) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     server.seed(3)
@@ -239,7 +239,7 @@ def test_parquet_that_is_not_whole_cannot_be_read(
         parquet.ParquetFile(pyarrow.BufferReader(out))
 
 
-def test_parquet_that_cannot_be_written_is_one_sentence(server: Server, tmp_path: Path) -> None:
+def test_parquet_that_cannot_be_written_is_one_line(server: Server, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     server.seed(2000)
     for target in ("> out", "--output out"):
@@ -267,13 +267,13 @@ def test_row_groups_of_parquet_are_bounded_in_bytes(tmp_path: Path) -> None:
     assert found.read(["id"])["id"].to_pylist() == [f"{page} {n}" for page in range(3) for n in range(40)]
 
 
-# ---------------------------------------------------------------- Endings
+# ---------------------------------------------------------------- Suffixes
 
 
 @pytest.mark.parametrize(
     "ending", ["xlsx", "gz", "json", "tsv", "jsonl.gz", "csv.ZIP", "xls", "zst", "lz4", "arrow", "db"]
 )
-def test_an_ending_of_another_format_is_refused(run: Runner, server: Server, tmp_path: Path, ending: str) -> None:
+def test_a_suffix_of_another_format_is_rejected(run: Runner, server: Server, tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"users.{ending}"
     requests = server.requests
     result = run("users", "export", "--output", str(file))
@@ -283,11 +283,11 @@ def test_an_ending_of_another_format_is_refused(run: Runner, server: Server, tmp
     file.write_text(metadata_lines(1))
     assert run("users", "import", str(file)).code == 2
     assert server.requests == requests
-    # Unless the format is told.
+    # Unless the format is given.
     assert run("users", "import", str(file), "--format", "jsonl").code == 0
 
 
-def test_other_endings_say_nothing(run: Runner, server: Server, tmp_path: Path) -> None:
+def test_other_suffixes_are_ignored(run: Runner, server: Server, tmp_path: Path) -> None:
     server.seed(1)
     for name in ("users", "users.txt", "users.2024-06", "users.ndjson"):
         assert run("users", "export", "--output", str(tmp_path / name)).code == 0
@@ -321,7 +321,7 @@ def test_an_import_from_a_pipe_by_name(run: Runner, server: Server, tmp_path: Pa
 def test_an_import_from_standard_input_by_name(run: Runner, server: Server, tmp_path: Path) -> None:
     (tmp_path / "users.jsonl").write_text(metadata_lines(3))
     before = names(Path("/dev"))
-    # It is the file, whatever its name.
+    # The same file by another name.
     for line in ("import /dev/stdin < users.jsonl", "import users.jsonl", "import /dev/fd/0 < users.jsonl"):
         assert shell(server, f"argyle users {line}", directory=tmp_path).returncode == 0
     assert numbers(run) == [0, 1, 2]
@@ -341,7 +341,7 @@ def test_an_import_of_nothing_leaves_nothing_behind(run: Runner, server: Server,
 
 @pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/7", "/proc/self/fd/7"])
 def test_an_import_from_a_deleted_file(run: Runner, server: Server, tmp_path: Path, name: str) -> None:
-    """As the shell makes one for a here-document."""
+    """As a shell creates one for a here-document."""
     (tmp_path / "text").write_text(metadata_lines(3) + "not JSON\n")
     line = f"exec 7< text; rm text; argyle users import {name} 0<&7"
     result = shell(server, line, directory=tmp_path)
@@ -374,10 +374,10 @@ def test_an_import_from_a_socket_by_name(run: Runner, server: Server) -> None:
     assert (result.returncode, result.stderr) == (0, "argyle: 3 created\n")
 
 
-# ---------------------------------------------------------------- What an export leaves as it is
+# ---------------------------------------------------------------- What an export preserves
 
 
-def test_files_that_can_only_be_written_are_written(server: Server, tmp_path: Path) -> None:
+def test_write_only_files_are_written(server: Server, tmp_path: Path) -> None:
     server.seed(3)
     output, failures, lines = tmp_path / "output", tmp_path / "failures", tmp_path / "lines.jsonl"
     lines.write_text("not JSON\n")
@@ -426,13 +426,13 @@ def test_an_export_keeps_the_owner(server: Server, tmp_path: Path, may_give: boo
     after = file.stat()
     assert (after.st_uid, after.st_gid) == (12345, 54321)
     assert after.st_mode & 0o777 == 0o666
-    # In place where another file could not be given to the owner.
+    # In place if the new file could not be given to the owner.
     assert (after.st_ino == before.st_ino) == (not may_give)
     assert names(tmp_path) == ["file"]
 
 
 @pytest.mark.parametrize("option", ["--failures", "--journal"])
-def test_what_an_import_writes_has_names(run: Runner, server: Server, tmp_path: Path, option: str) -> None:
+def test_an_import_rejects_a_dash_for_its_files(run: Runner, server: Server, tmp_path: Path, option: str) -> None:
     lines = tmp_path / "users.jsonl"
     lines.write_text(metadata_lines(1))
     result = run("users", "import", str(lines), option, "-")

@@ -1,4 +1,4 @@
-"""An import doubles nothing and loses nothing, whatever is killed, corrected, renamed or pointed elsewhere."""
+"""An import neither duplicates nor loses users if it is killed, or its file is corrected or renamed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def entries(journal: Path) -> "list[Any]":
 
 
 def states(journal: Path) -> "dict[int, str]":
-    """The last state of each line, as far as the journal is written."""
+    """Return the last state of each line in the journal."""
     found = {}
     for text in journal.read_text().splitlines() if journal.exists() else []:
         with contextlib.suppress(ValueError):
@@ -63,10 +63,10 @@ def journal(tmp_path: Path) -> Path:
     return tmp_path / "users.jsonl.done"
 
 
-# ---------------------------------------------------------------- Pointed elsewhere
+# ---------------------------------------------------------------- Another account
 
 
-def test_the_journal_knows_where_it_imported(run: Runner, server: Server, file: Path, journal: Path) -> None:
+def test_the_journal_records_its_account(run: Runner, server: Server, file: Path, journal: Path) -> None:
     file.write_text(metadata_lines(3))
     assert run("users", "import", str(file)).code == 0
     header = entries(journal)[0]
@@ -78,7 +78,7 @@ def test_the_journal_knows_where_it_imported(run: Runner, server: Server, file: 
     "changes",
     [{"ARGYLE_KEY_ID": "another-key"}, {"ARGYLE_BASE_URL": "http://127.0.0.1:9"}, {"ARGYLE_BASE_URL": None}],
 )
-def test_a_journal_of_another_server_or_key_is_refused(
+def test_a_journal_of_another_server_or_key_is_rejected(
     run: Runner, server: Server, file: Path, journal: Path, changes: "dict[str, Any]"
 ) -> None:
     file.write_text(metadata_lines(3))
@@ -92,17 +92,17 @@ def test_a_journal_of_another_server_or_key_is_refused(
     assert (journal.read_bytes(), server.requests) == (before, requests)
 
 
-def test_a_server_has_one_name_however_it_is_written(run: Runner, server: Server, file: Path) -> None:
+def test_spellings_of_a_server_are_equivalent(run: Runner, server: Server, file: Path) -> None:
     file.write_text(metadata_lines(3))
     assert run("users", "import", str(file)).code == 0
     again = run("users", "import", str(file), ARGYLE_BASE_URL=server.url.replace("http", "HTTP") + "/")
     assert (again.code, again.out) == (0, "")
 
 
-def test_a_journal_without_a_server_is_refused_with_the_line_that_it_lacks(
+def test_a_journal_without_an_account_is_rejected_with_the_missing_line(
     run: Runner, server: Server, file: Path, journal: Path
 ) -> None:
-    """Releases before this one wrote such journals."""
+    """Older releases wrote such journals."""
     file.write_text(metadata_lines(3))
     assert run("users", "import", str(file)).code == 0
     old = "".join(json.dumps(entry) + "\n" for entry in entries(journal) if "line" in entry)
@@ -122,7 +122,7 @@ def test_a_journal_without_a_server_is_refused_with_the_line_that_it_lacks(
 
 
 def refuse_lines(server: Server, run: Runner, file: Path, *refused: int) -> None:
-    """Import a file, while the server refuses some lines."""
+    """Import a file while the server rejects some lines."""
     lines = file.read_text()
     broken = lines.splitlines(keepends=True)
     for number in refused:
@@ -132,9 +132,7 @@ def refuse_lines(server: Server, run: Runner, file: Path, *refused: int) -> None
     file.write_text(lines)
 
 
-def test_a_failed_line_that_was_corrected_is_tried_in_its_new_form(
-    run: Runner, server: Server, file: Path, journal: Path
-) -> None:
+def test_a_corrected_line_is_retried_in_its_new_form(run: Runner, server: Server, file: Path, journal: Path) -> None:
     file.write_text(line("bad") + metadata_lines(3))
     server.fault(kind="error", status=422, method="POST", count=1)
     assert run("users", "import", str(file), "--in-flight", "1").code == 3
@@ -150,25 +148,25 @@ def test_a_failed_line_that_was_corrected_is_tried_in_its_new_form(
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        # A failed line that is removed moves those after it to its place.
+        # Removing a failed line moves the lines after it.
         ([0, None, 2, 3], [0, 2, 3]),
         ([0, None, 2], [0, 2]),
         ([0, None, 2], [0, 2, 3]),
         ([None, 1], [1]),
         ([0, None, 2, 3], [0, 8, 9, 2, 3]),
-        # What is created is not to be changed, moved or removed.
+        # Created lines must not be changed, moved or removed.
         ([0, 1, 2], [0, 9, 2]),
         ([0, 1, 2], [0, 1]),
         ([0, 1, 2], []),
         ([0, 1, 2], [1, 0, 2]),
     ],
 )
-def test_a_file_in_which_created_lines_have_moved_is_refused_before_the_first_request(
+def test_a_file_with_moved_created_lines_is_rejected_before_the_first_request(
     run: Runner, server: Server, file: Path, journal: Path, old: "list[Any]", new: "list[Any]", kind: str
 ) -> None:
-    """What is None fails."""
+    """None stands for a line that fails."""
     for index, value in enumerate(old):
-        # One after the other, so that the right ones fail.
+        # One at a time, so that the right ones fail.
         with file.open("a") as text:
             text.write(line({"n": -1 if value is None else value}))
         if value is None:
@@ -184,7 +182,7 @@ def test_a_file_in_which_created_lines_have_moved_is_refused_before_the_first_re
         result = run("users", "import", "-", "--journal", str(journal), stdin=lines)
     assert (result.code, result.out) == (1, "")
     name = file if kind == "file" else "standard input"
-    assert re.match(rf"argyle: {name}: line \d is (missing|not what it was)", result.err)
+    assert re.match(rf"argyle: {name}: line \d (is missing|has changed)", result.err)
     assert server.requests == requests
     assert numbers(run) == before
 
@@ -194,7 +192,7 @@ def test_a_file_in_which_created_lines_have_moved_is_refused_before_the_first_re
 def test_a_correction_may_move_the_lines_after_it(
     run: Runner, server: Server, tmp_path: Path, ending: str, kind: str
 ) -> None:
-    """A row may have several lines, and lines may be empty."""
+    """A row may span several lines, and lines may be empty."""
     file, journal = tmp_path / f"users.{ending}", tmp_path / f"users.{ending}.done"
     if ending == "csv":
         broken, good = 'external_metadata\n"{\n"\n2\n3\n', "external_metadata\n1\n2\n3\n"
@@ -212,7 +210,7 @@ def test_a_correction_may_move_the_lines_after_it(
         told = re.search(r"\{.*\}", run("users", "import", str(file)).err)
         assert told
         journal.write_text(told[0] + "\n" + old)
-        # It knows lines alone.
+        # A journal that has only lines.
         good, first, is_broken = broken, 0, True
     file.write_text(good)
     result = run("users", "import", str(file))
@@ -222,7 +220,7 @@ def test_a_correction_may_move_the_lines_after_it(
 
 
 @pytest.mark.parametrize("retry", [[], ["--retry-unknown"]])
-def test_a_changed_line_of_which_nobody_knows_is_refused(
+def test_a_changed_line_with_an_unknown_result_is_rejected(
     run: Runner, server: Server, file: Path, journal: Path, retry: "list[str]"
 ) -> None:
     file.write_text(metadata_lines(3))
@@ -234,7 +232,7 @@ def test_a_changed_line_of_which_nobody_knows_is_refused(
     assert numbers(run) == [0, 1, 2]
 
 
-def test_a_line_that_was_begun_by_a_process_that_was_killed_and_then_changed_is_refused(
+def test_a_line_changed_after_its_import_was_killed_is_rejected(
     run: Runner, server: Server, file: Path, journal: Path
 ) -> None:
     file.write_text(metadata_lines(1))
@@ -251,15 +249,15 @@ def test_a_line_that_was_begun_by_a_process_that_was_killed_and_then_changed_is_
     assert numbers(run) == [0]
 
 
-def test_a_file_that_is_edited_in_the_way_of_editors_is_the_same_file(run: Runner, server: Server, file: Path) -> None:
-    """They write another file and rename it."""
+def test_a_file_saved_by_an_editor_is_the_same_file(run: Runner, server: Server, file: Path) -> None:
+    """Editors write a new file and rename it."""
     file.write_text(metadata_lines(2))
     assert run("users", "import", str(file)).code == 0
     other = file.with_name("temporary")
     other.write_text(metadata_lines(3))
     other.replace(file)
     assert [user["line"] for user in run("users", "import", str(file)).lines()] == [3]
-    # Under a new name it is known by what it is now.
+    # After a rename it is recognised by its new inode.
     file.rename(file.with_name("renamed.jsonl"))
     assert run("users", "import", str(file.with_name("renamed.jsonl"))).code == 1
     assert server.count == 3
@@ -280,8 +278,8 @@ def test_a_link_has_the_journal_of_its_file(run: Runner, server: Server, tmp_pat
     assert [path.name for path in link.parent.iterdir()] == [link.name]
 
 
-def test_a_journal_beside_a_link_is_not_passed_over(run: Runner, server: Server, tmp_path: Path, file: Path) -> None:
-    """Releases before this one wrote it there."""
+def test_a_journal_next_to_a_link_is_not_ignored(run: Runner, server: Server, tmp_path: Path, file: Path) -> None:
+    """Older releases wrote it there."""
     file.write_text(metadata_lines(3))
     link = tmp_path / "link.jsonl"
     link.symlink_to(file)
@@ -302,7 +300,7 @@ def test_hard_links_have_one_journal(run: Runner, server: Server, tmp_path: Path
     assert run("users", "import", str(other)).code == 0
     assert not (tmp_path / "other.jsonl.done").exists()
     assert server.count == 3
-    # The journal may be beside a name in a folder that nobody can know.
+    # The journal may be next to another name in an unknown folder.
     (tmp_path / "elsewhere").mkdir()
     third = tmp_path / "elsewhere" / "users.jsonl"
     os.link(file, third)
@@ -313,7 +311,7 @@ def test_hard_links_have_one_journal(run: Runner, server: Server, tmp_path: Path
     assert server.count == 3
 
 
-def test_a_renamed_file_is_not_imported_anew(
+def test_a_renamed_file_is_not_imported_again(
     run: Runner, server: Server, tmp_path: Path, file: Path, journal: Path
 ) -> None:
     file.write_text(metadata_lines(3))
@@ -322,7 +320,7 @@ def test_a_renamed_file_is_not_imported_anew(
     result = run("users", "import", str(renamed))
     assert (result.code, server.count) == (1, 3)
     assert str(journal) in result.err
-    # The way out that is told.
+    # The solution in the message.
     assert run("users", "import", str(renamed), "--journal", str(journal)).code == 0
     journal.rename(tmp_path / "renamed.jsonl.done")
     assert run("users", "import", str(renamed)).code == 0
@@ -330,10 +328,10 @@ def test_a_renamed_file_is_not_imported_anew(
 
 
 @pytest.mark.parametrize("kind", ["present", "old"])
-def test_a_file_that_was_corrected_and_then_renamed_is_not_imported_anew(
+def test_a_corrected_and_renamed_file_is_not_imported_again(
     run: Runner, server: Server, tmp_path: Path, file: Path, journal: Path, kind: str
 ) -> None:
-    """Editors make another inode, and releases before this one noted none."""
+    """Editors create a new inode, and older releases recorded none."""
     file.write_text(metadata_lines(5))
     refuse_lines(server, run, file, 3)
     if kind == "old":
@@ -345,7 +343,7 @@ def test_a_file_that_was_corrected_and_then_renamed_is_not_imported_anew(
     result = run("users", "import", str(renamed))
     assert (result.code, server.requests) == (1, requests)
     assert str(journal) in result.err
-    # The ways out that are told.
+    # The solutions in the message.
     kept = journal.rename(tmp_path / "renamed.jsonl.done")
     result = run("users", "import", str(renamed))
     if kind == "old":
@@ -367,7 +365,7 @@ def test_a_copy_and_another_file_are_imported(run: Runner, server: Server, tmp_p
     other = tmp_path / "other.jsonl"
     other.write_text(line({"n": 5}))
     assert run("users", "import", str(other)).code == 0
-    # A file that has a line of one that is gone is imported with a journal that is named.
+    # A file with a line of one that no longer exists is imported with an explicit journal.
     third = tmp_path / "third.jsonl"
     third.write_text(line({"n": 0}))
     refused = run("users", "import", str(third))
@@ -379,7 +377,7 @@ def test_a_copy_and_another_file_are_imported(run: Runner, server: Server, tmp_p
     assert numbers(run) == [0, 0, 0, 1, 1, 5]
 
 
-def test_other_files_named_as_journals_do_not_matter(run: Runner, server: Server, tmp_path: Path, file: Path) -> None:
+def test_other_files_named_like_journals_are_ignored(run: Runner, server: Server, tmp_path: Path, file: Path) -> None:
     (tmp_path / "a.done").write_bytes(b"\xff\x00 no journal")
     (tmp_path / "b.done").mkdir()
     os.mkfifo(tmp_path / "c.done")
@@ -437,7 +435,7 @@ class Importing:
 
 @contextlib.contextmanager
 def interrupted(server: Server, file: Path) -> "Iterator[Importing]":
-    """An import of ten lines that was interrupted once, with four creations in flight, which the server delays."""
+    """An import of ten lines, interrupted once with four delayed creations in flight."""
     file.write_text(metadata_lines(10))
     server.fault(kind="delay", milliseconds=FOREVER_MS, method="POST")
     with Importing(server, file, "--in-flight", "4") as importing:
@@ -447,12 +445,12 @@ def interrupted(server: Server, file: Path) -> "Iterator[Importing]":
         yield importing
 
 
-def test_the_first_interrupt_lets_what_is_in_flight_finish(run: Runner, server: Server, file: Path) -> None:
+def test_the_first_interrupt_lets_requests_in_flight_finish(run: Runner, server: Server, file: Path) -> None:
     with interrupted(server, file) as importing:
         assert "Ctrl-C" in importing.err
         server.clear_faults()
         assert importing.end() == 130
-        assert "4 created, the rest was not tried" in importing.err
+        assert "4 created, the rest was not attempted" in importing.err
         assert "unknown" not in importing.err
     assert server.count == 4
     assert [user["line"] for user in sorted(run("users", "import", str(file)).lines(), key=lambda u: u["line"])] == [
@@ -461,10 +459,10 @@ def test_the_first_interrupt_lets_what_is_in_flight_finish(run: Runner, server: 
     assert numbers(run) == list(range(10))
 
 
-def test_the_second_interrupt_breaks_off_and_names_the_unknown_lines(run: Runner, server: Server, file: Path) -> None:
+def test_the_second_interrupt_aborts_and_names_the_unknown_lines(run: Runner, server: Server, file: Path) -> None:
     with interrupted(server, file) as importing:
         importing.interrupt()
-        # Long before the delay is over.
+        # Long before the delay ends.
         assert importing.end() == 130
         assert "4 unknown (lines 1 to 4)" in importing.err
     server.clear_faults()
@@ -472,7 +470,7 @@ def test_the_second_interrupt_breaks_off_and_names_the_unknown_lines(run: Runner
     assert server.count == 10
 
 
-def test_an_interrupt_ends_the_wait_for_lines_that_have_not_come(server: Server, tmp_path: Path, journal: Path) -> None:
+def test_an_interrupt_ends_the_wait_for_input(server: Server, tmp_path: Path, journal: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with Importing(server, pipe, "--journal", str(journal), "--in-flight", "1") as importing, pipe.open("w") as writer:
@@ -490,7 +488,7 @@ def test_an_interrupt_ends_the_wait_for_lines_that_have_not_come(server: Server,
 
 
 def imported(server: Server, file: Path, *options: str, **streams: Any) -> "subprocess.CompletedProcess[str]":
-    """Import a file with the streams given."""
+    """Import a file with given streams."""
     result = subprocess.run(
         [*COMMAND, "users", "import", str(file), *options],
         **{"stdout": subprocess.PIPE, **streams},
@@ -506,7 +504,7 @@ def imported(server: Server, file: Path, *options: str, **streams: Any) -> "subp
 
 
 @pytest.mark.parametrize("kind", ["full", "no reader"])
-def test_failures_that_cannot_be_written_end_an_import_after_what_is_in_flight(
+def test_failures_that_cannot_be_written_end_an_import_after_requests_in_flight(
     run: Runner, server: Server, file: Path, journal: Path, kind: str
 ) -> None:
     file.write_text(metadata_lines(10) + "not JSON\n" + metadata_lines(30))
@@ -519,13 +517,13 @@ def test_failures_that_cannot_be_written_end_an_import_after_what_is_in_flight(
     told = result.stderr.splitlines()
     assert told[0].startswith("argyle: line 11: this is not JSON")
     assert told[1:] == [
-        "argyle: 10 created, 1 failed, the rest was not tried",
+        "argyle: 10 created, 1 failed, the rest was not attempted",
         f"argyle: {failures}: " + ("No space left on device" if kind == "full" else "Broken pipe"),
     ]
     assert states(journal) == dict.fromkeys(range(1, 11), "created")
 
 
-def test_output_that_cannot_be_written_ends_an_import_after_what_is_in_flight(
+def test_output_that_cannot_be_written_ends_an_import_after_requests_in_flight(
     run: Runner, server: Server, file: Path, journal: Path
 ) -> None:
     file.write_text(metadata_lines(100))
@@ -533,7 +531,7 @@ def test_output_that_cannot_be_written_ends_an_import_after_what_is_in_flight(
         result = imported(server, file, "--in-flight", "20", stdout=full)
     assert result.returncode == 1
     told = re.fullmatch(
-        r"argyle: (\d+) created, the rest was not tried\nargyle: standard output: No space left on device\n",
+        r"argyle: (\d+) created, the rest was not attempted\nargyle: standard output: No space left on device\n",
         result.stderr,
     )
     assert told
@@ -551,16 +549,16 @@ def test_input_that_cannot_be_decoded_ends_the_reading_only(
     result = imported(server, file, "--in-flight", "50")
     assert result.returncode == 1
     told, failure = result.stderr.splitlines()
-    assert re.fullmatch(r"argyle: \d+ created, the rest was not tried", told)
+    assert re.fullmatch(r"argyle: \d+ created, the rest was not attempted", told)
     assert re.fullmatch(rf"argyle: {file}: after line \d+ this is not {name.upper()}", failure)
     assert server.count > 0
     assert list(states(journal).values()) == ["created"] * server.count
 
 
-def test_a_line_that_changes_meanwhile_ends_an_import_after_what_is_in_flight(
+def test_a_line_that_changes_meanwhile_ends_an_import_after_requests_in_flight(
     run: Runner, server: Server, file: Path, journal: Path
 ) -> None:
-    # More than is read at once.
+    # More than one read returns.
     lines = [line({"n": number, "text": "x" * 10_000}) for number in range(20)]
     file.write_text("not JSON\n" * 19 + lines[19])
     assert run("users", "import", str(file)).code == 3
@@ -572,8 +570,8 @@ def test_a_line_that_changes_meanwhile_ends_an_import_after_what_is_in_flight(
         server.clear_faults()
         assert importing.end() == 1
     told, failure = importing.err.splitlines()
-    assert told == "argyle: 19 created, the rest was not tried"
-    assert "line 20 is not what it was" in failure
+    assert told == "argyle: 19 created, the rest was not attempted"
+    assert "line 20 has changed" in failure
     assert str(file) in failure
     assert set(states(journal).values()) == {"created"}
     assert numbers(run) == list(range(20))
@@ -583,9 +581,7 @@ def test_a_line_that_changes_meanwhile_ends_an_import_after_what_is_in_flight(
     "command",
     ["users.jsonl >> users.jsonl", "- < users.jsonl >> users.jsonl", "users.jsonl --journal out > out"],
 )
-def test_standard_output_is_another_file_than_what_is_read(
-    run: Runner, server: Server, file: Path, command: str
-) -> None:
+def test_standard_output_must_not_be_the_input(run: Runner, server: Server, file: Path, command: str) -> None:
     file.write_text(metadata_lines(3))
     requests = server.requests
     result = subprocess.run(
@@ -605,7 +601,7 @@ def test_standard_output_is_another_file_than_what_is_read(
 # ---------------------------------------------------------------- Reports
 
 
-def test_like_failures_are_told_together(run: Runner, file: Path) -> None:
+def test_equal_failures_are_grouped(run: Runner, file: Path) -> None:
     good, bad, other = metadata_lines(1), "not JSON\n", "[]\n"
     file.write_text(bad + good + bad + bad + other + good + bad + other)
     result = run("users", "import", str(file))
@@ -613,10 +609,10 @@ def test_like_failures_are_told_together(run: Runner, file: Path) -> None:
     told = result.err.splitlines()
     assert len(told) == 3
     assert told[0].startswith("argyle: lines 1, 3 to 4, 7: this is not JSON")
-    assert told[1] == "argyle: lines 5, 8: this is no JSON object"
+    assert told[1] == "argyle: lines 5, 8: this is not a JSON object"
 
 
-def test_failures_that_differ_in_their_trace_ids_are_told_together(run: Runner, server: Server, file: Path) -> None:
+def test_failures_that_differ_only_in_trace_ids_are_grouped(run: Runner, server: Server, file: Path) -> None:
     file.write_text(metadata_lines(30))
     server.fault(kind="error", status=422, method="POST")
     failures = file.with_name("failures")
@@ -659,7 +655,7 @@ def test_a_journal_is_a_regular_file(run: Runner, server: Server, tmp_path: Path
     assert server.count == 0
 
 
-def test_a_journal_that_cannot_be_made_is_told_with_a_way_out(run: Runner, server: Server, file: Path) -> None:
+def test_a_journal_that_cannot_be_created_is_reported_with_a_solution(run: Runner, server: Server, file: Path) -> None:
     file.write_text(metadata_lines(2))
     file.with_name("users.jsonl.done").mkdir()
     result = run("users", "import", str(file))
@@ -668,7 +664,7 @@ def test_a_journal_that_cannot_be_made_is_told_with_a_way_out(run: Runner, serve
     assert run("users", "import", str(file), "--journal", str(file.with_name("journal"))).code == 0
 
 
-def test_a_header_that_a_crash_tore_is_written_again(run: Runner, server: Server, file: Path, journal: Path) -> None:
+def test_a_truncated_header_is_rewritten(run: Runner, server: Server, file: Path, journal: Path) -> None:
     file.write_text(metadata_lines(2))
     assert run("users", "import", str(file)).code == 0
     header = journal.read_bytes().split(b"\n")[0]
@@ -680,7 +676,7 @@ def test_a_header_that_a_crash_tore_is_written_again(run: Runner, server: Server
 
 
 @pytest.mark.parametrize("state", ["begun", "created"])
-def test_a_last_entry_that_lacks_its_end_of_line_alone_is_kept(
+def test_a_last_entry_without_a_newline_is_kept(
     run: Runner, server: Server, file: Path, journal: Path, state: str
 ) -> None:
     file.write_text(metadata_lines(1))
@@ -698,7 +694,7 @@ def test_a_last_entry_that_lacks_its_end_of_line_alone_is_kept(
 
 def test_a_full_disk_ends_an_import_and_loses_nothing(run: Runner, server: Server, file: Path, journal: Path) -> None:
     file.write_text(metadata_lines(30))
-    # The journal may have a kilobyte, within which an entry ends by chance only.
+    # The journal may use one kilobyte, which ends at the end of an entry only by chance.
     command = f'ulimit -f 1; exec {shlex.join(COMMAND)} users import "$0" --in-flight 4'
     result = subprocess.run(
         ["bash", "-c", command, str(file)],

@@ -1,4 +1,4 @@
-"""The standard streams: none loses what is read or written, whatever they are."""
+"""The standard streams lose no data, whatever kind of file they are."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_short_write_is_not_ignored(server: Server, tmp_path: Path, command: s
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", ["list", "export"])
-def test_output_that_does_not_block_is_waited_for(server: Server, command: str, unbuffered: str) -> None:
+def test_non_blocking_output_is_waited_for(server: Server, command: str, unbuffered: str) -> None:
     server.seed(3000)
     ours, theirs = os.pipe()
     os.set_blocking(theirs, False)
@@ -66,7 +66,7 @@ def test_output_that_does_not_block_is_waited_for(server: Server, command: str, 
         ) as process,
         open(ours, "rb") as reader,
     ):
-        # It is full before anything is read.
+        # The pipe is full before anything is read.
         wait_until(lambda: process.poll() is not None or _waiting(ours) > 60_000)
         os.close(theirs)
         lines = reader.read().splitlines()
@@ -79,7 +79,7 @@ def test_output_that_does_not_block_is_waited_for(server: Server, command: str, 
 
 
 def _waiting(descriptor: int) -> int:
-    """Give how many bytes a pipe holds."""
+    """Return the number of bytes in a pipe."""
     count = array.array("i", [0])
     ioctl(descriptor, termios.FIONREAD, count)
     return count[0]
@@ -89,17 +89,17 @@ def _waiting(descriptor: int) -> int:
     "command",
     ["users list", "users export", "users import users.jsonl", "users create", "users get x", "users delete x --yes"],
 )
-def test_closed_output_is_told_before_the_first_request(server: Server, tmp_path: Path, command: str) -> None:
+def test_closed_output_is_reported_before_the_first_request(server: Server, tmp_path: Path, command: str) -> None:
     (tmp_path / "users.jsonl").write_text(metadata_lines(3))
     requests = server.requests
     result = shell(server, f"$argyle {command} >&-", tmp_path)
     assert (result.returncode, server.requests) == (1, requests)
     assert result.stderr == "argyle: standard output is closed\n"
-    # What writes nothing there needs none.
+    # Commands that write nothing to it do not need it.
     assert shell(server, "$argyle users export --output all.jsonl >&-", tmp_path).returncode == 0
 
 
-def test_messages_that_cannot_be_told_change_no_exit_code(server: Server, tmp_path: Path) -> None:
+def test_messages_that_cannot_be_written_do_not_change_the_exit_code(server: Server, tmp_path: Path) -> None:
     (tmp_path / "users.jsonl").write_text("not JSON\n")
     for command, code in (("users get x", 4), ("users import users.jsonl", 3), ("users x", 2)):
         for told in ("2> /dev/full", "2> >(true)", "2>&-"):
@@ -111,7 +111,7 @@ def test_messages_that_cannot_be_told_change_no_exit_code(server: Server, tmp_pa
 
 @contextlib.contextmanager
 def fed(server: Server, *arguments: str) -> "Iterator[tuple[subprocess.Popen[str], IO[str]]]":
-    """A command whose standard input is a pipe that does not block."""
+    """A command whose standard input is a non-blocking pipe."""
     theirs, ours = os.pipe()
     os.set_blocking(theirs, False)
     with (
@@ -136,7 +136,7 @@ def _has_created(server: Server, count: int, process: "subprocess.Popen[str]") -
     return server.count == count or process.poll() is not None
 
 
-def test_an_import_waits_for_input_that_does_not_block(run: Runner, server: Server) -> None:
+def test_an_import_waits_for_non_blocking_input(run: Runner, server: Server) -> None:
     with fed(server, "users", "import", "-", "--in-flight", "1") as (process, writer):
         for count in (1, 2, 3):
             writer.write(metadata_lines(count).splitlines(keepends=True)[-1])
@@ -149,7 +149,7 @@ def test_an_import_waits_for_input_that_does_not_block(run: Runner, server: Serv
 
 
 @pytest.mark.parametrize("command", [["users", "create", "--metadata", "-"], ["tokens", "inspect"]], ids=" ".join)
-def test_input_that_does_not_block_is_read_to_its_end(run: Runner, server: Server, command: "list[str]") -> None:
+def test_non_blocking_input_is_read_to_its_end(run: Runner, server: Server, command: "list[str]") -> None:
     text = '{"n": 1}'
     if command[0] == "tokens":
         text = run("tokens", "create", run("users", "create").json()["id"]).out
@@ -163,7 +163,7 @@ def test_input_that_does_not_block_is_read_to_its_end(run: Runner, server: Serve
     assert (process.returncode, err) == (0, "")
 
 
-def test_the_end_of_input_that_does_not_block_is_found(server: Server) -> None:
+def test_the_end_of_non_blocking_input_is_detected(server: Server) -> None:
     with fed(server, "users", "create", "--metadata", "-") as (process, writer):
         threading.Thread(target=writer.close).start()
         assert process.wait(PATIENCE) == 2
@@ -174,7 +174,7 @@ def test_the_end_of_input_that_does_not_block_is_found(server: Server) -> None:
 
 @pytest.mark.parametrize("kind", ["standard input", "named"])
 @pytest.mark.parametrize("chosen", ["jsonl", "csv"])
-def test_a_program_gets_the_answer_to_a_line_before_it_writes_another(
+def test_a_program_gets_the_result_of_a_line_before_it_writes_another(
     server: Server, tmp_path: Path, chosen: str, kind: str
 ) -> None:
     pipe = tmp_path / "pipe"
@@ -203,7 +203,7 @@ def test_a_program_gets_the_answer_to_a_line_before_it_writes_another(
                 writer.write(text)
                 writer.flush()
                 assert json.loads(process.stdout.readline() or "null")["line"] == number
-            # A part of a line holds nothing up.
+            # An incomplete line does not block requests in flight.
             writer.write(("4\n" if chosen == "csv" else "{}\n") + texts[2])
             writer.flush()
             assert json.loads(process.stdout.readline() or "null")["line"] == number + 3

@@ -1,4 +1,4 @@
-"""What the command line reads and shows: text in all the forms that it comes in."""
+"""Input and output of the command line: encodings, line endings and formats."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def imported(run: Runner) -> "list[Any]":
 def test_json_lines_come_in_many_forms(run: Runner, tmp_path: Path, encoding: str, end: str) -> None:
     file = tmp_path / "users.jsonl"
     lines = [json.dumps({"external_metadata": value}, ensure_ascii=False) for value in VALUES]
-    # The last line without an end.
+    # The last line has no line ending.
     file.write_bytes(encoded(ENDS[end].join(lines), encoding))
     result = run("users", "import", str(file), "--in-flight", "1")
     assert (result.code, [user["line"] for user in result.lines()]) == (0, [1, 2, 3, 4, 5, 6])
     assert imported(run) == VALUES
-    # Saved in another form, they are the same lines.
+    # In another encoding, they are the same lines.
     file.write_bytes(encoded("\n".join(lines) + "\n", "UTF-8"))
     assert run("users", "import", str(file)).lines() == []
 
@@ -92,7 +92,7 @@ def test_empty_lines_before_the_header_of_a_csv_are_skipped(
 ) -> None:
     told = "sep=|\n" if delimiter == "|" else ""
     file = tmp_path / "users.csv"
-    # What "|" is, is not known before.
+    # Before the header, "|" is not known to be the delimiter.
     texts = [told + begin, *([begin + told] if told and "D" not in begin else [])]
     for text in (text.replace("D", delimiter) for text in texts):
         file.write_text(f'{text}id{delimiter}external_metadata\nx{delimiter}"{{""n"": 1}}"\n')
@@ -110,7 +110,7 @@ def test_blanks_around_the_names_of_columns_do_not_matter(run: Runner, tmp_path:
     assert imported(run) == [1]
 
 
-def test_line_ends_are_found_wherever_reads_end(run: Runner, server: Server, tmp_path: Path) -> None:
+def test_line_endings_may_span_reads(run: Runner, server: Server, tmp_path: Path) -> None:
     file = tmp_path / "users.jsonl"
     lines = [json.dumps({"external_metadata": {"n": number, "text": "ä" * (number % 7)}}) for number in range(3000)]
     file.write_bytes("\r\n".join(lines).encode())
@@ -129,7 +129,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("kind", FOREIGN)
 @pytest.mark.parametrize("chosen", ["jsonl", "csv"])
-def test_a_file_of_another_format_is_one_sentence(
+def test_a_file_of_another_format_is_one_line(
     run: Runner, server: Server, tmp_path: Path, kind: str, chosen: str
 ) -> None:
     file = tmp_path / f"users.{chosen}"
@@ -168,7 +168,7 @@ GARBAGE = {
 
 @pytest.mark.parametrize("chosen", ["jsonl", "csv", "parquet"])
 @pytest.mark.parametrize("name", GARBAGE)
-def test_nothing_that_is_read_gives_a_traceback(run: Runner, tmp_path: Path, name: str, chosen: str) -> None:
+def test_no_input_causes_a_traceback(run: Runner, tmp_path: Path, name: str, chosen: str) -> None:
     if chosen == "parquet":
         pytest.importorskip("pyarrow")
     file = tmp_path / "users"
@@ -178,7 +178,7 @@ def test_nothing_that_is_read_gives_a_traceback(run: Runner, tmp_path: Path, nam
     assert result.err
 
 
-def test_damaged_parquet_is_one_sentence(run: Runner, server: Server, tmp_path: Path) -> None:
+def test_damaged_parquet_is_one_line(run: Runner, server: Server, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     server.seed(250)
     file = tmp_path / "users.parquet"
@@ -191,7 +191,7 @@ def test_damaged_parquet_is_one_sentence(run: Runner, server: Server, tmp_path: 
     assert "Parquet" in result.err
 
 
-def test_text_that_is_not_utf_8_is_told_line_by_line(run: Runner, tmp_path: Path) -> None:
+def test_text_that_is_not_utf_8_is_reported_by_line(run: Runner, tmp_path: Path) -> None:
     file = tmp_path / "users.jsonl"
     file.write_bytes(b'{"external_metadata":"Zo\xeb"}\n{"external_metadata":1}\n')
     result = run("users", "import", str(file))
@@ -209,8 +209,8 @@ def test_metadata_comes_in_many_forms(run: Runner, tmp_path: Path, encoding: str
     assert imported(run) == [{"name": "Zoë 😀"}] * 2
 
 
-def test_an_argument_is_utf_8_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the locale says, as one that was taken along to another machine may be wrong."""
+def test_an_argument_is_utf_8_if_possible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the locale says, which may be wrong if it was forwarded from another machine."""
     import click
 
     from argyle.cli._context import document
@@ -233,7 +233,7 @@ def test_terminals_of_other_encodings(run: Runner, terminal: Runner, encoding: s
             assert result.json()["external_metadata"] == value
         if encoding in ("utf-8", "latin-1") and "--json" not in arguments:
             assert "Zoë" in result.out
-    # A pipe is no terminal: JSON is UTF-8.
+    # In a pipe, JSON is UTF-8.
     assert run("users", "get", user_id, PYTHONIOENCODING=encoding).json()["external_metadata"] == value
     assert "Zoë €😀" in run("users", "get", user_id, PYTHONIOENCODING=encoding).out
 
@@ -247,7 +247,7 @@ def test_messages_in_other_encodings(run: Runner, tmp_path: Path, changes: "dict
     file.write_text('{"external_metadata": "Zoë"}\nnot JSON: Zoë\n')
     assert run("users", "import", str(file), **changes).code == 3
     assert run("users", "export", "--output", str(file.with_suffix(".csv")), **changes).code == 0
-    # Where the argument is not known to be UTF-8, it is no id.
+    # An argument that is not UTF-8 is not a valid id.
     assert run("users", "get", "Zoë", **changes).code in (2, 4)
     assert imported(run) == ["Zoë"]
 
@@ -262,7 +262,7 @@ def test_messages_in_other_encodings(run: Runner, tmp_path: Path, changes: "dict
     ],
     ids=["UTF-8", "UTF-16", "gzip", "digits"],
 )
-def test_metadata_that_cannot_be_read_is_told_plainly(run: Runner, tmp_path: Path, data: bytes, told: str) -> None:
+def test_unreadable_metadata_has_a_clear_message(run: Runner, tmp_path: Path, data: bytes, told: str) -> None:
     file = tmp_path / "m"
     file.write_bytes(data)
     for value, stdin in ((f"@{file}", b""), ("-", data)):
@@ -274,7 +274,7 @@ def test_metadata_that_cannot_be_read_is_told_plainly(run: Runner, tmp_path: Pat
     assert "line 1: this has an integer of too many digits" in run("users", "import", str(lines)).err
 
 
-def test_a_file_of_metadata_has_a_name(run: Runner) -> None:
+def test_a_metadata_file_must_be_named(run: Runner) -> None:
     result = run("users", "create", "--metadata", "@")
     assert result.code == 2
-    assert "name a file after @" in result.err
+    assert "a file name is required after @" in result.err

@@ -50,7 +50,7 @@ def test_create_get_update_delete(client: argyle.Client) -> None:
 
 
 def test_user_token(client: argyle.Client) -> None:
-    """A token names its user, and tells when it expires."""
+    """A token names its user and has an expiry time."""
     created = client.users.create()
     token = client.user_tokens.create(created.id)
     assert isinstance(token, argyle.UserToken)
@@ -63,7 +63,7 @@ def test_user_token(client: argyle.Client) -> None:
 
 
 def test_list(sandbox: Sandbox, client: argyle.Client) -> None:
-    """A page has as many users as were asked for, in the order that was asked for."""
+    """A page has the requested number of users in the requested order."""
     sandbox.seed(25)
     page = client.users.list()
     assert isinstance(page, argyle.UserPage)
@@ -81,7 +81,7 @@ def test_list(sandbox: Sandbox, client: argyle.Client) -> None:
     + [{"ordering": "id"}, {"ordering": 1}, {"limit": object()}, {"limit": float("nan")}],
 )
 def test_list_arguments(client: argyle.Client, query: Any) -> None:
-    """The core's rules for a query are told as argument errors, of a page as of a walk, which has not begun."""
+    """An invalid query is an argument error, for a page and for an iterator before its first step."""
     (name,) = query
     asks: "list[Any]" = [client.users.list, client.users.pages]
     if name != "limit":
@@ -94,7 +94,7 @@ def test_list_arguments(client: argyle.Client, query: Any) -> None:
 
 
 def test_iterate(sandbox: Sandbox, client: argyle.Client) -> None:
-    """A walk gives every user once, page after page."""
+    """Iteration yields every user once, page by page."""
     sandbox.seed(450)
     ids = [user.id for user in client.users]
     assert len(ids) == len(set(ids)) == 450
@@ -104,16 +104,16 @@ def test_iterate(sandbox: Sandbox, client: argyle.Client) -> None:
     assert [len(page) for page in client.users.pages(limit=100, offset=300)] == [100, 50]
 
 
-def test_iterate_over_nobody(client: argyle.Client) -> None:
-    """A walk over nobody ends at once, and stays at its end."""
+def test_iterate_over_no_users(client: argyle.Client) -> None:
+    """Iterating over no users ends immediately and stays exhausted."""
     pages = client.users.pages()
     assert [len(page) for page in pages] in ([], [0])
     assert next(pages, None) is None
     assert list(client.users) == []
 
 
-def test_a_walk_goes_on_after_an_error(sandbox: Sandbox, client: argyle.Client) -> None:
-    """The page that failed is asked for again."""
+def test_iterator_continues_after_an_error(sandbox: Sandbox, client: argyle.Client) -> None:
+    """The page that failed is requested again."""
     sandbox.seed(300)
     pages = client.users.pages()
     sandbox.fault(kind="error", status=500)
@@ -123,8 +123,8 @@ def test_a_walk_goes_on_after_an_error(sandbox: Sandbox, client: argyle.Client) 
     assert sum(len(page) for page in pages) == 300
 
 
-def test_a_walk_outlives_its_client(sandbox: Sandbox) -> None:
-    """A walk keeps what it needs."""
+def test_iterator_outlives_its_client(sandbox: Sandbox) -> None:
+    """An iterator keeps what it needs."""
     sandbox.seed(250)
     client = argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox.url)
     pages = client.users.pages()
@@ -134,8 +134,8 @@ def test_a_walk_outlives_its_client(sandbox: Sandbox) -> None:
     assert len(next(pages)) == 50
 
 
-def test_a_walk_moves_to_another_thread(sandbox: Sandbox, client: argyle.Client) -> None:
-    """A walk may be begun by one thread and gone on with by another."""
+def test_iterator_moves_to_another_thread(sandbox: Sandbox, client: argyle.Client) -> None:
+    """One thread may create an iterator and another one continue it."""
     sandbox.seed(450)
     pages = client.users.pages()
     lengths = [len(next(pages))]
@@ -147,7 +147,7 @@ def test_a_walk_moves_to_another_thread(sandbox: Sandbox, client: argyle.Client)
 
 @pytest.mark.parametrize("user_id", ["", ".", "..", "a" * 256, "a\0b", "\ud800", b"id", None, 7])
 def test_user_ids(client: argyle.Client, user_id: Any) -> None:
-    """What is no user's id is refused before anything is sent."""
+    """An invalid user id is rejected before anything is sent."""
     for ask in (
         client.users.get,
         client.users.delete,
@@ -161,13 +161,13 @@ def test_user_ids(client: argyle.Client, user_id: Any) -> None:
 
 @pytest.mark.parametrize("user_id", ["a/b", "a?b=c", "a#b", "a b", "%2e", "é", "\U0001f600", "a\r\nb", "../x"])
 def test_user_ids_are_encoded(client: argyle.Client, user_id: str) -> None:
-    """Whatever an id holds, it stays one part of the path."""
+    """Any id is encoded as a single path segment."""
     with pytest.raises(argyle.NotFoundError):
         client.users.get(user_id)
 
 
 def test_options(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Every option reaches the core, which knows all of them."""
+    """Every option is known to the C library."""
     options: Any = {
         "timeout_ms": 100_000,
         "connect_timeout_ms": 100_000,
@@ -201,7 +201,7 @@ def test_options(sandbox: Sandbox, tmp_path: Path) -> None:
     + [{"ca_file": b"x"}, {"proxy": object()}, {"max_requests_per_second": float("inf")}, {"application": "\ud800"}],
 )
 def test_wrong_options(client: argyle.Client, options: Any) -> None:
-    """A wrong option is an argument error that names it."""
+    """An invalid option raises an ArgumentError that names it."""
     name = next(iter(options))
     expected = "option|JSON|jansson" if name in ("ca_file", "proxy", "max_requests_per_second", "application") else name
     makes: "list[Any]" = [lambda: argyle.Client(KEY_ID, KEY_SECRET, **options), lambda: client.with_options(**options)]
@@ -213,13 +213,13 @@ def test_wrong_options(client: argyle.Client, options: Any) -> None:
 
 @pytest.mark.parametrize(("key", "secret"), [("", "s"), ("k", ""), ("a:b", "s"), ("k", "\n"), (None, "s"), ("k", b"s")])
 def test_wrong_keys(key: Any, secret: Any) -> None:
-    """A key that cannot be one is refused at once."""
+    """An invalid key is rejected immediately."""
     with pytest.raises(argyle.ArgumentError, match=r"key_id|key_secret|option"):
         argyle.Client(key, secret)
 
 
 def test_integers_beyond_64_bits(client: argyle.Client) -> None:
-    """The range is told of any integer."""
+    """The message states the valid range for any integer."""
     too_large: "list[tuple[str, Any]]" = [
         ("offset", lambda: client.users.iterate(offset=10**30)),
         ("offset", lambda: client.users.list(offset=-(10**30))),
@@ -235,7 +235,7 @@ def test_integers_beyond_64_bits(client: argyle.Client) -> None:
 
 
 def test_with_options_shares_connections(sandbox: Sandbox, client: argyle.Client) -> None:
-    """A client that is made from another one uses its connections."""
+    """A client created from another one uses its connections."""
 
     def sockets() -> int:
         return sum(
@@ -253,7 +253,7 @@ def test_with_options_shares_connections(sandbox: Sandbox, client: argyle.Client
 
 
 def test_dropping_a_client_releases_connections(sandbox: Sandbox) -> None:
-    """A client that nothing refers to any more is released at once, whatever of it was used."""
+    """A client that nothing refers to is released immediately, whatever was used of it."""
 
     def use() -> None:
         client = argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox.url)
@@ -277,11 +277,11 @@ def test_dropping_a_client_releases_connections(sandbox: Sandbox) -> None:
         gc.enable()
 
 
-def test_with_options_shares_the_pace(sandbox: Sandbox) -> None:
-    """A client that is made from another one has its pace, unless it is given one: the same number too."""
+def test_with_options_shares_the_request_rate(sandbox: Sandbox) -> None:
+    """A client created from another one shares its request rate, unless given one, even an equal one."""
     with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox.url, max_requests_per_second=0.001) as client:
         client.users.list()
-        # Who shares the pace has no leave for a quarter of an hour.
+        # Clients that share the rate may not send for a quarter of an hour.
         for shared in (client.with_options(deadline_ms=50), client.with_options(deadline_ms=50, timeout_ms=None)):  # type: ignore[arg-type]
             with pytest.raises(argyle.TimeoutError):
                 shared.users.list()
@@ -291,7 +291,7 @@ def test_with_options_shares_the_pace(sandbox: Sandbox) -> None:
 
 
 def test_use_after_close(client: argyle.Client) -> None:
-    """A closed client says so."""
+    """Using a closed client raises an error that says so."""
     with client.with_options(timeout_ms=1000) as other:
         users = other.users
     other.close()
@@ -303,7 +303,7 @@ def test_use_after_close(client: argyle.Client) -> None:
 
 
 def test_fully_typed_names() -> None:
-    """What the package names it has."""
+    """The package has all names that it declares."""
     for name in argyle.__all__:
         assert getattr(argyle, name) is not None
     assert set(argyle.__all__) <= set(dir(argyle))
@@ -329,8 +329,8 @@ class _Pages(BaseHTTPRequestHandler):
         pass
 
 
-def test_page_that_cannot_be_read_is_not_passed_over() -> None:
-    """A walk does not go on after a page whose users nobody has seen."""
+def test_unreadable_page_is_not_skipped() -> None:
+    """An iterator does not continue past a page that could not be parsed."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Pages) as server:
         threading.Thread(target=server.serve_forever).start()
         try:
@@ -349,7 +349,7 @@ def test_page_that_cannot_be_read_is_not_passed_over() -> None:
 
 
 class _SomebodyElse(BaseHTTPRequestHandler):
-    """Answers about the user "B", whoever was asked for."""
+    """Responds about the user "B", whichever was requested."""
 
     protocol_version = "HTTP/1.1"
 
@@ -372,8 +372,8 @@ class _SomebodyElse(BaseHTTPRequestHandler):
         pass
 
 
-def test_answer_about_another_user() -> None:
-    """No call gives a user or a token of somebody who was not asked for."""
+def test_response_about_another_user() -> None:
+    """No call returns another user than requested, or a token for one."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _SomebodyElse) as server:
         threading.Thread(target=server.serve_forever).start()
         try:

@@ -1,4 +1,4 @@
-"""The command-line tool ``argyle``."""
+"""The command line ``argyle``."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the tool with the arguments of this process, and end the process with its exit code."""
+    """Run the command line with the process's arguments, and exit."""
     try:
         from ._streams import prepare
 
         prepare()
-        # rich is imported late, as only tables and progress bars need it.
+        # Checked now, as rich is imported only for tables and progress bars.
         missing = [name for name in ("click", "rich") if find_spec(name) is None]
         if missing:
             print(
-                f"argyle: the command-line tool needs {' and '.join(missing)}: pip install 'argyle[cli]'",
+                f"argyle: the command line requires {' and '.join(missing)}: pip install 'argyle[cli]'",
                 file=sys.stderr,
             )
             sys.exit(1)
@@ -27,13 +27,13 @@ def main() -> None:
 
         argyle.main(prog_name="argyle", complete_var="_ARGYLE_COMPLETE")
     except KeyboardInterrupt:
-        # While modules are imported.
+        # Raised by an import.
         sys.exit(130)
     except ImportError as failure:
         from ..errors import LibraryError
 
         if not isinstance(failure, LibraryError):
             raise
-        # While commands are imported, by a Python that cannot use the library at all.
+        # Raised by an import, if this interpreter cannot use the library at all.
         print(f"argyle: {failure}", file=sys.stderr)
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""The client and the values that commands are given."""
+"""The client, and values shared by commands."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from .. import __version__, errors
 from .._json import loads
 from .._operations import UNSET
 from ..client import Client
-from ._streams import is_closed
-from ._texts import decoded, not_json
+from ._streams import is_output_closed
+from ._texts import json_problem, to_utf8
 
-#: Of an option's help, where ``document`` reads it.
+#: Metavar of options parsed by ``document``.
 DOCUMENT = "JSON|@FILE|-"
 
-#: The most users that the service gives at once.
-LARGEST_PAGE = 200
+#: The service's maximum page size.
+MAX_PAGE_SIZE = 200
 
 page_size_option = click.option(
     "--page-size",
-    type=click.IntRange(1, LARGEST_PAGE),
+    type=click.IntRange(1, MAX_PAGE_SIZE),
     metavar="N",
-    help=f"How many users a request asks for, {LARGEST_PAGE} unless given: fewer where users are large.",
+    help=f"Users per request, by default {MAX_PAGE_SIZE}; reduced if users are large.",
 )
 
-#: Of an option's file that is written, and need not be readable.
-written_path = click.Path(readable=False, path_type=Path)
+#: The type of options for output files, which need not be readable.
+output_path = click.Path(readable=False, path_type=Path)
 
 _servers = {"production": "https://api.argyle.com", "sandbox": "https://api-sandbox.argyle.com"}
 
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON on a terminal too.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON even on a terminal.")
 
 
 def client(writes: bool = True) -> Client:
-    """Make the client that the environment describes; no argument does, as every process could read it.
+    """Create a client from the environment; not from arguments, which every process can read.
 
-    Standard output, unless nothing is to be written there, has to be open before anything is done.
+    Fails if ``writes`` and standard output is closed, before any request is made.
     """
-    if writes and is_closed():
+    if writes and is_output_closed():
         raise click.ClickException("standard output is closed")
     missing = [name for name in ("ARGYLE_KEY_ID", "ARGYLE_KEY_SECRET") if not os.environ.get(name)]
     if missing:
@@ -62,7 +62,7 @@ def client(writes: bool = True) -> Client:
             **options,
         )
     except errors.ArgumentError as error:
-        # It names what Python calls them.
+        # The message uses Python's option names.
         message = re.sub(r"\b(key_id|key_secret|base_url|environment)\b", _variable, str(error))
         raise click.UsageError(message) from None
 
@@ -72,12 +72,12 @@ def _variable(option: "re.Match[str]") -> str:
 
 
 def account() -> "dict[str, str]":
-    """Give what says whose users the client creates: the server in one spelling, the API's version, the key's id."""
+    """Return what identifies the account: the normalised server URL, the API version and the key id."""
     from urllib.parse import urlsplit
 
     url = os.environ.get("ARGYLE_BASE_URL") or _servers[os.environ.get("ARGYLE_ENVIRONMENT") or "production"]
     parts = urlsplit(url)
-    # In lower case, and without the port that the scheme has anyway.
+    # In lower case, without the scheme's default port.
     host = parts.netloc.lower()
     default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     host = host[: -len(default)] if default and host.endswith(default) else host
@@ -86,19 +86,19 @@ def account() -> "dict[str, str]":
 
 
 def document(context: click.Context, parameter: click.Parameter, value: Optional[str]) -> Any:
-    """Read an option's JSON: the argument itself, a file (``@file``) or standard input (``-``); UNSET without any."""
+    """Parse an option's JSON: the argument itself, a file (``@file``) or standard input (``-``); UNSET if absent."""
     if value is None:
         return UNSET
     if value == "@":
-        raise click.BadParameter("name a file after @", context, parameter)
+        raise click.BadParameter("a file name is required after @", context, parameter)
     try:
         if value == "-":
             text = standard_input().read()
         elif value.startswith("@"):
             text = Path(value[1:]).read_bytes()
         else:
-            text = _argument(value)
-        text = decoded(text)
+            text = _argument_bytes(value)
+        text = to_utf8(text)
     except OSError as failure:
         raise click.BadParameter(f"{failure.filename or value[1:]}: {failure.strerror}", context, parameter) from None
     except ValueError as failure:
@@ -106,11 +106,11 @@ def document(context: click.Context, parameter: click.Parameter, value: Optional
     try:
         return loads(text)
     except ValueError as failure:
-        raise click.BadParameter(not_json("this", failure), context, parameter) from None
+        raise click.BadParameter(json_problem("this", failure), context, parameter) from None
 
 
-def _argument(value: str) -> bytes:
-    """Give an argument as UTF-8, which it mostly is, whatever a wrong locale says."""
+def _argument_bytes(value: str) -> bytes:
+    """Return an argument's bytes, as UTF-8; most arguments are UTF-8 even if the locale says otherwise."""
     raw = os.fsencode(value)
     try:
         raw.decode()
@@ -120,5 +120,5 @@ def _argument(value: str) -> bytes:
 
 
 def standard_input() -> BinaryIO:
-    """Give standard input, for bytes."""
+    """Return standard input as a binary stream."""
     return sys.stdin.buffer

@@ -1,4 +1,4 @@
-"""Many users created at once."""
+"""Concurrent creation of users."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 from typing import Generator, Iterable, Optional, Union
 
 from .. import calls, errors
-from ..bulk import Source, make
+from ..bulk import Source, run_calls
 from ..client import Client
 from ..models import NewUser
 from ._records import Record
@@ -15,15 +15,14 @@ from ._records import Record
 def create_all(
     client: Client, records: "Iterable[Optional[Record]]", in_flight: int, source: Source
 ) -> "Generator[tuple[Record, Union[NewUser, errors.Error]], None, None]":
-    """Create a user for each record, so many at a time, and give what becomes of each as it becomes known.
+    """Create a user for each record, ``in_flight`` at a time, and yield each record's result.
 
-    A record is taken from the iterable right before its user is created; None is passed over. What is in flight does
-    not wait for records that are not there yet, as a source tells. To close the iterator cancels what is under way, of
-    which nothing more is told.
+    A record is read right before its user is created; None is skipped. Calls in flight do not wait for records that
+    ``source`` says are not ready. Closing the generator cancels the calls in flight, whose results are lost.
     """
-    refused: "list[tuple[Record, errors.Error]]" = []
+    invalid: "list[tuple[Record, errors.Error]]" = []
 
-    def wanted() -> "Generator[Optional[calls.Call[NewUser]], None, None]":
+    def creations() -> "Generator[Optional[calls.Call[NewUser]], None, None]":
         for record in records:
             if record is None:
                 yield None
@@ -31,11 +30,11 @@ def create_all(
             try:
                 yield calls.create_user(external_metadata=record.metadata, context=record)
             except errors.ArgumentError as error:
-                refused.append((record, error))
+                invalid.append((record, error))
 
-    with contextlib.closing(make(client._core.open(), wanted(), in_flight, None, source)) as results:
+    with contextlib.closing(run_calls(client._core.require_owner(), creations(), in_flight, None, source)) as results:
         for result in results:
-            yield from refused
-            refused.clear()
-            yield result.call.context, result.value or result.error or errors.InternalError("there is no result")
-        yield from refused
+            yield from invalid
+            invalid.clear()
+            yield result.call.context, result.value or result.error or errors.InternalError("the call has no result")
+        yield from invalid

@@ -1,4 +1,4 @@
-"""What commands tell of errors."""
+"""Exit codes and messages for errors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _codes = (
 
 
 def exit_code(error: errors.Error) -> int:
-    """Give the exit code that tells of an error."""
+    """Return the exit code for an error."""
     return next((code for kind, code in _codes if isinstance(error, kind)), 1)
 
 
-def described(error: errors.Error) -> str:
-    """Give an error's message, with the id by which Argyle's support finds the request."""
+def describe(error: errors.Error) -> str:
+    """Return an error's message with the trace id, with which Argyle's support can find the request."""
     message = str(error)
     return message if not error.trace_id or error.trace_id in message else f"{message} (trace id {error.trace_id})"

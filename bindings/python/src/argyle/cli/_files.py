@@ -1,4 +1,4 @@
-"""The files that commands write, which need not be regular."""
+"""Input and output files, which may be devices or pipes."""
 
 from __future__ import annotations
 
@@ -21,50 +21,50 @@ from ._streams import Descriptor
 
 @contextlib.contextmanager
 def destination(output: Optional[Path]) -> Iterator[BinaryIO]:
-    """Open the file that an export goes to, or standard output: a regular file changes when all is written."""
+    """Open an output file, or standard output if None; a regular file is replaced only once it is complete."""
     if output is None:
         yield standard_output()
         flush()
         return
-    with _naming(output):
+    with _errors_naming(output):
         if not output.exists() or (output.is_file() and _descriptor(output) is None):
-            # The file that a link is for, not the link, is replaced.
+            # Replace the target of a link rather than the link.
             with _replacing(Path(os.path.realpath(output))) as file:
                 yield file
         else:
-            with opened(output) as file:
+            with open_output(output) as file:
                 yield file
 
 
-def opened(path: Path) -> io.BufferedWriter:
-    """Open a file, a device or a pipe to write it at once.
+def open_output(path: Path) -> io.BufferedWriter:
+    """Open a file, device or pipe for writing.
 
-    A descriptor's name, such as /dev/stdout, stands for the descriptor: to open a file by it would empty the file.
+    The name of a descriptor, such as /dev/stdout, means the descriptor itself: opening it would truncate the file.
     """
     number = _descriptor(path)
     return io.BufferedWriter(Descriptor(path if number is None else os.dup(number), "w", str(path)))
 
 
-def source(path: Path) -> BinaryIO:
-    """Open a file, a device or a pipe to read it.
+def open_input(path: Path) -> BinaryIO:
+    """Open a file, device or pipe for reading.
 
-    A descriptor's name stands for the descriptor where that has no other: it cannot be opened by it if it is a socket.
+    The name of a descriptor that has no other name means the descriptor itself: a socket cannot be opened by name.
     """
     number = _descriptor(path)
-    if number is None or not path.exists() or has_name(path.stat()):
+    if number is None or not path.exists() or is_linked_file(path.stat()):
         return path.open("rb")
     return io.BufferedReader(Descriptor(os.dup(number), "r", str(path)))
 
 
-def has_name(status: os.stat_result) -> bool:
-    """Whether this is a regular file that was not deleted, as the shell does with the text of a here-document."""
+def is_linked_file(status: os.stat_result) -> bool:
+    """Whether this is a regular file that has not been unlinked, as a shell does with a here-document."""
     return stat.S_ISREG(status.st_mode) and status.st_nlink > 0
 
 
 def _descriptor(path: Path) -> Optional[int]:
-    """Give the number of the descriptor of this process that a path names, or None."""
+    """Return the descriptor of this process that a path names; None if it names none."""
     folder = Path(os.path.realpath(path.parent))
-    # As many links as the kernel follows.
+    # The kernel's limit on symbolic links.
     for _ in range(40):
         if folder == Path(f"/proc/{os.getpid()}/fd") and path.name.isdecimal():
             return int(path.name)
@@ -77,8 +77,8 @@ def _descriptor(path: Path) -> Optional[int]:
 
 
 @contextlib.contextmanager
-def _naming(output: Path) -> Iterator[None]:
-    """Let errors name what the user named, not a hidden file or nothing."""
+def _errors_naming(output: Path) -> Iterator[None]:
+    """Make errors name the user's file rather than a temporary file or none."""
     try:
         yield
     except (errors.Error, BrokenPipeError):
@@ -89,27 +89,27 @@ def _naming(output: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file beside a path, and rename it at the end.
+    """Open a temporary file in the same directory, and rename it to ``path`` at the end.
 
-    Where that is not possible, as with a file that is mounted by itself or whose folder cannot be written, the file
-    that is there is written at the end. So it has to be writable, which shows before anything is asked for.
+    If that is not possible, for example because the file is a mount point or the directory is read-only, the existing
+    file is overwritten at the end. It must therefore be writable, which is checked before any request is made.
     """
     with contextlib.ExitStack() as stack:
-        # A link is still there where links lead in a circle.
-        is_present = path.exists() or path.is_symlink()
-        present = stack.enter_context(os.fdopen(os.open(path, os.O_WRONLY), "wb")) if is_present else None
+        # In a loop of links, path is still a link.
+        exists = path.exists() or path.is_symlink()
+        existing = stack.enter_context(os.fdopen(os.open(path, os.O_WRONLY), "wb")) if exists else None
         is_replaced = True
         temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
         try:
             file: BinaryIO = stack.enter_context(temporary.open("x+b"))
         except OSError:
-            if present is None:
+            if existing is None:
                 raise
             file = stack.enter_context(tempfile.TemporaryFile())
         else:
             stack.callback(temporary.unlink, missing_ok=True)
-        if present is not None:
-            is_replaced = _become_alike(file, os.fstat(present.fileno()))
+        if existing is not None:
+            is_replaced = _copy_ownership(file, os.fstat(existing.fileno()))
         yield file
         file.flush()
         os.fsync(file.fileno())
@@ -118,48 +118,51 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
                 temporary.replace(path)
         except OSError:
             is_replaced = False
-            if present is None:
+            if existing is None:
                 raise
-        if present is not None and not is_replaced:
-            _overwrite(present, file)
+        if existing is not None and not is_replaced:
+            _overwrite(existing, file)
 
 
-def _become_alike(file: BinaryIO, present: os.stat_result) -> bool:
-    """Give a new file the owner and the mode of one that it can replace: that has one name, and an owner to be kept."""
+def _copy_ownership(file: BinaryIO, existing: os.stat_result) -> bool:
+    """Copy the existing file's owner and mode; returns whether the new file can replace it.
+
+    It cannot if the owner cannot be kept or the existing file has other hard links.
+    """
     number = file.fileno()
     os.fchmod(number, stat.S_IRUSR | stat.S_IWUSR)
     new = os.fstat(number)
     try:
-        if (new.st_uid, new.st_gid) != (present.st_uid, present.st_gid):
-            os.fchown(number, present.st_uid, present.st_gid)
-        os.fchmod(number, stat.S_IMODE(present.st_mode))
+        if (new.st_uid, new.st_gid) != (existing.st_uid, existing.st_gid):
+            os.fchown(number, existing.st_uid, existing.st_gid)
+        os.fchmod(number, stat.S_IMODE(existing.st_mode))
     except PermissionError:
         return False
-    return present.st_nlink == 1
+    return existing.st_nlink == 1
 
 
-def _overwrite(present: BinaryIO, file: BinaryIO) -> None:
-    """Write a file's content over another's: all or, where there is no room, nothing."""
-    before, after = (os.fstat(each.fileno()).st_size for each in (present, file))
-    with _undisturbed():
+def _overwrite(existing: BinaryIO, file: BinaryIO) -> None:
+    """Overwrite the existing file with the content of another, completely or, if the disk is full, not at all."""
+    before, after = (os.fstat(each.fileno()).st_size for each in (existing, file))
+    with _signals_ignored():
         if after > before:
             try:
-                os.posix_fallocate(present.fileno(), before, after - before)
+                os.posix_fallocate(existing.fileno(), before, after - before)
             except OSError as failure:
-                # Some file systems cannot make room.
+                # Some file systems cannot preallocate.
                 if failure.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
-                    present.truncate(before)
+                    existing.truncate(before)
                     raise
         file.seek(0)
-        shutil.copyfileobj(file, present)
-        present.truncate(after)
-        present.flush()
-        os.fsync(present.fileno())
+        shutil.copyfileobj(file, existing)
+        existing.truncate(after)
+        existing.flush()
+        os.fsync(existing.fileno())
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let no signal end what is short and not to be left half done."""
+def _signals_ignored() -> Iterator[None]:
+    """Ignore termination signals during a short operation that must not be interrupted."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:

@@ -1,4 +1,4 @@
-"""The formats of files of users."""
+"""File formats for users."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import click
 FORMATS = ("jsonl", "csv", "parquet")
 COLUMNS = ("id", "created_at", "employers_connected", "data_providers_connected", "external_metadata")
 
-# Endings of names that promise another format.
-_others = re.compile(
+# Suffixes of other formats.
+_other_suffixes = re.compile(
     "7z|arrow|avro|br|bz2|db|feather|gz|h5|html|ipc|json|lz4|lzma|ods|orc|pdf|pickle|pkl|rar|sqlite3?|tar|tgz|tsv"
     "|xls[bmx]?|xml|xz|ya?ml|z|zip|zstd?"
 )
 
 
 def format_of(chosen: Optional[str], path: Optional[Path]) -> str:
-    """Give the format that was asked for, or else the one that a file's name tells."""
+    """Return the chosen format, or else the one of the file's suffix, or else jsonl."""
     suffix = "" if path is None else path.suffix[1:].lower()
-    if chosen is None and _others.fullmatch(suffix):
+    if chosen is None and _other_suffixes.fullmatch(suffix):
         raise click.UsageError(
-            f"{path}: .{suffix} is none of the formats {', '.join(FORMATS)}: end the name with one, or use --format"
+            f"{path}: .{suffix} is not one of the formats {', '.join(FORMATS)}: use one of these suffixes or --format"
         )
     return chosen or (suffix if suffix in FORMATS else "jsonl")
 
@@ -33,5 +33,5 @@ def pyarrow() -> Any:
     try:
         import pyarrow
     except ImportError:
-        raise click.UsageError("Parquet needs pyarrow: pip install pyarrow") from None
+        raise click.UsageError("Parquet requires pyarrow: pip install pyarrow") from None
     return pyarrow

@@ -1,4 +1,4 @@
-"""What commands write: data to standard output, all else to standard error."""
+"""Output: data to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-# Control characters, with which a text could steer the terminal, and halves of surrogate pairs, which are no UTF-8.
+# Control characters, which could manipulate the terminal, and surrogates, which UTF-8 cannot encode.
 _unsafe = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def safe(text: str) -> str:
-    """Write unsafe characters as JSON does."""
+    """Escape unsafe characters as in JSON."""
     return _unsafe.sub(lambda character: f"\\u{ord(character[0]):04x}", text)
 
 
 def json_text(value: Any) -> str:
-    """Write a value as one line of JSON."""
+    """Encode a value as one line of JSON."""
     return safe(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
 
 
 def standard_output() -> BinaryIO:
-    """Give standard output, for bytes."""
+    """Return standard output as a binary stream."""
     return sys.stdout.buffer
 
 
 def flush() -> None:
-    """Send off what was written."""
+    """Flush standard output."""
     sys.stdout.flush()
 
 
-def discard() -> None:
-    """Throw away what is written from now on, as nobody takes it: the interpreter would fail once more at its end."""
+def discard_output() -> None:
+    """Redirect standard output to /dev/null after an error; otherwise the interpreter's flush at exit would fail."""
     with contextlib.suppress(OSError, ValueError):
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())
         os.close(nothing)
 
 
-def is_for_people(as_json: bool) -> bool:
-    """Whether data is to be shown rather than written as JSON."""
+def is_human_readable(as_json: bool) -> bool:
+    """Whether to print data for people rather than as JSON."""
     return not as_json and sys.stdout.isatty()
 
 
 def write_json(value: Any) -> None:
-    """Write a value as a line of JSON: in UTF-8, but on a terminal in what it can show."""
+    """Print a value as a line of JSON: in UTF-8, or in ASCII on a terminal that does not use UTF-8."""
     is_utf8 = not sys.stdout.isatty() or _is_utf8(sys.stdout.encoding)
     text = json_text(value) if is_utf8 else json.dumps(value, allow_nan=False, separators=(",", ":"))
     standard_output().write(text.encode() + b"\n")
@@ -63,28 +63,28 @@ def _is_utf8(encoding: str) -> bool:
 
 
 def write_text(text: str) -> None:
-    """Write a line of text."""
+    """Print a line of text."""
     sys.stdout.write(safe(text) + "\n")
 
 
-def note(message: str) -> None:
-    """Tell something in one line on standard error."""
+def print_message(message: str) -> None:
+    """Print a message as one line on standard error."""
     sys.stderr.write(f"argyle: {safe(' '.join(message.split()))}\n")
     sys.stderr.flush()
 
 
 def console(to_stderr: bool = False) -> Console:
-    """Make a console for tables or progress."""
+    """Create a console for tables or progress."""
     from rich.console import Console
 
     if os.environ.get("NO_COLOR"):
-        # rich by itself would leave bold and dim.
+        # By default, rich would keep bold and dim.
         return Console(stderr=to_stderr, markup=False, emoji=False, highlight=False, color_system=None)
     return Console(stderr=to_stderr, markup=False, emoji=False, highlight=False)
 
 
 def progress(unit: Optional[str] = None) -> Progress:
-    """Make a progress bar on standard error, of which nothing is seen where that is no terminal."""
+    """Create a progress bar on standard error, hidden if that is not a terminal."""
     from rich.progress import (
         BarColumn,
         Progress,

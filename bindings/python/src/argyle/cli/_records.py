@@ -1,4 +1,4 @@
-"""The users in a file that is to be imported, one at a time."""
+"""Reading the users to import from a file, one at a time."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ import click
 from .._json import loads
 from .._operations import UNSET
 from ._formats import pyarrow
-from ._texts import HEAD, Lines, encoding_of, not_json
+from ._texts import HEAD, Lines, encoding_of, json_problem
 
 
 class Record(NamedTuple):
     """A user to create."""
 
-    #: The line in the file; for Parquet the row.
+    #: The line number, or for Parquet the row number.
     line: int
-    #: The how many-th record it is: a record that is corrected may move the lines after it.
+    #: The record's index, from 1. Unlike its line, it stays the same when an earlier record is corrected.
     number: int
-    #: A checksum of what stands there, to know it again.
+    #: A checksum of the content, to detect changes.
     checksum: int
     #: The metadata, or UNSET.
     metadata: Any
-    #: What is wrong with it, or None.
+    #: Why the record is invalid, or None.
     problem: Optional[str]
-    #: How much of the total this is.
+    #: The record's share of ``Records.total``.
     size: int
 
 
 class Records:
-    """The records of a file, and how much that is in all, where that is known."""
+    """The records of a file, with their total size if known: in bytes, or for Parquet in rows."""
 
     def __init__(self, file: BinaryIO, kind: str, name: str) -> None:
         self._file = file
-        #: What messages call the file.
+        #: The file's name in messages.
         self.name = name
         self._kind = kind
         self._start = file.tell() if file.seekable() else 0
         self.total: Optional[int] = None
         self._lines: Optional[Lines] = None
-        #: What tells a text's encoding, before anything is done.
+        #: The first bytes of a text, which are enough to detect its encoding.
         self._head = b""
         if kind != "parquet":
-            self._head = file.read(HEAD) if file.seekable() else self._first()
+            self._head = file.read(HEAD) if file.seekable() else self._read_head()
             with self._reading():
                 encoding_of(self._head)
             try:
@@ -59,40 +59,40 @@ class Records:
                 size = 0
             self.total = size or None
         elif not file.seekable():
-            # Parquet begins at its end.
-            self.keep()
+            # Parquet is read from its end.
+            self.buffer_pipe()
 
-    def _first(self) -> bytes:
-        """Read from a pipe what tells the encoding; nothing stays in the file's buffer, of which poll knows nothing."""
+    def _read_head(self) -> bytes:
+        """Read enough of a pipe to detect the encoding, leaving nothing in the file's buffer, which poll cannot see."""
         head = b""
         while len(head) < HEAD:
             data = self._file.read1(1 << 16)  # type: ignore[attr-defined]
             head += data
-            # A line may be shorter, and be all that comes for now.
+            # A short line may be all that is available for now.
             if not data or (head.endswith(b"\n") and head.isascii() and b"\0" not in head):
                 break
         return head
 
-    def keep(self) -> None:
-        """Let what comes through a pipe be read again."""
+    def buffer_pipe(self) -> None:
+        """Buffer the content of a pipe, so that it can be read again."""
         if not self._file.seekable():
             self._file, self._start = io.BytesIO(self._head + self._file.read()), 0
 
     @property
     def descriptor(self) -> int:
-        """What is readable when more has come."""
+        """The descriptor that is readable when there is more input."""
         return self._file.fileno()
 
     def is_ready(self) -> bool:
-        """Whether the next step need not wait, at least for its first line."""
+        """Whether the next step's first line is available without blocking."""
         return self._file.seekable() or self._lines is None or self._lines.is_ready()
 
     def __iter__(self) -> Iterator[Record]:
-        """Read record by record, from the start on."""
+        """Read the records, from the start."""
         return (record for record in self.steps() if record is not None)
 
     def steps(self) -> "Iterator[Optional[Record]]":
-        """Read record by record, from the start on, with None for an empty line."""
+        """Read the records, from the start, with None for an empty line."""
         if self._file.seekable():
             self._file.seek(self._start + len(self._head))
         readers = {"jsonl": self._json_lines, "csv": self._csv, "parquet": self._parquet}
@@ -111,11 +111,11 @@ class Records:
             try:
                 user = loads(stripped)
                 if not isinstance(user, dict):
-                    problem = "this is no JSON object"
+                    problem = "this is not a JSON object"
                 else:
                     metadata = user.get("external_metadata", UNSET)
             except ValueError as failure:
-                problem = not_json("this", failure)
+                problem = json_problem("this", failure)
             yield Record(line, number, zlib.crc32(stripped), metadata, problem, len(text))
 
     def _texts(self) -> Iterator[bytes]:
@@ -141,23 +141,24 @@ class Records:
                 read += len(text)
                 yield text.decode("utf-8", "surrogateescape")
 
-        # The metadata of a user may be larger than the csv module expects of a cell.
+        # A user's metadata may exceed the csv module's default limit.
         csv.field_size_limit(2**31 - 1)
         source = self._texts()
-        told = None
+        declared = None
         skipped = 0
         for first in source:
-            # Excel's own first line.
-            told = told or re.match(rb'"?sep=([^"\r\n])"?[\r\n]*$', first)
-            is_empty = not first.strip(b' \t,;"\r\n' + (told[1] if told else b"")) and first.count(b'"') % 2 == 0
-            if not is_empty and (told is None or told.string is not first):
+            # A line in which Excel declares the delimiter.
+            declared = declared or re.match(rb'"?sep=([^"\r\n])"?[\r\n]*$', first)
+            blanks = b' \t,;"\r\n' + (declared[1] if declared else b"")
+            is_empty = not first.strip(blanks) and first.count(b'"') % 2 == 0
+            if not is_empty and (declared is None or declared.string is not first):
                 break
             skipped += 1
         else:
             return
-        # A spreadsheet writes semicolons or tabs where commas are for decimals.
-        beside = told or re.search(rb'([,;\t]) *"?external_metadata\b|\bexternal_metadata"? *([,;\t])', first)
-        delimiter = b"," if beside is None else beside[1] or beside[2]
+        # Spreadsheets use semicolons or tabs in locales with a decimal comma.
+        match = declared or re.search(rb'([,;\t]) *"?external_metadata\b|\bexternal_metadata"? *([,;\t])', first)
+        delimiter = b"," if match is None else match[1] or match[2]
         rows = csv.reader(texts(first, source), delimiter=delimiter.decode("latin-1"), skipinitialspace=True)
         line = 1
         try:
@@ -172,7 +173,7 @@ class Records:
                     number += 1
                     cell = row[index] if index < len(row) else ""
                     size, read = read, 0
-                    yield _of_text(line, number, cell, size)
+                    yield _record_from_cell(line, number, cell, size)
                 else:
                     yield None
                 line = rows.line_num + skipped + 1
@@ -194,13 +195,13 @@ class Records:
                     row += 1
                     if cell is not None and not isinstance(cell, str):
                         raise click.UsageError("the Parquet file's column external_metadata is not text with JSON")
-                    yield _of_text(row, row, cell or "", 1)
+                    yield _record_from_cell(row, row, cell or "", 1)
         except (arrow.ArrowException, OSError) as failure:
-            raise click.ClickException(f"{self.name}: this is not Parquet, or damaged: {failure}") from None
+            raise click.ClickException(f"{self.name}: not a Parquet file, or damaged: {failure}") from None
 
 
-def _of_text(line: int, number: int, text: str, size: int) -> Record:
-    """Make a record of a cell: an empty one is a user without metadata."""
+def _record_from_cell(line: int, number: int, text: str, size: int) -> Record:
+    """Create a record from a cell; an empty cell means no metadata."""
     encoded = text.encode("utf-8", "surrogateescape")
     checksum = zlib.crc32(encoded)
     if not text:
@@ -208,4 +209,4 @@ def _of_text(line: int, number: int, text: str, size: int) -> Record:
     try:
         return Record(line, number, checksum, loads(encoded), None, size)
     except ValueError as failure:
-        return Record(line, number, checksum, UNSET, not_json("external_metadata", failure), size)
+        return Record(line, number, checksum, UNSET, json_problem("external_metadata", failure), size)

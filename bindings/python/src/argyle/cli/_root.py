@@ -1,4 +1,4 @@
-"""The root of the commands, and what becomes of errors."""
+"""The root command, and the handling of errors."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from typing import Any, Iterator, NoReturn
 import click
 
 from .. import __version__, errors
-from ._failures import described, exit_code
-from ._output import discard, flush, note
+from ._failures import describe, exit_code
+from ._output import discard_output, flush, print_message
 from .sandbox import sandbox
 from .tokens import tokens
 from .users import users
 
 
 class Root(click.Group):
-    """A group of commands whose errors are one line each and an exit code."""
+    """A command group that reports each error as one line and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; click by itself would deal with what is dealt with here in its own way."""
+        """Run a command, handling what click would otherwise handle differently."""
         try:
             result = super().invoke(ctx)
             flush()
             return result
         except KeyboardInterrupt:
             if sys.stderr.isatty():
-                # The terminal shows ^C.
+                # After the terminal's ^C.
                 sys.stderr.write("\n")
             raise click.Abort from None
         except BrokenPipeError:
-            # Whoever reads has gone, as head does: nobody is to be told.
-            discard()
+            # The reader has exited, as head does.
+            discard_output()
             raise click.exceptions.Exit(128 + signal.SIGPIPE) from None
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Run a command and end the process."""
+        """Run a command and exit."""
         kwargs["standalone_mode"] = False
         with _signals():
             try:
                 code = super().main(*args, **kwargs)
             except (click.Abort, KeyboardInterrupt):
-                # The latter where click itself was interrupted.
-                note("interrupted")
+                # KeyboardInterrupt if click itself was interrupted.
+                print_message("interrupted")
                 code = 128 + signal.SIGINT
             except click.exceptions.Exit as stop:
                 code = stop.exit_code
@@ -52,25 +52,25 @@ class Root(click.Group):
                 code = problem.exit_code
                 context = getattr(problem, "ctx", None)
                 hint = f" (see {context.command_path} --help)" if context is not None else ""
-                # Of click 8.2 and newer; the ones before print the help themselves.
+                # From click 8.2 on; older ones print the help themselves.
                 if type(problem).__name__ == "NoArgsIsHelpError":
                     click.echo(problem.format_message(), err=True)
                 else:
-                    note(problem.format_message() + hint)
+                    print_message(problem.format_message() + hint)
             except errors.Error as error:
                 code = exit_code(error)
-                note(described(error))
+                print_message(describe(error))
             except OSError as failure:
                 code = 1
                 reason = failure.strerror or str(failure)
-                note(f"{failure.filename}: {reason}" if failure.filename else reason)
-                discard()
+                print_message(f"{failure.filename}: {reason}" if failure.filename else reason)
+                discard_output()
         sys.exit(code if isinstance(code, int) else 0)
 
 
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end a command as an exception does, so that it leaves nothing half done."""
+    """Make SIGTERM and SIGHUP raise an exception, so that commands can clean up."""
 
     def end(number: int, _: object) -> NoReturn:
         sys.exit(128 + number)
@@ -99,23 +99,23 @@ Environment:
 Exit codes:
   0    done
   1    failed: the service, the network or a file; or not confirmed
-  2    wrong usage, a missing key among it
-  3    some of many failed: see what is told of each
+  2    usage error, including a missing API key
+  3    some of several operations failed: see the message for each
   4    no such user
-  5    the API key is wrong or may not do this
-  130  interrupted; in general 128 + the number of a signal
+  5    the API key is wrong or lacks permission
+  130  interrupted; in general 128 + the signal number
 
 \b
-Completion of commands and options, for bash (likewise zsh_source, fish_source):
+Shell completion, for bash (likewise zsh_source, fish_source):
   eval "$(_ARGYLE_COMPLETE=bash_source argyle)"
 """,
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def argyle() -> None:
-    """Users and user tokens of Argyle.
+    """Manage Argyle's users and user tokens.
 
-    Data goes to standard output: as tables on a terminal, as JSON with --json and where it is piped. All else goes to
-    standard error.
+    Data goes to standard output: as tables on a terminal, as JSON with --json or in a pipe. Progress and messages go
+    to standard error.
     """
 
 

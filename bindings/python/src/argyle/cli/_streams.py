@@ -1,4 +1,4 @@
-"""The standard streams, and whatever else may be a descriptor that does not block."""
+"""The standard streams, and other descriptors that may be non-blocking."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, Callable, Optional, TextIO
 
 
 class Descriptor(io.FileIO):
-    """A descriptor of a file that is waited for where it does not block.
+    """A file that blocks even if its descriptor is non-blocking.
 
-    Other programs may have set it so, for a terminal or pipe that they share: a read would then seem to be at the end,
-    and a write be lost.
+    Other programs that share a terminal or pipe may have made it non-blocking: then a read would look like the end of
+    the file, and a write would be lost.
     """
 
     def __init__(self, file: Any, mode: str, name: Optional[str] = None, closefd: bool = True) -> None:
@@ -22,19 +22,19 @@ class Descriptor(io.FileIO):
         self._name = name
 
     def readinto(self, buffer: Any) -> int:
-        """Read what there is, after waiting for something."""
+        """Read available data, waiting if there is none."""
         return self._wait(select.POLLIN, super().readinto, buffer)
 
     def read(self, size: Optional[int] = -1) -> Any:
-        """Read by way of ``readinto``."""
+        """Read through ``readinto``."""
         return io.RawIOBase.read(self, -1 if size is None else size)
 
     def readall(self) -> Any:
-        """Read by way of ``readinto``."""
+        """Read through ``readinto``."""
         return io.RawIOBase.readall(self)
 
     def write(self, data: Any) -> int:
-        """Write what there is room for, after waiting for some."""
+        """Write as much as possible, waiting if the descriptor is not writable."""
         return self._wait(select.POLLOUT, super().write, data)
 
     def _wait(self, event: int, do: Callable[[Any], Optional[int]], data: Any) -> int:
@@ -53,7 +53,7 @@ class Descriptor(io.FileIO):
 
 
 class _Messages(Descriptor):
-    """Standard error: where nobody takes messages, there is nobody to be told."""
+    """Standard error; errors in writing to it are ignored."""
 
     def write(self, data: Any) -> int:
         try:
@@ -63,36 +63,36 @@ class _Messages(Descriptor):
 
 
 def prepare() -> None:
-    """Open the standard streams anew: buffered, as the interpreter's own may lose what is written, and waited for.
+    """Reopen the standard streams: buffered, because the interpreter's own may lose data, and blocking.
 
-    Closed descriptors are filled, as a file or socket there would get what is written to them.
+    Closed descriptors are opened as /dev/null, or else a file or socket could get their number and receive the output.
     """
     for number, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_RDWR)):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest free number, which is this one. Standard output is only filled: see is_closed.
+            # open returns the lowest free number: this one. Standard output becomes read-only, see is_output_closed.
             os.set_inheritable(os.open(os.devnull, mode), True)
     sys.stdin = _text(sys.stdin, io.BufferedReader(Descriptor(0, "r", "standard input", closefd=False)))
-    # A terminal may lack characters of the users' metadata.
+    # The terminal's encoding may lack characters of the metadata.
     output = io.BufferedWriter(Descriptor(1, "w", "standard output", closefd=False))
     sys.stdout = _text(sys.stdout, output, "backslashreplace")
     sys.stderr = _text(
-        sys.stderr, io.BufferedWriter(_Messages(2, "w", closefd=False)), "backslashreplace", is_lines=True
+        sys.stderr, io.BufferedWriter(_Messages(2, "w", closefd=False)), "backslashreplace", line_buffered=True
     )
 
 
 def _text(
-    before: Optional[TextIO], file: Any, errors: Optional[str] = None, is_lines: bool = False
+    before: Optional[TextIO], file: Any, errors: Optional[str] = None, line_buffered: bool = False
 ) -> io.TextIOWrapper:
     return io.TextIOWrapper(
         file,
         before.encoding if before is not None else "utf-8",
         errors or (before.errors if before is not None else None),
-        line_buffering=is_lines or file.isatty(),
+        line_buffering=line_buffered or file.isatty(),
     )
 
 
-def is_closed() -> bool:
-    """Whether standard output cannot be written: this process was given none, or one to read."""
+def is_output_closed() -> bool:
+    """Whether standard output is not writable: it was closed, or opened read-only."""
     return fcntl.fcntl(1, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY

@@ -1,4 +1,4 @@
-"""Text in the forms that it comes in: with a byte order mark or without, and with any ends of lines."""
+"""Text input with or without a byte order mark, and with any line endings."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from collections import deque
 from functools import cached_property
 from typing import BinaryIO, Deque, Iterator, Optional
 
-_foreign = (
+_binary_formats = (
     (b"\x1f\x8b", "compressed with gzip"),
     (b"PK\x03\x04", "a zip archive or a spreadsheet"),
     (b"PAR1", "Parquet"),
 )
 
 
-#: How many bytes tell the encoding.
+#: The number of bytes needed to detect the encoding.
 HEAD = 4
 
 
-def decoded(data: bytes) -> bytes:
-    """Give a JSON text or a token as UTF-8; a ValueError says why that cannot be."""
+def to_utf8(data: bytes) -> bytes:
+    """Convert JSON or a token to UTF-8; raises ValueError if that is not possible."""
     encoding = encoding_of(data)
     if encoding in ("utf-8", "utf-8-sig"):
         return data[len(codecs.BOM_UTF8) :] if encoding == "utf-8-sig" else data
@@ -33,28 +33,28 @@ def decoded(data: bytes) -> bytes:
 
 
 class Lines(Iterator[bytes]):
-    """The lines of a file, in UTF-8 and with their ends; what is no UTF-8 in a file of UTF-8 stays as it is.
+    """The lines of a file, in UTF-8 and with their line endings; raises ValueError if they cannot be decoded.
 
-    ``head`` are the first bytes, which were read already. A ValueError says why the lines cannot be read.
+    ``head`` is the start of the file, already read. Invalid bytes in a UTF-8 file are kept as they are.
     """
 
     def __init__(self, head: bytes, file: BinaryIO) -> None:
         self._file = file
         self._encoding = encoding_of(head)
         self._errors = "surrogateescape" if self._encoding.startswith("utf-8") else "surrogatepass"
-        # It keeps a carriage return until it knows what comes after.
+        # Holds back a carriage return until the next character is known.
         self._decoder = io.IncrementalNewlineDecoder(
             codecs.getincrementaldecoder(self._encoding)(self._errors), translate=False
         )
-        self._begun: "list[str]" = []
+        self._partial_line: "list[str]" = []
         self._lines: "Deque[bytes]" = deque()
         self._count = 0
-        #: What is raised after the last line.
+        #: The exception to raise after the last line.
         self._end: Optional[Exception] = None
-        self._take(head)
+        self._feed(head)
 
     def __next__(self) -> bytes:
-        """Give a line."""
+        """Return the next line."""
         while not self._lines:
             if self._end is not None:
                 raise self._end
@@ -62,7 +62,7 @@ class Lines(Iterator[bytes]):
         return self._lines.popleft()
 
     def is_ready(self) -> bool:
-        """Whether there is a line already, or the end; what has come in the meantime is read."""
+        """Whether a line or the end is available without blocking; reads what has arrived."""
         while not self._lines and self._end is None and self._poll.poll(0):
             self._read()
         return bool(self._lines) or self._end is not None
@@ -75,12 +75,12 @@ class Lines(Iterator[bytes]):
 
     def _read(self) -> None:
         try:
-            self._take(self._file.read1(1 << 16))  # type: ignore[attr-defined]
+            self._feed(self._file.read1(1 << 16))  # type: ignore[attr-defined]
         except OSError as failure:
             self._end = failure
 
-    def _take(self, data: bytes) -> None:
-        """Take bytes; none are the end."""
+    def _feed(self, data: bytes) -> None:
+        """Decode data into lines; empty data is the end."""
         try:
             text = self._decoder.decode(data, final=not data)
         except UnicodeDecodeError:
@@ -88,30 +88,30 @@ class Lines(Iterator[bytes]):
             self._end = ValueError(f"{where}this is not {self._encoding.upper()}")
             return
         for line in io.StringIO(text, newline=""):
-            self._begun.append(line)
+            self._partial_line.append(line)
             if line[-1] in "\r\n":
                 self._finish_line()
         if not data:
-            if self._begun:
+            if self._partial_line:
                 self._finish_line()
             self._end = StopIteration()
 
     def _finish_line(self) -> None:
-        self._lines.append("".join(self._begun).encode("utf-8", self._errors))
-        self._begun.clear()
+        self._lines.append("".join(self._partial_line).encode("utf-8", self._errors))
+        self._partial_line.clear()
         self._count += 1
 
 
 def encoding_of(data: bytes) -> str:
-    """Find the encoding by the first four bytes: a text begins with an ASCII character."""
-    what = next((what for begin, what in _foreign if data.startswith(begin)), None)
+    """Detect the encoding from the first four bytes, provided that the text starts with an ASCII character."""
+    what = next((what for prefix, what in _binary_formats if data.startswith(prefix)), None)
     if what is not None:
         raise ValueError(f"this is {what}, not text")
     return json.detect_encoding(data)
 
 
-def not_json(what: str, failure: ValueError) -> str:
-    """Tell why something is not JSON that Python reads."""
+def json_problem(what: str, failure: ValueError) -> str:
+    """Return a message about invalid JSON."""
     if isinstance(failure, UnicodeDecodeError):
         return f"{what} is not UTF-8"
     if "set_int_max_str_digits" in str(failure):

@@ -1,4 +1,4 @@
-"""``argyle sandbox``: the local server for tests."""
+"""``argyle sandbox``: a local server for tests."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ import click
 def sandbox(arguments: "tuple[str, ...]") -> None:
     """Start argyle-sandbox, a local server that behaves as Argyle does.
 
-    Its options are passed on, such as --port 8080, --database FILE, --key-id ID, --key-secret TEXT, --log FILE and
-    --fault JSON. It prints its address when it is ready, and ends with Ctrl-C.
+    Options are passed on to it, such as --port 8080, --database FILE, --key-id ID, --key-secret TEXT, --log FILE and
+    --fault JSON. It prints its address when it is ready. Stop it with Ctrl-C.
     """
     program = _program()
     if program is None:
         raise click.ClickException(
-            "argyle-sandbox is neither in this package, nor named by ARGYLE_SANDBOX, nor on PATH"
+            "argyle-sandbox not found: not in this package, not named by ARGYLE_SANDBOX, and not on PATH"
         )
-    # In the place of this process, so that signals reach it and nothing stays behind.
+    # Replaces this process, so that signals reach the server and no wrapper process remains.
     try:
         os.execv(program, ["argyle-sandbox", *arguments])
     except OSError as failure:
@@ -35,7 +35,7 @@ def sandbox(arguments: "tuple[str, ...]") -> None:
 
 
 def _program() -> Optional[str]:
-    """Find the server: what the environment names, this package's own, or the system's."""
+    """Find the server: the one named by the environment, or else the packaged one, or else one on PATH."""
     named = os.environ.get("ARGYLE_SANDBOX")
     if named:
         return named

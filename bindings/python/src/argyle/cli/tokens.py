@@ -13,59 +13,59 @@ from .. import errors
 from .._json import loads
 from ..models import UserToken
 from ._context import client, json_option, standard_input
-from ._failures import described, exit_code
-from ._output import console, is_for_people, json_text, note, safe, write_json, write_text
-from ._texts import decoded
+from ._failures import describe, exit_code
+from ._output import console, is_human_readable, json_text, print_message, safe, write_json, write_text
+from ._texts import to_utf8
 
-# As it stands in a request.
+# As in an HTTP request.
 _prefix = re.compile(r"(authorization:\s*)?bearer\s+", re.IGNORECASE)
 
 
 @click.group()
 def tokens() -> None:
-    """User tokens, to start Argyle Link with."""
+    """Create and inspect user tokens, which start Argyle Link."""
 
 
 @tokens.command()
 @click.argument("user_id", metavar="ID")
-@click.option("--plain", is_flag=True, help="The access token alone, in a pipe too.")
+@click.option("--plain", is_flag=True, help="Print only the access token, even in a pipe.")
 @json_option
 @click.pass_context
 def create(context: click.Context, user_id: str, plain: bool, as_json: bool) -> None:
-    """Create a token for a user and print it.
+    """Create a user token and print it.
 
-    It is a credential: with it, Argyle Link acts for the user.
+    The token is a credential: with it, Argyle Link acts for the user.
     """
     with client() as service:
         try:
             token = service.user_tokens.create(user_id)
         except errors.InvalidRequestError as error:
-            # Nothing but the user was sent: an answer about it alone says that there is none.
+            # The request contains only the user: an error about that field alone means that there is no such user.
             if error.status != 400 or not isinstance(error.body, dict) or list(error.body) != ["user"]:
                 raise
-            note(described(error))
+            print_message(describe(error))
             context.exit(exit_code(errors.NotFoundError()))
-    if plain or is_for_people(as_json):
+    if plain or is_human_readable(as_json):
         write_text(token.access)
     else:
-        write_json({"access": token.access, "refresh": token.refresh, "expires_at": _iso(_expiry(token))})
+        write_json({"access": token.access, "refresh": token.refresh, "expires_at": _format_iso(_expiry(token))})
 
 
 @tokens.command()
 @json_option
 def inspect(as_json: bool) -> None:
-    """Show the claims of a token that is read from standard input.
+    """Show the claims of a token read from standard input.
 
-    Takes the token alone or after "Bearer", or the JSON of `tokens create` or of the API's own answers. Nothing is
-    sent, and the signature is not verified: only Argyle can.
+    Accepts the token alone or after "Bearer", or the JSON printed by `tokens create` or returned by the API. Nothing
+    is sent, and the signature is not verified: only Argyle can verify it.
     """
-    token = UserToken({"access": _read()})
+    token = UserToken({"access": _read_token()})
     claims = token.claims
     expires_at = token.expires_at
     now = datetime.now(timezone.utc)
     has_expired = expires_at is not None and expires_at <= now
-    if not is_for_people(as_json):
-        write_json({"claims": claims, "expires_at": _iso(expires_at), "expired": has_expired})
+    if not is_human_readable(as_json):
+        write_json({"claims": claims, "expires_at": _format_iso(expires_at), "expired": has_expired})
         return
 
     from rich.table import Table
@@ -74,42 +74,42 @@ def inspect(as_json: bool) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in claims.items():
-        moment = _moment(value) if name in ("exp", "iat", "nbf") else None
-        told = safe(value) if isinstance(value, str) else json_text(value)
-        table.add_row(safe(name), told if moment is None else f"{told}  {moment}")
+        moment = _format_time(value) if name in ("exp", "iat", "nbf") else None
+        text = safe(value) if isinstance(value, str) else json_text(value)
+        table.add_row(safe(name), text if moment is None else f"{text}  {moment}")
     screen = console()
     screen.print(table)
     if expires_at is not None:
         if has_expired:
             screen.print("expired", style="red")
         else:
-            screen.print(f"expires in {_duration(expires_at - now)}", style="green")
-    note("the signature was not verified")
+            screen.print(f"expires in {_format_duration(expires_at - now)}", style="green")
+    print_message("the signature was not verified")
 
 
-def _read() -> str:
-    """Read a token, without showing what is typed."""
+def _read_token() -> str:
+    """Read a token from standard input, without echo on a terminal."""
     if sys.stdin.isatty():
         data = click.prompt("Token", hide_input=True, err=True).encode("utf-8", "surrogateescape")
     else:
         data = standard_input().read()
     try:
-        text = decoded(data).decode("utf-8", "replace").strip()
+        text = to_utf8(data).decode("utf-8", "replace").strip()
     except ValueError:
-        raise click.UsageError("what is on standard input is no text") from None
+        raise click.UsageError("standard input is not text") from None
     if len(text) > 1 and text[0] == text[-1] == "'":
-        # Of a shell's command.
+        # Quoted as in a shell command.
         text = text[1:-1].strip()
     if text.startswith(("{", "[", '"')):
-        text = _of_json(text)
+        text = _token_from_json(text)
     text = _prefix.sub("", text)
     if not text:
         raise click.UsageError("there is no token on standard input")
     return text
 
 
-def _of_json(text: str) -> str:
-    """Take a token from JSON: itself, or the answer to the creation of a token or a user."""
+def _token_from_json(text: str) -> str:
+    """Extract a token from JSON: a string, or the response to creating a token or a user."""
     found: Any
     try:
         found = loads(text)
@@ -125,15 +125,15 @@ def _of_json(text: str) -> str:
 
 
 def _expiry(token: UserToken) -> Optional[datetime]:
-    """Give when a token expires; the service may change what tokens are."""
+    """Return when a token expires; None if that is unknown, because the service may change the format of tokens."""
     try:
         return token.expires_at
     except ValueError:
         return None
 
 
-def _duration(left: timedelta) -> str:
-    """Write a duration for people, rounded down."""
+def _format_duration(left: timedelta) -> str:
+    """Format a duration, rounded down to its largest unit."""
     seconds = int(left.total_seconds())
     unit, size = next(
         (unit, size)
@@ -144,8 +144,8 @@ def _duration(left: timedelta) -> str:
     return f"{count} {unit}" + ("" if count == 1 else "s")
 
 
-def _moment(value: Any) -> Optional[str]:
-    """Write a time of a token for people; None where it is none."""
+def _format_time(value: Any) -> Optional[str]:
+    """Format a time claim; None if it is not a valid time."""
     if not isinstance(value, (int, float)):
         return None
     try:
@@ -154,5 +154,5 @@ def _moment(value: Any) -> Optional[str]:
         return None
 
 
-def _iso(moment: Optional[datetime]) -> Optional[str]:
+def _format_iso(moment: Optional[datetime]) -> Optional[str]:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")

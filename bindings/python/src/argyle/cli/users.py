@@ -1,4 +1,4 @@
-"""``argyle users``: users, one or many."""
+"""``argyle users``: operations on users."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 from .. import errors
 from .._options import Ordering
 from ..models import User, UserPage
-from ._context import DOCUMENT, LARGEST_PAGE, client, document, json_option, page_size_option
-from ._failures import described, exit_code
-from ._output import console, flush, is_for_people, json_text, note, safe, write_json, write_text
+from ._context import DOCUMENT, MAX_PAGE_SIZE, client, document, json_option, page_size_option
+from ._failures import describe, exit_code
+from ._output import console, flush, is_human_readable, json_text, print_message, safe, write_json, write_text
 from .users_export import export_users
 from .users_import import import_users
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def users() -> None:
-    """Users: list, get, create, update, delete, export, import."""
+    """Manage users: list, get, create, update, delete, export, import."""
 
 
 users.add_command(export_users)
@@ -33,16 +33,16 @@ users.add_command(import_users)
 
 
 @users.command("list")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after so many users; all unless given.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N users; default: all.")
 @click.option(
-    "--ordering", type=click.Choice(["created_at", "-created_at"]), help="The oldest or (default) the newest first."
+    "--ordering", type=click.Choice(["created_at", "-created_at"]), help="Oldest first, or newest first (default)."
 )
 @page_size_option
 @json_option
 def list_users(limit: Optional[int], ordering: Optional[Ordering], page_size: Optional[int], as_json: bool) -> None:
-    """List users, page after page as they come."""
-    for_people = is_for_people(as_json)
-    screen = console() if for_people else None
+    """List users, page by page as they arrive."""
+    human_readable = is_human_readable(as_json)
+    screen = console() if human_readable else None
     shown = 0
     count = None
     with client() as service:
@@ -56,15 +56,15 @@ def list_users(limit: Optional[int], ordering: Optional[Ordering], page_size: Op
                 flush()
             shown += len(page)
     if screen is not None:
-        note(f"{shown:,} of {count:,} users" if count is not None else f"{shown:,} users")
+        print_message(f"{shown:,} of {count:,} users" if count is not None else f"{shown:,} users")
 
 
 def _pages(
     service: Client, limit: Optional[int], ordering: Optional[Ordering], page_size: Optional[int]
 ) -> Iterator[UserPage]:
-    """Walk over pages until there are so many users."""
+    """Iterate over pages up to a number of users."""
     left = limit
-    size = page_size if limit is None else min(limit, page_size or LARGEST_PAGE)
+    size = page_size if limit is None else min(limit, page_size or MAX_PAGE_SIZE)
     for page in service.users.pages(limit=size, ordering=ordering):
         if left is not None:
             page = UserPage(page.results[:left], page.count)
@@ -75,7 +75,7 @@ def _pages(
 
 
 def _print_table(screen: Console, page: Iterable[User], with_header: bool) -> None:
-    """Print a page; the columns' widths depend on the terminal alone, so that pages stand below each other."""
+    """Print a page; column widths depend only on the terminal, so that the columns of all pages align."""
     from rich.table import Table
 
     table = Table(box=None, show_header=with_header, expand=True, pad_edge=False, header_style="bold")
@@ -105,16 +105,16 @@ def get(user_id: str, as_json: bool) -> None:
 
 
 @users.command()
-@click.option("--metadata", metavar=DOCUMENT, callback=document, help="Any JSON to attach to the user.")
+@click.option("--metadata", metavar=DOCUMENT, callback=document, help="The user's metadata, any JSON.")
 @json_option
 def create(metadata: Any, as_json: bool) -> None:
     """Create a user and print the id.
 
-    The token that the service answers along with it is not shown: `argyle tokens create ID` makes one.
+    The token in the service's response is not printed: use `argyle tokens create ID`.
     """
     with client() as service:
         created = service.users.create(external_metadata=metadata)
-    if is_for_people(as_json):
+    if is_human_readable(as_json):
         write_text(created.id)
     else:
         write_json({"id": created.id})
@@ -127,22 +127,22 @@ def create(metadata: Any, as_json: bool) -> None:
     metavar=DOCUMENT,
     callback=document,
     required=True,
-    help="Any JSON to replace the metadata by.",
+    help="The new metadata, any JSON.",
 )
 @json_option
 def update(user_id: str, metadata: Any, as_json: bool) -> None:
-    """Replace a user's metadata, and show the user."""
+    """Replace a user's metadata and show the user."""
     with client() as service:
         _show(service.users.update(user_id, external_metadata=metadata), as_json)
 
 
 @users.command()
 @click.argument("user_ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @click.pass_context
 def delete(context: click.Context, user_ids: "tuple[str, ...]", yes: bool, as_json: bool) -> None:
-    """Delete users and all that belongs to them, after asking."""
+    """Delete users and all their data, after confirmation."""
     with client() as service:
         if not yes:
             _confirm(user_ids)
@@ -152,12 +152,12 @@ def delete(context: click.Context, user_ids: "tuple[str, ...]", yes: bool, as_js
                 service.users.delete(user_id)
             except errors.Error as error:
                 failures.append(error)
-                note(f"{user_id}: {described(error)}")
+                print_message(f"{user_id}: {describe(error)}")
                 if exit_code(error) == 5:
-                    # The others would fail as well.
+                    # All others would fail too.
                     context.exit(5)
                 continue
-            if is_for_people(as_json):
+            if is_human_readable(as_json):
                 write_text(f"deleted {user_id}")
             else:
                 write_json({"id": user_id, "deleted": True})
@@ -169,15 +169,15 @@ def delete(context: click.Context, user_ids: "tuple[str, ...]", yes: bool, as_js
 
 def _confirm(user_ids: "tuple[str, ...]") -> None:
     if not sys.stdin.isatty():
-        raise click.UsageError("to delete without being asked, --yes is needed")
+        raise click.UsageError("--yes is required when standard input is not a terminal")
     what = f"user {user_ids[0]}" if len(user_ids) == 1 else f"{len(user_ids)} users"
-    if not click.confirm(f"Delete {safe(what)} for good?", err=True):
+    if not click.confirm(f"Permanently delete {safe(what)}?", err=True):
         raise click.ClickException("nothing was deleted")
 
 
 def _show(user: User, as_json: bool) -> None:
-    """Show all that is known of a user."""
-    if not is_for_people(as_json):
+    """Show a user with all fields."""
+    if not is_human_readable(as_json):
         write_json(user.raw)
         return
     from rich.table import Table
@@ -196,6 +196,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
         return safe(", ".join(value))
     if isinstance(value, (dict, list)) and value:
-        # Line by line, as the ends of lines are to stay.
+        # Escape line by line, to keep the line breaks.
         return "\n".join(safe(line) for line in json.dumps(value, ensure_ascii=False, indent=2).split("\n"))
     return json_text(value)

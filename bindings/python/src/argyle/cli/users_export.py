@@ -1,4 +1,4 @@
-"""``argyle users export``: all users, into a file or a pipe."""
+"""``argyle users export``: all users to a file or pipe."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, BinaryIO, Optional, Protocol
 import click
 
 from ..models import User
-from ._context import client, page_size_option, written_path
+from ._context import client, output_path, page_size_option
 from ._files import destination
 from ._formats import COLUMNS, FORMATS, format_of, pyarrow
-from ._output import json_text, note, progress
+from ._output import json_text, print_message, progress
 
 
 class Writer(Protocol):
@@ -24,25 +24,23 @@ class Writer(Protocol):
         """Write some users."""
 
     def finish(self) -> None:
-        """Write what the format ends with."""
+        """Write the end of the file."""
 
     def abandon(self) -> None:
-        """Write nothing more, as the file is not whole."""
+        """Write nothing more, because the file is incomplete."""
 
 
 @click.command("export")
-@click.option(
-    "--format", "chosen", type=click.Choice(FORMATS), help="By default what FILE's name ends with says, or else jsonl."
-)
-@click.option("--output", type=written_path, metavar="FILE", help="Default: standard output.")
+@click.option("--format", "chosen", type=click.Choice(FORMATS), help="Default: by FILE's suffix, or else jsonl.")
+@click.option("--output", type=output_path, metavar="FILE", help="Default: standard output.")
 @page_size_option
 def export_users(chosen: Optional[str], output: Optional[Path], page_size: Optional[int]) -> None:
-    """Write all users as JSON Lines, CSV or Parquet, the oldest first.
+    """Write all users as JSON Lines, CSV or Parquet, oldest first.
 
-    jsonl has the users as the service sends them. csv and parquet have the columns id, created_at, employers_connected,
-    data_providers_connected and external_metadata; in both the metadata is JSON, in csv the lists too. All can be
-    imported again. FILE appears, or changes, when all is written; devices and pipes are written at once. Users who are
-    deleted meanwhile can make the walk miss others.
+    jsonl contains the users as the service sends them. csv and parquet have the columns id, created_at,
+    employers_connected, data_providers_connected and external_metadata; in both the metadata is JSON, in csv the lists
+    too. `argyle users import` reads all formats. FILE is created or replaced once it is complete; devices and pipes
+    are written as users arrive. If users are deleted meanwhile, the export can miss others.
     """
     if output == Path("-"):
         output = None
@@ -50,7 +48,7 @@ def export_users(chosen: Optional[str], output: Optional[Path], page_size: Optio
     if kind == "parquet":
         pyarrow()
         if output is None and sys.stdout.isatty():
-            raise click.UsageError("Parquet is not for a terminal: name a file with --output")
+            raise click.UsageError("Parquet cannot be written to a terminal: use --output FILE")
     count = 0
     with client(writes=output is None) as service, destination(output) as file:
         writer = _writers[kind](file)
@@ -66,7 +64,7 @@ def export_users(chosen: Optional[str], output: Optional[Path], page_size: Optio
         except BaseException:
             writer.abandon()
             raise
-    note(f"{count:,} users written" + ("" if output is None else f" to {output}"))
+    print_message(f"{count:,} users written" + ("" if output is None else f" to {output}"))
 
 
 class _JSONLines(Writer):
@@ -96,7 +94,7 @@ class _CSV(Writer):
 
 
 def _cell(user: "dict[str, Any]", column: str) -> str:
-    """Give a cell: empty for a member that is not there."""
+    """Return a cell's text; empty if the member is missing."""
     if column not in user:
         return ""
     value = user[column]
@@ -104,7 +102,7 @@ def _cell(user: "dict[str, Any]", column: str) -> str:
 
 
 class _Sink(io.RawIOBase):
-    """What Parquet is written to: its library ends a file that is given up as if it were whole."""
+    """The stream for Parquet, which can be abandoned: pyarrow would complete an abandoned file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -118,7 +116,7 @@ class _Sink(io.RawIOBase):
 
 
 class _Parquet(Writer):
-    # Row groups that are not tiny, and that any memory holds: so many users, or characters of metadata.
+    # Size of a row group, in users and in characters of metadata: not tiny, and small enough for memory.
     _group, _characters = 10_000, 16 << 20
 
     def __init__(self, file: BinaryIO) -> None:

@@ -1,4 +1,4 @@
-"""``argyle users import``: users from a file, many at a time."""
+"""``argyle users import``: users from a file, created concurrently."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ import click
 
 from .. import errors
 from ..models import NewUser
-from ._context import account, client, json_option, standard_input, written_path
+from ._context import account, client, json_option, output_path, standard_input
 from ._create import create_all
-from ._files import has_name, opened, source
+from ._files import is_linked_file, open_input, open_output
 from ._formats import FORMATS, format_of
-from ._journal import BEGUN, CREATED, FAILED, UNKNOWN, Journal, journal_of
-from ._output import discard, flush, is_for_people, json_text, note, progress, write_json
+from ._journal import BEGUN, CREATED, FAILED, UNKNOWN, Journal, find_journal
+from ._output import discard_output, flush, is_human_readable, json_text, print_message, progress, write_json
 from ._records import Record, Records
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-# What is told of failures on standard error: how many kinds, and of each how many ranges of lines and trace ids.
-# --failures takes all.
-_TOLD, _RANGES, _TRACE_IDS = 100, 20, 3
+# Limits of the report on standard error: groups of failures, and ranges of lines and trace ids in each. --failures has
+# no limits.
+_MAX_GROUPS, _MAX_RANGES, _MAX_TRACE_IDS = 100, 20, 3
 
 _path = click.Path(path_type=Path)
 _standard_input = Path("-")
@@ -37,15 +37,13 @@ _standard_input = Path("-")
 
 @click.command("import")
 @click.argument("path", metavar="FILE|-", type=_path)
+@click.option("--format", "chosen", type=click.Choice(FORMATS), help="Default: by FILE's suffix, or else jsonl.")
+@click.option("--in-flight", type=click.IntRange(1, 1000), default=20, show_default=True, help="Concurrent requests.")
 @click.option(
-    "--format", "chosen", type=click.Choice(FORMATS), help="By default what FILE's name ends with says, or else jsonl."
+    "--journal", metavar="FILE", type=_path, help="Default: FILE.done, next to a link's target; none for a pipe."
 )
-@click.option(
-    "--in-flight", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many creations at a time."
-)
-@click.option("--journal", metavar="FILE", type=_path, help="Default: FILE.done, where links lead; none for a pipe.")
-@click.option("--failures", metavar="FILE", type=written_path, help="Write each failure as a line of JSON.")
-@click.option("--retry-unknown", is_flag=True, help="Create again what may have been created already.")
+@click.option("--failures", metavar="FILE", type=output_path, help="Write each failure as a line of JSON.")
+@click.option("--retry-unknown", is_flag=True, help="Retry lines whose users may already exist.")
 @json_option
 @click.pass_context
 def import_users(
@@ -60,52 +58,50 @@ def import_users(
 ) -> None:
     """Create a user for each line of FILE, with the line's external_metadata.
 
-    A line is a JSON object; of its members external_metadata is used, where there is one, and all others are ignored.
-    So whatever `argyle users export` writes can be imported: CSV and Parquet, too, have a column external_metadata with
-    JSON, or nothing.
+    A line is a JSON object, of which only the optional member external_metadata is used. CSV and Parquet files must
+    have a column external_metadata, with JSON or empty cells. Files written by `argyle users export` can be imported.
 
-    What became of each line goes to the journal at once. Another run skips the lines that are created, retries those
-    that failed, and reports those of which nobody knows whether the service created a user: after a lost connection or
-    an end in the middle. These are retried with --retry-unknown only. Lines that failed may be corrected, and new ones
-    added at the end.
+    The result of each line is written to the journal immediately. Another run skips lines whose users were created,
+    retries failed ones, and reports those whose result is unknown, after a lost connection or a killed run; they are
+    retried only with --retry-unknown. Failed lines may be corrected, and new lines added at the end.
 
-    The first Ctrl-C takes no more lines and finishes what is in flight; the second breaks off.
+    The first Ctrl-C reads no more lines and finishes requests in flight; the second aborts.
 
-    In a pipe, or with --json, the line and the id of each created user are written as JSON.
+    In a pipe, or with --json, the line number and id of each created user are written as JSON.
     """
     for name, target in (("--journal", journal), ("--failures", failures)):
         if target == _standard_input:
-            raise click.UsageError(f"{name} needs the name of a file, and - is none")
+            raise click.UsageError(f"{name} must be a file name, got -")
     with contextlib.ExitStack() as stack:
         file = _open(stack, path)
         records = Records(file, format_of(chosen, path), "standard input" if path == _standard_input else str(path))
         service = stack.enter_context(client())
-        # A pipe has no name that would stand for the same lines another time.
+        # Only a regular file's name means the same lines in another run.
         status = os.fstat(file.fileno())
-        is_regular = path != _standard_input and has_name(status)
+        is_regular = path != _standard_input and is_linked_file(status)
         if journal is not None and journal.exists() and not journal.is_file():
-            raise click.UsageError(f"--journal needs a regular file, and {journal} is none")
+            raise click.UsageError(f"--journal must be a regular file, and {journal} is not")
         if journal is None and is_regular:
-            journal = journal_of(path, records)
+            journal = find_journal(path, records)
         _check_distinct(path, journal, failures)
         _check_output(file, journal)
-        kept = None
+        opened_journal = None
         if journal is not None:
-            kept = stack.enter_context(Journal(journal, account(), status.st_ino if is_regular else None))
-            if kept.known:
-                records.keep()
-                kept.check(records)
-        failed = stack.enter_context(opened(failures)) if failures is not None else None
-        run = _Import(records, kept, failed, str(failures), retry_unknown, not is_for_people(as_json))
-        run.patience = max(in_flight, 20)
+            opened_journal = stack.enter_context(Journal(journal, account(), status.st_ino if is_regular else None))
+            if opened_journal.known:
+                records.buffer_pipe()
+                opened_journal.check(records)
+        failed = stack.enter_context(open_output(failures)) if failures is not None else None
+        run = _Import(records, opened_journal, failed, str(failures), retry_unknown, not is_human_readable(as_json))
+        run.max_consecutive_failures = max(in_flight, 20)
         try:
             with progress("created") as bar:
                 run.bar = bar
                 run.task = bar.add_task("importing", total=records.total, count=0)
-                creations = create_all(service, run.wanted(), in_flight, records)
+                creations = create_all(service, run.pending(), in_flight, records)
                 with contextlib.closing(creations) as results, run.interrupts():
                     for record, result in results:
-                        run.take(record, result)
+                        run.add_result(record, result)
         finally:
             run.abandon()
             run.report()
@@ -117,15 +113,15 @@ def import_users(
 
 
 def _check_distinct(*paths: Optional[Path]) -> None:
-    """Refuse to write into the file that is read, or twice into one."""
+    """Reject an output file that is also the input or another output file."""
     files = [Path(os.path.realpath(path)) for path in paths if path is not None and path != _standard_input]
     same = len(set(files)) < len(files)
     if same or any(a.exists() and b.exists() and a.samefile(b) for a, b in itertools.combinations(files, 2)):
-        raise click.UsageError("FILE, the journal and the file of failures must be different files.")
+        raise click.UsageError("FILE, the journal and the failures file must be different files.")
 
 
 def _check_output(file: BinaryIO, journal: Optional[Path]) -> None:
-    """Refuse to write the results into what is read: they would be read as lines, without end."""
+    """Reject standard output that is also the input or the journal: results would be read as lines, endlessly."""
     output = os.fstat(1)
     files = [os.fstat(file.fileno())]
     if journal is not None and journal.exists():
@@ -136,15 +132,15 @@ def _check_output(file: BinaryIO, journal: Optional[Path]) -> None:
 
 def _open(stack: contextlib.ExitStack, path: Path) -> BinaryIO:
     if path != _standard_input:
-        return stack.enter_context(source(path))
+        return stack.enter_context(open_input(path))
     return standard_input()
 
 
 class _ReadingInterruptedError(Exception):
-    """The reading of lines was interrupted."""
+    """Ctrl-C interrupted the reading of a line."""
 
 
-class _Like:
+class _FailureGroup:
     """Failures with the same message."""
 
     def __init__(self) -> None:
@@ -157,12 +153,12 @@ class _Like:
         self.lines.append(line)
         if trace_id is not None:
             self._count += 1
-            if len(self._trace_ids) < _TRACE_IDS:
+            if len(self._trace_ids) < _MAX_TRACE_IDS:
                 self._trace_ids.append(trace_id)
 
     @property
     def traces(self) -> str:
-        """The ids by which Argyle's support finds the requests."""
+        """The text about trace ids, with which Argyle's support can find the requests."""
         if not self._trace_ids:
             return ""
         more = self._count - len(self._trace_ids)
@@ -173,8 +169,8 @@ class _Like:
         )
 
 
-def _named(lines: "list[int]", most: Optional[int] = None) -> str:
-    """Name lines, as ranges where they follow one another."""
+def _format_lines(lines: "list[int]", most: Optional[int] = None) -> str:
+    """Format line numbers, with consecutive ones as ranges."""
     ranges: "list[list[int]]" = []
     for line in sorted(lines):
         if ranges and ranges[-1][1] == line - 1:
@@ -206,28 +202,28 @@ class _Import:
         self._writes_json = writes_json
         self.bar: Optional[Progress] = None
         self.task: Optional[TaskID] = None
-        self._under_way: "dict[int, Record]" = {}
+        self._in_flight: "dict[int, Record]" = {}
         self._created = 0
         self._skipped = 0
         self._failed = 0
         self._unknown: "list[int]" = []
-        #: What failed in which way, by the message.
-        self._told: "dict[str, _Like]" = {}
-        #: After how many failures in a row, that are not the lines' own, the rest is not tried.
-        self.patience = 20
-        self._in_a_row = 0
+        #: Failures by message.
+        self._groups: "dict[str, _FailureGroup]" = {}
+        #: Stop after this many consecutive failures that are not the lines' own.
+        self.max_consecutive_failures = 20
+        self._consecutive_failures = 0
         self._fatal: Optional[errors.Error] = None
         self._stopped = False
-        #: What ended the import early.
+        #: The error that ended the import early.
         self.failure: Optional[click.ClickException] = None
         self.is_interrupted = False
         self._is_reading = False
 
     @contextlib.contextmanager
     def interrupts(self) -> Iterator[None]:
-        """Let the first Ctrl-C end the reading of lines, and the second everything."""
+        """Stop reading lines at the first Ctrl-C, and abort at the second."""
         before = signal.getsignal(signal.SIGINT)
-        # A shell lets what it runs in the background ignore it.
+        # Shells make background processes ignore SIGINT.
         if before is not signal.default_int_handler:
             yield
             return
@@ -241,26 +237,26 @@ class _Import:
         if self.is_interrupted:
             raise KeyboardInterrupt
         self.is_interrupted = True
-        count = len(self._under_way)
+        count = len(self._in_flight)
         if count:
             what = "1 creation" if count == 1 else f"{count:,} creations"
-            message = f"interrupted: {what} in flight will be finished first; Ctrl-C again breaks off"
-            # A signal may come amid a write to the same stream, which another thread waits for.
-            threading.Thread(target=note, args=[message]).start()
+            message = f"interrupted: finishing {what} in flight; press Ctrl-C again to abort"
+            # In a thread, because the signal may have interrupted a write to the same stream, which has a lock.
+            threading.Thread(target=print_message, args=[message]).start()
         if self._is_reading:
-            # A pipe may have nothing to read for long.
+            # Reading from a pipe may block for a long time.
             raise _ReadingInterruptedError
 
     def _stop(self, failure: Exception, name: Optional[str] = None) -> None:
-        """Take no more lines, but finish what is in flight."""
+        """Read no more lines, but finish the requests in flight."""
         self._stopped = True
         if isinstance(failure, OSError):
             failure = click.ClickException(f"{name or failure.filename}: {failure.strerror}")
         if self.failure is None and isinstance(failure, click.ClickException):
             self.failure = failure
 
-    def wanted(self) -> "Iterator[Optional[Record]]":
-        """Give the records whose users are to be created now, and None for others."""
+    def pending(self) -> "Iterator[Optional[Record]]":
+        """Yield the records whose users are to be created now, and None for others."""
         steps = self._records.steps()
         while True:
             try:
@@ -268,7 +264,7 @@ class _Import:
                 if self.is_interrupted:
                     self._stopped = True
                     return
-                if self._fatal is not None or self._in_a_row >= self.patience or self.failure is not None:
+                if self._fatal is not None or self.failure is not None or self._is_failing:
                     self._stopped |= not self._records.is_ready() or any(step is not None for step in steps)
                     return
                 record = next(steps)
@@ -284,8 +280,12 @@ class _Import:
                 self._is_reading = False
             yield None if record is None else self._begin(record)
 
+    @property
+    def _is_failing(self) -> bool:
+        return self._consecutive_failures >= self.max_consecutive_failures
+
     def _begin(self, record: Record) -> Optional[Record]:
-        """Give a record if its user is to be created now."""
+        """Return the record if its user is to be created now, or None."""
         try:
             state = None if self._journal is None else self._journal.state(record, self._records.name)
         except click.ClickException as failure:
@@ -295,27 +295,27 @@ class _Import:
             self._skipped += 1
             self._advance(record)
         elif state in (BEGUN, UNKNOWN) and not self._retries_unknown:
-            self._fail(record, "an earlier run ended before it knew whether the user was created", is_unknown=True)
+            self._fail(record, "an earlier run ended before it was known whether the user was created", is_unknown=True)
         elif record.problem is not None:
             self._fail(record, record.problem)
-        elif self._note(record, BEGUN):
-            self._under_way[record.line] = record
+        elif self._set_state(record, BEGUN):
+            self._in_flight[record.line] = record
             return record
         return None
 
-    def take(self, record: Record, result: "Union[NewUser, errors.Error]") -> None:
-        """Keep what became of a record."""
-        # First: where the journal cannot be written, the record stays under way.
+    def add_result(self, record: Record, result: "Union[NewUser, errors.Error]") -> None:
+        """Handle the result of a record."""
+        # The journal first: if it cannot be written, the record stays in flight.
         if isinstance(result, NewUser):
-            is_noted = self._note(record, CREATED, id=result.id)
+            is_recorded = self._set_state(record, CREATED, id=result.id)
         else:
-            is_noted = self._note(record, UNKNOWN if result.outcome_unknown else FAILED)
-        if not is_noted:
+            is_recorded = self._set_state(record, UNKNOWN if result.outcome_unknown else FAILED)
+        if not is_recorded:
             return
-        del self._under_way[record.line]
+        del self._in_flight[record.line]
         if isinstance(result, NewUser):
             self._created += 1
-            self._in_a_row = 0
+            self._consecutive_failures = 0
             if self._writes_json:
                 self._write({"line": record.line, "id": result.id})
             self._advance(record)
@@ -323,40 +323,40 @@ class _Import:
         if isinstance(result, (errors.AuthenticationError, errors.PermissionDeniedError)):
             self._fatal = result
         elif isinstance(result, (errors.ArgumentError, errors.InvalidRequestError)):
-            # It is this line's own.
-            self._in_a_row = 0
+            # The failure is this line's own.
+            self._consecutive_failures = 0
         else:
-            self._in_a_row += 1
+            self._consecutive_failures += 1
         self._fail(record, str(result), result.outcome_unknown, result)
 
     def abandon(self) -> None:
-        """Count what was under way when the run ended: in the journal it has begun."""
-        for record in self._under_way.values():
-            self._fail(record, "the import ended before it knew whether the user was created", is_unknown=True)
-        self._under_way = {}
+        """Count records in flight when the run ended as unknown; in the journal they stay begun."""
+        for record in self._in_flight.values():
+            self._fail(record, "the import ended before it was known whether the user was created", is_unknown=True)
+        self._in_flight = {}
 
     def report(self) -> None:
-        """Tell what became of all."""
+        """Print a summary."""
         more = self._failed + len(self._unknown)
-        for message, like in self._told.items():
-            note(f"{_named(like.lines, _RANGES)}: {message}{like.traces}")
-            more -= len(like.lines)
+        for message, group in self._groups.items():
+            print_message(f"{_format_lines(group.lines, _MAX_RANGES)}: {message}{group.traces}")
+            more -= len(group.lines)
         if more:
-            note(f"and {more:,} more" + ("" if self._failures else ": --failures FILE takes all"))
+            print_message(f"and {more:,} more" + ("" if self._failures else ": use --failures FILE to get all"))
         parts = [f"{self._created:,} created"]
         if self._skipped:
-            parts.append(f"{self._skipped:,} skipped, as an earlier run created them")
+            parts.append(f"{self._skipped:,} skipped, created by an earlier run")
         if self._failed:
             parts.append(f"{self._failed:,} failed")
         if self._unknown:
-            # All of them, as somebody has to look for them.
+            # All of them, because the user must check each.
             parts.append(
-                f"{len(self._unknown):,} unknown ({_named(self._unknown)}): look whether they exist, or use"
+                f"{len(self._unknown):,} unknown ({_format_lines(self._unknown)}): check whether they exist, or use"
                 " --retry-unknown"
             )
         if self._stopped:
-            parts.append("the rest was not tried")
-        note(", ".join(parts))
+            parts.append("the rest was not attempted")
+        print_message(", ".join(parts))
 
     @property
     def exit_code(self) -> int:
@@ -365,11 +365,11 @@ class _Import:
             return 5
         return 3 if self._failed or self._unknown else 0
 
-    def _note(self, record: Record, state: str, **more: str) -> bool:
-        """Write into the journal, and tell whether that was possible."""
+    def _set_state(self, record: Record, state: str, **more: str) -> bool:
+        """Write a state to the journal; returns whether that succeeded."""
         try:
             if self._journal is not None:
-                self._journal.note(record, state, **more)
+                self._journal.set_state(record, state, **more)
         except OSError as failure:
             self._stop(failure)
             return False
@@ -383,10 +383,10 @@ class _Import:
         else:
             self._failed += 1
         trace_id = None if error is None else error.trace_id
-        if message in self._told or len(self._told) < _TOLD:
-            self._told.setdefault(message, _Like()).add(record.line, trace_id)
+        if message in self._groups or len(self._groups) < _MAX_GROUPS:
+            self._groups.setdefault(message, _FailureGroup()).add(record.line, trace_id)
         if self._failures is not None:
-            told = {
+            entry = {
                 "line": record.line,
                 "message": message,
                 "code": None if error is None else error.code,
@@ -394,11 +394,11 @@ class _Import:
                 "outcome_unknown": is_unknown,
             }
             try:
-                self._failures.write(json_text(told).encode() + b"\n")
+                self._failures.write(json_text(entry).encode() + b"\n")
                 self._failures.flush()
             except OSError as failure:
                 self._stop(failure, self._failures_name)
-                # What it holds cannot be written at its end either.
+                # Closing the buffered file would try again to write what it holds.
                 self._failures.raw.close()
                 self._failures = None
         self._advance(record)
@@ -408,13 +408,13 @@ class _Import:
             write_json(value)
             flush()
         except BrokenPipeError:
-            # To stop here would leave users of whom nobody knows whether they exist.
+            # Stopping here would leave users whose creation has no known result.
             self._writes_json = False
-            discard()
+            discard_output()
         except OSError as failure:
             self._stop(failure)
             self._writes_json = False
-            discard()
+            discard_output()
 
     def _advance(self, record: Record) -> None:
         if self.bar is not None and self.task is not None:
