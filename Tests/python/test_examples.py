@@ -1,4 +1,4 @@
-"""The examples: they do what they say against a sandbox."""
+"""The examples work against a sandbox."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_users(argyle_sandbox: argyle.Sandbox) -> None:
     assert argyle_sandbox.state()["users"] == 0
 
 
-def test_users_are_deleted_in_spite_of_a_failure(argyle_sandbox: argyle.Sandbox) -> None:
+def test_users_are_deleted_despite_a_failure(argyle_sandbox: argyle.Sandbox) -> None:
     argyle_sandbox.set_faults([{"kind": "error", "status": 501, "path": "/v1/user-tokens"}])
     result = run_against(argyle_sandbox)
     assert result.returncode == 1
@@ -49,7 +49,7 @@ def test_users_are_deleted_in_spite_of_a_failure(argyle_sandbox: argyle.Sandbox)
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_descriptors(argyle_sandbox: argyle.Sandbox, closed: str) -> None:
-    """Python itself prints nothing then, so that nothing gets into a socket that has the number."""
+    """Python itself then prints nothing, so that no output gets into a socket with that number."""
     assert run_against(argyle_sandbox, closed).returncode == 0
     argyle_sandbox.set_faults([{"kind": "error", "status": 501, "path": "/v1/user-tokens"}])
     assert run_against(argyle_sandbox, closed).returncode == 1

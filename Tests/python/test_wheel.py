@@ -1,4 +1,4 @@
-"""The wheel: what it carries, how it is tagged, and that it works without the repository and without Swift."""
+"""The wheel: its contents and tag, and that it works without the repository and without Swift."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PREFIX = ROOT / ".build-prefix"
 
 
 def run_pip(*arguments: str | Path, prefix: Optional[Path] = None) -> subprocess.CompletedProcess[str]:
-    """Run pip without a network, with the hatchling that there is."""
+    """Run pip offline, with the installed hatchling."""
     environment = {key: value for key, value in os.environ.items() if key != "ARGYLE_PREFIX"}
     if prefix is not None:
         environment["ARGYLE_PREFIX"] = str(prefix)
@@ -42,7 +42,7 @@ def run_pip(*arguments: str | Path, prefix: Optional[Path] = None) -> subprocess
 
 
 def build(source: Path, directory: Path, prefix: Optional[Path]) -> subprocess.CompletedProcess[str]:
-    """Make a wheel, with the libraries of a prefix or else with those that bindings/install builds."""
+    """Build a wheel, with the libraries of a prefix or else with those that bindings/install builds."""
     return run_pip("wheel", "--wheel-dir", directory, source, prefix=prefix)
 
 
@@ -57,11 +57,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with nothing but the wheel."""
+    """An environment with only the wheel."""
     directory = tmp_path_factory.mktemp("environment")
     environment = directory / "environment"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True, timeout=300)
-    # From a place of its own: nothing beside the wheel is at hand.
+    # From a separate folder, next to which there is nothing else.
     copy = shutil.copy(wheel, directory)
     subprocess.run(
         [environment / "bin" / "pip", "install", "--disable-pip-version-check", "--no-index", copy],
@@ -105,7 +105,7 @@ def test_tag_names_the_newest_glibc_symbol(wheel: Path) -> None:
     assert int(match[1]) == newest > 0
 
 
-def test_works_by_itself(python: Path, tmp_path: Path) -> None:
+def test_works_alone(python: Path, tmp_path: Path) -> None:
     program = """
 import argyle, pathlib, re, subprocess, sys
 with argyle.Sandbox() as sandbox, sandbox.client() as client:
@@ -143,7 +143,7 @@ def test_is_found_by_pip_and_by_the_shell(python: Path) -> None:
 
 
 def test_is_found_by_pyinstaller(python: Path) -> None:
-    """What PyInstaller's hook names is all there, with the libraries at the place where the package looks for them."""
+    """All files in PyInstaller's hook exist, and the libraries go where the package looks for them."""
     program = """
 import importlib, importlib.metadata, pathlib, runpy
 points = importlib.metadata.distribution("argyle").entry_points
@@ -161,11 +161,11 @@ print("argyle.async_client" in hook["hiddenimports"])
     assert output.stdout.splitlines() == [names, "True", "True"]
 
 
-# ---------------------------------------------------------------- Where it cannot be built
+# ---------------------------------------------------------------- Errors
 
 
 def sentences(result: subprocess.CompletedProcess[str]) -> list[str]:
-    """Give what the build itself said, which pip shows indented."""
+    """Return the build's own messages, which pip indents."""
     assert result.returncode != 0
     output = result.stdout + result.stderr
     assert "Traceback" not in output
@@ -175,12 +175,12 @@ def sentences(result: subprocess.CompletedProcess[str]) -> list[str]:
 def test_says_that_the_repository_is_missing(tmp_path: Path) -> None:
     copy = shutil.copytree(SOURCE, tmp_path / "a" / "copy")
     assert sentences(build(copy, tmp_path, None)) == [
-        "argyle: the sources of its libraries are not here: build it in a checkout of the repository."
+        "argyle: the sources of the libraries are missing: build in a checkout of the repository."
     ]
 
 
 def test_says_that_swift_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A PATH of the few programs that a script needs to get so far: Swift may lie in /usr/bin.
+    # A PATH with only the programs that the script needs until then: Swift may be in /usr/bin.
     for name in ("bash", "dirname", "env"):
         found = shutil.which(name)
         assert found is not None
@@ -191,17 +191,17 @@ def test_says_that_swift_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ]
 
 
-def test_says_that_the_prefix_is_none(tmp_path: Path) -> None:
+def test_says_that_the_prefix_is_invalid(tmp_path: Path) -> None:
     absent = tmp_path / "lib" / "libargyle.so.0"
     assert sentences(build(SOURCE, tmp_path, tmp_path)) == [
-        f"argyle: {absent} is not there: ARGYLE_PREFIX must name a prefix of bindings/install."
+        f"argyle: {absent} does not exist: ARGYLE_PREFIX must be an installation prefix of bindings/install."
     ]
 
 
 def test_says_that_it_cannot_be_editable(tmp_path: Path) -> None:
     result = run_pip("install", "--target", tmp_path, "--editable", SOURCE, prefix=PREFIX)
     assert sentences(result) == [
-        "argyle: an editable installation has no place for the libraries: leave --editable out."
+        "argyle: editable installation is not supported, because the wheel contains libraries: omit --editable."
     ]
 
 
@@ -210,11 +210,11 @@ def hook() -> SimpleNamespace:
     return SimpleNamespace(**runpy.run_path(str(SOURCE / "hatch_build.py")))
 
 
-def test_says_that_it_is_not_linux(hook: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_says_that_linux_is_required(hook: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(SystemExit) as raised:
         hook.install(ROOT, "unused")
-    assert raised.value.code == "argyle: it works on Linux alone, and this is darwin."
+    assert raised.value.code == "argyle: Linux is required, got darwin."
 
 
 def test_says_that_the_libraries_are_not_for_glibc(hook: SimpleNamespace, tmp_path: Path) -> None:
@@ -224,11 +224,11 @@ def test_says_that_the_libraries_are_not_for_glibc(hook: SimpleNamespace, tmp_pa
     subprocess.run(["cc", "-shared", "-nostdlib", source, "-o", library], check=True)
     with pytest.raises(SystemExit) as raised:
         hook.platform_tag([library])
-    assert raised.value.code == "argyle: its libraries were not built for glibc, which the wheel is for."
+    assert raised.value.code == "argyle: the libraries were not built for glibc, which the wheel requires."
 
 
 def test_says_that_readelf_is_missing(hook: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit) as raised:
         hook.platform_tag([PREFIX / "lib" / "libargyle.so.0"])
-    assert raised.value.code == "argyle: readelf is missing, which tells what its libraries need: install binutils."
+    assert raised.value.code == "argyle: readelf is required to read the libraries' glibc version: install binutils."

@@ -13,17 +13,17 @@ from typing import Any, NoReturn
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-#: Where bindings/install puts what the wheel carries.
+#: Files to include, relative to the prefix of bindings/install.
 NATIVE = ["lib/libargyle.so.0", "lib/libargyle-sandbox.so.0", "bin/argyle-sandbox"]
 
 
 class NativeFiles(BuildHookInterface):  # type: ignore[type-arg]
-    """Builds the native files, or takes them from the prefix of bindings/install that ARGYLE_PREFIX names."""
+    """Builds the native files, or takes them from the installation prefix in ARGYLE_PREFIX."""
 
     def initialize(self, version: str, build_data: "dict[str, Any]") -> None:
-        """Say what goes into the wheel beside the package's own files."""
+        """Add the native files and the platform tag to the wheel."""
         if version == "editable":
-            fail("an editable installation has no place for the libraries: leave --editable out.")
+            fail("editable installation is not supported, because the wheel contains libraries: omit --editable.")
         prefix = os.environ.get("ARGYLE_PREFIX")
         if not prefix:
             self._temporary = tempfile.TemporaryDirectory(prefix="argyle-wheel-")
@@ -32,45 +32,45 @@ class NativeFiles(BuildHookInterface):  # type: ignore[type-arg]
         files = [Path(prefix, name) for name in NATIVE]
         for file in files:
             if not file.is_file():
-                fail(f"{file} is not there: ARGYLE_PREFIX must name a prefix of bindings/install.")
+                fail(f"{file} does not exist: ARGYLE_PREFIX must be an installation prefix of bindings/install.")
         build_data["tag"] = f"py3-none-{platform_tag(files)}"
         build_data["pure_python"] = False
         build_data["force_include"].update({str(file.resolve()): f"argyle/lib/{file.name}" for file in files})
 
     def finalize(self, version: str, build_data: "dict[str, Any]", artifact_path: str) -> None:
-        """Remove what was built, now that the wheel has it."""
+        """Remove the temporary prefix."""
         if hasattr(self, "_temporary"):
             self._temporary.cleanup()
 
 
 def fail(sentence: str) -> NoReturn:
-    """End the build with one sentence, where an exception would show the stack of the build tool."""
+    """Exit with a message; an exception would print the build tool's traceback."""
     sys.exit(f"argyle: {sentence}")
 
 
 def install(repository: Path, prefix: str) -> None:
     """Build the libraries and the sandbox into a prefix."""
     if not sys.platform.startswith("linux"):
-        fail(f"it works on Linux alone, and this is {sys.platform}.")
+        fail(f"Linux is required, got {sys.platform}.")
     command = repository / "bindings" / "install"
     if not command.is_file():
-        fail("the sources of its libraries are not here: build it in a checkout of the repository.")
-    # It says itself what is missing.
+        fail("the sources of the libraries are missing: build in a checkout of the repository.")
+    # The command itself reports missing tools.
     status = subprocess.run([command, prefix], stdin=subprocess.DEVNULL, check=False).returncode
     if status != 0:
         sys.exit(status)
 
 
 def platform_tag(files: "list[Path]") -> str:
-    """Name the platform by the newest symbols of glibc that the files need."""
+    """Return the wheel's platform tag, by the newest glibc version that the files require."""
     try:
-        needs = subprocess.run(
+        requirements = subprocess.run(
             ["readelf", "--version-info", *files], stdout=subprocess.PIPE, text=True, check=True
         ).stdout
     except FileNotFoundError:
-        fail("readelf is missing, which tells what its libraries need: install binutils.")
-    versions = {(int(major), int(minor)) for major, minor in re.findall(r"\bGLIBC_(\d+)\.(\d+)", needs)}
+        fail("readelf is required to read the libraries' glibc version: install binutils.")
+    versions = {(int(major), int(minor)) for major, minor in re.findall(r"\bGLIBC_(\d+)\.(\d+)", requirements)}
     if not versions:
-        fail("its libraries were not built for glibc, which the wheel is for.")
+        fail("the libraries were not built for glibc, which the wheel requires.")
     major, minor = max(versions)
     return f"manylinux_{major}_{minor}_{platform.machine()}"

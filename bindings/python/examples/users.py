@@ -1,7 +1,7 @@
-"""All operations on users and user tokens, one after the other.
+"""Demonstrates all operations on users and user tokens.
 
-The API key is read from ARGYLE_KEY_ID and ARGYLE_KEY_SECRET, and the server from ARGYLE_BASE_URL; without it, Argyle's
-own sandbox is used. What is created is deleted again.
+Reads the API key from ARGYLE_KEY_ID and ARGYLE_KEY_SECRET, and the server from ARGYLE_BASE_URL, by default Argyle's
+sandbox environment. Deletes the users that it creates.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import argyle
 
 
 def heading(text: str) -> None:
-    """Print what comes next."""
+    """Print the heading of a step."""
     print(f"\n{text}")
 
 
 def make_client() -> argyle.Client:
-    """Make a client of the environment."""
+    """Create a client from environment variables."""
     try:
         key_id, key_secret = os.environ["ARGYLE_KEY_ID"], os.environ["ARGYLE_KEY_SECRET"]
     except KeyError:
@@ -30,7 +30,7 @@ def make_client() -> argyle.Client:
 
 
 def show_operations(client: argyle.Client, ids: list[str]) -> None:
-    """Go through the operations; the ids are those of the users that are left to delete."""
+    """Run each operation; ``ids`` receives the ids of users that remain to be deleted."""
     heading("Create a user with metadata, and two more without: client.users.create")
     for number in range(3):
         created = client.users.create(external_metadata={"group": "A"}) if number == 0 else client.users.create()
@@ -53,9 +53,9 @@ def show_operations(client: argyle.Client, ids: list[str]) -> None:
         print(f"  user         {user.id}")
     print(f"  of           {page.count}")
 
-    heading("Go through all users, page after page: for user in client.users")
-    described = [bool(user.external_metadata) for user in client.users]
-    print(f"  {len(described)} users, {sum(described)} with metadata")
+    heading("Iterate over all users, page by page: for user in client.users")
+    has_metadata = [bool(user.external_metadata) for user in client.users]
+    print(f"  {len(has_metadata)} users, {sum(has_metadata)} with metadata")
 
     heading("Create a token for the first: client.user_tokens.create")
     token = client.user_tokens.create(first)
@@ -63,7 +63,7 @@ def show_operations(client: argyle.Client, ids: list[str]) -> None:
     print(f"  user_id      {token.claims['user_id']}")
     print(f"  expires      {token.expires_at}")
 
-    heading("Delete the first and ask for it: client.users.delete")
+    heading("Delete the first and try to retrieve it: client.users.delete")
     client.users.delete(ids.pop(0))
     print(f"  deleted      {first}")
     try:
@@ -71,11 +71,11 @@ def show_operations(client: argyle.Client, ids: list[str]) -> None:
     except argyle.NotFoundError as error:
         print(f"  {error.code}    {error}")
     else:
-        raise RuntimeError("the deleted user is still there")
+        raise RuntimeError("the deleted user still exists")
 
 
 def main() -> None:
-    """Run it, and delete what was created, also after a failure."""
+    """Run the example, and delete the created users even after a failure."""
     print(f"argyle {argyle.__version__}")
     ids: list[str] = []
     try:
@@ -83,7 +83,7 @@ def main() -> None:
             try:
                 show_operations(client, ids)
             finally:
-                heading("Tidy up")
+                heading("Clean up")
                 for user_id in ids:
                     client.users.delete(user_id)
                     print(f"  deleted      {user_id}")
