@@ -1,4 +1,4 @@
-"""The programs in Python that the README shows: they run as they stand."""
+"""The README's Python programs run unchanged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import argyle
 from conftest import ROOT
 
-# What a sandbox without options listens on: here it has a free port instead.
+# The default URL of a sandbox, which has a free port here instead.
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 
