@@ -1,4 +1,4 @@
-"""What the tests of the Python package share: a sandbox, clients for it, and the count of what C has not released."""
+"""Shared fixtures: a sandbox, clients for it, and detection of unreleased C objects."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from argyle import _abi
 ROOT = Path(__file__).resolve().parents[2]
 KEY_ID = "test-key"
 KEY_SECRET = "canary-secret-5f2c"
-#: Longer than any test may take.
+#: Longer than any test may run.
 FOREVER_MS = 600_000
 #: Reached only when something hangs.
 PATIENCE = 120
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: "list[pytest.Item]") -> None:
-    """Keep one set of parameters of each test in the short form: a different one with each version of Python."""
+    """In the short form, run one set of parameters of each test, which depends on Python's version."""
     if "ARGYLE_TEST_ONE_OF_EACH" not in os.environ:
         return
     sets: "dict[str, list[pytest.Item]]" = {}
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: "list[pytest.Ite
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    """Wait for an event."""
+    """Wait for a condition."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
@@ -57,14 +57,14 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 class Sandbox:
-    """A sandbox in a process of its own, and its control."""
+    """Controls a sandbox in a separate process."""
 
     def __init__(self, url: str) -> None:
-        """Control the sandbox at an address."""
+        """Control the sandbox at a URL."""
         self.url = url
 
     def control(self, method: str, path: str, document: Any = None) -> Any:
-        """Ask the sandbox for something that Argyle does not have."""
+        """Make a control request."""
         data = None if document is None else json.dumps(document).encode()
         request = urllib.request.Request(f"{self.url}/_sandbox{path}", data, {"Content-Type": "application/json"})
         request.method = method
@@ -73,11 +73,11 @@ class Sandbox:
         return json.loads(body) if body else None
 
     def faults(self) -> Any:
-        """Give what is still to go wrong: a fault is gone when it has struck as often as it was to."""
+        """Return the remaining faults; a fault is removed once its count is used up."""
         return self.control("GET", "/faults")
 
     def only_the_second(self) -> "dict[str, Any]":
-        """Give the chance by which a fault strikes the second of the next requests and not the first."""
+        """Return the probability and seed with which a fault affects the second request but not the first."""
         struck: "list[bool]" = []
         chance: "dict[str, Any]" = {"probability": 0.5, "seed": 0}
         while struck != [False, True]:
@@ -91,26 +91,26 @@ class Sandbox:
         try:
             urllib.request.urlopen(f"{self.url}/v1/users", timeout=PATIENCE).close()
         except urllib.error.HTTPError as error:
-            # Otherwise it asks for a key.
+            # Otherwise it requires a key.
             return error.code == 599
         return False
 
     def fault(self, **fault: Any) -> None:
-        """Let something go wrong with the next requests."""
+        """Add a fault."""
         self.control("POST", "/faults", fault)
 
     def clear_faults(self) -> None:
-        """Let nothing go wrong, and end the delays that have begun."""
+        """Remove all faults, and end delays in progress."""
         self.control("DELETE", "/faults")
 
     def seed(self, count: int) -> None:
-        """Add so many users."""
+        """Add users."""
         self.control("POST", "/users", {"count": count, "seed": 1})
 
 
 @pytest.fixture(scope="session")
 def sandbox_url() -> Iterator[str]:
-    """The address of a sandbox in a process of its own."""
+    """The URL of a sandbox in a separate process."""
     command = os.environ.get("ARGYLE_SANDBOX", str(ROOT / ".build-prefix/bin/argyle-sandbox"))
     with subprocess.Popen(
         [command, "--port", "0", "--key-id", KEY_ID, "--key-secret", KEY_SECRET], stdout=subprocess.PIPE, text=True
@@ -136,37 +136,37 @@ def sandbox(sandbox_url: str) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[argyle.Client]:
-    """A client for an empty sandbox that repeats nothing."""
+    """A client without retries for an empty sandbox."""
     with argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox.url, max_retries=0) as client:
         yield client
 
 
 class Faults:
-    """What the sandbox does wrong, until the test is over."""
+    """The sandbox's faults, until the end of the test."""
 
     def __init__(self, sandbox_url: str) -> None:
         self._sandbox = Sandbox(sandbox_url)
 
     def add(self, kind: str, **fault: Any) -> None:
-        """Add a fault, as the README describes them."""
+        """Add a fault as described in the README."""
         self._sandbox.fault(kind=kind, **fault)
 
     def clear(self) -> None:
-        """Clear them, and end the delays that have begun."""
+        """Remove all faults, and end delays in progress."""
         self._sandbox.clear_faults()
 
     def left(self) -> int:
-        """Give how often those with a count are still to strike."""
+        """Return the sum of the remaining counts."""
         return sum(fault["count"] for fault in self._sandbox.faults())
 
     def only_the_second(self) -> "dict[str, Any]":
-        """Give the chance by which a fault strikes the second of the next requests and not the first."""
+        """Return the probability and seed with which a fault affects the second request but not the first."""
         return self._sandbox.only_the_second()
 
 
 @pytest.fixture
 def faults(sandbox_url: str) -> Iterator[Faults]:
-    """Give the sandbox's faults."""
+    """The sandbox's faults."""
     faults = Faults(sandbox_url)
     try:
         yield faults
@@ -175,9 +175,9 @@ def faults(sandbox_url: str) -> Iterator[Faults]:
 
 
 class Alive:
-    """What C has handed out and not got back: each function that makes or frees something is counted.
+    """C objects that have not been released, by counting calls of functions that create or free objects.
 
-    Those that a queue takes over are its own to free, and come back with argyle_queue_next.
+    Calls submitted to a queue belong to it until argyle_queue_next returns them.
     """
 
     makers = {
@@ -203,11 +203,11 @@ class Alive:
     }
 
     def __init__(self, library: _abi.Library) -> None:
-        """Watch a library."""
+        """Wrap a library's functions."""
         self.pointers: Counter[tuple[str, int]] = Counter()
-        #: What an earlier test has left, whose release is no other test's affair.
+        #: Objects left by earlier tests, whose release does not concern the current test.
         self.earlier: set[tuple[str, int]] = set()
-        #: The queues that calls were handed over to.
+        #: The queue of each submitted call.
         self.queued: dict[int, int] = {}
         self.library = library
         for name, function in list(vars(library).items()):
@@ -229,7 +229,7 @@ class Alive:
                 self.pointers["call", arguments[1]] -= 1
             elif name == "queue_next" and result and self.queued.pop(result, None) is not None:
                 self.pointers["call", result] += 1
-            # The last argument of each function that can fail.
+            # The last argument of every function that can fail.
             error = getattr(arguments[-1], "_obj", arguments[-1]) if arguments else None
             if isinstance(error, ctypes.c_void_p) and error.value:
                 self.pointers["error", error.value] += 1
@@ -241,7 +241,7 @@ class Alive:
         def free(pointer: Any) -> None:
             address = getattr(pointer, "value", pointer)
             if kind == "queue":
-                # Other threads may be at other queues.
+                # Other threads may be using other queues.
                 for call, queue in self.queued.copy().items():
                     if queue == address:
                         self.queued.pop(call, None)
@@ -256,11 +256,11 @@ class Alive:
         return free
 
     def left(self) -> "list[tuple[str, int]]":
-        """Give what was not released, or released once too often."""
+        """Return the objects that were not released, or released more than once."""
         return [what for what, count in self.pointers.items() if count] + [("queued", call) for call in self.queued]
 
     def begin(self) -> None:
-        """Begin with another test."""
+        """Start the next test."""
         self.earlier.update(what for what, count in self.pointers.items() if count > 0)
         self.earlier.update(("call", call) for call in self.queued)
         self.pointers.clear()
@@ -269,7 +269,7 @@ class Alive:
 
 @pytest.fixture(scope="session")
 def _alive() -> Alive:
-    """Count from here on what C hands out."""
+    """Start counting C objects."""
     return Alive(_abi.library())
 
 
@@ -278,7 +278,7 @@ passed = pytest.StashKey[bool]()
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> "Iterator[None]":
-    """Note whether a test has passed."""
+    """Record whether a test has passed."""
     outcome: Any = yield
     report = outcome.get_result()
     if report.when == "call":
@@ -286,8 +286,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> "Iterator[None]":
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays_alive(_alive: Alive, request: pytest.FixtureRequest) -> Iterator[None]:
-    """No object of C's outlives the test that made it, unless that has failed: its traceback holds what it used."""
+def no_object_outlives_its_test(_alive: Alive, request: pytest.FixtureRequest) -> Iterator[None]:
+    """No C object outlives the test that created it, unless the test failed: its traceback refers to its objects."""
     yield
     gc.collect()
     left = _alive.left()
@@ -295,7 +295,7 @@ def nothing_stays_alive(_alive: Alive, request: pytest.FixtureRequest) -> Iterat
     assert not left or not request.node.stash.get(passed, False)
 
 
-# ---------------------------------------------------------------- The command-line tool
+# ---------------------------------------------------------------- The command line
 
 CLI_KEY_ID = "cli-key"
 CLI_KEY_SECRET = "canary-secret-9b41"
@@ -304,7 +304,7 @@ SANDBOX = os.environ.get("ARGYLE_SANDBOX", str(ROOT / ".build-prefix/bin/argyle-
 
 
 class Server(Sandbox):
-    """A sandbox, and what it is told to do."""
+    """A sandbox with a request log."""
 
     def __init__(self, url: str, log: Path) -> None:
         super().__init__(url)
@@ -312,7 +312,7 @@ class Server(Sandbox):
 
     @property
     def requests(self) -> int:
-        """How many requests for users there were."""
+        """The number of requests for users."""
         return self._log.read_text().count('"/v1/users')
 
     @property
@@ -351,14 +351,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def server(running: Server) -> Iterator[Server]:
-    """The sandbox, with no users and no faults."""
+    """The sandbox without users and faults."""
     running.control("DELETE", "")
     yield running
     running.control("DELETE", "")
 
 
 def environment(server: Optional[Server], **changes: Optional[str]) -> "dict[str, str]":
-    """The environment of a command; None takes a variable away."""
+    """Return the environment of a command; None removes a variable."""
     result: "dict[str, Optional[str]]" = {**os.environ}
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "ARGYLE_ENVIRONMENT"):
         result[name] = None
@@ -370,7 +370,7 @@ def environment(server: Optional[Server], **changes: Optional[str]) -> "dict[str
 
 
 class Run:
-    """A command that is over."""
+    """The result of a command."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
@@ -387,7 +387,7 @@ Runner = Callable[..., Run]
 
 @pytest.fixture
 def run(server: Server) -> Runner:
-    """Runs a command with pipes, and looks at all that it says."""
+    """Runs a command with pipes, and checks all its output."""
 
     def run(*arguments: str, stdin: Union[str, bytes] = "", **changes: Optional[str]) -> Run:
         process = subprocess.run(
@@ -411,7 +411,7 @@ def run(server: Server) -> Runner:
 
 @pytest.fixture
 def terminal(server: Server) -> Runner:
-    """Runs a command on a terminal, where it writes to ``out`` what it writes to either."""
+    """Runs a command on a terminal; ``out`` has both its standard output and its standard error."""
 
     def terminal(
         *arguments: str,
@@ -443,7 +443,7 @@ def terminal(server: Server) -> Runner:
                     os.write(ours, answer.encode())
                     typed = True
                 if not select.select([ours], [], [], 1)[0]:
-                    # Python may miss a Ctrl-C that comes right before it waits for input: people press it once more.
+                    # Python may miss a Ctrl-C right before it waits for input: a user would press it again.
                     typed = typed and answer != "\x03"
                     continue
                 try:
@@ -454,7 +454,7 @@ def terminal(server: Server) -> Runner:
                     break
                 text += part
             code = process.wait(PATIENCE)
-            # What is left.
+            # The rest.
             with contextlib.suppress(OSError):
                 while select.select([ours], [], [], 0)[0]:
                     text += os.read(ours, 65536)

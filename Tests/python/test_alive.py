@@ -1,4 +1,4 @@
-"""The fixture that looks for what C has not got back: it blames the test that left it, and no other."""
+"""The fixture that detects unreleased C objects blames the test that created them, and no other."""
 
 from __future__ import annotations
 

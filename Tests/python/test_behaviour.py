@@ -1,4 +1,4 @@
-"""Threads, processes, signals and the end of the interpreter, mostly in programs of their own."""
+"""Threads, processes, signals and interpreter exit, mostly in separate programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import argyle
 from conftest import FOREVER_MS, KEY_ID, KEY_SECRET, PATIENCE, Sandbox, wait_until
 
-# The delays of the sandbox end long after the program has to: what is not ended hangs.
+# The sandbox's delays are much longer than the program may take: a call that is not ended hangs.
 PRELUDE = """
 import json, os, signal, sys, threading, time, urllib.request
 import argyle
@@ -45,7 +45,7 @@ Run = Callable[[str], str]
 
 @pytest.fixture
 def run(sandbox: Sandbox) -> Run:
-    """Run a program against the sandbox; it ends by itself, well, and with nothing on its standard error."""
+    """Run a program against the sandbox; it must exit with 0 and print nothing on standard error."""
 
     def run(program: str) -> str:
         result = subprocess.run(
@@ -62,7 +62,7 @@ def run(sandbox: Sandbox) -> Run:
 
 
 def test_other_threads_run_during_a_call(sandbox: Sandbox, client: argyle.Client) -> None:
-    """Python's lock is let go while a call waits."""
+    """A blocking call releases the GIL."""
     sandbox.fault(kind="delay", milliseconds=FOREVER_MS, count=1)
     pages: list[argyle.UserPage] = []
     thread = threading.Thread(target=lambda: pages.append(client.users.list()))
@@ -74,7 +74,7 @@ def test_other_threads_run_during_a_call(sandbox: Sandbox, client: argyle.Client
 
 
 def test_a_client_is_shared_by_threads(client: argyle.Client) -> None:
-    """Eight threads use one client, and each gets its own answers."""
+    """Eight threads use one client, and each gets its own responses."""
     wrong: list[object] = []
 
     def work(number: int) -> None:
@@ -97,7 +97,7 @@ def test_a_client_is_shared_by_threads(client: argyle.Client) -> None:
 
 
 def test_close_during_a_call(sandbox: Sandbox) -> None:
-    """A call goes on when another thread closes its client."""
+    """A call continues when another thread closes its client."""
     client = argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox.url)
     sandbox.fault(kind="delay", milliseconds=FOREVER_MS, count=1)
     pages: list[argyle.UserPage] = []
@@ -113,7 +113,7 @@ def test_close_during_a_call(sandbox: Sandbox) -> None:
 
 
 def test_fork(run: Run) -> None:
-    """A child is told that the client is its parent's; a new one works, and to let go of the old one harms nobody."""
+    """In a forked child the client raises ForkedError; a new one works, and releasing the old one is harmless."""
     run("""
 client.users.list()
 pages = client.users.pages()
@@ -140,7 +140,7 @@ assert client.users.list().count == 0
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing(sandbox: Sandbox, method: str, tmp_path: os.PathLike[str]) -> None:
-    """Workers of each kind make clients of their own."""
+    """Workers of each start method can create clients."""
     program = os.path.join(tmp_path, "program.py")
     with open(program, "w") as file:
         file.write(f"""
@@ -171,7 +171,7 @@ STALLED = [
 @pytest.mark.parametrize("logged", ["", "import logging; logging.basicConfig(filename='/dev/null', level=0)\n"])
 @pytest.mark.parametrize("call", STALLED)
 def test_keyboard_interrupt(sandbox: Sandbox, run: Run, call: str, logged: str) -> None:
-    """Ctrl-C ends what waits, and the client goes on."""
+    """Ctrl-C ends a blocking call, and the client stays usable."""
     sandbox.fault(kind="delay", milliseconds=FOREVER_MS, count=1)
     run(f"""
 {logged}
@@ -183,7 +183,7 @@ client.users.list()
 
 @pytest.mark.parametrize("call", STALLED)
 def test_a_signal_handler_that_raises(sandbox: Sandbox, run: Run, call: str) -> None:
-    """What a signal handler raises ends what waits, as an alarm does."""
+    """An exception raised by a signal handler, such as for an alarm, ends a blocking call."""
     sandbox.fault(kind="delay", milliseconds=FOREVER_MS, count=1)
     run(f"""
 class Alarm(Exception): pass
@@ -196,7 +196,7 @@ client.users.list()
 
 
 def test_a_signal_handler_that_does_not_raise(sandbox: Sandbox, run: Run) -> None:
-    """A call goes on after a signal handler, which runs during the call: here nothing else lets it end."""
+    """A call continues after a signal handler that runs during the call, without which it would not end here."""
     sandbox.fault(kind="delay", milliseconds=FOREVER_MS, count=1)
     run("""
 rung = []
@@ -208,7 +208,7 @@ assert len(rung) == 1
 
 
 def test_a_signal_handler_that_makes_a_call(sandbox: Sandbox, run: Run) -> None:
-    """A signal handler may use the client that waits, and its call can be interrupted too."""
+    """A signal handler may use the client of the blocking call, and its own call can be interrupted too."""
     sandbox.fault(kind="delay", milliseconds=FOREVER_MS, count=1, method="GET")
     run("""
 made = []
@@ -232,11 +232,11 @@ client.users.list()
 
 @pytest.mark.parametrize("logged", ["", "import logging; logging.basicConfig(filename='/dev/null', level=0)\n"])
 def test_no_interrupt_is_lost(sandbox: Sandbox, run: Run, logged: str) -> None:
-    """Of signals that come at any moment each one is raised, and nothing is printed."""
+    """Signals may arrive at any time: each one raises its exception, and nothing is printed."""
     run(f"""
 {logged}
 import random
-# No Exception, which logging would swallow where it comes amid its own work.
+# Not an Exception, which logging would swallow inside a handler.
 class Alarm(BaseException): pass
 rung = 0
 def ring(*_):
@@ -262,7 +262,7 @@ client.users.list()
 RUNS_THAT_MOVE = {
     "bulk": """
 def begin():
-    # The first is refused at once, with the other on its way.
+    # The first is rejected immediately, while the other is in flight.
     results = client.bulk([argyle.calls.get_user(""), argyle.calls.list_users()])
     next(results)
     return lambda: list(results)
@@ -284,8 +284,8 @@ def begin():
 
 
 @pytest.mark.parametrize("kind", RUNS_THAT_MOVE)
-def test_what_moves_to_another_thread_leaves_the_main_thread_alone(sandbox: Sandbox, run: Run, kind: str) -> None:
-    """While another thread logs, in what the main thread began, that one's own call goes on and is logged."""
+def test_objects_used_by_another_thread_do_not_affect_the_main_thread(sandbox: Sandbox, run: Run, kind: str) -> None:
+    """While another thread uses an object of the main thread, the main thread's call continues and is logged."""
     sandbox.fault(kind="delay", method="POST", count=1, milliseconds=FOREVER_MS)
     run(f"""
 import logging
@@ -338,7 +338,7 @@ def drop(make):
     bell = Bell(one, strike)
     try:
         del one
-        # Here, at the latest, the handler runs.
+        # The handler runs here at the latest.
         for _ in range(3):
             pass
     except Alarm:
@@ -372,7 +372,7 @@ def drop_each(*makes):
 
 @pytest.mark.parametrize("logged", ["", "import logging; logging.basicConfig(filename='/dev/null', level=0)\n"])
 def test_no_interrupt_is_lost_in_a_finalizer(sandbox: Sandbox, run: Run, logged: str) -> None:
-    """A signal that comes while something is released is raised where the program goes on."""
+    """The exception of a signal that arrives during a release is raised where the program continues."""
     sandbox.seed(300)
     run(f"""
 {logged}
@@ -408,7 +408,7 @@ client.users.list()
 
 
 def test_no_interrupt_is_lost_in_a_finalizer_of_an_event_loop(run: Run) -> None:
-    """The same of an asynchronous client: its loop is not bothered with anything."""
+    """The same for an asynchronous client, without effects on its event loop."""
     run(f"""
 {BELL}
 def new():
@@ -428,7 +428,7 @@ async def main():
         coroutine.send(None)
         return coroutine
     drop_each(new, used.pop, changed.pop, lambda: new().users)
-    # Older Pythons run signal handlers wherever an exception is caught, and so in a coroutine that they release.
+    # Older Pythons run signal handlers wherever an exception is caught, such as in a coroutine that is being released.
     if sys.version_info >= (3, 11):
         drop_each(lambda: amid(one.users.list()), lambda: amid(step(one.users.pages())))
     await one.users.list()
@@ -436,8 +436,8 @@ asyncio.run(main())
 """)
 
 
-def test_no_interrupt_is_lost_while_objects_end(sandbox: Sandbox, run: Run) -> None:
-    """Nor of those that come at any moment, while clients, walks and runs begin and end."""
+def test_no_interrupt_is_lost_while_objects_are_released(sandbox: Sandbox, run: Run) -> None:
+    """Signals may arrive at any time while clients, iterators and bulk runs are created and released."""
     sandbox.seed(3)
     run(f"""
 {BELL}
@@ -464,7 +464,7 @@ client.users.list()
 
 
 def test_nothing_leaks_when_a_signal_comes_right_after_c(sandbox: Sandbox, run: Run) -> None:
-    """What C has just made is released where a signal's exception comes before Python has taken it."""
+    """An object that C has just created is released if a signal's exception arrives before Python owns it."""
     run(f"""
 {BELL}
 import logging
@@ -499,7 +499,7 @@ for functions, maker, make, freer, count in (
     (library, "client_new_text", new, "client_free", 1),
     (library, "client_with_text", lambda: one.with_options(max_retries=0), "client_free", 1),
     (library, "client_with_interrupt", one.users.list, "client_free", 1),
-    # It is made of one that can be interrupted.
+    # It is created from one that can be interrupted.
     (library, "client_with_log", logged.users.list, "client_free", 2),
     (library, "cursor_new_text", one.users.pages, "cursor_free", 1),
     (library, "queue_new_text", lambda: one.bulk([]), "queue_free", 1),
@@ -525,8 +525,8 @@ assert caught == rung == 7
 
 
 @pytest.mark.parametrize("logged", ["", "import logging; logging.basicConfig(filename='/dev/null', level=0)\n"])
-def test_exit_with_calls_under_way(sandbox: Sandbox, run: Run, logged: str) -> None:
-    """The interpreter ends while daemon threads wait, or are in the midst of calls."""
+def test_exit_with_calls_in_flight(sandbox: Sandbox, run: Run, logged: str) -> None:
+    """The interpreter exits while daemon threads wait or make calls."""
     run(f"""
 {logged}
 made = [0] * 4
@@ -549,7 +549,7 @@ wait_for_strikes()
 
 
 def test_exit_with_everything_open(sandbox: Sandbox, run: Run) -> None:
-    """What is not closed is no matter at the end, nor in a cycle."""
+    """Open objects do no harm at exit, even in reference cycles."""
     sandbox.seed(300)
     run("""
 pages = client.users.pages()
@@ -560,8 +560,8 @@ builtins.kept.append(builtins.kept)
 """)
 
 
-def test_sub_interpreters_are_refused(run: Run) -> None:
-    """A sub-interpreter gets one clear error, and the main one goes on."""
+def test_subinterpreters_are_rejected(run: Run) -> None:
+    """A subinterpreter gets one clear error, and the main interpreter stays usable."""
     output = run("""
 try:
     import _interpreters as interpreters
@@ -569,7 +569,7 @@ try:
 except ImportError:
     import _xxsubinterpreters as interpreters
     other = interpreters.create()
-# orjson by itself makes Python 3.9 crash at its end, once it was imported in another interpreter.
+# orjson makes Python 3.9 crash at exit once it was imported in another interpreter.
 interpreters.run_string(other, '''
 import sys
 sys.modules["orjson"] = None
@@ -586,7 +586,7 @@ client.users.list()
 
 
 def test_no_finalizer_methods() -> None:
-    """Nothing has a __del__, which could run at any time in any thread."""
+    """No class has a __del__, which could run at any time in any thread."""
     from argyle import client, models
 
     client.Client("id", "secret", base_url="http://127.0.0.1:1").close()

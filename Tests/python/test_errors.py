@@ -1,4 +1,4 @@
-"""What goes wrong, as exceptions."""
+"""Failures, as exceptions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STATUSES = {
 
 
 def failure(call: Any) -> argyle.Error:
-    """Give the error of a call, which stands for itself: nothing that is chained to it is shown."""
+    """Return the error of a call, without chained exceptions that a traceback would show."""
     with pytest.raises(argyle.Error) as caught:
         call()
     assert caught.value.__cause__ is None
@@ -58,14 +58,14 @@ def test_statuses(sandbox: Sandbox, client: argyle.Client, status: int, kind: "t
 
 
 def test_authentication(sandbox: Sandbox) -> None:
-    """A wrong key is told as such."""
+    """A wrong key has its own error."""
     with argyle.Client(KEY_ID, "wrong", base_url=sandbox.url) as client:
         error = failure(client.users.list)
     assert type(error) is argyle.AuthenticationError and error.code == "authentication"
 
 
 def test_rate_limit(sandbox: Sandbox, client: argyle.Client) -> None:
-    """The seconds that the service asks to wait are told."""
+    """The error has the delay requested by the service."""
     sandbox.fault(kind="rate_limit", retry_after=7)
     error = failure(client.users.create)
     assert type(error) is argyle.RateLimitedError
@@ -74,7 +74,7 @@ def test_rate_limit(sandbox: Sandbox, client: argyle.Client) -> None:
 
 @pytest.mark.parametrize("body", ["not_json", "html", "empty"])
 def test_bodies(sandbox: Sandbox, client: argyle.Client, body: str) -> None:
-    """The body of a failure is there as it was received, whether it is JSON or not."""
+    """The error has the response body as received, whether it is JSON or not."""
     sandbox.fault(kind="error", status=500, body=body)
     error = failure(client.users.list)
     assert type(error) is argyle.ServerError and error.body is None
@@ -86,7 +86,7 @@ def test_bodies(sandbox: Sandbox, client: argyle.Client, body: str) -> None:
 
 
 def test_cut_body(sandbox: Sandbox, client: argyle.Client) -> None:
-    """A body that is cut is a connection that was lost."""
+    """A truncated body is a lost connection."""
     sandbox.fault(kind="body", body="cut")
     error = failure(client.users.create)
     assert type(error) is argyle.ConnectionError and error.outcome_unknown and error.body_bytes is None
@@ -102,7 +102,7 @@ def test_bare_array(sandbox: Sandbox, client: argyle.Client) -> None:
 
 
 def check_unreadable(error: Exception, what: str, may_have_acted: bool) -> None:
-    """All that is known of an answer which cannot be read is told."""
+    """Check that an error about an unreadable response has all details."""
     assert type(error) is argyle.ProtocolError
     assert re.match(rf"{what} at 127\.0\.0\.1:\d+: the response cannot be parsed as JSON: ", str(error))
     assert (error.code, error.attempts, error.is_retryable) == ("protocol", 1, False)
@@ -112,8 +112,8 @@ def check_unreadable(error: Exception, what: str, may_have_acted: bool) -> None:
     assert error.outcome_unknown == may_have_acted
 
 
-def test_answers_that_cannot_be_read(sandbox: Sandbox, client: argyle.Client) -> None:
-    """Single calls, calls among many and walks tell the same of them."""
+def test_unreadable_responses(sandbox: Sandbox, client: argyle.Client) -> None:
+    """Single calls, bulk calls and iterators raise the same errors."""
     user = client.users.create().id
     sandbox.fault(kind="body", body="not_json")
     expected: list[tuple[Callable[[], object], argyle.Call[Any], str, bool]] = [
@@ -140,14 +140,14 @@ def test_answers_that_cannot_be_read(sandbox: Sandbox, client: argyle.Client) ->
         check_unreadable(result.error, what, may_have_acted)
 
 
-def test_pages_that_cannot_be_read(sandbox: Sandbox, client: argyle.Client) -> None:
-    """A walk tells of a page what a single call does, also where the text has a link to the next one."""
+def test_unreadable_pages(sandbox: Sandbox, client: argyle.Client) -> None:
+    """An iterator raises the same error as a single call, even if the page has a link to the next one."""
     client.users.create()
     sandbox.fault(kind="body", body="not_json")
     check_unreadable(failure(lambda: next(client.users.pages())), "GET /v1/users", False)
 
 
-def test_asynchronous_answers_that_cannot_be_read(sandbox: Sandbox) -> None:
+def test_unreadable_asynchronous_responses(sandbox: Sandbox) -> None:
     """The same in an event loop."""
     sandbox.fault(kind="body", body="not_json")
 
@@ -164,7 +164,7 @@ def test_asynchronous_answers_that_cannot_be_read(sandbox: Sandbox) -> None:
 
 
 def test_unknown_outcome(sandbox: Sandbox, client: argyle.Client) -> None:
-    """Where a user may have been created, that is told."""
+    """The error says whether a user may have been created."""
     sandbox.fault(kind="close", when="after")
     error = failure(client.users.create)
     assert type(error) is argyle.ConnectionError and error.outcome_unknown and not error.is_retryable
@@ -172,8 +172,8 @@ def test_unknown_outcome(sandbox: Sandbox, client: argyle.Client) -> None:
     assert isinstance(error, builtins.ConnectionError) and isinstance(error, OSError)
 
 
-def test_time_out(sandbox: Sandbox, client: argyle.Client) -> None:
-    """A time-out is the builtin one, too, and names its limit."""
+def test_timeout(sandbox: Sandbox, client: argyle.Client) -> None:
+    """A timeout is also the builtin TimeoutError, and names the limit."""
     sandbox.fault(kind="delay", milliseconds=FOREVER_MS)
     error = failure(client.with_options(timeout_ms=100).users.list)
     assert type(error) is argyle.TimeoutError and isinstance(error, builtins.TimeoutError)
@@ -191,7 +191,7 @@ def test_attempts(sandbox: Sandbox, client: argyle.Client) -> None:
 
 
 def test_no_connection() -> None:
-    """A host that nobody listens at cannot be reached."""
+    """A port without a listener is a connection error."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
@@ -201,18 +201,18 @@ def test_no_connection() -> None:
 
 
 def answer_in_clear(listener: socket.socket) -> None:
-    """Answer the beginning of a handshake with what is none."""
+    """Respond to a TLS handshake with plain text."""
     connection, _ = listener.accept()
     with connection, contextlib.suppress(ConnectionError):
         connection.recv(1)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        # A connection that is closed with bytes unread is reset.
+        # Closing a connection with unread bytes would reset it.
         while connection.recv(65536):
             pass
 
 
 def test_tls() -> None:
-    """What speaks no TLS is no secure connection."""
+    """A server without TLS is a TLS error."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=answer_in_clear, args=(listener,))
         thread.start()
@@ -224,14 +224,14 @@ def test_tls() -> None:
 
 
 def test_too_large(sandbox: Sandbox, client: argyle.Client) -> None:
-    """An answer that is too large is not taken."""
+    """A response that is too large is rejected."""
     sandbox.seed(100)
     error = failure(lambda: client.with_options(max_response_bytes=1000).users.list(limit=100))
     assert type(error) is argyle.ResponseTooLargeError and error.status == 200
 
 
 def test_hierarchy() -> None:
-    """Each code has its class, and each class its place."""
+    """Each code has its class, with the right base classes."""
     kinds = set(errors.by_code.values())
     assert len(errors.by_code) == len(kinds) == 18
     assert all(issubclass(getattr(argyle, name), argyle.Error) for name in errors.__all__)
@@ -242,7 +242,7 @@ def test_hierarchy() -> None:
 
 
 def test_copies(sandbox: Sandbox, client: argyle.Client) -> None:
-    """An error can be copied and pickled with all that it tells, as between processes."""
+    """Errors can be copied and pickled with all attributes, as between processes."""
     sandbox.fault(kind="rate_limit", retry_after=3)
     error = failure(client.users.list)
     for other in (copy.copy(error), pickle.loads(pickle.dumps(error))):
@@ -250,8 +250,8 @@ def test_copies(sandbox: Sandbox, client: argyle.Client) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "GET"])
-def test_success_that_cannot_be_read(sandbox: Sandbox, client: argyle.Client, method: str) -> None:
-    """Whether the service has done what it answers unreadably nobody knows."""
+def test_unreadable_success(sandbox: Sandbox, client: argyle.Client, method: str) -> None:
+    """After an unreadable success, the outcome is unknown."""
     user = client.users.create()
     sandbox.fault(kind="body", body="not_json", method=method)
     with pytest.raises(argyle.ProtocolError) as caught:

@@ -1,4 +1,4 @@
-"""JSON text and Python values, with orjson and without it."""
+"""JSON with and without orjson."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_decimals_are_the_nearest_floats(text: str) -> None:
 
 @pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize("text", [b"NaN", b"[Infinity]", b"", b"{", b"1 2", b"[" * 100_000])
-def test_what_is_no_json_is_a_value_error(text: bytes) -> None:
+def test_invalid_json_is_a_value_error(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         _json.loads(text)
 

@@ -20,7 +20,7 @@ import argyle
 from argyle import _json
 from conftest import KEY_ID, KEY_SECRET, PATIENCE
 
-# Lone surrogates are no Unicode text: the service keeps none.
+# Lone surrogates are not valid Unicode: the service does not keep them.
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"]))
 SCALARS = (
     st.none()
@@ -29,7 +29,7 @@ SCALARS = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | TEXTS
 )
-# The sandbox takes no NUL in a key.
+# The sandbox does not accept NUL in a key.
 KEYS = TEXTS.filter(lambda key: "\0" not in key)
 JSON = st.recursive(
     SCALARS,
@@ -42,12 +42,12 @@ JSON = st.recursive(
 
 @pytest.fixture(scope="module")
 def shared(sandbox_url: str) -> Any:
-    """A client for all examples of a property."""
+    """A client shared by all examples of a property."""
     return argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url)
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal and of the same types; 0.0 is -0.0, as it is for the sandbox."""
+    """Whether two values are equal and of the same types; 0.0 equals -0.0, as in the sandbox."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
@@ -65,7 +65,7 @@ def same(one: Any, other: Any) -> bool:
 )
 @given(value=JSON)
 def test_round_trip(sandbox_url: str, monkeypatch: pytest.MonkeyPatch, parser: str, value: Any) -> None:
-    """Any JSON comes back as it was given, with either parser."""
+    """Any JSON survives a round trip, with either parser."""
     if parser == "orjson":
         pytest.importorskip("orjson")
     with monkeypatch.context() as patch, argyle.Client(KEY_ID, KEY_SECRET, base_url=sandbox_url) as client:
@@ -80,7 +80,7 @@ def test_round_trip(sandbox_url: str, monkeypatch: pytest.MonkeyPatch, parser: s
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(value=JSON | st.integers())
 def test_parsers_agree(value: Any) -> None:
-    """Both parsers read what is written."""
+    """Both parsers decode encoded values."""
     pytest.importorskip("orjson")
     text = _json.dumps(value)
     assert same(_json.loads(text), value)
@@ -89,7 +89,7 @@ def test_parsers_agree(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [2**63, 2**64, -(2**63) - 1, 10**30])
 def test_integers_beyond_64_bits(client: argyle.Client, value: int) -> None:
-    """They are sent as they are; the sandbox, which cannot hold them, says so."""
+    """They are sent unchanged; the sandbox, which cannot represent them, reports an error."""
     try:
         created = client.users.create(external_metadata=value)
     except argyle.InvalidRequestError as error:
@@ -107,8 +107,8 @@ class Unknown:
     [math.nan, math.inf, -math.inf, {1, 2}, b"bytes", Unknown(), {"a": [Unknown()]}, {(1, 2): 3}, 1j]
     + [datetime.datetime(2026, 1, 1), [math.nan]],
 )
-def test_what_is_no_json(client: argyle.Client, value: Any) -> None:
-    """It is refused before anything is sent, without a chain of exceptions."""
+def test_values_that_are_not_json(client: argyle.Client, value: Any) -> None:
+    """They are rejected before anything is sent, without chained exceptions."""
     for ask in (
         lambda: client.users.create(external_metadata=value),
         lambda: client.users.update("id", external_metadata=value),
@@ -119,7 +119,7 @@ def test_what_is_no_json(client: argyle.Client, value: Any) -> None:
 
 
 def test_too_deep_and_circular(client: argyle.Client) -> None:
-    """What is nested without end, or nearly, is refused."""
+    """Circular and very deep values are rejected."""
     circular: list[Any] = []
     circular.append(circular)
     deep: Any = 1
@@ -133,7 +133,7 @@ def test_too_deep_and_circular(client: argyle.Client) -> None:
 
 
 def test_nested_metadata(client: argyle.Client) -> None:
-    """Four hundred levels are no matter."""
+    """Four hundred levels are accepted."""
     value: Any = "end"
     for level in range(400):
         value = {"a": value} if level % 2 else [value]
@@ -141,11 +141,11 @@ def test_nested_metadata(client: argyle.Client) -> None:
     assert client.users.get(created.id).external_metadata == value
 
 
-# ---------------------------------------------------------------- Its form on the wire
+# ---------------------------------------------------------------- Encoding
 
 
 def create_in_utf8(url: str, metadata: Any) -> str:
-    """Create a user as a client does that sends UTF-8."""
+    """Create a user with a request in UTF-8."""
     request = urllib.request.Request(
         f"{url}/v1/users",
         json.dumps({"external_metadata": metadata}, ensure_ascii=False).encode(),
@@ -159,7 +159,7 @@ def create_in_utf8(url: str, metadata: Any) -> str:
 
 
 def test_metadata_does_not_grow(sandbox_url: str, client: argyle.Client) -> None:
-    """Whatever others have created can be created and updated once more: here 900 KB, of the 1 MiB that are allowed."""
+    """Metadata from other clients can be created and updated again: here 900 KB, with a limit of 1 MiB."""
     metadata = {"text": "ж" * 450_000}
     user = client.users.get(create_in_utf8(sandbox_url, metadata))
     assert user.external_metadata == metadata
@@ -170,7 +170,7 @@ def test_metadata_does_not_grow(sandbox_url: str, client: argyle.Client) -> None
 
 
 def test_an_export_can_be_imported(sandbox_url: str, client: argyle.Client, tmp_path: Path) -> None:
-    """The same from the command line."""
+    """The same on the command line."""
     pytest.importorskip("click")
     metadata = {"text": "ж" * 450_000}
     create_in_utf8(sandbox_url, metadata)
@@ -191,13 +191,13 @@ def test_an_export_can_be_imported(sandbox_url: str, client: argyle.Client, tmp_
 
 @pytest.mark.parametrize("value", ["\ud800", "\\\udfff", ["\udc00\ud800", {"\ud8ff": 1}], "ж\ud83d", "\ud83d\ude00"])
 def test_lone_surrogates_are_escapes(value: Any) -> None:
-    """They have no form in UTF-8. Two that make a pair are read as the character of that."""
+    """UTF-8 cannot encode them. A surrogate pair is decoded as one character."""
     text = _json.dumps(value)
     text.decode()
     assert json.loads(text) == json.loads(json.dumps(value))
 
 
-# ---------------------------------------------------------------- Its keys
+# ---------------------------------------------------------------- Keys
 
 
 @pytest.mark.parametrize(
@@ -210,8 +210,8 @@ def test_lone_surrogates_are_escapes(value: Any) -> None:
         ({(1, 2): 3}, "tuple"),
     ],
 )
-def test_keys_are_texts(client: argyle.Client, value: Any, kind: str) -> None:
-    """A key of another type is refused: written as a text, it may be the same as another key."""
+def test_keys_are_strings(client: argyle.Client, value: Any, kind: str) -> None:
+    """A key of another type is rejected: converted to a string, it may equal another key."""
     for ask in (
         lambda: client.users.create(external_metadata=value),
         lambda: client.users.update("id", external_metadata=value),
@@ -222,8 +222,8 @@ def test_keys_are_texts(client: argyle.Client, value: Any, kind: str) -> None:
     assert client.users.list().count == 0
 
 
-def test_keys_of_a_kind_of_str(client: argyle.Client) -> None:
-    """What is a str by its class is one."""
+def test_keys_of_a_subclass_of_str(client: argyle.Client) -> None:
+    """They are accepted."""
 
     class Key(str):
         pass
@@ -232,8 +232,8 @@ def test_keys_of_a_kind_of_str(client: argyle.Client) -> None:
     assert client.users.get(created.id).external_metadata == {"a": 1}
 
 
-def test_keys_that_are_one_in_json(client: argyle.Client) -> None:
-    """Two surrogates are in JSON the character that they make together: no value is dropped."""
+def test_keys_that_are_equal_in_json(client: argyle.Client) -> None:
+    """In JSON, a surrogate pair equals the character that it encodes: no value is dropped silently."""
     with pytest.raises(argyle.ArgumentError, match="two keys are the same in JSON"):
         client.users.create(external_metadata=[{"\ud83d\ude00": 1, "\U0001f600": 2}])
     assert client.users.list().results == []

@@ -1,4 +1,4 @@
-"""What the service answers, as values."""
+"""The values returned by the service."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MODELS = [argyle.User(USER), argyle.UserToken(TOKEN), argyle.NewUser(NEW)]
 
 
 def test_fields() -> None:
-    """Fields that are known are properties, and the others are kept."""
+    """Known fields are properties; others are kept in raw."""
     user = argyle.User(USER)
     assert user.id == "u1"
     assert user.created_at == datetime(2026, 11, 24, 6, 0, 0, 123456, timezone.utc)
@@ -39,7 +39,7 @@ def test_fields() -> None:
 
 @pytest.mark.parametrize("digits", range(7))
 def test_fractions_of_a_second(digits: int) -> None:
-    """A time has up to six digits of a fraction."""
+    """A time keeps up to six fraction digits."""
     fraction = "123456"[:digits]
     user = argyle.User({"id": "1", "created_at": f"2026-11-24T06:00:00{'.' * bool(digits)}{fraction}Z"})
     assert user.created_at == datetime(2026, 11, 24, 6, 0, 0, int(f"{fraction:0<6}"), timezone.utc)
@@ -59,7 +59,7 @@ def test_fractions_of_a_second(digits: int) -> None:
         ("20261124T060000.25Z", datetime(2026, 11, 24, 6, 0, 0, 250000, timezone.utc)),
         ("20261124T0330-0230", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
         ("2026-11-24T060000+00:00", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
-        # Less than seconds, and less than minutes.
+        # Without seconds, and without minutes.
         ("2026-11-24T06:00Z", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
         ("2026-11-24T06", datetime(2026, 11, 24, 6, tzinfo=timezone.utc)),
         ("2026-11-24", datetime(2026, 11, 24, tzinfo=timezone.utc)),
@@ -77,7 +77,7 @@ def test_fractions_of_a_second(digits: int) -> None:
         ("2024-366T08:00:00.5+02:00", datetime(2024, 12, 31, 6, 0, 0, 500000, timezone.utc)),
         ("2026-366", None),
         ("2026-000", None),
-        # Some Pythons read these.
+        # Some Python versions parse these.
         ("2026-11-24T06:00:00Z+00:00", None),
         ("2026-11-24T06:00:00.123Z+00:00", None),
         ("2026-11-24T06:00:00.123 +05:30", None),
@@ -94,7 +94,7 @@ def test_fractions_of_a_second(digits: int) -> None:
         # Fractions.
         ("2026-11-24T06:00:00,5Z", datetime(2026, 11, 24, 6, 0, 0, 500000, timezone.utc)),
         ("2026-11-24T06:00:00,123456789+00", datetime(2026, 11, 24, 6, 0, 0, 123456, timezone.utc)),
-        # Of an hour, which Python takes for those of a second.
+        # Fractions of an hour, which Python treats as fractions of a second.
         ("2026-11-24T06.5", None),
         # The end of a day.
         ("2026-11-23T24:00:00Z", datetime(2026, 11, 24, tzinfo=timezone.utc)),
@@ -119,7 +119,7 @@ def test_fractions_of_a_second(digits: int) -> None:
     ],
 )
 def test_times(text: Any, expected: "datetime | None") -> None:
-    """A time is in UTC unless it says otherwise, and what is none is None."""
+    """A time is in UTC unless it has an offset, and None if it is invalid."""
     moment = argyle.User({"id": "1", "created_at": text}).created_at
     assert moment == expected
     assert moment is None or moment.utcoffset() == timedelta(0)
@@ -134,10 +134,10 @@ _FORMS = (
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.from_regex(_FORMS, alphabet="0123456789-:.,+TWZ "))
-def test_times_are_read_as_by_later_pythons(text: str) -> None:
-    """What the standard library reads since Python 3.11, and how, is what is read with every Python."""
+def test_times_are_parsed_as_by_newer_pythons(text: str) -> None:
+    """With every Python, times are parsed as by the standard library since Python 3.11."""
     if sys.version_info < (3, 11):
-        # There is nothing to compare with: that it does not fail is all.
+        # There is nothing to compare with; it must not fail.
         argyle.User({"id": "1", "created_at": text}).created_at  # noqa: B018
         return
     try:
@@ -146,7 +146,7 @@ def test_times_are_read_as_by_later_pythons(text: str) -> None:
             expected = expected.replace(tzinfo=timezone.utc)
         expected = expected.astimezone(timezone.utc)
     except (ValueError, OverflowError):
-        # The end of a day it takes since Python 3.14.
+        # It accepts the end of a day since Python 3.14.
         assume("24" not in text)
         assert argyle.User({"id": "1", "created_at": text}).created_at is None
     else:
@@ -156,14 +156,14 @@ def test_times_are_read_as_by_later_pythons(text: str) -> None:
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text())
 def test_any_text_for_a_time(text: str) -> None:
-    """No text makes it fail."""
+    """No text causes an exception."""
     moment = argyle.User({"id": "1", "created_at": text}).created_at
     assert moment is None or moment.tzinfo is not None
 
 
 @pytest.mark.parametrize("wrong", [None, 1, "text", {}, [1], ["a", None]])
 def test_wrong_types(wrong: Any) -> None:
-    """What is of another type than the documented one is None, and still to be had."""
+    """A field of another type than documented is None, and still available in raw."""
     user = argyle.User({"id": "1", "employers_connected": wrong, "data_providers_connected": wrong})
     assert user.employers_connected is None and user.data_providers_connected is None
     assert user.raw["employers_connected"] == wrong
@@ -173,7 +173,7 @@ def test_wrong_types(wrong: Any) -> None:
 
 @pytest.mark.parametrize("raw", [None, 1, "id", [], ["id"], {}, {"id": None}, {"id": 1}, {"id": ""}])
 def test_without_an_id(raw: Any) -> None:
-    """The id is relied on: without it the answer is no user, in a list neither."""
+    """A user without the required id is an error, also in a list."""
     users = [USER, raw]
     for make in (lambda: argyle.User(raw), lambda: argyle.UserPage.from_document(users)):
         with pytest.raises(argyle.ProtocolError, match='"id"'):
@@ -186,7 +186,7 @@ def test_without_an_id(raw: Any) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_values(model: Any) -> None:
-    """Models are frozen, compare by what they hold, and can be hashed, copied and pickled."""
+    """Models are frozen, compare by value, and can be hashed, copied and pickled."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         model.raw = {}
     with pytest.raises((AttributeError, TypeError)):
@@ -199,7 +199,7 @@ def test_values(model: Any) -> None:
 
 
 def test_page() -> None:
-    """A page is made of either form of a list."""
+    """A page is created from either form of a list."""
     page = argyle.UserPage.from_document({"results": [USER], "count": 7, "next": "n", "previous": 1, "future": 2})
     assert (page.count, page.next, page.previous, len(page)) == (7, "n", None, 1)
     assert list(page) == page.results == [argyle.User(USER)]
@@ -219,14 +219,14 @@ def test_page() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "a", "a.b", "a.b.c", "é.é.é", "a\0b"])
-def test_what_is_no_token(token: str) -> None:
-    """Claims of what is no token are an argument error."""
+def test_invalid_token(token: str) -> None:
+    """The claims of an invalid token raise ArgumentError."""
     if token:
         with pytest.raises(argyle.ArgumentError):
             argyle.UserToken({"access": token}).claims  # noqa: B018
 
 
-def test_opaque_token_does_not_tell_when_it_expires() -> None:
-    """The service need not give a JSON Web Token."""
+def test_opaque_token_has_no_expiry() -> None:
+    """The service does not promise a JSON Web Token."""
     assert argyle.UserToken({"access": "opaque"}).expires_at is None
     assert argyle.NewUser({"id": "u", "token": "opaque"}).expires_at is None

@@ -1,4 +1,4 @@
-"""Walks over pages that are too large for the client."""
+"""Iteration over pages that are too large for the client."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from conftest import KEY_ID, KEY_SECRET, Sandbox
 
 @pytest.fixture
 def large(sandbox: Sandbox, client: argyle.Client) -> "list[str]":
-    """Create users of whom a client that takes 10,000 bytes holds three at a time, and give their ids."""
+    """Create users so large that three fit into a limit of 10,000 bytes, and return their ids."""
     calls = [argyle.calls.create_user(external_metadata="x" * 3000) for _ in range(23)]
     assert all(result.error is None for result in client.bulk(calls))
     return [user.id for user in client.users]
 
 
 def test_pages_become_smaller(client: argyle.Client, large: "list[str]") -> None:
-    """Walks ask for smaller pages where one is too large, and give each user once."""
+    """If a page is too large, iteration requests smaller ones, and yields each user once."""
     small = client.with_options(max_response_bytes=10_000)
     assert [user.id for user in small.users] == large
     assert [user.id for page in small.users.pages(limit=7) for user in page] == large
@@ -31,7 +31,7 @@ def test_pages_become_smaller(client: argyle.Client, large: "list[str]") -> None
 
 
 def test_asynchronous_pages_become_smaller(sandbox: Sandbox, large: "list[str]") -> None:
-    """The same in an event loop, where the first page is not the one that is too large."""
+    """The same in an event loop, where a later page is too large."""
 
     async def main() -> None:
         async with argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=sandbox.url, max_retries=0) as client:

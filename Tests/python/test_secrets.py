@@ -1,4 +1,4 @@
-"""Secrets stand nowhere but where they were asked for."""
+"""Secrets appear only where they were requested."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ METADATA = "canary-metadata-77aa"
 
 @pytest.fixture
 def log() -> "Any":
-    """All that is logged, with the fields."""
+    """All log records with their fields."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s %(argyle)s"))
@@ -36,7 +36,7 @@ def log() -> "Any":
 
 
 def text_of(call: Callable[[], Any]) -> str:
-    """Give all that is printed of what a call gives or raises."""
+    """Return all printed forms of a call's value or error."""
     try:
         value = call()
     except argyle.Error as error:
@@ -45,7 +45,7 @@ def text_of(call: Callable[[], Any]) -> str:
 
 
 def test_nothing_shows_secrets(sandbox: Sandbox, client: argyle.Client, log: io.StringIO) -> None:
-    """Neither texts nor logs of anything that can happen hold a secret."""
+    """Neither printed values and errors nor logs contain a secret."""
     created = client.users.create(external_metadata={"name": METADATA})
     token = client.user_tokens.create(created.id)
     secrets = [KEY_SECRET, PASSWORD, METADATA, created.token, token.access, str(token.refresh)]
@@ -86,7 +86,7 @@ def test_nothing_shows_secrets(sandbox: Sandbox, client: argyle.Client, log: io.
 
 
 def test_clients_are_not_copied(client: argyle.Client) -> None:
-    """A client, which holds a key, is neither pickled nor copied."""
+    """A client holds a key, and can be neither pickled nor copied."""
     for copies in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError):
             copies(client)
@@ -94,7 +94,7 @@ def test_clients_are_not_copied(client: argyle.Client) -> None:
 
 
 def test_log(sandbox: Sandbox, client: argyle.Client, caplog: pytest.LogCaptureFixture) -> None:
-    """Attempts are debug records, repetitions information, failures warnings, each with its fields."""
+    """Attempts are debug records, retries info, and failures warnings, each with its fields."""
     caplog.set_level(logging.DEBUG, "argyle")
     sandbox.fault(kind="rate_limit", retry_after=0)
     with pytest.raises(argyle.RateLimitedError):
@@ -109,10 +109,10 @@ def test_log(sandbox: Sandbox, client: argyle.Client, caplog: pytest.LogCaptureF
 
 
 def test_log_of_failures(client: argyle.Client, caplog: pytest.LogCaptureFixture) -> None:
-    """Attempts without an answer, and calls that fail, have their time."""
+    """Attempts without a response and failed calls have a duration."""
     caplog.set_level(logging.DEBUG, "argyle")
     with pytest.raises(argyle.ConnectionError):
-        # Nobody listens there.
+        # Without a listener.
         client.with_options(base_url="http://127.0.0.1:1").users.list()
     fields: "list[dict[str, Any]]" = [record.__dict__["argyle"] for record in caplog.records]
     assert [one["error"] for one in fields] == ["connection", "connection"]
@@ -120,7 +120,7 @@ def test_log_of_failures(client: argyle.Client, caplog: pytest.LogCaptureFixture
 
 
 def test_levels(sandbox: Sandbox, client: argyle.Client, caplog: pytest.LogCaptureFixture) -> None:
-    """A program that asks for warnings gets no more."""
+    """A program that enables warnings gets only those."""
     caplog.set_level(logging.WARNING, "argyle")
     client.users.list()
     assert [record for record in caplog.records if record.name == "argyle"] == []
@@ -131,7 +131,7 @@ def test_levels(sandbox: Sandbox, client: argyle.Client, caplog: pytest.LogCaptu
 
 @pytest.mark.parametrize("prelude", ["", "import logging"])
 def test_silence(sandbox: Sandbox, prelude: str) -> None:
-    """Nothing is printed where the program has configured no log."""
+    """Nothing is printed if the program has not configured logging."""
     program = f"""
 import sys
 {prelude}
@@ -149,7 +149,7 @@ except argyle.NotFoundError:
 
 
 def test_a_log_that_fails(client: argyle.Client) -> None:
-    """A filter of the log that raises ends no call."""
+    """A log filter that raises does not end a call."""
 
     def fail(_: logging.LogRecord) -> bool:
         raise RuntimeError("filter")

@@ -1,4 +1,4 @@
-"""The package and its tests as mypy, pyright and ruff see them, by the configuration in pyproject.toml."""
+"""mypy, pyright and ruff report nothing for the package and its tests, with the configuration in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_clean(command: list[str | Path], tmp_path: Path) -> None:
 
 
 def test_nothing_is_unused_or_undefined() -> None:
-    """In the other tests as well, which have a style of their own."""
+    """In the other tests too, which have their own style."""
     command: list[str | Path] = [sys.executable, "-m", "ruff", "check", "--no-cache", "--isolated", "--select", "F"]
     result = subprocess.run([*command, ROOT / "Tests"], capture_output=True, text=True, check=False, timeout=600)
     assert result.returncode == 0, result.stdout + result.stderr
