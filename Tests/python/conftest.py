@@ -186,6 +186,7 @@ class Alive:
         "client_with_interrupt": "client",
         "client_with_log": "client",
         "call_new_text": "call",
+        "cursor_next_call": "call",
         "cursor_new_text": "cursor",
         "queue_new_text": "queue",
         "token_claims": "json",

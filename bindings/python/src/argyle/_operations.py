@@ -31,6 +31,8 @@ class Operation(NamedTuple):
     document: Optional[bytes]
     #: Parses the body of a successful response; raises ProtocolError. Can be pickled, as a call can.
     parse: Callable[[bytes], Any]
+    #: The cursor that creates the call for a page, instead of the other arguments.
+    pages: "Optional[_abi.PageCursor]" = None
 
 
 def _metadata(value: Any) -> bytes:
@@ -71,11 +73,11 @@ def update_user(user_id: str, external_metadata: Any) -> Operation:
 
 
 def list_users(limit: Optional[int], offset: Optional[int], ordering: Optional[str]) -> Operation:
-    return list_users_of(query(limit, offset, ordering))
+    return Operation(_abi.USER_LIST, None, _query_document(query(limit, offset, ordering)), parse_page)
 
 
-def list_users_of(query: Mapping[str, Any]) -> Operation:
-    return Operation(_abi.USER_LIST, None, _query_document(query), parse_page)
+def next_page(pages: "_abi.PageCursor") -> Operation:
+    return Operation(_abi.USER_LIST, None, None, parse_page, pages)
 
 
 def delete_user(user_id: str) -> Operation:

@@ -20,7 +20,6 @@ from typing import (
 from . import _abi, _operations, errors
 from ._operations import UNSET, Operation
 from ._options import Changes, Options, Ordering, Unpack, copy_attributes, native_options
-from ._paging import Paging, may_retry
 from .calls import BulkResult, Call, Progress, Value
 from .models import NewUser, User, UserPage, UserToken
 
@@ -257,46 +256,53 @@ class AsyncUserPages(AsyncIterator[UserPage]):
     def __init__(self, core: _Core, query: dict[str, Any]) -> None:
         """Use :meth:`AsyncUsers.pages` instead."""
         self._core = core
-        self._paging = Paging(query)
-        # Validate the query now rather than at the first step.
-        _abi.check(core.require_owner(), self._operation())
+        self._cursor = _abi.PageCursor.new(core.require_owner(), query)
+        self._is_closed = False
         self._prefetch: Optional[tuple[LoopQueue, _abi.QueuedCall]] = None
 
     async def __anext__(self) -> UserPage:
         """Return the next page."""
-        if self._paging.failure is not None:
-            raise errors.ProtocolError(self._paging.failure)
-        if self._paging.query is None:
+        if self._is_closed:
             raise StopAsyncIteration
         page = await self._take_prefetch()
         while page is None:
-            try:
-                page = await self._core.run(self._operation())
-            except errors.ResponseTooLargeError as failure:
-                if not self._paging.halve_limit(failure):
-                    raise
-            else:
-                self._paging.advance(page)
-        if self._paging.query is not None:
-            try:
-                queue, call = self._core.start(self._operation())
-                self._prefetch = queue, call
+            if not self._has_next():
+                raise StopAsyncIteration
+            page = await self._finish(*self._start())
+        try:
+            if self._has_next():
+                self._prefetch = self._start()
                 # Perhaps no task will wait for it before the event loop ends.
-                queue.close_if_ending()
-            except errors.Error:
-                # The next step reports it: this page is not affected.
-                pass
+                self._prefetch[0].close_if_ending()
+        except errors.Error:
+            # The next step reports it: this page is not affected.
+            pass
         return page
 
     async def aclose(self) -> None:
         """End the iteration and cancel the prefetch."""
-        self._paging.query = None
+        self._is_closed = True
         if self._prefetch is not None:
             (queue, call), self._prefetch = self._prefetch, None
             queue.cancel(call)
 
-    def _operation(self) -> Operation:
-        return _operations.list_users_of(self._paging.query or {})
+    def _has_next(self) -> bool:
+        return self._cursor.has_next(self._core.require_owner())
+
+    def _start(self) -> tuple[LoopQueue, _abi.QueuedCall]:
+        return self._core.start(_operations.next_page(self._cursor))
+
+    async def _finish(self, queue: LoopQueue, call: _abi.QueuedCall) -> Optional[UserPage]:
+        """Wait for a page; None if it was too large and a smaller one is next."""
+        try:
+            page: UserPage = await queue.finish(call)
+        except errors.ResponseTooLargeError:
+            if call.finished is None or self._cursor.add(call.finished):
+                raise
+            return None
+        if call.finished is not None:
+            self._cursor.add(call.finished)
+        return page
 
     async def _take_prefetch(self) -> Optional[UserPage]:
         """Wait for the prefetched page; None if there is none or it failed and may be requested again."""
@@ -307,14 +313,16 @@ class AsyncUserPages(AsyncIterator[UserPage]):
             # From another event loop, which has ended.
             return None
         try:
-            page: UserPage = await queue.finish(call)
-            self._paging.advance(page)
+            return await self._finish(queue, call)
         except errors.Error as failure:
-            if not may_retry(failure, monotonic() - call.failed_at):
+            if not _may_retry(failure, monotonic() - call.failed_at):
                 raise
-            self._paging.halve_limit(failure)
             return None
-        return page
+
+
+def _may_retry(failure: errors.Error, seconds: float) -> bool:
+    """Whether a prefetched page that failed ``seconds`` ago may be requested again: not before ``Retry-After``."""
+    return failure.retry_after is None or seconds >= failure.retry_after
 
 
 class AsyncUserTokens:

@@ -14,9 +14,9 @@ from .. import errors
 if not hasattr(ctypes, "pythonapi"):
     raise errors.LibraryError(f"argyle requires CPython, got {sys.implementation.name}")
 
-from ._calls import check, run
+from ._calls import run
 from ._clients import ClientOwner
-from ._cursors import CursorOwner
+from ._cursors import CursorOwner, PageCursor
 from ._functions import Library, SandboxLibrary, library, sandbox_library
 from ._owners import Owner
 from ._queues import QueuedCall, QueueOwner
@@ -36,11 +36,11 @@ __all__ = [
     "CursorOwner",
     "Library",
     "Owner",
+    "PageCursor",
     "QueueOwner",
     "QueuedCall",
     "SandboxLibrary",
     "SandboxOwner",
-    "check",
     "library",
     "run",
     "sandbox_library",

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 def new_call(client: Owner, operation: "Operation") -> int:
-    number, user_id, document, _ = operation
+    number, user_id, document, _, pages = operation
+    if pages is not None:
+        call = pages.new_call(client)
+        if call is None:
+            raise errors.ArgumentError("there are no more pages")
+        return call
     error = c_void_p()
     size = 0 if document is None else len(document)
     call = client.library.call_new_text(client.pointer, number, user_id, document, size, byref(error))
     if not call:
         raise consume_error(client.library, error)
     return call  # type: ignore[no-any-return]
-
-
-def check(client: ClientOwner, operation: "Operation") -> None:
-    """Raise ArgumentError if the operation's arguments are invalid."""
-    client.library.call_free(new_call(client, operation))
 
 
 def parse_body(library: Library, call: int, parse: "Callable[[bytes], Any]") -> Any:

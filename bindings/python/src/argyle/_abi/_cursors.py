@@ -15,6 +15,41 @@ from ._owners import Owner
 from ._values import bytes_at, json_text
 
 
+class PageCursor(Owner):
+    """A cursor over the pages of a list, which a queue fetches."""
+
+    __slots__ = ()
+
+    @classmethod
+    def new(cls, client: ClientOwner, query: "dict[str, Any]") -> "PageCursor":
+        """Create a cursor."""
+        functions = client.library
+        text = json_text("the query", query)
+        return cls(functions, functions.cursor_free).acquire(functions.cursor_new_text, client.pointer, text, len(text))
+
+    def new_call(self, client: Owner) -> Optional[int]:
+        """Create a call for the next page; None at the end."""
+        error = c_void_p()
+        call = self.library.cursor_next_call(self.pointer, client.pointer, byref(error))
+        if error:
+            raise consume_error(self.library, error)
+        return call  # type: ignore[no-any-return]
+
+    def has_next(self, client: Owner) -> bool:
+        """Whether there is a next page; raises ProtocolError if the last page leads nowhere."""
+        call = self.new_call(client)
+        self.library.call_free(call)
+        return call is not None
+
+    def add(self, call: Owner) -> bool:
+        """Add the page of a finished call; returns False if it was too large and a smaller one is next."""
+        error = c_void_p()
+        added = self.library.cursor_add_page(self.pointer, call.pointer, byref(error))
+        if added < 0:
+            raise consume_error(self.library, error)
+        return added == 1  # type: ignore[no-any-return]
+
+
 class CursorOwner(Owner):
     """A cursor over the pages of a list."""
 

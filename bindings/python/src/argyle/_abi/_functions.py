@@ -62,6 +62,8 @@ class Library:
         self.cursor_next_page_text = find(
             blocking, "argyle_user_cursor_next_page_text", c_void_p, c_void_p, POINTER(c_size_t), ErrorSlot
         )
+        self.cursor_next_call = find(quick, "argyle_user_cursor_next_call", c_void_p, c_void_p, c_void_p, ErrorSlot)
+        self.cursor_add_page = find(blocking, "argyle_user_cursor_add_page", c_int, c_void_p, c_void_p, ErrorSlot)
         self.cursor_unreadable = find(quick, "argyle_user_cursor_unreadable", c_void_p, c_void_p, c_char_p)
         self.cursor_free = find(blocking, "argyle_user_cursor_free", None, c_void_p)
 

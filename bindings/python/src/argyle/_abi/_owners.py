@@ -62,6 +62,11 @@ class Owner:
             raise consume_error(self.library, error)
         return self
 
+    def adopt(self: AnyOwner, address: int) -> AnyOwner:
+        """Own an existing object; returns self."""
+        self._address[0] = address
+        return self
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("an object that holds connections or a server cannot be copied or pickled")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ctypes import c_void_p
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from .. import errors
 from .._options import native_value
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 class QueuedCall:
     """A call in a queue, and its result."""
 
-    __slots__ = ("_pointer", "_parse", "context", "error", "failed_at", "is_awaited", "value")
+    __slots__ = ("_is_kept", "_parse", "_pointer", "context", "error", "failed_at", "finished", "is_awaited", "value")
 
-    def __init__(self, pointer: int, parse: "Callable[[bytes], Any]", context: Any) -> None:
+    def __init__(self, pointer: int, operation: "Operation", context: Any) -> None:
         self._pointer: Optional[int] = pointer
-        self._parse = parse
+        self._parse = operation.parse
+        self._is_kept = operation.pages is not None
+        #: The finished C call of a page, to be added to its cursor; None for other calls.
+        self.finished: Optional[Owner] = None
         self.context = context
         #: Whether a task is waiting for the call.
         self.is_awaited = False
@@ -78,7 +81,7 @@ class QueueOwner(Owner):
         if functions.queue_submit(self.pointer, pointer, None, error) != 0:
             functions.call_free(pointer)
             raise consume_error(functions, error)
-        call = QueuedCall(pointer, operation.parse, context)
+        call = QueuedCall(pointer, operation, context)
         self._calls[pointer] = call
         return call
 
@@ -125,7 +128,10 @@ class QueueOwner(Owner):
             # Its traceback refers to this frame: a reference cycle.
             call.error = unreadable.with_traceback(None)
         finally:
-            functions.call_free(pointer)
+            if call._is_kept:
+                call.finished = Owner(functions, functions.call_free).adopt(pointer)
+            else:
+                functions.call_free(pointer)
         if call.error is not None:
             call.failed_at = monotonic()
         return call
