@@ -656,7 +656,7 @@ def page(query: dict[str, str], following: Any, users: int = 1) -> Any:
         (lambda query: page(query, "https://elsewhere.example/"), 1, "not a link"),
         (lambda query: page(query, "/v1/users?offset=x"), 2, "an earlier page"),
         (lambda query: page(query, "/v1/users?cursor=abc"), 2, "an earlier page"),
-        (lambda query: page(query, 7), 1, "not a link"),
+        (lambda query: page(query, 7), 0, "neither a string nor null"),
         (
             lambda query: page(query, f"?limit=5&offset={int(query.get('offset', '0')) + 5}", users=0),
             100,

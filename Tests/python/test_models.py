@@ -200,7 +200,7 @@ def test_values(model: Any) -> None:
 
 def test_page() -> None:
     """A page is created from either form of a list."""
-    page = argyle.UserPage.from_document({"results": [USER], "count": 7, "next": "n", "previous": 1, "future": 2})
+    page = argyle.UserPage.from_document({"results": [USER], "count": 7, "next": "n", "previous": None, "future": 2})
     assert (page.count, page.next, page.previous, len(page)) == (7, "n", None, 1)
     assert list(page) == page.results == [argyle.User(USER)]
     assert page.raw["future"] == 2
@@ -211,11 +211,25 @@ def test_page() -> None:
         assert other == page and hash(other) == hash(page) and other.raw == page.raw
     assert {page, bare} == {bare, page}
     assert repr(page) == "UserPage(1 users)"
-    assert argyle.UserPage.from_document({"results": [], "count": True}).count is None
     wrongs: "list[Any]" = [None, 1, {}, {"results": None}, {"results": {}}]
     for wrong in wrongs:
         with pytest.raises(argyle.ProtocolError, match="results"):
             argyle.UserPage.from_document(wrong)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "message"),
+    [
+        ("next", 1, '"next" in the response is neither a string nor null'),
+        ("previous", [], '"previous" in the response is neither a string nor null'),
+        ("count", True, '"count" in the response is neither an integer nor null'),
+        ("count", 1.0, '"count" in the response is neither an integer nor null'),
+    ],
+)
+def test_page_with_a_member_of_the_wrong_type(member: str, value: Any, message: str) -> None:
+    """The C library rejects the same pages."""
+    with pytest.raises(argyle.ProtocolError, match=message):
+        argyle.UserPage.from_document({"results": [], member: value})
 
 
 @pytest.mark.parametrize("token", ["", "a", "a.b", "a.b.c", "é.é.é", "a\0b"])

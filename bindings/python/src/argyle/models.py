@@ -36,6 +36,14 @@ def _required_text(raw: Any, key: str) -> str:
     return text
 
 
+def _optional(raw: dict[str, Any], key: str, kind: type, name: str) -> Any:
+    """Return a member that may be missing or null; raises ProtocolError if it has another type."""
+    value = raw.get(key)
+    if value is None or type(value) is kind:
+        return value
+    raise errors.ProtocolError(f'"{key}" in the response is neither {name} nor null')
+
+
 def _string_list(value: Any) -> Optional[list[str]]:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return value
@@ -286,12 +294,11 @@ class UserPage:
         results = _users(users)
         if isinstance(raw, list):
             return cls(results, raw=raw)
-        count, following, previous = raw.get("count"), raw.get("next"), raw.get("previous")
         return cls(
             results,
-            count if isinstance(count, int) and not isinstance(count, bool) else None,
-            following if isinstance(following, str) else None,
-            previous if isinstance(previous, str) else None,
+            _optional(raw, "count", int, "an integer"),
+            _optional(raw, "next", str, "a string"),
+            _optional(raw, "previous", str, "a string"),
             raw,
         )
 
