@@ -412,8 +412,8 @@ typedef int (*argyle_interrupt_function)(void *context);
  * @param client    The original client. Not NULL.
  * @param function  The function to ask, called from every thread that uses the client; NULL for none, as with
  *                  argyle_client_new().
- * @param context   Passed to the function; may be NULL. It must outlive the new client and all clients and cursors
- *                  created from it.
+ * @param context   Passed to the function; may be NULL. It must outlive the new client and all clients, cursors and
+ *                  calls created from it.
  * @param error     Where to put the error; may be NULL.
  * @return a client to be freed with argyle_client_free(), or NULL on failure.
  *
