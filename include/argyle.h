@@ -222,9 +222,9 @@ int argyle_error_is_retryable(const argyle_error *error);
  * Returns whether the service may have carried out the request although the call failed.
  *
  * This is the case if a request that changes something may have reached the service and no response arrived, if the
- * service failed while handling it (408, and 5xx except 501, 505, and 503 with a Retry-After), or if the response to
- * a success cannot be read. Check with the service before you retry a creation. If this is true not of the last
- * attempt but of an earlier one, the message says so.
+ * service failed while handling it (408, and 5xx except 501, 505, and 503 with a Retry-After), or if the service
+ * reported a success in a response that cannot be read. Check with the service before you retry a creation. If only
+ * an attempt before the last one may have been carried out, this returns 1 too, and the message says so.
  *
  * @param error  The error, or NULL.
  * @return 1 or 0; 0 for NULL.

@@ -27,8 +27,9 @@ public struct ArgyleError: Error, Sendable {
   /// Whether the service may have carried out the request despite the failure.
   ///
   /// True if a request that changes something may have reached the service without a response, if the service failed
-  /// while processing it (408, 500, 502, 504, and 503 without `Retry-After`), and if the response to a success cannot
-  /// be read. If this holds only for an earlier attempt than the last, the message says so.
+  /// while processing it (408, and 5xx except 501, 505, and 503 with `Retry-After`), and if the service reported a
+  /// success in a response that cannot be read. If this holds only for an attempt before the last one, the message says
+  /// so.
   public var outcomeIsUnknown: Bool { details.outcomeIsUnknown }
 
   /// The wait that the service asked for, in milliseconds; nil if there is none.
