@@ -6,7 +6,7 @@ public struct Users: Sendable {
 
   /// Creates a user ("Create a user": `POST /v1/users`).
   ///
-  /// The request is never retried once it may have reached the service.
+  /// The request is never retried if the service may have acted on it.
   ///
   /// - Parameter externalMetadata: any JSON value with at most 2044 levels of nesting; if nil, none is sent, and the
   ///   service stores an empty object.
