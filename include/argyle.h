@@ -707,14 +707,15 @@ argyle_user_cursor *argyle_user_cursor_new_text(argyle_client *client, const cha
  * @param error   Where to put the error; if NULL, the end cannot be told from a failure.
  * @return a new reference to a user object; NULL with `*error` NULL at the end, and NULL with an error on
  *         failure: as for argyle_user_list(), ARGYLE_ERROR_PROTOCOL if the pages form a cycle or a hundred
- *         consecutive pages have no users, and ARGYLE_ERROR_ARGUMENT if the cursor has returned pages before.
+ *         consecutive pages have no users, and ARGYLE_ERROR_ARGUMENT if the cursor has returned pages or created
+ *         calls before.
  */
 json_t *argyle_user_cursor_next(argyle_user_cursor *cursor, argyle_error **error);
 
 /**
  * Returns the next page as a whole; otherwise like argyle_user_cursor_next().
  *
- * A cursor returns either users or pages.
+ * A cursor returns users, returns pages or creates calls, and does only one of these.
  *
  * @param cursor  The cursor. Not NULL.
  * @param error   Where to put the error; if NULL, the end cannot be told from a failure.
@@ -967,7 +968,7 @@ int64_t argyle_call_time_us(const argyle_call *call, int time);
 void argyle_call_free(argyle_call *call);
 
 /**
- * Creates a call for the next page, for programs that must not block. It sends nothing.
+ * Creates a call for the next page, for programs that must not block; nothing is sent yet.
  *
  *   while ((call = argyle_user_cursor_next_call(cursor, client, &error)) != NULL) {
  *     ... run the call in a queue, then:
@@ -975,19 +976,21 @@ void argyle_call_free(argyle_call *call);
  *     argyle_call_free(call);
  *   }
  *
- * Until a page is added, it creates the same call each time. A cursor that creates calls returns neither users nor
- * pages.
+ * Until a page is added, it creates a call for the same page each time. A cursor that creates calls returns neither
+ * users nor pages.
  *
  * @param cursor  The cursor. Not NULL.
  * @param client  The client that makes the call, usually that of the cursor. Not NULL.
  * @param error   Where to put the error; if NULL, the end cannot be told from a failure.
- * @return a call that the caller releases with argyle_call_free(); NULL with `*error` NULL at the end, and NULL with an
- *         error on failure: ARGYLE_ERROR_PROTOCOL if the last page leads nowhere, ARGYLE_ERROR_ARGUMENT.
+ * @return a call to be freed with argyle_call_free(); NULL with `*error` NULL at the end, and NULL with an error on
+ *         failure: ARGYLE_ERROR_PROTOCOL if the last page has an invalid link to the next one, if the pages form a
+ *         cycle or if a hundred consecutive pages have no users; ARGYLE_ERROR_ARGUMENT if the cursor has returned
+ *         users or pages before.
  */
 argyle_call *argyle_user_cursor_next_call(argyle_user_cursor *cursor, argyle_client *client, argyle_error **error);
 
 /**
- * Adds the page of a finished call of argyle_user_cursor_next_call() to a cursor, which then continues after it.
+ * Adds the page that a finished call of argyle_user_cursor_next_call() has received; the cursor continues after it.
  *
  * @param cursor  The cursor. Not NULL.
  * @param call    The call, which stays the caller's. Not NULL.

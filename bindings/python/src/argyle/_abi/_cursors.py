@@ -36,7 +36,7 @@ class PageCursor(Owner):
         return call  # type: ignore[no-any-return]
 
     def has_next(self, client: Owner) -> bool:
-        """Whether there is a next page; raises ProtocolError if the last page leads nowhere."""
+        """Whether there is a next page; raises ProtocolError if the last page's link cannot be followed."""
         call = self.new_call(client)
         self.library.call_free(call)
         return call is not None
