@@ -13,7 +13,7 @@ package enum RegularFile {
 
   /// Whether a file is a regular one; nil if it does not exist.
   ///
-  /// Opening another kind may block for ever: a FIFO waits for a writer.
+  /// Opening another kind may block forever: a FIFO waits for a writer.
   static func isRegular(_ file: String) -> Bool? {
     var status = stat()
     guard stat(file, &status) == 0 else { return nil }

@@ -115,7 +115,7 @@ static void use(void *library) {
   json_decref(options);
   require(client != NULL, "there is no client");
   require(user_get(client, "u1", &error) == NULL, "there is a user");
-  require(error_code(error) == ARGYLE_ERROR_TIMEOUT, "the error is not a time-out");
+  require(error_code(error) == ARGYLE_ERROR_TIMEOUT, "the error is not a timeout");
   error_free(error);
   client_free(client);
 }

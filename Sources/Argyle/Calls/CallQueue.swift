@@ -529,7 +529,7 @@ extension CallQueue {
   /// Extends attempt deadlines by the time in which the host did not drive the queue.
   ///
   /// The pause takes at most half of an attempt's remaining time, rounded up, so that pending input can still be read;
-  /// but it takes something, or a host that is always late would wait for ever.
+  /// but it takes something, or a host that is always late would wait forever.
   ///
   /// - Parameters:
   ///   - expected: when the queue was due to be driven.

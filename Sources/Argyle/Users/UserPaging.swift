@@ -104,7 +104,7 @@ extension UserPaging {
     }
   }
 
-  /// Stops at too many empty pages, which would keep a caller waiting for a user for ever.
+  /// Stops at too many empty pages, which would keep a caller waiting for a user forever.
   private mutating func checkProgress(_ isEmpty: Bool, _ answer: Answer) {
     emptyPages = isEmpty ? emptyPages + 1 : 0
     guard emptyPages >= UserPaging.maxEmptyPages, case .page = nextStep else { return }
