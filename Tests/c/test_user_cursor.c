@@ -390,7 +390,7 @@ static bool walk_to_an_error(argyle_user_cursor *cursor, argyle_error **error) {
   return false;
 }
 
-static void a_page_that_links_to_itself_is_a_circle(void **state) {
+static void a_page_that_links_to_itself_is_a_cycle(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?offset=1\"}");
@@ -400,7 +400,7 @@ static void a_page_that_links_to_itself_is_a_circle(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void a_link_back_to_the_first_page_is_a_circle(void **state) {
+static void a_link_back_to_the_first_page_is_a_cycle(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"/?limit=200\"}");
@@ -410,7 +410,7 @@ static void a_link_back_to_the_first_page_is_a_circle(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void a_longer_circle_is_found(void **state) {
+static void a_longer_cycle_is_found(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   static const char *const links[] = {"/?offset=1", "/?offset=2", "/?offset=3", "/?offset=1", "/?offset=2"};
@@ -428,7 +428,7 @@ static void a_longer_circle_is_found(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void empty_pages_in_a_circle_are_found_too(void **state) {
+static void empty_pages_in_a_cycle_are_found_too(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [], \"next\": \"/?offset=1\"}");
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
@@ -471,7 +471,7 @@ static void bare_arrays_are_followed_from_the_querys_offset(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void a_repeated_bare_array_is_a_circle(void **state) {
+static void a_repeated_bare_array_is_a_cycle(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u1\"}, {\"id\": \"u2\"}]");
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
@@ -540,7 +540,7 @@ static void the_first_page_may_fail_too(void **state) {
   argyle_user_cursor_free(cursor);
 }
 
-static void a_failed_page_is_no_circle(void **state) {
+static void a_failed_page_is_no_cycle(void **state) {
   hostile_fixture *fixture = *state;
   hostile_server_answer_json(fixture->server, 200, "[{\"id\": \"u1\"}]");
   /* For the prefetch, and for the second request. */
@@ -603,18 +603,18 @@ int main(void) {
     hostile_test(a_link_cannot_add_a_header),
     hostile_test(a_link_of_a_wrong_type_cannot_be_read),
     hostile_test(a_link_without_a_query_cannot_be_followed),
-    hostile_test(a_page_that_links_to_itself_is_a_circle),
-    hostile_test(a_link_back_to_the_first_page_is_a_circle),
-    hostile_test(a_longer_circle_is_found),
-    hostile_test(empty_pages_in_a_circle_are_found_too),
+    hostile_test(a_page_that_links_to_itself_is_a_cycle),
+    hostile_test(a_link_back_to_the_first_page_is_a_cycle),
+    hostile_test(a_longer_cycle_is_found),
+    hostile_test(empty_pages_in_a_cycle_are_found_too),
     hostile_test(bare_arrays_are_followed_by_offset_until_an_empty_page),
     hostile_test(bare_arrays_are_followed_from_the_querys_offset),
-    hostile_test(a_repeated_bare_array_is_a_circle),
+    hostile_test(a_repeated_bare_array_is_a_cycle),
     hostile_test(the_next_offset_does_not_overflow),
     hostile_test(a_page_whose_prefetch_failed_is_requested_again),
       hostile_test(after_an_error_the_same_page_is_requested_again),
     hostile_test(the_first_page_may_fail_too),
-    hostile_test(a_failed_page_is_no_circle),
+    hostile_test(a_failed_page_is_no_cycle),
     hostile_test(a_page_that_is_no_list_cannot_be_read),
   };
   return cmocka_run_group_tests_name("user_cursor", tests, NULL, NULL);

@@ -316,12 +316,12 @@ static int steps_to_an_error(void) {
   return steps;
 }
 
-static void a_circle_ends_the_walk(void **state) {
+static void a_cycle_ends_the_walk(void **state) {
   (void)state;
   static const int lengths[] = {1, 2, 3, 10, 40};
   for (size_t i = 0; i < COUNT(lengths); i++) {
     for (int form = 0; form < FORMS; form++) {
-      begin_walk("a circle", (enum form)form, "timeout_ms", NEVER_MS);
+      begin_walk("a cycle", (enum form)form, "timeout_ms", NEVER_MS);
       for (int j = 0; j < 3 * lengths[i]; j++) {
         answer_page(1, 1 + j % lengths[i]);
       }
@@ -332,7 +332,7 @@ static void a_circle_ends_the_walk(void **state) {
   }
 }
 
-static void a_long_walk_is_no_circle(void **state) {
+static void a_long_walk_is_no_cycle(void **state) {
   (void)state;
   for (int form = 0; form < FORMS; form++) {
     begin_walk("a long walk", (enum form)form, "timeout_ms", NEVER_MS);
@@ -483,8 +483,8 @@ int main(void) {
     walk_test(only_the_query_of_a_link_is_used),
     walk_test(any_query_is_used),
     walk_test(a_link_that_cannot_be_followed_ends_the_walk),
-    walk_test(a_circle_ends_the_walk),
-    walk_test(a_long_walk_is_no_circle),
+    walk_test(a_cycle_ends_the_walk),
+    walk_test(a_long_walk_is_no_cycle),
     walk_test(endless_empty_pages_end_the_walk),
     walk_test(some_empty_pages_are_skipped),
     walk_test(endless_bare_arrays_end_the_walk),
