@@ -98,14 +98,14 @@ static int use_a_client_of_its_own(void *argument) {
 
 /* ---------------------------------------------------------------- Tests */
 
-static void a_client_of_the_parent_answers_forked(void **state) {
+static void a_client_of_the_parent_fails_as_forked(void **state) {
   hostile_fixture *fixture = *state;
   get_user(fixture);
   assert_int_equal(failures_in_child(call_everything, fixture->client), 0);
   assert_int_equal(hostile_server_requests(fixture->server), 1);
 }
 
-static void an_unused_client_of_the_parent_answers_forked_too(void **state) {
+static void an_unused_client_of_the_parent_fails_as_forked_too(void **state) {
   hostile_fixture *fixture = *state;
   assert_int_equal(failures_in_child(call_everything, fixture->client), 0);
   assert_int_equal(hostile_server_connections(fixture->server), 0);
@@ -122,7 +122,7 @@ static void the_parent_keeps_its_connection(void **state) {
   assert_int_equal(hostile_server_connections(fixture->server), 1);
 }
 
-static void a_cursor_of_the_parent_answers_forked(void **state) {
+static void a_cursor_of_the_parent_fails_as_forked(void **state) {
   hostile_fixture *fixture = *state;
   argyle_error *error = RUBBISH;
   hostile_server_answer_json(fixture->server, 200, "{\"results\": [{\"id\": \"u1\"}], \"next\": \"?offset=1\"}");
@@ -522,10 +522,10 @@ static int teardown_identity(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    hostile_test(a_client_of_the_parent_answers_forked),
-    hostile_test(an_unused_client_of_the_parent_answers_forked_too),
+    hostile_test(a_client_of_the_parent_fails_as_forked),
+    hostile_test(an_unused_client_of_the_parent_fails_as_forked_too),
     hostile_test(the_parent_keeps_its_connection),
-    hostile_test(a_cursor_of_the_parent_answers_forked),
+    hostile_test(a_cursor_of_the_parent_fails_as_forked),
     hostile_test(a_cursor_of_the_parent_returns_no_buffered_user),
     cmocka_unit_test(an_error_of_the_parent_can_be_read),
     cmocka_unit_test(functions_without_handles_work_in_the_child),
