@@ -88,10 +88,10 @@ bool hostile_request_has_query(const hostile_request *request, const char *part)
 /* Waits until the server has closed `connections` connections. */
 void hostile_server_wait_for_closed(hostile_server *server, int connections);
 
-/* Waits until the client's system has received `strays` strays. */
+/* Waits until the client's system has received the stray bytes of `strays` answers. */
 void hostile_server_wait_for_strays(hostile_server *server, int strays);
 
-/* Waits until the server has accepted or read as many; returns false after five minutes. */
+/* Waits until the server has accepted or read this many; returns false after five minutes. */
 bool hostile_server_wait_for_connections(hostile_server *server, int connections);
 bool hostile_server_wait_for_requests(hostile_server *server, int requests);
 
