@@ -1,4 +1,4 @@
-"""What stands at the top level of the repository."""
+"""The files and directories at the top level of the repository."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GIVEN = {
 }  # fmt: skip
 
 
-def test_nothing_else_stands_at_the_top() -> None:
+def test_nothing_else_is_at_the_top_level() -> None:
     ignored = [pattern.rstrip("/") for pattern in (ROOT / ".gitignore").read_text().split()]
     found = {path.name for path in ROOT.iterdir()}
     others = {name for name in found if not any(fnmatch(name, pattern) for pattern in ignored)}

@@ -164,7 +164,7 @@ def test_host_that_starts_in_a_constructor(
     check([host], prefix.environment())
 
 
-def test_jansson_version_str_may_be_a_stranger(prefix: Prefix, tmp_path: Path) -> None:
+def test_jansson_version_str_may_be_another_library_s(prefix: Prefix, tmp_path: Path) -> None:
     source = tmp_path / "host.c"
     source.write_text(EARLY_HOST + 'const char *jansson_version_str(void) { return "2.14"; }\n')
     host = tmp_path / "host"

@@ -373,7 +373,7 @@ def test_a_token_of_an_absent_user_is_exit_code_4(run: Runner, server: Server) -
         assert run("tokens", "create", UNKNOWN_ID).code == 1
 
 
-def test_the_readme_s_commands_run_as_they_stand(server: Server, tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_run_unchanged(server: Server, tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text()
     (block,) = (
         block for block in re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S) if "argyle users create" in block

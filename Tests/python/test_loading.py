@@ -210,6 +210,6 @@ except SystemExit as end:
     assert run_python(program) == "argyle: argyle requires CPython, got pypy\n1\n"
 
 
-def test_version_is_the_header_s() -> None:
+def test_version_is_that_of_the_header() -> None:
     header = (ROOT / "include" / "argyle.h").read_text()
     assert f'#define ARGYLE_VERSION "{argyle.__version__}"\n' in header
