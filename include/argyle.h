@@ -326,8 +326,9 @@ typedef struct argyle_client argyle_client;
  *                                 queues that use the client or one created from it. Requests are evenly spaced,
  *                                 except for a burst of a tenth of a second's worth after a pause. If the service
  *                                 responds with 429 anyway, the rate is halved, and recovers within ten seconds
- *   ca_file              string   a PEM file of the certificate authorities to trust instead of the system's; like the
- *                                 other files, it must be a regular file: opening a FIFO could block forever
+ *   ca_file              string   a PEM file of the certificate authorities to trust instead of the system's, for the
+ *                                 server; an https proxy is checked against the system's. Like the other files, it
+ *                                 must be a regular file: opening a FIFO could block forever
  *   proxy                string   "" for no proxy, or a URL with http, https, socks4, socks4a, socks5 or socks5h and
  *                                 optional user name and password; if absent, libcurl's environment variables
  *                                 apply, but never for a loopback host

@@ -58,7 +58,9 @@ public struct ClientOptions: Sendable {
   /// Whether ``maxRequestsPerSecond`` was set, even to the same value.
   var rateIsSet = false
 
-  /// PEM file of the certificate authorities to trust instead of the system's (`ca_file`).
+  /// PEM file of the certificate authorities to trust instead of the system's (`ca_file`), for the server.
+  ///
+  /// An https proxy is checked against the system's.
   public var caFile: String?
 
   /// Proxy URL (`proxy`): http, https, socks4, socks4a, socks5 or socks5h, with credentials; "" for no proxy.

@@ -52,7 +52,7 @@ class Options(TypedDict, total=False):
     max_response_bytes: int
     #: Maximum number of requests per second; default: unlimited.
     max_requests_per_second: float
-    #: A PEM file of certificate authorities to trust instead of the system's.
+    #: A PEM file of certificate authorities to trust instead of the system's, for the server but not for a proxy.
     ca_file: Path
     #: A proxy URL, or ``""`` for no proxy; default: from the environment, but no proxy for a loopback host.
     proxy: str
