@@ -434,9 +434,9 @@ enum {
  * Receives a log record.
  *
  * It is called on the thread that waits for the call or drives the queue. It may call any function of this library,
- * except on the call that the record is about and on its queue or cursor. Freeing a call, cursor or queue never calls
- * it, and once the last one with calls of the client is freed, it is not called any more. It must return: see
- * "Callbacks" at the top.
+ * except on the call that the record is about and on its queue or cursor. It is never called while a call, cursor or
+ * queue is being freed, nor after the last of those with calls of the client was freed. It must return: see "Callbacks"
+ * at the top.
  *
  * @param level    One of the ARGYLE_LOG_ numbers.
  * @param message  One line of UTF-8 for people, borrowed during the call; its wording may change between versions.
