@@ -109,7 +109,7 @@ class Client:
         return run_calls(self._core.require_owner(), calls, in_flight, progress)
 
     def close(self) -> None:
-        """Close the client; calls on other threads finish first. Closing it again does nothing."""
+        """Close the client at once; calls on other threads still finish. Closing it again does nothing."""
         self._core.owner = None
 
     def __enter__(self: Kind) -> Kind:
