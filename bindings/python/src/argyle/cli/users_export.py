@@ -39,8 +39,8 @@ def export_users(chosen: Optional[str], output: Optional[Path], page_size: Optio
 
     jsonl contains the users as the service sends them. csv and parquet have the columns id, created_at,
     employers_connected, data_providers_connected and external_metadata; in both the metadata is JSON, in csv the lists
-    too. `argyle users import` reads all formats. FILE is created or replaced once it is complete; devices and pipes
-    are written as users arrive. If users are deleted meanwhile, the export can miss others.
+    too. `argyle users import` reads all formats. FILE is created or replaced once the export is complete; devices
+    and pipes are written as users arrive. If users are deleted meanwhile, the export can miss others.
     """
     if output == Path("-"):
         output = None
