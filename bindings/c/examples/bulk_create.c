@@ -423,7 +423,7 @@ static int loop(struct run *run) {
 
     while (signals == 0 && !run->stopping && !at_end && argyle_queue_count(run->queue) < limit)
       at_end = submit_line(run) != 0;
-    if (signals > 0) stop(run, "stopping after a signal, a second one cancels the calls in flight");
+    if (signals > 0) stop(run, "stopping after a signal; a second one cancels the calls in flight");
     if (argyle_queue_count(run->queue) == 0) return 0;
     if (signals > 1 && argyle_queue_cancel_all(run->queue, &error) != 0)
       return say_and_free(run, "cancelling the calls", error);
