@@ -973,8 +973,10 @@ void argyle_call_free(argyle_call *call);
  *
  *   while ((call = argyle_user_cursor_next_call(cursor, client, &error)) != NULL) {
  *     ... run the call in a queue, then:
- *     if (argyle_user_cursor_add_page(cursor, call, &error) == 1) ... read argyle_call_json(call, ...)
+ *     int added = argyle_user_cursor_add_page(cursor, call, &error);
+ *     if (added == 1) ... read argyle_call_json(call, ...)
  *     argyle_call_free(call);
+ *     if (added < 0) break;
  *   }
  *
  * Until a page is added, it creates a call for the same page each time. A cursor that creates calls returns neither
@@ -993,14 +995,17 @@ argyle_call *argyle_user_cursor_next_call(argyle_user_cursor *cursor, argyle_cli
 /**
  * Adds the page that a finished call of argyle_user_cursor_next_call() has received; the cursor continues after it.
  *
+ * It checks that the response is JSON with an array of users, but not the users: a program that must be able to read
+ * them calls argyle_call_json() first, and does not add a page that it cannot read.
+ *
  * @param cursor  The cursor. Not NULL.
- * @param call    The call, which stays the caller's. Not NULL.
+ * @param call    The call, which stays the caller's. It must be for the page that comes next. Not NULL.
  * @param error   Where to put the error; may be NULL.
  * @return 1 if the page was added; 0 if it was larger than max_response_bytes, so that the next call requests a smaller
  *         one; -1 on failure, after which the next call requests the same page again.
  *
  * Errors: those of the call; ARGYLE_ERROR_PROTOCOL if its response is not a page; ARGYLE_ERROR_ARGUMENT if the call is
- * not finished or does not list users.
+ * not finished or not for the next page, such as one whose page was already added.
  */
 int argyle_user_cursor_add_page(argyle_user_cursor *cursor, argyle_call *call, argyle_error **error);
 

@@ -136,14 +136,17 @@ struct JSONScannerTests {
   }
 
   @Test(arguments: [
-    (#"{"b":[]}"#, true), (#"{"a":1,"b": [ ] ,"c":1}"#, true), (#"{"b":[1],"\u0062":[]}"#, true),
-    (#"{"b":[],"b":[1]}"#, false), (#"{"b":[[]]}"#, false), (#"{"b":{}}"#, false),
-    (#"{"b":{"b":[]}}"#, false), (#"{"b":null}"#, false), (#"{"c":[]}"#, false), (#"[[]]"#, false),
-    (#"{"b":[{"b":[]}]}"#, false), (#"{"a":{"b":[]},"b":0}"#, false),
+    (#"{"b":[]}"#, false), (#"{"a":1,"b": [ ] ,"c":1}"#, false),
+    (#"{"b":[1],"\u0062":[]}"#, false), (#"{"b":[],"b":[1]}"#, true), (#"{"b":[[]]}"#, true),
+    (#"{"b":[{"b":[]}]}"#, true), (#"{"b":{}}"#, nil), (#"{"b":{"b":[]}}"#, nil),
+    (#"{"b":null}"#, nil), (#"{"b":[1],"b":"x"}"#, nil), (#"{"c":[]}"#, nil), (#"[[]]"#, nil),
+    (#"{"a":{"b":[]},"b":0}"#, nil),
   ])
-  func anEmptyArrayIsFound(text: String, isEmpty: Bool) throws {
-    let found = try JSONScanner.find("a", andEmpty: "b", in: Array(text.utf8), maximumDepth: 9)
-    #expect(found.isArrayEmpty == isEmpty)
+  func arrayIsFound(text: String, hasItems: Bool?) throws {
+    let bytes = Array(text.utf8)
+    #expect(try JSONScanner.find("a", array: "b", in: bytes, maximumDepth: 9).hasItems == hasItems)
+    let scan = try JSONScanner.scan(bytes, maximumDepth: 9, member: "a", array: "b")
+    #expect(scan.hasItems == hasItems)
   }
 
   @Test(arguments: [

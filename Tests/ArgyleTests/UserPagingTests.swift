@@ -141,7 +141,8 @@ struct UserPagingTests {
   @Test func manyPagesAreNoCycle() throws {
     var paging = UserPaging(UserQuery())
     for number in 0..<20_000 {
-      try paging.add(textOf: answer(#"{"next": "?offset=\#(number)"}"#))
+      let page = #"{"next": "?offset=\#(number)", "results": [{"id": "u"}]}"#
+      try paging.add(textOf: answer(page))
       guard case .page = paging.nextStep else {
         Issue.record("page \(number) is mistaken for an earlier one")
         return
@@ -242,6 +243,51 @@ struct UserPagingTests {
   }
 
   // MARK: - Pages as text
+
+  @Test(arguments: [
+    (#"{"next": null, "results": [{"id": "u"}]"#, "cannot be parsed as JSON"),
+    (#"{"next": null, "results": []} x"#, "cannot be parsed as JSON"),
+    (#"{"next": "?a"}"#, #"has no array "results""#),
+    (#"{"next": "?a", "results": {}}"#, #"has no array "results""#),
+    (#"{"next": "?a", "results": [], "results": null}"#, #"has no array "results""#),
+    ("{}", #"has no array "results""#),
+    ("5", "neither a JSON object nor an array"),
+  ])
+  func strictPageIsCompleteAndHasResults(page: String, message: String) {
+    let answer = answer(page)
+    var paging = UserPaging(UserQuery())
+    let error = #expect(throws: ArgyleError.self) { try paging.add(textOf: answer, strictly: true) }
+    #expect(error?.message.contains(message) == true)
+    guard case .page("limit=200") = paging.nextStep else {
+      Issue.record("the page is not requested again")
+      return
+    }
+  }
+
+  @Test(arguments: [
+    #"{"next": "?offset=1", "results": [{"id": "\ud800", "n": 1e999}]}"#,
+    #"{"next": "?offset=1", "results": [{"id": 7}, 8, null]}"#,
+  ])
+  func strictPageMayHaveUnreadableUsers(page: String) throws {
+    var paging = UserPaging(UserQuery())
+    try paging.add(textOf: answer(page), strictly: true)
+    guard case .page("offset=1") = paging.nextStep else {
+      Issue.record("the page was not added")
+      return
+    }
+  }
+
+  @Test(arguments: [#", "results": {}"#, #", "results": null"#, ""])
+  func pagesWithoutResultsCountAsEmpty(results: String) throws {
+    var paging = UserPaging(UserQuery())
+    for number in 0..<100 {
+      try paging.add(textOf: answer(#"{"next": "?\#(number)"\#(results)}"#))
+    }
+    guard case .failure = paging.nextStep else {
+      Issue.record("the list does not end")
+      return
+    }
+  }
 
   @Test func pageTextIsScannedOnlyAsFarAsNeeded() throws {
     var paging = UserPaging(UserQuery())

@@ -407,7 +407,6 @@ static void without_a_page_the_same_call_is_created(void **state) {
   argyle_call *call = next_page_call(cursor, fixture->client);
   assert_int_equal(argyle_call_run(call, &error), 0);
   assert_int_equal(argyle_user_cursor_add_page(cursor, call, &error), 1);
-  /* A page leads on once only. */
   assert_null(argyle_user_cursor_next_call(cursor, fixture->client, &error));
   assert_null(error);
   argyle_call_free(call);
@@ -439,10 +438,14 @@ static void only_pages_are_added(void **state) {
   hostile_server_answer_json(fixture->server, 200, "{\"id\": \"u1\"}");
   hostile_server_answer_json(fixture->server, 200, "5");
   argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
+  /* A rejected call does not decide what the cursor returns. */
+  argyle_user_cursor *users = cursor_for(fixture->client, NULL);
   argyle_call *get = argyle_call_new(fixture->client, ARGYLE_OPERATION_USER_GET, "u1", NULL, &error);
   assert_int_equal(argyle_call_run(get, &error), 0);
   assert_int_equal(argyle_user_cursor_add_page(cursor, get, &error), -1);
-  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "call must be one that lists users");
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "call must be for the next page");
+  assert_int_equal(argyle_user_cursor_add_page(users, get, &error), -1);
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "call must be for the next page");
   argyle_call *call = next_page_call(cursor, fixture->client);
   assert_int_equal(argyle_user_cursor_add_page(cursor, call, &error), -1);
   assert_failed(error, ARGYLE_ERROR_ARGUMENT, "call must be");
@@ -459,6 +462,74 @@ static void only_pages_are_added(void **state) {
   assert_null_refused(error, "client");
   argyle_call_free(call);
   argyle_call_free(get);
+  argyle_user_cursor_free(cursor);
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  assert_next(users, "u2");
+  argyle_user_cursor_free(users);
+}
+
+/* Runs the call for the next page, and adds it so many times; returns what the last time returned. */
+static int add_next_page(argyle_user_cursor *cursor, argyle_client *client, int times, argyle_error **error) {
+  argyle_call *call = next_page_call(cursor, client);
+  int added = argyle_call_run(call, NULL);
+  for (int i = 0; i < times; i++) {
+    added = argyle_user_cursor_add_page(cursor, call, error);
+  }
+  argyle_call_free(call);
+  return added;
+}
+
+static void a_page_is_added_once(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
+  assert_int_equal(add_next_page(cursor, fixture->client, 2, &error), -1);
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "call must be for the next page");
+  /* The cursor has stayed where it was; then it is at its end, and takes no more. */
+  assert_int_equal(add_next_page(cursor, fixture->client, 2, &error), -1);
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "call must be for the next page");
+  assert_null(argyle_user_cursor_next_call(cursor, fixture->client, &error));
+  assert_null(error);
+  assert_int_equal(hostile_server_requests(fixture->server), 2);
+  argyle_user_cursor_free(cursor);
+}
+
+static void the_page_of_another_query_is_not_added(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  hostile_server_answer_json(fixture->server, 200, FIRST);
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
+  json_t *query = json_pack("{s:i}", "offset", 6);
+  argyle_call *call = argyle_call_new(fixture->client, ARGYLE_OPERATION_USER_LIST, NULL, query, &error);
+  json_decref(query);
+  assert_int_equal(argyle_call_run(call, &error), 0);
+  assert_int_equal(argyle_user_cursor_add_page(cursor, call, &error), -1);
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "call must be for the next page");
+  argyle_call_free(call);
+  argyle_user_cursor_free(cursor);
+}
+
+static void what_is_no_page_is_not_added(void **state) {
+  static const char *const bodies[] = {
+    "{}", "{\"detail\": \"maintenance\"}", "{\"next\": null, \"results\": null}", "{\"next\": null, \"results\": {}}",
+    "{\"next\": \"?offset=1\", \"results\": [{\"id\": \"u1\"}", "{\"next\": null, \"results\": []} x",
+  };
+  hostile_fixture *fixture = *state;
+  argyle_error *error = RUBBISH;
+  argyle_user_cursor *cursor = cursor_for(fixture->client, NULL);
+  for (size_t i = 0; i < COUNT(bodies); i++) {
+    hostile_server_answer_json(fixture->server, 200, bodies[i]);
+    assert_int_equal(add_next_page(cursor, fixture->client, 1, &error), -1);
+    assert_failed(error, ARGYLE_ERROR_PROTOCOL, "the response");
+  }
+  hostile_server_answer_json(fixture->server, 200, SECOND);
+  assert_int_equal(add_next_page(cursor, fixture->client, 1, &error), 1);
+  assert_null(error);
+  for (size_t i = 0; i <= COUNT(bodies); i++) {
+    assert_string_equal(hostile_server_request(fixture->server, (int)i)->target, "/v1/users?limit=200");
+  }
   argyle_user_cursor_free(cursor);
 }
 
@@ -703,6 +774,9 @@ int main(void) {
     hostile_test(without_a_page_the_same_call_is_created),
     hostile_test(a_page_too_large_is_requested_smaller),
     hostile_test(only_pages_are_added),
+    hostile_test(a_page_is_added_once),
+    hostile_test(the_page_of_another_query_is_not_added),
+    hostile_test(what_is_no_page_is_not_added),
     hostile_test(calls_are_not_mixed_with_users),
     hostile_test(a_retry_after_that_is_too_long_is_reported_immediately),
     hostile_test(a_text_that_is_no_list_is_refused_and_requested_again),

@@ -620,9 +620,11 @@ def serve() -> Iterator[Callable[[Pages], str]]:
             def do_GET(self) -> None:
                 query = {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
                 answer = pages(query)
+                answer, headers = answer if isinstance(answer, tuple) else (answer, {})
                 body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
+                for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -677,6 +679,63 @@ def test_iterators_that_cannot_continue(serve: Callable[[Pages], str], pages: Pa
             for _ in range(2):
                 with pytest.raises(argyle.ProtocolError, match=message):
                     await walk.__anext__()
+
+    asyncio.run(main())
+
+
+def test_large_prefetch_waits_for_retry_after(serve: Callable[[Pages], str]) -> None:
+    """A prefetched page that was too large is not requested again before Retry-After, as with the blocking client."""
+    requests = []
+
+    def pages(query: dict[str, str]) -> Any:
+        requests.append(query)
+        if "offset" in query:
+            return page(query, None, users=100), {"Retry-After": "3600"}
+        return page(query, "?limit=4&offset=1")
+
+    async def main() -> None:
+        async with new_client(url, max_response_bytes=1000) as client:
+            iterator = client.users.pages(limit=4)
+            assert len(await iterator.__anext__()) == 1
+            with pytest.raises(argyle.ResponseTooLargeError) as caught:
+                await iterator.__anext__()
+            assert caught.value.retry_after == 3600
+
+    url = serve(pages)
+    asyncio.run(main())
+    assert len(requests) == 2
+
+
+def test_last_page_ends_the_iterator(serve: Callable[[Pages], str]) -> None:
+    """An iterator whose last page was returned needs its client no longer."""
+
+    async def main() -> None:
+        client = new_client(serve(lambda query: page(query, None)))
+        iterator = client.users.pages()
+        assert len(await iterator.__anext__()) == 1
+        await client.aclose()
+        for _ in range(2):
+            with pytest.raises(StopAsyncIteration):
+                await iterator.__anext__()
+
+    asyncio.run(main())
+
+
+def test_error_does_not_keep_its_call(serve: Callable[[Pages], str]) -> None:
+    """A kept exception, whose traceback refers to the call, does not keep the C call with its body."""
+    failures = []
+
+    async def main() -> None:
+        async with new_client(serve(lambda query: {"results": 1})) as client:
+            iterator = client.users.pages()
+            for _ in range(3):
+                try:
+                    await iterator.__anext__()
+                except argyle.ProtocolError as failure:
+                    failures.append(failure)
+        assert len(failures) == 3
+        calls = [value for value in gc.get_objects() if isinstance(value, _abi.QueuedCall)]
+        assert calls and not [call for call in calls if call.finished is not None]
 
     asyncio.run(main())
 

@@ -10,24 +10,37 @@ enum PageOutline {
   case envelope(next: String?, isEmpty: Bool)
   /// A bare array of users.
   case array(count: Int, firstID: String?)
+  /// An object without an array of users.
+  case withoutResults
   case other
 
-  /// Parses a page's text; what follows the link need not be valid JSON.
+  /// Parses a page's text.
   ///
   /// The text does not pass through jansson: a user that jansson cannot represent does not make the page unreadable.
-  init(_ text: [UInt8]) throws(JSONTextError) {
+  ///
+  /// - Parameters:
+  ///   - text: the page.
+  ///   - strictly: whether it must be JSON as a whole with an array of users, and not only up to the link.
+  /// - Throws: ``JSONTextError`` if the text is not JSON.
+  init(_ text: [UInt8], strictly: Bool) throws(JSONTextError) {
     let depth = PageOutline.maximumDepth
-    let found = try JSONScanner.find("next", andEmpty: "results", in: text, maximumDepth: depth)
+    let found =
+      strictly
+      ? try JSONScanner.scan(text, maximumDepth: depth, member: "next", array: "results")
+      : try JSONScanner.find("next", array: "results", in: text, maximumDepth: depth)
     switch found.kind {
+    case .object where strictly && found.hasItems == nil:
+      self = .withoutResults
     case .object:
       let link = found.member.flatMap { $0.kind == .null ? nil : PageOutline.string($0) }
-      self = .envelope(next: link, isEmpty: found.isArrayEmpty)
+      self = .envelope(next: link, isEmpty: found.hasItems != true)
     case .array:
       let (count, first) = try JSONScanner.items(of: text, maximumDepth: depth)
       let id =
         count == 0
         ? nil : try JSONScanner.find("id", in: Array(first), maximumDepth: depth).member
-      self = .array(count: count, firstID: id.map { PageOutline.string($0) })
+      let isText = id?.kind == .string
+      self = .array(count: count, firstID: isText ? id.map { PageOutline.string($0) } : nil)
     default:
       self = .other
     }

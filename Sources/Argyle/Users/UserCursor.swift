@@ -147,12 +147,15 @@ extension UserCursor {
 
   /// Adds the page of a finished call; returns false if it was too large and a smaller one is to be requested.
   package func addPage(_ call: Call) throws(ArgyleError) -> Bool {
-    try choose(.calls)
-    guard call.kind == .listUsers else {
-      throw ArgyleError(.argument, "call must be one that lists users")
+    guard case .page(let query) = paging.nextStep, call.kind == .listUsers,
+      call.request.query.utf8.elementsEqual(query.utf8)
+    else {
+      throw ArgyleError(.argument, "call must be for the next page of the cursor")
     }
     if let error = call.error, paging.reducePageSize(after: error) { return false }
-    try paging.add(textOf: call.answer())
+    let answer = try call.answer()
+    try choose(.calls)
+    try paging.add(textOf: answer, strictly: true)
     return true
   }
 }

@@ -79,11 +79,11 @@ extension UserPaging {
 // MARK: - Adding pages
 
 extension UserPaging {
-  /// Adds a page given as text.
-  mutating func add(textOf answer: Answer) throws(ArgyleError) {
+  /// Adds a page given as text, strictly if it must be a page as a whole.
+  mutating func add(textOf answer: Answer, strictly: Bool = false) throws(ArgyleError) {
     let outline: PageOutline
     do {
-      outline = try PageOutline(answer.response.body)
+      outline = try PageOutline(answer.response.body, strictly: strictly)
     } catch {
       let reason = "the response cannot be parsed as JSON"
       throw answer.protocolError(reason, detail: error.reason)
@@ -99,6 +99,8 @@ extension UserPaging {
       checkProgress(isEmpty, answer)
     case .array(let count, let firstID):
       try advance(past: count, beginningWith: firstID, answer)
+    case .withoutResults:
+      throw answer.protocolError("the response has no array \"results\"")
     case .other:
       throw answer.protocolError("the response is neither a JSON object nor an array of users")
     }

@@ -3,6 +3,6 @@ package struct JSONScan {
   package let kind: JSONKind
   /// The last member with the wanted key; nil if absent.
   package let member: JSONValue?
-  /// Whether the last member with the array's key is an empty array.
-  package let isArrayEmpty: Bool
+  /// Whether the last member with the array's key has items; nil if it is no array or absent.
+  package let hasItems: Bool?
 }

@@ -6,7 +6,7 @@ package struct JSONScanner {
   private let text: [UInt8]
   private let maximumDepth: Int
   private let wantedKey: String?
-  /// The key of the member that may be an empty array.
+  /// The key of the member that may be an array.
   private let arrayKey: String?
   private var position = 0
   /// Closing bytes of the open objects and arrays.
@@ -15,8 +15,8 @@ package struct JSONScanner {
   private var wantedKind = JSONKind.null
   private var wanted: JSONValue?
   private var isArrayNext = false
-  /// Whether the last member with `arrayKey` is an empty array.
-  private var isArrayEmpty = false
+  /// Whether the last member with `arrayKey` has items; nil if it is no array.
+  private var hasItems: Bool?
   /// Number of values directly in the document.
   private var itemCount = 0
   /// Range of the first of them.
@@ -28,14 +28,16 @@ package struct JSONScanner {
   ///   - text: the document, as UTF-8.
   ///   - maximumDepth: maximum nesting of objects and arrays.
   ///   - key: the member's name; nil for none.
+  ///   - array: the name of a member that may be an array; nil for none.
   /// - Returns: what was found.
   /// - Throws: ``JSONTextError`` if the text is not JSON or is nested too deeply.
   package static func scan(
     _ text: [UInt8],
     maximumDepth: Int,
-    member key: String? = nil
+    member key: String? = nil,
+    array: String? = nil
   ) throws(JSONTextError) -> JSONScan {
-    var scanner = JSONScanner(text, maximumDepth: maximumDepth, wantedKey: key)
+    var scanner = JSONScanner(text, maximumDepth: maximumDepth, wantedKey: key, arrayKey: array)
     let kind = try scanner.scanDocument()
     return scanner.found(kind)
   }
@@ -46,14 +48,14 @@ package struct JSONScanner {
   ///
   /// - Parameters:
   ///   - key: the member's name.
-  ///   - array: the name of a member that may be an empty array; nil for none.
+  ///   - array: the name of a member that may be an array; nil for none.
   ///   - text: the document, as UTF-8.
   ///   - maximumDepth: maximum nesting of objects and arrays.
   /// - Returns: what was found.
   /// - Throws: ``JSONTextError`` if the text is not JSON or is nested too deeply before a member is found.
   package static func find(
     _ key: String,
-    andEmpty array: String? = nil,
+    array: String? = nil,
     in text: [UInt8],
     maximumDepth: Int
   ) throws(JSONTextError) -> JSONScan {
@@ -68,7 +70,7 @@ package struct JSONScanner {
   }
 
   private func found(_ kind: JSONKind) -> JSONScan {
-    JSONScan(kind: kind, member: wanted, isArrayEmpty: isArrayEmpty)
+    JSONScan(kind: kind, member: wanted, hasItems: hasItems)
   }
 
   /// Counts the items of an array and returns the text of the first.
@@ -109,7 +111,7 @@ package struct JSONScanner {
       if documentKind == nil { documentKind = kind }
       if wantedStart != nil, opened == 1 { wantedKind = kind }
       if isArrayNext, opened == 1 {
-        isArrayEmpty = kind == .array && open.count == opened
+        hasItems = kind == .array ? open.count > opened : nil
         isArrayNext = false
       }
       // A non-empty object or array continues with its first value.

@@ -257,20 +257,22 @@ class AsyncUserPages(AsyncIterator[UserPage]):
         """Use :meth:`AsyncUsers.pages` instead."""
         self._core = core
         self._cursor = _abi.PageCursor.new(core.require_owner(), query)
-        self._is_closed = False
+        #: Whether the last page was returned, or the iterator closed.
+        self._is_finished = False
         self._prefetch: Optional[tuple[LoopQueue, _abi.QueuedCall]] = None
 
     async def __anext__(self) -> UserPage:
         """Return the next page."""
-        if self._is_closed:
-            raise StopAsyncIteration
-        page = await self._take_prefetch()
+        page = None if self._is_finished else await self._take_prefetch()
         while page is None:
-            if not self._has_next():
+            if self._is_finished or not self._has_next():
+                self._is_finished = True
                 raise StopAsyncIteration
             page = await self._finish(*self._start())
         try:
-            if self._has_next():
+            if not self._has_next():
+                self._is_finished = True
+            elif not self._is_finished:
                 self._prefetch = self._start()
                 # Perhaps no task will wait for it before the event loop ends.
                 self._prefetch[0].close_if_ending()
@@ -281,7 +283,7 @@ class AsyncUserPages(AsyncIterator[UserPage]):
 
     async def aclose(self) -> None:
         """End the iteration and cancel the prefetch."""
-        self._is_closed = True
+        self._is_finished = True
         if self._prefetch is not None:
             (queue, call), self._prefetch = self._prefetch, None
             queue.cancel(call)
@@ -292,18 +294,6 @@ class AsyncUserPages(AsyncIterator[UserPage]):
     def _start(self) -> tuple[LoopQueue, _abi.QueuedCall]:
         return self._core.start(_operations.next_page(self._cursor))
 
-    async def _finish(self, queue: LoopQueue, call: _abi.QueuedCall) -> Optional[UserPage]:
-        """Wait for a page; None if it was too large and a smaller one is next."""
-        try:
-            page: UserPage = await queue.finish(call)
-        except errors.ResponseTooLargeError:
-            if call.finished is None or self._cursor.add(call.finished):
-                raise
-            return None
-        if call.finished is not None:
-            self._cursor.add(call.finished)
-        return page
-
     async def _take_prefetch(self) -> Optional[UserPage]:
         """Wait for the prefetched page; None if there is none or it failed and may be requested again."""
         if self._prefetch is None:
@@ -312,12 +302,34 @@ class AsyncUserPages(AsyncIterator[UserPage]):
         if queue is not self._core.queue():
             # From another event loop, which has ended.
             return None
+        return await self._finish(queue, call, is_prefetched=True)
+
+    async def _finish(
+        self, queue: LoopQueue, call: _abi.QueuedCall, *, is_prefetched: bool = False
+    ) -> Optional[UserPage]:
+        """Wait for a page; None if the prefetch failed, or if the page was too large and a smaller one is next."""
         try:
-            return await self._finish(queue, call)
+            page: UserPage = await queue.finish(call)
+            if call.finished is not None:
+                self._cursor.add(call.finished)
+            return page
         except errors.Error as failure:
-            if not _may_retry(failure, monotonic() - call.failed_at):
+            if is_prefetched and not _may_retry(failure, monotonic() - call.failed_at):
+                raise
+            is_smaller = isinstance(failure, errors.ResponseTooLargeError) and self._reduce_page_size(call)
+            if not is_smaller and not is_prefetched:
                 raise
             return None
+        finally:
+            # A traceback may refer to the call.
+            call.finished = None
+
+    def _reduce_page_size(self, call: _abi.QueuedCall) -> bool:
+        """Reduce the page size after a page that was too large; returns False if it is as small as possible."""
+        try:
+            return call.finished is not None and not self._cursor.add(call.finished)
+        except errors.ResponseTooLargeError:
+            return False
 
 
 def _may_retry(failure: errors.Error, seconds: float) -> bool:
