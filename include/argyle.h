@@ -1,5 +1,5 @@
 /*
- * argyle.h - users and user tokens of the Argyle API, version 1.
+ * argyle.h - users and user tokens of the Argyle API, versions 1 and 2.
  *
  * Conventions, which hold for every function here unless its comment says otherwise:
  *
@@ -301,9 +301,11 @@ typedef struct argyle_client argyle_client;
  *   key_secret           string   required; the API key's secret: not empty, no control characters
  *   environment          string   "production" (default) or "sandbox": Argyle's hosts
  *   base_url             string   instead of environment: an http or https URL with a host, an optional port and
- *                                 an optional path, to which /v1 is added (so it must not end with /v1); no
- *                                 user info, query or fragment. http is allowed for loopback hosts only,
+ *                                 an optional path, to which /v1 or /v2 is added (so it must not end with either);
+ *                                 no user info, query or fragment. http is allowed for loopback hosts only,
  *                                 unless allow_insecure_http is true
+ *   api_version          integer  1 (default) or 2: the version of the service's API. It decides which fields a user
+ *                                 has, how lists are paged, and what is in the responses
  *   timeout_ms           integer  1 to 2147483647, default 30000: timeout of one attempt, connecting included
  *   connect_timeout_ms   integer  1 to 2147483647, default 10000: timeout for name resolution, connecting and TLS
  *   stall_timeout_ms     integer  1 to 2147483647, optional: maximum time without a byte sent or received, once an
@@ -543,7 +545,7 @@ void argyle_cancellation_free(argyle_cancellation *cancellation);
  */
 
 /**
- * Creates a user ("Create a user": POST /v1/users).
+ * Creates a user ("Create a user": POST /users).
  *
  * The request is never retried automatically if the service may have acted on it.
  *
@@ -551,15 +553,15 @@ void argyle_cancellation_free(argyle_cancellation *cancellation);
  * @param external_metadata  Any JSON value to attach to the user, nested no deeper than 2044 levels; json_null()
  *                           is sent as null. NULL: none is sent, and the service stores {}.
  * @param error              Where to put the error; may be NULL.
- * @return a new reference to an object with at least the strings "id" and "token", or NULL. The token is a
- *         credential for Argyle Link: keep it secret.
+ * @return a new reference to an object with at least the strings "id" and "token" (version 2: "user_token"), or NULL.
+ *         The token is a credential for Argyle Link: keep it secret.
  *
  * Errors: ARGYLE_ERROR_ARGUMENT if the client is NULL or the metadata cannot be encoded.
  */
 json_t *argyle_user_create(argyle_client *client, const json_t *external_metadata, argyle_error **error);
 
 /**
- * Retrieves a user ("Retrieve a user and their metadata": GET /v1/users/{id}).
+ * Retrieves a user ("Retrieve a user and their metadata": GET /users/{id}).
  *
  * @param client   The client. Not NULL.
  * @param user_id  The user's id: 1 to 255 bytes of UTF-8 other than "." and "..". Not NULL.
@@ -572,7 +574,7 @@ json_t *argyle_user_create(argyle_client *client, const json_t *external_metadat
 json_t *argyle_user_get(argyle_client *client, const char *user_id, argyle_error **error);
 
 /**
- * Replaces the metadata of a user ("Update a user's metadata": PATCH /v1/users/{id}).
+ * Replaces the metadata of a user ("Update a user's metadata": PATCH /users/{id}).
  *
  * @param client             The client. Not NULL.
  * @param user_id            The user's id, as for argyle_user_get(). Not NULL.
@@ -586,27 +588,61 @@ json_t *argyle_user_update(argyle_client *client, const char *user_id, const jso
                            argyle_error **error);
 
 /**
- * Lists one page of users ("List users": GET /v1/users).
+ * Creates a user with fields ("Create a user": POST /users).
+ *
+ * Like argyle_user_create(), it never retries a request that the service may have carried out.
+ *
+ * @param client  The client. Not NULL.
+ * @param fields  A JSON object that is sent as is, nested no deeper than 2045 levels. With api_version 2 it may have any
+ *                field, such as "external_id", "first_name" or "external_metadata", even one that this library does
+ *                not know. With api_version 1 it may have "external_metadata" only. Not NULL.
+ * @param error   Where to put the error; may be NULL.
+ * @return as argyle_user_create().
+ *
+ * Errors: as for argyle_user_create(); ARGYLE_ERROR_ARGUMENT if `fields` is not an object or has a field that the
+ * client's version of the API lacks.
+ */
+json_t *argyle_user_create_with_fields(argyle_client *client, const json_t *fields, argyle_error **error);
+
+/**
+ * Updates fields of a user ("Update a user": PATCH /users/{id}).
+ *
+ * @param client   The client. Not NULL.
+ * @param user_id  The user's id, as for argyle_user_get(). Not NULL.
+ * @param fields   As for argyle_user_create_with_fields(): each field replaces the user's, null clears it, and fields
+ *                 that are absent stay as they are. Not NULL.
+ * @param error    Where to put the error; may be NULL.
+ * @return as argyle_user_update().
+ *
+ * Errors: as for argyle_user_update() and argyle_user_create_with_fields().
+ */
+json_t *argyle_user_update_with_fields(argyle_client *client, const char *user_id, const json_t *fields,
+                                       argyle_error **error);
+
+/**
+ * Lists one page of users ("List users": GET /users).
  *
  * @param client  The client. Not NULL.
  * @param query   A JSON object, or NULL for the service's defaults; an unknown key or a wrong type is an
  *                argument error that names it:
  *
- *   limit     integer  1 to 2147483647: page size; the service's default is 10 and its maximum 200
- *   offset    integer  0 to 9007199254740991: number of users to skip; default 0
- *   ordering  string   "-created_at" (newest first, the service's default) or "created_at"
+ *   limit        integer  1 to 2147483647: page size; the service's default is 10 and its maximum 200
+ *   offset       integer  version 1: 0 to 9007199254740991: number of users to skip; default 0
+ *   ordering     string   version 1: "-created_at" (newest first, the service's default) or "created_at"
+ *   cursor       string   version 2: 1 to 8192 bytes: where to continue, the decoded "cursor" of a page's "next"
+ *   external_id  string   version 2: 1 to 1024 bytes: only users with this external_id
  *
  * @param error   Where to put the error; may be NULL.
  * @return a new reference to {"results": [users], "next": URL or null, "previous": URL or null, "count": integer
- *         or null}, or NULL. If the service sends a bare array, the form is the same, and "count" is null.
- *         To follow "next", use a cursor.
+ *         or null}, or NULL. "count" is null in version 2, and if the service sends a bare array in version 1, which
+ *         is brought to the same form. To follow "next", use a cursor.
  *
  * Errors: ARGYLE_ERROR_ARGUMENT.
  */
 json_t *argyle_user_list(argyle_client *client, const json_t *query, argyle_error **error);
 
 /**
- * Deletes a user with all accounts and resources ("Delete a user": DELETE /v1/users/{id}).
+ * Deletes a user with all accounts and resources ("Delete a user": DELETE /users/{id}).
  *
  * If the request is retried after a failure that may have come too late, and the user is then not found, an earlier
  * attempt has deleted it: the function succeeds.
@@ -623,13 +659,13 @@ int argyle_user_delete(argyle_client *client, const char *user_id, argyle_error 
 /* ---------------------------------------------------------------- User tokens */
 
 /**
- * Creates a token for a user ("Create a user token": POST /v1/user-tokens).
+ * Creates a token for a user ("Create a user token": POST /user-tokens).
  *
  * @param client   The client. Not NULL.
  * @param user_id  The user's id, as for argyle_user_get(). Not NULL.
  * @param error    Where to put the error; may be NULL.
- * @return a new reference to an object with at least the string "access", which is passed to Argyle Link, or NULL. Its
- *         tokens are credentials: keep them secret.
+ * @return a new reference to an object with at least the string "access" (version 2: "user_token"), which is passed to
+ *         Argyle Link, or NULL. Its tokens are credentials: keep them secret.
  *
  * Errors: ARGYLE_ERROR_INVALID_REQUEST if there is no such user; ARGYLE_ERROR_PROTOCOL if the token can be decoded
  * and has a different "user_id" (case-insensitive); ARGYLE_ERROR_ARGUMENT.
@@ -669,8 +705,8 @@ typedef struct argyle_user_cursor argyle_user_cursor;
 /**
  * Creates a cursor over all users; nothing is sent yet.
  *
- * The page size is 200 unless the query has a limit. Of the service's "next" links, only the query is used, always
- * with the client's own base URL.
+ * The page size is 200 unless the query has a limit. Of the service's "next" links, only the query is used (version 2:
+ * only its "cursor", and a link may be a bare cursor), always with the client's own base URL.
  *
  * @param client  The client. Not NULL. It may be freed before the cursor.
  * @param query   As for argyle_user_list(); the cursor starts at the offset. NULL: all users, newest first.
@@ -770,12 +806,14 @@ typedef struct argyle_call argyle_call;
 
 /** The operations. The numbers are fixed. */
 enum {
-  ARGYLE_OPERATION_USER_CREATE = 1,      /**< As argyle_user_create(). */
-  ARGYLE_OPERATION_USER_GET = 2,         /**< As argyle_user_get(). */
-  ARGYLE_OPERATION_USER_UPDATE = 3,      /**< As argyle_user_update(). */
-  ARGYLE_OPERATION_USER_LIST = 4,        /**< As argyle_user_list(). */
-  ARGYLE_OPERATION_USER_DELETE = 5,      /**< As argyle_user_delete(). */
-  ARGYLE_OPERATION_USER_TOKEN_CREATE = 6 /**< As argyle_user_token_create(). */
+  ARGYLE_OPERATION_USER_CREATE = 1,             /**< As argyle_user_create(). */
+  ARGYLE_OPERATION_USER_GET = 2,                /**< As argyle_user_get(). */
+  ARGYLE_OPERATION_USER_UPDATE = 3,             /**< As argyle_user_update(). */
+  ARGYLE_OPERATION_USER_LIST = 4,               /**< As argyle_user_list(). */
+  ARGYLE_OPERATION_USER_DELETE = 5,             /**< As argyle_user_delete(). */
+  ARGYLE_OPERATION_USER_TOKEN_CREATE = 6,       /**< As argyle_user_token_create(). */
+  ARGYLE_OPERATION_USER_CREATE_WITH_FIELDS = 7, /**< As argyle_user_create_with_fields(). */
+  ARGYLE_OPERATION_USER_UPDATE_WITH_FIELDS = 8  /**< As argyle_user_update_with_fields(). */
 };
 
 /**
@@ -784,8 +822,8 @@ enum {
  * @param client     The client. Not NULL. It may be freed before the call.
  * @param operation  One of the ARGYLE_OPERATION_ numbers.
  * @param user_id    The user's id, as for argyle_user_get(). To create a user or to list users: NULL.
- * @param document   To create or update a user: its external_metadata, NULL only to create one without. To list: the
- *                   query, or NULL. Otherwise NULL.
+ * @param document   To create or update a user: its external_metadata, NULL only to create one without; for the
+ *                   operations with fields: the fields, not NULL. To list: the query, or NULL. Otherwise NULL.
  * @param error      Where to put the error; may be NULL.
  * @return a call to be freed with argyle_call_free(), or NULL on failure.
  *
@@ -797,9 +835,9 @@ argyle_call *argyle_call_new(argyle_client *client, int operation, const char *u
 /**
  * Creates a call with a document given as JSON text; otherwise like argyle_call_new().
  *
- * The text must be exactly one JSON value in UTF-8, nested no deeper than 2044 levels. Metadata is sent unchanged,
- * including numbers of any size and precision, escapes and duplicate keys, which jansson may then be unable to read
- * back.
+ * The text must be exactly one JSON value in UTF-8, nested no deeper than 2044 levels (fields: 2045). Metadata and
+ * fields are sent unchanged, including numbers of any size and precision, escapes and duplicate keys, which jansson may
+ * then be unable to read back.
  *
  * @param client     The client. Not NULL. It may be freed before the call.
  * @param operation  One of the ARGYLE_OPERATION_ numbers.

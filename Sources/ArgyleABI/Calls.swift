@@ -20,7 +20,8 @@ public func argyle_call_new(
 ) -> OpaquePointer? {
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
     let client = try Arguments.client(client)
-    let operation = try Operation(operation, user_id, document.map { .value($0) })
+    let document = document.map { Operation.Document.value($0) }
+    let operation = try Operation(operation, client.apiVersion, user_id, document)
     return Handle.make(CallObject(try Call(client, operation)))
   }
 }
@@ -38,7 +39,8 @@ public func argyle_call_new_text(
   reporting(to: error, onFailure: nil) { () throws(ArgyleError) in
     let client = try Arguments.client(client)
     let text = try Arguments.bytes(document, size, "document")
-    let operation = try Operation(operation, user_id, text.map { .text(Array($0)) })
+    let document = text.map { Operation.Document.text(Array($0)) }
+    let operation = try Operation(operation, client.apiVersion, user_id, document)
     return Handle.make(CallObject(try Call(client, operation)))
   }
 }

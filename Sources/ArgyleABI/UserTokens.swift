@@ -5,7 +5,7 @@ import Support
 
 // The section "User tokens" of argyle.h, which documents every function in full.
 
-/// Creates a token for a user ("Create a user token": POST /v1/user-tokens).
+/// Creates a token for a user ("Create a user token": POST /user-tokens).
 @_cdecl("argyle_user_token_create") @implementation
 public func argyle_user_token_create(
   _ client: OpaquePointer?,

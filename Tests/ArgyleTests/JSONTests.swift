@@ -104,13 +104,15 @@ struct JSONTests {
   }
 
   @Test func nestingIsLimited() throws {
-    #expect(throws: Never.self) { try Metadata(nested(2044)) }
-    let error = #expect(throws: ArgyleError.self) { try Metadata(nested(2045)) }
+    #expect(throws: Never.self) { try UserDocument(nested(2044), .metadata) }
+    let error = #expect(throws: ArgyleError.self) { try UserDocument(nested(2045), .metadata) }
     #expect(error?.message == "external_metadata must not be nested deeper than 2044 levels")
   }
 
   @Test func namesWithNULAreRejected() throws {
-    let error = #expect(throws: ArgyleError.self) { try Metadata(["a": ["b\u{0}c": 1]]) }
+    let error = #expect(throws: ArgyleError.self) {
+      try UserDocument(["a": ["b\u{0}c": 1]], .metadata)
+    }
     #expect(error?.message.hasPrefix("external_metadata must not contain a NUL in a key") == true)
   }
 
@@ -149,18 +151,20 @@ struct JSONTests {
       tree = outer
     }
     defer { json_decref(tree) }
-    #expect(throws: ArgyleError.self) { try Metadata(tree) }
-    #expect(throws: Never.self) { try Metadata(#require(json_array_get(tree, 0))) }
+    #expect(throws: ArgyleError.self) { try UserDocument(tree, .metadata) }
+    #expect(throws: Never.self) { try UserDocument(#require(json_array_get(tree, 0)), .metadata) }
   }
 
   @Test(arguments: [Double.infinity, -.infinity, .nan])
   func numbersMustBeFinite(number: Double) {
-    let error = #expect(throws: ArgyleError.self) { try Metadata(["a": [.real(number)]]) }
+    let error = #expect(throws: ArgyleError.self) {
+      try UserDocument(["a": [.real(number)]], .metadata)
+    }
     #expect(error?.message == "external_metadata must contain only finite numbers")
   }
 
   @Test func metadataIsEmbeddedInDocument() throws {
-    let document = try Metadata(["a": [1, "\"}"]]).document
+    let document = try UserDocument(["a": [1, "\"}"]], .metadata).text
     #expect(String(decoding: document, as: UTF8.self) == #"{"external_metadata":{"a":[1,"\"}"]}}"#)
   }
 }

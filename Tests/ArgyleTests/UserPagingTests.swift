@@ -5,9 +5,14 @@ import Transport
 
 /// Pagination, without a network.
 struct UserPagingTests {
-  private func answer(_ body: String) -> Answer {
+  private func answer(_ body: String, _ version: APIVersion = .v1) -> Answer {
     Answer(
-      context: CallContext(Request(.get, "/v1/users"), authority: "host:1", secrets: []),
+      context: CallContext(
+        Request(.get, "/v1/users"),
+        version: version,
+        authority: "host:1",
+        secrets: []
+      ),
       response: Response(head: ResponseHead(status: 200), body: Array(body.utf8)),
       mayHaveActedBefore: false,
       attempts: 1
@@ -15,13 +20,15 @@ struct UserPagingTests {
   }
 
   /// Returns the next step after these pages, which must not depend on whether they are parsed or scanned as text.
-  private func next(after pages: [String], _ query: UserQuery = UserQuery(limit: 2)) throws
-    -> String
-  {
-    var parsed = UserPaging(query)
-    var scanned = UserPaging(query)
+  private func next(
+    after pages: [String],
+    _ query: UserQuery = UserQuery(limit: 2),
+    _ version: APIVersion = .v1
+  ) throws -> String {
+    var parsed = UserPaging(query, version)
+    var scanned = UserPaging(query, version)
     for page in pages {
-      let answer = answer(page)
+      let answer = answer(page, version)
       try parsed.add(PageOutline(UserPageDocument(answer)), answer)
       try scanned.add(textOf: answer)
     }
@@ -56,10 +63,81 @@ struct UserPagingTests {
     #expect(try next(after: [page]) == expected)
   }
 
+  /// A page of version 2 whose link is this JSON value.
+  private func page(_ next: String) -> String { #"{"next": \#(next), "results": []}"# }
+
+  @Test(arguments: [
+    (#""https://elsewhere:1/v9/x?cursor=c%3D%2F&limit=7#part""#, "c%3D%2F"),
+    (#""/v2/users?limit=7&cursor=a&external_id=y&cursor=b+""#, "b+"),
+    (#""?cursor=c""#, "c"),
+    // A bare cursor, encoded or not.
+    (#""cD0yMDI0""#, "cD0yMDI0"),
+    (#""c/+=&""#, "c%2F%2B%3D%26"),
+    (#""c%3D%3D""#, "c%3D%3D"),
+  ])
+  func version2ContinuesAtTheCursor(link: String, cursor: String) throws {
+    let query = UserQuery(limit: 2, cursor: "first", externalID: "ä")
+    #expect(
+      try next(after: [page(link)], query, .v2) == "limit=2&external_id=%C3%A4&cursor=\(cursor)"
+    )
+  }
+
+  @Test(arguments: [
+    #""https://host/v2/users?limit=2&offset=2""#, #""https://host/v2/users""#, #""/v2/users""#,
+    #""?cursor=""#, #""""#, #""?acursor=c""#, #""?cursor=a b""#, #""?cursor=\u00e4""#, "\"#c\"",
+  ])
+  func version2RefusesALinkWithoutACursor(link: String) throws {
+    #expect(
+      try next(after: [page(link)], UserQuery(), .v2).hasSuffix(
+        #""next" in the response has no cursor"#
+      )
+    )
+  }
+
+  @Test func version2EndsAtNull() throws {
+    #expect(try next(after: [page(#""?cursor=c""#), page("null")], UserQuery(), .v2) == "end")
+  }
+
+  @Test func version2HasNoBareArrays() {
+    let answer = answer(#"[{"id": "a"}]"#, .v2)
+    var paging = UserPaging(UserQuery(), .v2)
+    let error = #expect(throws: ArgyleError.self) { try paging.add(textOf: answer) }
+    #expect(error?.message.hasSuffix("the response is not a JSON object") == true)
+    let documentError = #expect(throws: ArgyleError.self) { try UserPageDocument(answer) }
+    #expect(documentError?.message == error?.message)
+  }
+
+  @Test func version2DetectsCircles() throws {
+    let message = try next(
+      after: [page(#""?cursor=a""#), page(#""?cursor=b""#), page(#""?cursor=a""#)],
+      UserQuery(),
+      .v2
+    )
+    #expect(message.hasSuffix("the response leads back to an earlier page"))
+  }
+
+  @Test func version2AsksForFewerUsersAtTheSameCursor() throws {
+    var paging = UserPaging(UserQuery(externalID: "e"), .v2)
+    try paging.add(textOf: answer(page(#""?cursor=c""#), .v2))
+    let wasReduced = paging.reducePageSize(after: tooLarge)
+    #expect(wasReduced)
+    guard case .page(let query) = paging.nextStep else {
+      Issue.record("there is no next page")
+      return
+    }
+    #expect(query == "limit=100&external_id=e&cursor=c")
+    try paging.add(textOf: answer(page(#""?cursor=d""#), .v2))
+    guard case .page(let later) = paging.nextStep else {
+      Issue.record("there is no next page")
+      return
+    }
+    #expect(later == "limit=100&external_id=e&cursor=d")
+  }
+
   private let tooLarge = ArgyleError(.init(.tooLarge, "too large", head: ResponseHead(status: 200)))
 
   @Test func tooLargeHeadersDoNotReducePageSize() {
-    var paging = UserPaging(UserQuery())
+    var paging = UserPaging(UserQuery(), .v1)
     let wasReduced = paging.reducePageSize(
       after: ArgyleError(.tooLarge, "the headers are too large")
     )
@@ -86,7 +164,7 @@ struct UserPagingTests {
     (#"[{"id": "a"}]"#, ["100", "50", "25", "12", "6", "3", "1"], "&offset=1"),
   ])
   func pageSizeIsReduced(page: String, limits: [String], others: String) throws {
-    var paging = UserPaging(UserQuery())
+    var paging = UserPaging(UserQuery(), .v1)
     if !page.isEmpty { try paging.add(textOf: answer(page)) }
     var queries: [String] = []
     while paging.reducePageSize(after: tooLarge), case .page(let query) = paging.nextStep {
@@ -96,7 +174,7 @@ struct UserPagingTests {
   }
 
   @Test func reducedPageSizeIsKept() throws {
-    var paging = UserPaging(UserQuery(limit: 4))
+    var paging = UserPaging(UserQuery(limit: 4), .v1)
     let wasReduced = paging.reducePageSize(after: tooLarge)
     #expect(wasReduced)
     try paging.add(textOf: answer(#"[{"id": "a"}, {"id": "b"}]"#))
@@ -126,7 +204,7 @@ struct UserPagingTests {
 
   @Test(arguments: [65, 100, 1000, 5000])
   func longCycleIsDetected(length: Int) throws {
-    var paging = UserPaging(UserQuery())
+    var paging = UserPaging(UserQuery(), .v1)
     for number in 0..<(4 * length) {
       let answer = answer(#"{"results": [{"id": "u"}], "next": "?\#(number % length)"}"#)
       try paging.add(textOf: answer)
@@ -139,7 +217,7 @@ struct UserPagingTests {
   }
 
   @Test func manyPagesAreNoCycle() throws {
-    var paging = UserPaging(UserQuery())
+    var paging = UserPaging(UserQuery(), .v1)
     for number in 0..<20_000 {
       let page = #"{"next": "?offset=\#(number)", "results": [{"id": "u"}]}"#
       try paging.add(textOf: answer(page))
@@ -152,8 +230,8 @@ struct UserPagingTests {
 
   @Test(arguments: [(99, true), (100, false)])
   func emptyPagesAreLimited(count: Int, continues: Bool) throws {
-    var read = UserPaging(UserQuery())
-    var text = UserPaging(UserQuery())
+    var read = UserPaging(UserQuery(), .v1)
+    var text = UserPaging(UserQuery(), .v1)
     for number in 0..<count {
       let empty = answer(#"{"results": [ ], "next": "?\#(number)"}"#)
       try read.add(PageOutline(UserPageDocument(empty)), empty)
@@ -171,7 +249,7 @@ struct UserPagingTests {
   }
 
   @Test func pageWithUsersResetsCount() throws {
-    var paging = UserPaging(UserQuery())
+    var paging = UserPaging(UserQuery(), .v1)
     var text = paging
     for number in 0..<300 {
       let users = number.isMultiple(of: 99) ? #"{"id": "a"}"# : ""
@@ -217,7 +295,7 @@ struct UserPagingTests {
     let head = ResponseHead(status: 503, headers: headers)
     let error = ArgyleError(.init(.server, "status 503", head: head))
     let failure = LookAheadFailure(error: error, time: 1_000_000, wasCancelledByCaller: false)
-    var paging = UserPaging(UserQuery())
+    var paging = UserPaging(UserQuery(), .v1)
     let allowed: Void? = try? paging.handle(failure, at: 1_000_000 + time)
     #expect((allowed != nil) == isAllowed)
   }
@@ -226,14 +304,14 @@ struct UserPagingTests {
     for isByCaller in [true, false] {
       let error = ArgyleError(.cancelled, "cancelled")
       let failure = LookAheadFailure(error: error, time: 0, wasCancelledByCaller: isByCaller)
-      var paging = UserPaging(UserQuery())
+      var paging = UserPaging(UserQuery(), .v1)
       let allowed: Void? = try? paging.handle(failure, at: 9_000_000)
       #expect((allowed == nil) == isByCaller)
     }
   }
 
   @Test func tooLargePrefetchReducesPageSize() throws {
-    var paging = UserPaging(UserQuery())
+    var paging = UserPaging(UserQuery(), .v1)
     let failure = LookAheadFailure(error: tooLarge, time: 0, wasCancelledByCaller: false)
     try paging.handle(failure, at: 1)
     guard case .page("limit=100") = paging.nextStep else {
@@ -255,7 +333,7 @@ struct UserPagingTests {
   ])
   func strictPageIsCompleteAndHasResults(page: String, message: String) {
     let answer = answer(page)
-    var paging = UserPaging(UserQuery())
+    var paging = UserPaging(UserQuery(), .v1)
     let error = #expect(throws: ArgyleError.self) { try paging.add(textOf: answer, strictly: true) }
     #expect(error?.message.contains(message) == true)
     guard case .page("limit=200") = paging.nextStep else {
@@ -269,7 +347,7 @@ struct UserPagingTests {
     #"{"next": "?offset=1", "results": [{"id": 7}, 8, null]}"#,
   ])
   func strictPageMayHaveUnreadableUsers(page: String) throws {
-    var paging = UserPaging(UserQuery())
+    var paging = UserPaging(UserQuery(), .v1)
     try paging.add(textOf: answer(page), strictly: true)
     guard case .page("offset=1") = paging.nextStep else {
       Issue.record("the page was not added")
@@ -279,7 +357,7 @@ struct UserPagingTests {
 
   @Test(arguments: [#", "results": {}"#, #", "results": null"#, ""])
   func pagesWithoutResultsCountAsEmpty(results: String) throws {
-    var paging = UserPaging(UserQuery())
+    var paging = UserPaging(UserQuery(), .v1)
     for number in 0..<100 {
       try paging.add(textOf: answer(#"{"next": "?\#(number)"\#(results)}"#))
     }
@@ -290,7 +368,7 @@ struct UserPagingTests {
   }
 
   @Test func pageTextIsScannedOnlyAsFarAsNeeded() throws {
-    var paging = UserPaging(UserQuery())
+    var paging = UserPaging(UserQuery(), .v1)
     let page =
       #"{"next": "?offset=1", "results": [{"id": "\ud800", "n": 1e999, "m": 99999999999999999999}, ?"#
     try paging.add(textOf: answer(page))
@@ -302,7 +380,7 @@ struct UserPagingTests {
 
   @Test(arguments: ["", "5", "\"x\"", "null", "{", #"{"next""#, "[1,]", "{\"a\": \u{1}}"])
   func invalidPageTextIsRejected(page: String) {
-    var paging = UserPaging(UserQuery())
+    var paging = UserPaging(UserQuery(), .v1)
     let error = #expect(throws: ArgyleError.self) { try paging.add(textOf: answer(page)) }
     #expect(error?.code == .protocolViolation)
   }

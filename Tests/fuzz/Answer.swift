@@ -8,18 +8,20 @@ import Transport
 
 /// Fuzzes the parsing of a response to JSON and to the models, with the Swift API and the C functions.
 ///
-/// The first byte selects the operation by its number, as a digit. The rest is an HTTP response or only its body.
+/// The first byte selects the operation by its number, as a digit: 0 to 5 in version 1 of the API, 6 to 9 and the next
+/// characters in version 2. The rest is an HTTP response or only its body.
 func fuzzAnswer(_ input: [UInt8]) {
   guard let first = input.first else { return }
   let kinds: [Operation.Kind] = [
     .createUserToken, .createUser, .getUser, .updateUser, .listUsers, .deleteUser,
   ]
   let kind = kinds[Int(first) % kinds.count]
+  let client = Int(first) / kinds.count % 2 == 0 ? client : clientOfVersion2
   let response = response(input.dropFirst())
   do {
     let operation = try operation(kind)
     let call = try Call(client, operation)
-    checkResult(finish(call, response), operation, response)
+    checkResult(finish(call, response, of: client), operation, response)
     checkHandle(call, operation, response)
   } catch {
     fatalError("\(error)")
@@ -30,9 +32,11 @@ private func operation(_ kind: Operation.Kind) throws(ArgyleError) -> Operation 
   // The user of the seeds, because responses about another user are rejected.
   let id = try UserID("u1")
   return switch kind {
-  case .createUser: .createUser(externalMetadata: nil)
+  case .createUser: .createUser(nil)
   case .getUser: .getUser(id)
-  case .updateUser: .updateUser(id, externalMetadata: try Metadata(JSON.null))
+  case .updateUser: .updateUser(id, try UserDocument(JSON.null, .metadata))
+  case .createUserWithFields: .createUser(try UserDocument([:], .fields))
+  case .updateUserWithFields: .updateUser(id, try UserDocument([:], .fields))
   case .listUsers: .listUsers(query: "")
   case .deleteUser: .deleteUser(id)
   case .createUserToken: .createUserToken(id)
@@ -67,7 +71,11 @@ private func response(_ input: ArraySlice<UInt8>) -> Response {
 }
 
 /// Finishes a call by responding to every attempt with this response.
-private func finish(_ call: Call, _ response: Response) -> Result<Answer, ArgyleError> {
+private func finish(
+  _ call: Call,
+  _ response: Response,
+  of client: Client
+) -> Result<Answer, ArgyleError> {
   let limits = CallLimits()
   var machine = CallMachine(client.calls.context(for: call.request), limits, RetryBudget())
   var now: Int64 = 0
@@ -119,11 +127,11 @@ private func checkResult(
 
 private func checkModel(_ document: JSONReference, _ kind: Operation.Kind) {
   switch kind {
-  case .createUser:
+  case .createUser, .createUserWithFields:
     let user = NewUser(document)
     expect(!user.id.isEmpty && !user.token.isEmpty, "a new user has an id and a token")
     checkRoundTrip(document)
-  case .getUser, .updateUser:
+  case .getUser, .updateUser, .updateUserWithFields:
     check(User(document))
     checkRoundTrip(document)
   case .listUsers:
@@ -151,6 +159,8 @@ private func check(_ user: User) {
   _ = user.employersConnected
   _ = user.dataProvidersConnected
   _ = user.externalMetadata
+  _ = (user.itemsConnected, user.externalID, user.firstName, user.lastName, user.email)
+  _ = (user.phoneNumber, user.ssn, user.address, user.birthDate)
 }
 
 /// Checks that a page that jansson can parse can be scanned as text.

@@ -16,10 +16,23 @@ let client: Client = {
   }
 }()
 
-/// Creates an answer with status 200 to a request of `client`.
-func answer(_ body: [UInt8], to operation: Operation) throws(ArgyleError) -> Answer {
+/// The same with version 2 of the API.
+let clientOfVersion2: Client = {
+  do {
+    return try client.with { $0.apiVersion = .v2 }
+  } catch {
+    fatalError("\(error)")
+  }
+}()
+
+/// Creates an answer with status 200 to a client's request.
+func answer(
+  _ body: [UInt8],
+  to operation: Operation,
+  of client: Client = client
+) throws(ArgyleError) -> Answer {
   Answer(
-    context: client.calls.context(for: try operation.request()),
+    context: client.calls.context(for: try operation.request(client.apiVersion)),
     response: Response(head: ResponseHead(status: 200), body: body),
     mayHaveActedBefore: false,
     attempts: 1

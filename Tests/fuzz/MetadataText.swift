@@ -6,20 +6,22 @@ import Support
 
 /// Fuzzes metadata: as JSON text, which is sent unchanged, as a jansson value and as a Swift value.
 func fuzzMetadata(_ input: [UInt8]) {
-  let metadata = result { () throws(ArgyleError) in try Metadata(text: input) }
-  if let metadata { checkDocument(metadata.document, of: input) }
+  let metadata = result { () throws(ArgyleError) in try UserDocument(text: input, .metadata) }
+  if let metadata { checkDocument(metadata.text, of: input) }
   checkCall(input, isAccepted: metadata != nil)
+  let fields = result { () throws(ArgyleError) in try UserDocument(text: input, .fields) }
+  if let fields { expect(fields.text == input, "fields are sent unchanged") }
 
   guard let value = try? JSONReference(parsing: input) else { return }
   let same = value.withValue { value in
-    result { () throws(ArgyleError) in try Metadata(value) }
+    result { () throws(ArgyleError) in try UserDocument(value, .metadata) }
   }
   expect((same == nil) == (metadata == nil), "parsed metadata is rejected only for its depth")
   let copy = JSON(value)
-  let copied = result { () throws(ArgyleError) in try Metadata(copy) }
-  expect(copied?.document == same?.document, "metadata from Swift is the same")
+  let copied = result { () throws(ArgyleError) in try UserDocument(copy, .metadata) }
+  expect(copied?.text == same?.text, "metadata from Swift is the same")
   guard let same else { return }
-  guard let document = try? JSONReference(parsing: same.document) else {
+  guard let document = try? JSONReference(parsing: same.text) else {
     fatalError("the document that is sent can be parsed")
   }
   expect(
@@ -28,7 +30,7 @@ func fuzzMetadata(_ input: [UInt8]) {
   )
 }
 
-private func result(_ make: () throws(ArgyleError) -> Metadata) -> Metadata? {
+private func result(_ make: () throws(ArgyleError) -> UserDocument) -> UserDocument? {
   do {
     return try make()
   } catch {
@@ -47,7 +49,7 @@ private func checkDocument(_ document: [UInt8], of text: [UInt8]) {
       maximumDepth: depth,
       member: "external_metadata"
     )
-    expect(scan.kind == .object, "the document is an object")
+    expect(scan.kind == .object && scan.otherName == nil, "the document has one member")
     let whitespace: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
     let trimmed = text.drop { whitespace.contains($0) }.reversed().drop { whitespace.contains($0) }
     expect(

@@ -6,7 +6,12 @@ import Transport
 
 /// Fuzzes pagination: each line is a page, if it is an array or object, or else the next link of a page.
 func fuzzNext(_ input: [UInt8]) {
-  var parsed = UserPaging(UserQuery())
+  fuzzNext(input, client)
+  fuzzNext(input, clientOfVersion2)
+}
+
+private func fuzzNext(_ input: [UInt8], _ client: Client) {
+  var parsed = UserPaging(UserQuery(), client.apiVersion)
   var scanned = parsed
   var requested: [String] = []
   for line in input.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
@@ -14,7 +19,7 @@ func fuzzNext(_ input: [UInt8]) {
     requested.append(query)
     do {
       let body = try page(line)
-      let answer = try answer(body, to: .listUsers(query: query))
+      let answer = try answer(body, to: .listUsers(query: query), of: client)
       // Pages with duplicate members are not compared.
       let hasDuplicates = (try? JSONReference(parsing: body, refusingDuplicates: true)) == nil
       let scanError = failure { () throws(ArgyleError) in try scanned.add(textOf: answer) }
@@ -26,8 +31,8 @@ func fuzzNext(_ input: [UInt8]) {
         let steps = (describe(parsed), describe(scanned))
         expect(steps.0 == steps.1, "\(steps.0) is not \(steps.1)")
       }
-      check(parsed, after: requested)
-      check(scanned, after: requested)
+      check(parsed, after: requested, client)
+      check(scanned, after: requested, client)
       // From here on the two may differ.
       if error != nil || hasDuplicates { return }
     } catch {
@@ -62,7 +67,7 @@ private func describe(_ paging: UserPaging) -> String {
 }
 
 /// Checks that the next request goes to the client's host, to the same path, and not to an earlier page.
-private func check(_ paging: UserPaging, after requested: [String]) {
+private func check(_ paging: UserPaging, after requested: [String], _ client: Client) {
   let query: String
   switch paging.nextStep {
   case .end: return
@@ -76,13 +81,14 @@ private func check(_ paging: UserPaging, after requested: [String]) {
     "no page is requested twice: \(query)"
   )
   do {
-    let request = try Operation.listUsers(query: query).request()
+    let request = try Operation.listUsers(query: query).request(client.apiVersion)
     let url = "\(client.calls.settings.transfer.baseURL.text)\(request.path)?\(request.query)"
     guard let parts = try URLParts(url) else { fatalError("a request has a URL: \(url)") }
     expect(try parts[CURLUPART_SCHEME] == "https", "the scheme is the client's")
     expect(try parts[CURLUPART_HOST] == "api.argyle.com", "the host is the client's")
     expect(try parts[CURLUPART_USER] == nil, "there is no user name")
-    expect(try parts[CURLUPART_PATH] == "/x/v1/users", "the path is that of the user list")
+    let path = "/x/v\(client.apiVersion.rawValue)/users"
+    expect(try parts[CURLUPART_PATH] == path, "the path is that of the user list")
     expect(try parts[CURLUPART_QUERY] == query, "the query is sent unchanged")
     expect(try parts[CURLUPART_FRAGMENT] == nil, "there is no fragment")
   } catch {

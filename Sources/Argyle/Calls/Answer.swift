@@ -29,11 +29,11 @@ package struct Answer: Sendable {
 
   /// The body as JSON, with the members that this library relies on checked.
   func document(of operation: Operation) throws(ArgyleError) -> JSONReference {
-    switch operation.endpoint.answer {
+    switch operation.endpoint(context.version).answer {
     case .anything: return try document()
     case .page: return try UserPageDocument(self).document
     case .object(let members, let subject):
-      let document = try object(with: members)
+      let document = try object(with: members, of: operation)
       if let asked = operation.userID { try check(document, subject, is: asked) }
       return document
     }
@@ -63,13 +63,26 @@ package struct Answer: Sendable {
   }
 
   /// The body as a JSON object with these members, each a non-empty string.
-  private func object(with keys: [StaticString]) throws(ArgyleError) -> JSONReference {
+  private func object(
+    with keys: [StaticString],
+    of operation: Operation
+  ) throws(ArgyleError) -> JSONReference {
     let document = try document()
     guard document.isObject else { throw protocolError("the response is not a JSON object") }
     for key in keys where !document.hasText(key) {
-      throw protocolError("the response has no string \"\(String(cString: key.cString))\"")
+      let reason = "the response has no string \"\(String(cString: key.cString))\""
+      throw protocolError(reason + otherVersion(of: document, operation))
     }
     return document
+  }
+
+  /// Names the other version of the API if the response has what that version promises.
+  private func otherVersion(of document: JSONReference, _ operation: Operation) -> String {
+    let version = context.version.other
+    guard case .object(let keys, _) = operation.endpoint(version).answer,
+      keys.allSatisfy({ document.hasText($0) })
+    else { return "" }
+    return ": it is one of version \(version.rawValue) of the API"
   }
 }
 

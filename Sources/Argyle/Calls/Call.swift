@@ -56,7 +56,7 @@ package final class Call {
 
   /// Creates a call, which does not depend on the client's lifetime.
   package convenience init(_ client: Client, _ operation: Operation) throws(ArgyleError) {
-    self.init(client, operation, try operation.request())
+    self.init(client, operation, try operation.request(client.apiVersion))
   }
 
   var request: Request { requestContext.request }
@@ -119,7 +119,7 @@ extension Call {
   /// Returns the checked response as a jansson value; nil after a delete.
   package func document() throws(ArgyleError) -> JSONReference? {
     let answer = try answer()
-    if case .anything = operation.endpoint.answer { return nil }
+    if case .anything = operation.endpoint(requestContext.version).answer { return nil }
     return try answer.document(of: operation)
   }
 

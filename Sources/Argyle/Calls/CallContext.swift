@@ -7,13 +7,21 @@ package final class CallContext: Sendable {
   private static let longSecret = 8
 
   let request: Request
+  /// The version of the API that the request is for.
+  let version: APIVersion
   private let authority: String
   /// The key's secret, its base64-encoded Basic credentials, and passwords.
   let secrets: [Secret]
 
   /// Creates a context; `package` only for tests.
-  package init(_ request: Request, authority: String, secrets: [Secret]) {
+  package init(
+    _ request: Request,
+    version: APIVersion = .v1,
+    authority: String,
+    secrets: [Secret]
+  ) {
     self.request = request
+    self.version = version
     self.authority = authority
     self.secrets = secrets
   }

@@ -27,6 +27,7 @@ final class CallSetup: Sendable {
   func context(for request: Request) -> CallContext {
     CallContext(
       request,
+      version: settings.apiVersion,
       authority: settings.transfer.baseURL.authority,
       secrets: settings.secrets
     )

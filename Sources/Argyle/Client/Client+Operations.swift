@@ -2,20 +2,23 @@ import Support
 
 // The six operations, returning jansson values with the members that this library relies on checked.
 extension Client {
-  package func createUser(_ metadata: Metadata?) throws(ArgyleError) -> JSONReference {
-    try document(.createUser(externalMetadata: metadata))
+  package func createUser(_ user: UserDocument?) throws(ArgyleError) -> JSONReference {
+    try document(.createUser(user))
   }
 
   package func getUser(_ id: UserID) throws(ArgyleError) -> JSONReference {
     try document(.getUser(id))
   }
 
-  package func updateUser(_ id: UserID, _ metadata: Metadata) throws(ArgyleError) -> JSONReference {
-    try document(.updateUser(id, externalMetadata: metadata))
+  package func updateUser(
+    _ id: UserID,
+    _ user: UserDocument
+  ) throws(ArgyleError) -> JSONReference {
+    try document(.updateUser(id, user))
   }
 
   package func listUsers(_ query: UserQuery) throws(ArgyleError) -> JSONReference {
-    try query.validate()
+    try query.validate(apiVersion)
     return try document(.listUsers(query: query.text))
   }
 

@@ -127,6 +127,9 @@ public final class Client: Sendable {
     return Client(options, calls, runner)
   }
 
+  /// The version of the API that the client uses.
+  package var apiVersion: APIVersion { calls.settings.apiVersion }
+
   /// The operations on users.
   public var users: Users { Users(client: self) }
 

@@ -13,6 +13,14 @@ extension ClientOptions {
       ),
       // Not checked here: parsing the URLs later reports which rule is broken.
       Option("base_url", unchecked { $0.environment = .custom(baseURL: $1) }),
+      Option(
+        "api_version",
+        .integer(
+          1...2,
+          { $0.apiVersion.rawValue },
+          { $0.apiVersion = APIVersion(rawValue: $1) ?? $0.apiVersion }
+        )
+      ),
       Option("timeout_ms", .milliseconds({ $0.timeout }, { $0.timeout = $1 })),
       Option(
         "connect_timeout_ms",

@@ -18,6 +18,9 @@ public struct ClientOptions: Sendable {
   /// The server (`environment` or `base_url`).
   public var environment: Environment
 
+  /// The version of the service's API (`api_version`).
+  public var apiVersion: APIVersion = .v1
+
   /// Timeout of one attempt, connecting included (`timeout_ms`): 1 to 2147483647 ms.
   public var timeout: Duration = .seconds(30)
 

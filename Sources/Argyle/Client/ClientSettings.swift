@@ -3,6 +3,7 @@ import Transport
 
 /// A client's validated options, split by who needs them.
 struct ClientSettings: Sendable {
+  let apiVersion: APIVersion
   let transfer: TransferSettings
   let limits: CallLimits
   /// Secrets to redact: the key's secret, its base64-encoded Basic credentials, and passwords.
@@ -12,6 +13,7 @@ struct ClientSettings: Sendable {
   init(_ options: ClientOptions) throws(OptionError) {
     // From here on all durations are whole milliseconds in range, and `?? 1` is never used.
     try ClientOptions.table.check(options)
+    apiVersion = options.apiVersion
     let credentials = ClientSettings.basicCredentials(options.keyID, options.secret)
     limits = CallLimits(
       timeoutMilliseconds: options.timeout.wholeMilliseconds ?? 1,
@@ -54,8 +56,12 @@ struct ClientSettings: Sendable {
       options.environment.baseURL,
       allowInsecureHTTP: options.allowInsecureHTTP
     )
-    guard !url.text.utf8.reversed().starts(with: "/v1".utf8.reversed()) else {
+    let ending = Array(url.text.utf8.suffix(3))
+    guard !ending.elementsEqual("/v1".utf8) else {
       throw .invalid("base_url", "must not end with /v1, which is added to it")
+    }
+    guard !ending.elementsEqual("/v2".utf8) else {
+      throw .invalid("base_url", "must not end with /v2, which is added to it")
     }
     return url
   }

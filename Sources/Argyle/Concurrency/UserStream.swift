@@ -27,7 +27,7 @@ import Support
       init(_ client: Client, _ query: UserQuery) {
         self.client = client
         self.query = query
-        paging = UserPaging(query)
+        paging = UserPaging(query, client.apiVersion)
       }
 
       /// Returns the next user, or nil at the end.
@@ -63,7 +63,7 @@ import Support
       private mutating func fetch(
         isolation actor: isolated (any Actor)?
       ) async throws(ArgyleError) -> Bool {
-        try query.validate()
+        try query.validate(client.apiVersion)
         // If the look-ahead failed or its page cannot be read, the page is requested again.
         switch await lookAhead.take(isolation: actor) {
         case .success(let answer): if (try? read(answer)) != nil { return true }

@@ -1,6 +1,6 @@
 #if !hasFeature(Embedded)
   extension UserTokens {
-    /// Creates a token for a user ("Create a user token": `POST /v1/user-tokens`) without blocking.
+    /// Creates a token for a user ("Create a user token": `POST /user-tokens`) without blocking.
     ///
     /// Cancelling the task fails the call with ``ArgyleError/Code/cancelled``.
     ///

@@ -7,11 +7,11 @@ extension Endpoint {
   /// The operation's endpoint in version 1 of the API.
   static func v1(_ operation: Operation.Kind) -> Endpoint {
     switch operation {
-    case .createUser:
+    case .createUser, .createUserWithFields:
       Endpoint(
         method: .post,
         path: users,
-        body: .metadata,
+        body: .user,
         answer: .object(["id", "token"], about: .unspecified)
       )
     case .getUser:
@@ -21,11 +21,11 @@ extension Endpoint {
         body: .none,
         answer: .object(["id"], about: .member("id"))
       )
-    case .updateUser:
+    case .updateUser, .updateUserWithFields:
       Endpoint(
         method: .patch,
         path: user,
-        body: .metadata,
+        body: .user,
         answer: .object(["id"], about: .member("id"))
       )
     case .listUsers:

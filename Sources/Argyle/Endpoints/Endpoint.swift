@@ -5,8 +5,8 @@ struct Endpoint {
   /// The request's body.
   enum Body {
     case none
-    /// The user's metadata as given by the caller, or no body.
-    case metadata
+    /// What the caller gave of the user, or no body.
+    case user
     case userID
   }
 

@@ -4,11 +4,11 @@ import Transport
 /// An operation of the service with its arguments.
 package enum Operation: Sendable {
   /// "Create a user".
-  case createUser(externalMetadata: Metadata?)
+  case createUser(UserDocument?)
   /// "Retrieve a user and their metadata".
   case getUser(UserID)
   /// "Update a user's metadata".
-  case updateUser(UserID, externalMetadata: Metadata)
+  case updateUser(UserID, UserDocument)
   /// "List users", with the URL's query.
   case listUsers(query: String)
   /// "Delete a user".
@@ -28,13 +28,15 @@ extension Operation {
     case listUsers = 4
     case deleteUser = 5
     case createUserToken = 6
+    case createUserWithFields = 7
+    case updateUserWithFields = 8
   }
 
   package var kind: Kind {
     switch self {
-    case .createUser: .createUser
+    case .createUser(let user): user?.form == .fields ? .createUserWithFields : .createUser
     case .getUser: .getUser
-    case .updateUser: .updateUser
+    case .updateUser(_, let user): user.form == .fields ? .updateUserWithFields : .updateUser
     case .listUsers: .listUsers
     case .deleteUser: .deleteUser
     case .createUserToken: .createUserToken
@@ -58,11 +60,18 @@ extension Operation {
 // MARK: - Request
 
 extension Operation {
-  var endpoint: Endpoint { .v1(kind) }
+  /// The operation's endpoint in a version of the API.
+  func endpoint(_ version: APIVersion) -> Endpoint {
+    switch version {
+    case .v1: .v1(kind)
+    case .v2: .v2(kind)
+    }
+  }
 
-  /// Builds the request.
-  func request() throws(ArgyleError) -> Request {
-    let endpoint = endpoint
+  /// Builds the request; throws if the version has not what is asked for.
+  func request(_ version: APIVersion) throws(ArgyleError) -> Request {
+    try user?.check(version)
+    let endpoint = endpoint(version)
     return Request(
       endpoint.method,
       path(endpoint.path),
@@ -88,7 +97,7 @@ extension Operation {
   private func document(_ form: Endpoint.Body) throws(ArgyleError) -> [UInt8]? {
     switch form {
     case .none: return nil
-    case .metadata: return metadata?.document
+    case .user: return user?.text
     case .userID:
       let id = JSON.string(userID?.text ?? "")
       let document = try JSON.object(["user": id]).makeReference(argument: "user_id")
@@ -97,10 +106,10 @@ extension Operation {
     }
   }
 
-  private var metadata: Metadata? {
+  private var user: UserDocument? {
     switch self {
-    case .createUser(let metadata): metadata
-    case .updateUser(_, let metadata): metadata
+    case .createUser(let user): user
+    case .updateUser(_, let user): user
     case .getUser, .listUsers, .deleteUser, .createUserToken: nil
     }
   }

@@ -105,7 +105,7 @@ extension JSON {
   package static let maximumDepth = 2044
 
   /// The error for a value that is nested too deeply.
-  static func tooDeep(_ argument: String) -> ArgyleError {
+  static func tooDeep(_ argument: String, _ maximumDepth: Int) -> ArgyleError {
     ArgyleError(.argument, "\(argument) must not be nested deeper than \(maximumDepth) levels")
   }
 
@@ -129,13 +129,16 @@ extension JSON {
   }
 
   /// Converts to a jansson value; the error names the argument and the broken rule.
-  package func makeReference(argument: String) throws(ArgyleError) -> JSONReference {
+  package func makeReference(
+    argument: String,
+    maximumDepth: Int = JSON.maximumDepth
+  ) throws(ArgyleError) -> JSONReference {
     var open: [Target] = []
     var value = self
     while true {
       var made = try value.makeEmptyReference(argument)
       if let members = value.members {
-        guard open.count < JSON.maximumDepth else { throw JSON.tooDeep(argument) }
+        guard open.count < maximumDepth else { throw JSON.tooDeep(argument, maximumDepth) }
         open.append(Target(reference: made, members: members[...]))
       } else if !open.isEmpty {
         try open[open.count - 1].add(made)

@@ -5,7 +5,7 @@ public struct UserToken: Sendable, Equatable {
   /// The token for Argyle Link, a credential that no description shows.
   public let access: String
 
-  /// The token to refresh ``access`` with; nil if the service sent none.
+  /// The token to refresh ``access`` with; nil if the service sent none, as in version 2 of the API.
   public let refresh: String?
 
   /// The whole object as received.
@@ -13,7 +13,7 @@ public struct UserToken: Sendable, Equatable {
 
   init(_ document: JSONReference) {
     raw = JSON(document)
-    access = raw["access"]?.stringValue ?? ""
+    access = raw["access"]?.stringValue ?? raw["user_token"]?.stringValue ?? ""
     refresh = raw["refresh"]?.stringValue
   }
 

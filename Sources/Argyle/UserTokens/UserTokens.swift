@@ -4,7 +4,7 @@
 public struct UserTokens: Sendable {
   let client: Client
 
-  /// Creates a token for a user ("Create a user token": `POST /v1/user-tokens`).
+  /// Creates a token for a user ("Create a user token": `POST /user-tokens`).
   ///
   /// - Parameter userID: the user's id, as for ``Users/get(_:)``.
   /// - Returns: the tokens, which are credentials to keep secret.

@@ -14,7 +14,7 @@ public struct NewUser: Sendable, Equatable {
   init(_ document: JSONReference) {
     raw = JSON(document)
     id = raw["id"]?.stringValue ?? ""
-    token = raw["token"]?.stringValue ?? ""
+    token = raw["token"]?.stringValue ?? raw["user_token"]?.stringValue ?? ""
   }
 }
 

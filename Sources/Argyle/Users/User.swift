@@ -29,6 +29,37 @@ public struct User: Sendable, Equatable {
   public var externalMetadata: JSON? { raw["external_metadata"] }
 }
 
+// MARK: - Version 2 of the API
+
+extension User {
+  /// The items that the user has connected.
+  public var itemsConnected: [String]? { raw["items_connected"]?.stringArrayValue }
+
+  /// The caller's id for the user.
+  public var externalID: String? { raw["external_id"]?.stringValue }
+
+  /// The first name.
+  public var firstName: String? { raw["first_name"]?.stringValue }
+
+  /// The last name.
+  public var lastName: String? { raw["last_name"]?.stringValue }
+
+  /// The email address.
+  public var email: String? { raw["email"]?.stringValue }
+
+  /// The phone number.
+  public var phoneNumber: String? { raw["phone_number"]?.stringValue }
+
+  /// The social security number.
+  public var ssn: String? { raw["ssn"]?.stringValue }
+
+  /// The address; nil if none of its parts is set.
+  public var address: Address? { raw["address"].flatMap { Address($0) } }
+
+  /// The date of birth; nil if it is not set.
+  public var birthDate: BirthDate? { raw["birth_date"].flatMap { BirthDate($0) } }
+}
+
 extension JSON {
   /// The strings of an array of strings; nil for anything else.
   fileprivate var stringArrayValue: [String]? {

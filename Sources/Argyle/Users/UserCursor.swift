@@ -34,9 +34,9 @@ public final class UserCursor {
   /// Creates a cursor; throws if the query is invalid.
   package init(_ client: Client, _ query: UserQuery) throws(ArgyleError) {
     self.client = client
-    paging = UserPaging(query)
+    paging = UserPaging(query, client.apiVersion)
     // Last: Embedded Swift leaks an object whose initialiser throws before all of it is set.
-    try query.validate()
+    try query.validate(client.apiVersion)
     try client.runner.checkProcess()
   }
 

@@ -14,10 +14,11 @@ package struct UserPageDocument {
   /// Reads a response; the error names what is wrong with it.
   init(_ answer: Answer) throws(ArgyleError) {
     let received = try answer.document()
-    isBareArray = received.type == JSON_ARRAY
+    let version = answer.context.version
+    isBareArray = version == .v1 && received.type == JSON_ARRAY
     document = isBareArray ? try UserPageDocument.envelope(around: received) : received
     guard document.isObject else {
-      throw answer.protocolError("the response is neither a JSON object nor an array of users")
+      throw answer.protocolError(UserPageDocument.wrongType(version))
     }
     guard let results = document.member("results"), results.type == JSON_ARRAY else {
       throw answer.protocolError("the response has no array \"results\"")
@@ -29,6 +30,14 @@ package struct UserPageDocument {
     try normalize("next", JSON_STRING, "a string", answer)
     try normalize("previous", JSON_STRING, "a string", answer)
     try normalize("count", JSON_INTEGER, "an integer", answer)
+  }
+
+  /// What is wrong with a response that is no page.
+  static func wrongType(_ version: APIVersion) -> String {
+    switch version {
+    case .v1: "the response is neither a JSON object nor an array of users"
+    case .v2: "the response is not a JSON object"
+    }
   }
 
   private static func envelope(around array: JSONReference) throws(ArgyleError) -> JSONReference {

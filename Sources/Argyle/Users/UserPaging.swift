@@ -23,6 +23,7 @@ struct UserPaging {
   }
 
   private(set) var nextStep: NextStep
+  private let version: APIVersion
   private var query: UserQuery
   private var history = QueryHistory()
   /// Number of consecutive empty pages so far.
@@ -31,8 +32,9 @@ struct UserPaging {
   private var lastFirstID: String?
 
   /// Starts with the page of a query, which must be valid.
-  init(_ query: UserQuery) {
+  init(_ query: UserQuery, _ version: APIVersion) {
     self.query = query
+    self.version = version
     if query.limit == nil { self.query.limit = UserPaging.defaultLimit }
     nextStep = .page(query: self.query.text)
   }
@@ -95,14 +97,17 @@ extension UserPaging {
   mutating func add(_ outline: PageOutline, _ answer: Answer) throws(ArgyleError) {
     switch outline {
     case .envelope(let next, let isEmpty):
-      follow(next, answer)
+      switch version {
+      case .v1: follow(next, answer)
+      case .v2: followCursor(next, answer)
+      }
       checkProgress(isEmpty, answer)
-    case .array(let count, let firstID):
+    case .array(let count, let firstID) where version == .v1:
       try advance(past: count, beginningWith: firstID, answer)
     case .withoutResults:
       throw answer.protocolError("the response has no array \"results\"")
-    case .other:
-      throw answer.protocolError("the response is neither a JSON object nor an array of users")
+    case .array, .other:
+      throw answer.protocolError(UserPageDocument.wrongType(version))
     }
   }
 
@@ -129,6 +134,38 @@ extension UserPaging {
       return
     }
     request(String(decoding: query, as: UTF8.self), answer)
+  }
+
+  /// Continues at a cursor with the page size and the filter of the first query.
+  private mutating func followCursor(_ link: String?, _ answer: Answer) {
+    guard let link else {
+      nextStep = .end
+      return
+    }
+    guard let cursor = UserPaging.cursor(in: link) else {
+      nextStep = .failure(answer.protocolError("\"next\" in the response has no cursor"))
+      return
+    }
+    query.cursor = nil
+    request("\(query.text)&cursor=\(cursor)", answer)
+  }
+
+  /// Returns the cursor of a link, or a bare cursor, percent-encoded; nil if there is none.
+  private static func cursor(in link: String) -> String? {
+    let text = Array(link.utf8)
+    guard text.count <= 8192, text.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
+    let withoutFragment = text[..<(text.firstIndex(of: UInt8(ascii: "#")) ?? text.endIndex)]
+    guard let mark = withoutFragment.firstIndex(of: UInt8(ascii: "?")) else {
+      let isLink = text.first == UInt8(ascii: "/") || text.contains(UInt8(ascii: ":"))
+      guard !isLink, !withoutFragment.isEmpty else { return nil }
+      // A percent sign is no character of base64: it begins an escape.
+      return PercentEncoding.encode(withoutFragment, keeping: "%")
+    }
+    let parameters = withoutFragment[(mark + 1)...].split(separator: UInt8(ascii: "&"))
+    let name = "cursor=".utf8
+    guard let last = parameters.last(where: { $0.starts(with: name) }), last.count > name.count
+    else { return nil }
+    return String(decoding: last.dropFirst(name.count), as: UTF8.self)
   }
 
   /// After a bare array, advances the offset by the users received, until a page is empty.

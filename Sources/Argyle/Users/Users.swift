@@ -4,7 +4,7 @@
 public struct Users: Sendable {
   let client: Client
 
-  /// Creates a user ("Create a user": `POST /v1/users`).
+  /// Creates a user ("Create a user": `POST /users`).
   ///
   /// The request is never retried if the service may have acted on it.
   ///
@@ -13,10 +13,21 @@ public struct Users: Sendable {
   /// - Returns: the user's id and a token, which is a credential to keep secret.
   /// - Throws: ``ArgyleError``.
   public func create(externalMetadata: JSON? = nil) throws(ArgyleError) -> NewUser {
-    NewUser(try client.createUser(Metadata(optional: externalMetadata)))
+    NewUser(try client.createUser(UserDocument(metadata: externalMetadata)))
   }
 
-  /// Retrieves a user ("Retrieve a user and their metadata": `GET /v1/users/{id}`).
+  /// Creates a user with fields ("Create a user": `POST /users`).
+  ///
+  /// The request is never retried once it may have reached the service.
+  ///
+  /// - Parameter fields: the user's fields; version 1 of the API has only `external_metadata`.
+  /// - Returns: the user's id and a token, which is a credential to keep secret.
+  /// - Throws: ``ArgyleError``.
+  public func create(_ fields: UserFields) throws(ArgyleError) -> NewUser {
+    NewUser(try client.createUser(fields.document()))
+  }
+
+  /// Retrieves a user ("Retrieve a user and their metadata": `GET /users/{id}`).
   ///
   /// - Parameter id: the user's id: 1 to 255 bytes other than "." and "..".
   /// - Returns: the user as the service sent it.
@@ -25,7 +36,7 @@ public struct Users: Sendable {
     User(try client.getUser(UserID(id)))
   }
 
-  /// Replaces a user's metadata ("Update a user's metadata": `PATCH /v1/users/{id}`).
+  /// Replaces a user's metadata ("Update a user's metadata": `PATCH /users/{id}`).
   ///
   /// - Parameters:
   ///   - id: the user's id, as for ``get(_:)``.
@@ -33,23 +44,45 @@ public struct Users: Sendable {
   /// - Returns: the updated user.
   /// - Throws: ``ArgyleError``: ``ArgyleError/Code/notFound`` if there is no such user.
   public func update(_ id: String, externalMetadata: JSON) throws(ArgyleError) -> User {
-    User(try client.updateUser(UserID(id), Metadata(externalMetadata)))
+    User(try client.updateUser(UserID(id), UserDocument(externalMetadata, .metadata)))
   }
 
-  /// Lists one page of users ("List users": `GET /v1/users`).
+  /// Updates fields of a user ("Update a user": `PATCH /users/{id}`).
+  ///
+  /// - Parameters:
+  ///   - id: the user's id, as for ``get(_:)``.
+  ///   - fields: the fields to replace; version 1 of the API has only `external_metadata`.
+  /// - Returns: the updated user.
+  /// - Throws: ``ArgyleError``: ``ArgyleError/Code/notFound`` if there is no such user.
+  public func update(_ id: String, _ fields: UserFields) throws(ArgyleError) -> User {
+    User(try client.updateUser(UserID(id), fields.document()))
+  }
+
+  /// Lists one page of users ("List users": `GET /users`).
   ///
   /// - Parameters:
   ///   - limit: page size, 1 to 2147483647; nil for the service's default of 10. The service returns at most 200.
-  ///   - offset: number of users to skip; nil for none.
-  ///   - ordering: the order; nil for newest first.
+  ///   - offset: number of users to skip; nil for none. Version 1 of the API only.
+  ///   - ordering: the order; nil for newest first. Version 1 of the API only.
+  ///   - cursor: where to continue, as for ``UserQuery/cursor``. Version 2 of the API only.
+  ///   - externalID: only users with this `external_id`; nil for all. Version 2 of the API only.
   /// - Returns: the page, in the same form whether the service sends an object or a bare array.
   /// - Throws: ``ArgyleError``.
   public func list(
     limit: Int? = nil,
     offset: Int? = nil,
-    ordering: UserQuery.Ordering? = nil
+    ordering: UserQuery.Ordering? = nil,
+    cursor: String? = nil,
+    externalID: String? = nil
   ) throws(ArgyleError) -> UserPage {
-    UserPage(try client.listUsers(UserQuery(limit: limit, offset: offset, ordering: ordering)))
+    let query = UserQuery(
+      limit: limit,
+      offset: offset,
+      ordering: ordering,
+      cursor: cursor,
+      externalID: externalID
+    )
+    return UserPage(try client.listUsers(query))
   }
 
   /// Returns all users as a sequence of results.
@@ -69,7 +102,7 @@ public struct Users: Sendable {
     try UserCursor(client, query)
   }
 
-  /// Deletes a user with all accounts and resources ("Delete a user": `DELETE /v1/users/{id}`).
+  /// Deletes a user with all accounts and resources ("Delete a user": `DELETE /users/{id}`).
   ///
   /// - Parameter id: the user's id, as for ``get(_:)``.
   /// - Throws: ``ArgyleError``: ``ArgyleError/Code/notFound`` if there is no such user.

@@ -12,6 +12,7 @@ extension Operation {
   /// Creates an operation from C arguments; the error names the argument and the broken rule.
   init(
     _ number: Int32,
+    _ version: APIVersion,
     _ userID: UnsafePointer<CChar>?,
     _ document: Document?
   ) throws(ArgyleError) {
@@ -19,24 +20,31 @@ extension Operation {
       throw ArgyleError(.argument, "operation must be one of the ARGYLE_OPERATION_ numbers")
     }
     switch kind {
-    case .createUser, .listUsers:
+    case .createUser, .createUserWithFields, .listUsers:
       try Operation.requireNull(userID, "user_id")
     case .getUser, .deleteUser, .createUserToken:
       try Operation.requireNull(document, "document")
-    case .updateUser: break
+    case .updateUser, .updateUserWithFields: break
     }
     switch kind {
     case .createUser:
-      self = .createUser(externalMetadata: try document?.metadata())
+      self = .createUser(try document?.user(.metadata))
+    case .createUserWithFields:
+      self = .createUser(try Arguments.require(document, "document").user(.fields))
     case .getUser:
       self = .getUser(try Arguments.userID(userID))
     case .updateUser:
       self = .updateUser(
         try Arguments.userID(userID),
-        externalMetadata: try Arguments.require(document, "document").metadata()
+        try Arguments.require(document, "document").user(.metadata)
+      )
+    case .updateUserWithFields:
+      self = .updateUser(
+        try Arguments.userID(userID),
+        try Arguments.require(document, "document").user(.fields)
       )
     case .listUsers:
-      self = .listUsers(query: try document?.query().text ?? "")
+      self = .listUsers(query: try document?.query(version).text ?? "")
     case .deleteUser:
       self = .deleteUser(try Arguments.userID(userID))
     case .createUserToken:
@@ -52,14 +60,14 @@ extension Operation {
 }
 
 extension Operation.Document {
-  fileprivate func metadata() throws(ArgyleError) -> Metadata {
+  fileprivate func user(_ form: UserDocument.Form) throws(ArgyleError) -> UserDocument {
     switch self {
-    case .value(let value): try Metadata(value)
-    case .text(let text): try Metadata(text: text)
+    case .value(let value): try UserDocument(value, form)
+    case .text(let text): try UserDocument(text: text, form)
     }
   }
 
-  fileprivate func query() throws(ArgyleError) -> UserQuery {
+  fileprivate func query(_ version: APIVersion) throws(ArgyleError) -> UserQuery {
     let query: UserQuery
     switch self {
     case .value(let value): query = try UserQuery(value)
@@ -68,7 +76,7 @@ extension Operation.Document {
         try UserQuery(value)
       }
     }
-    try query.validate()
+    try query.validate(version)
     return query
   }
 }

@@ -17,6 +17,8 @@ package struct JSONScanner {
   private var isArrayNext = false
   /// Whether the last member with `arrayKey` has items; nil if it is no array.
   private var hasItems: Bool?
+  /// The key of the first member of the document that is not wanted.
+  private var otherKey: ArraySlice<UInt8>?
   /// Number of values directly in the document.
   private var itemCount = 0
   /// Range of the first of them.
@@ -70,7 +72,8 @@ package struct JSONScanner {
   }
 
   private func found(_ kind: JSONKind) -> JSONScan {
-    JSONScan(kind: kind, member: wanted, hasItems: hasItems)
+    let otherName = otherKey.map { String(decoding: unescape($0), as: UTF8.self) }
+    return JSONScan(kind: kind, member: wanted, hasItems: hasItems, otherName: otherName)
   }
 
   /// Counts the items of an array and returns the text of the first.
@@ -206,7 +209,11 @@ package struct JSONScanner {
     skipSpace()
     guard open.count == 1, let wantedKey else { return }
     let name = unescape(key)
-    if name.elementsEqual(wantedKey.utf8) { wantedStart = position }
+    if name.elementsEqual(wantedKey.utf8) {
+      wantedStart = position
+    } else if otherKey == nil {
+      otherKey = key
+    }
     if let arrayKey { isArrayNext = name.elementsEqual(arrayKey.utf8) }
   }
 
