@@ -99,6 +99,7 @@ static struct {
   hostile_server *shared;
   cell cells[COUNT(all_columns)];
   size_t count;
+  int api_version;
   char row[128]; /* a copy: the fault may no longer exist when it is printed */
   const char *column;
 } current;
@@ -116,10 +117,21 @@ bool is_sampled(void) {
 
 /* ---------------------------------------------------------------- Running operations */
 
+/* Whether users are created and updated with fields. */
+static bool with_fields(void) {
+  return current.api_version == 2;
+}
+
 /* Runs an operation in the queue and returns the call; NULL with an error on failure. */
 static argyle_call *call_by_queue(const cell *cell, int operation, argyle_error **error) {
-  bool with_document = operation == ARGYLE_OPERATION_USER_UPDATE;
   bool with_user = operation != ARGYLE_OPERATION_USER_CREATE && operation != ARGYLE_OPERATION_USER_LIST;
+  bool with_document = operation == ARGYLE_OPERATION_USER_UPDATE;
+  if (with_fields() && operation == ARGYLE_OPERATION_USER_CREATE) {
+    operation = ARGYLE_OPERATION_USER_CREATE_WITH_FIELDS;
+    with_document = true;
+  } else if (with_fields() && operation == ARGYLE_OPERATION_USER_UPDATE) {
+    operation = ARGYLE_OPERATION_USER_UPDATE_WITH_FIELDS;
+  }
   static const char document[] = "{\"a\": 1}";
   argyle_call *call = argyle_call_new_text(cell->client, operation, with_user ? "u1" : NULL,
                                            with_document ? document : NULL, strlen(document), error);
@@ -133,6 +145,7 @@ static argyle_call *call_by_queue(const cell *cell, int operation, argyle_error 
 /* Runs the operation. It asserts nothing, because it may run on another thread. */
 static void run_operation(cell *cell) {
   json_t *value = NULL;
+  json_t *fields = json_pack("{s:s}", "external_id", "e");
   size_t size = 0;
   cell->error = RUBBISH;
   cell->succeeded = false;
@@ -158,13 +171,15 @@ static void run_operation(cell *cell) {
   case BY_FUNCTION:
     switch (cell->column->operation) {
     case ARGYLE_OPERATION_USER_CREATE:
-      value = argyle_user_create(cell->client, NULL, &cell->error);
+      value = with_fields() ? argyle_user_create_with_fields(cell->client, fields, &cell->error)
+                            : argyle_user_create(cell->client, NULL, &cell->error);
       break;
     case ARGYLE_OPERATION_USER_GET:
       value = argyle_user_get(cell->client, "u1", &cell->error);
       break;
     case ARGYLE_OPERATION_USER_UPDATE:
-      value = argyle_user_update(cell->client, "u1", json_true(), &cell->error);
+      value = with_fields() ? argyle_user_update_with_fields(cell->client, "u1", fields, &cell->error)
+                            : argyle_user_update(cell->client, "u1", json_true(), &cell->error);
       break;
     case ARGYLE_OPERATION_USER_LIST:
       value = argyle_user_list(cell->client, NULL, &cell->error);
@@ -179,6 +194,7 @@ static void run_operation(cell *cell) {
   cell->elapsed_ms = now_ms() - begin;
   cell->succeeded = cell->succeeded || value != NULL;
   json_decref(value);
+  json_decref(fields);
 }
 
 static void *run_on_thread(void *cell) {
@@ -378,6 +394,7 @@ static argyle_client *client_of(const fault *fault, const hostile_server *server
   set_integer(options, "stall_timeout_ms", fault->stall_timeout_ms);
   set_integer(options, "max_retries", fault->max_retries);
   set_integer(options, "max_response_bytes", fault->max_response_bytes);
+  set_integer(options, "api_version", fault->api_version);
   return without_waits(client_with_options(options));
 }
 
@@ -407,6 +424,7 @@ static bool has_own_server(const fault *fault) {
 
 static void begin_row(const fault *fault) {
   snprintf(current.row, sizeof current.row, "%s", fault->name);
+  current.api_version = fault->api_version;
   current.count = 0;
   stop_clock();
   if (!has_own_server(fault)) {

@@ -10,7 +10,8 @@
 #include "hostile_server.h"
 
 /* A success for every operation, and the last page for every cursor. */
-#define GOOD_BODY "{\"id\": \"u1\", \"token\": \"t\", \"access\": \"a\", \"results\": [{\"id\": \"u1\"}]}"
+#define GOOD_BODY \
+  "{\"id\": \"u1\", \"token\": \"t\", \"access\": \"a\", \"user_token\": \"t\", \"results\": [{\"id\": \"u1\"}]}"
 #define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 /* The head of a complete answer whose body ends with the connection. */
 #define OK_UNTIL_CLOSED OK_HEAD "\r\n"
@@ -51,6 +52,7 @@ typedef struct {
   const char *fragment;  /* part of its message */
   columns columns;
 
+  int api_version;    /* 0: 1; version 2 creates and updates users with fields */
   int status;         /* of the answer; 0: 200 if it is UNREADABLE */
   int retry_after_ms; /* the error's Retry-After; 0: none */
   bool has_status;    /* NOT_HTTP, but the error has status 200 */

@@ -64,6 +64,10 @@ typedef struct {
   {"employers_connected", ANYTHING, "[\"e\"]"}, {"data_providers_connected", ANYTHING, "[\"d\"]"},                \
   {"external_metadata", ANYTHING, "{\"a\": 1}"}, {"something_new", ANYTHING, "1"}
 
+#define USER_MEMBERS_V2(id)                                                                                          \
+  {"id", id, "\"u1\""}, {"items_connected", ANYTHING, "[\"item_000000001\"]"}, {"external_id", ANYTHING, "\"e\""},    \
+  {"first_name", ANYTHING, "\"f\""}, {"address", ANYTHING, "{\"city\": null}"}, {"birth_date", ANYTHING, "{}"}
+
 /* The cursors' rules for "next" are in test_pages.c. */
 static const object objects[] = {
   {"created user", "{", "}", ONLY_CREATE,
@@ -82,6 +86,20 @@ static const object objects[] = {
   {"listed user", "{\"next\": null, \"results\": [{\"id\": \"u0\"}, {", "}]}", ONLY_LIST, {USER_MEMBERS(A_TEXT)}},
   /* Only the list: a cursor of texts reads of a bare array only what it needs to detect a repeated page. */
   {"user of an array", "[{\"id\": \"u0\"}, {", "}]", ONLY_LIST_ITSELF, {USER_MEMBERS(A_TEXT)}},
+};
+
+static const object objects_v2[] = {
+  {"created user of version 2", "{", "}", ONLY_CREATE,
+   {{"user_token", A_TEXT, "\"t\""}, {"id", A_TEXT, "\"u1\""}, {"token", ANYTHING, "1"}}},
+  {"user of version 2", "{", "}", ONLY_GET, {USER_MEMBERS_V2(THE_ID)}},
+  {"updated user of version 2", "{", "}", ONLY_UPDATE, {USER_MEMBERS_V2(THE_ID)}},
+  {"user token of version 2", "{", "}", ONLY_TOKEN_CREATE,
+   {{"user_token", A_TEXT, "\"t\""}, {"access", ANYTHING, "1"}}},
+  {"page of version 2", "{", "}", ONLY_LIST_ITSELF,
+   {{"results", AN_ARRAY, "[{\"id\": \"u1\"}]"}, {"next", A_TEXT_OR_NULL, "null"}, {"previous", A_TEXT_OR_NULL, "null"},
+    {"something_new", ANYTHING, "1"}}},
+  {"listed user of version 2", "{\"next\": null, \"results\": [{\"id\": \"u0\"}, {", "}]}", ONLY_LIST,
+   {USER_MEMBERS_V2(A_TEXT)}},
 };
 
 /* Runs a row with this body. */
@@ -110,12 +128,12 @@ static void write_object(char *body, size_t size, const object *object, const me
   snprintf(body + at, size - at, "%s", object->after);
 }
 
-static void run_member(const object *object, const member *member) {
+static void run_member(const object *object, const member *member, int api_version) {
   for (size_t i = 0; i < COUNT(values); i++) {
     char body[1024], name[256];
     write_object(body, sizeof body, object, member, values[i]);
     snprintf(name, sizeof name, "%s: %s is %s", object->name, member->name, values[i] != NULL ? values[i] : "absent");
-    fault row = {.columns = object->columns};
+    fault row = {.columns = object->columns, .api_version = api_version};
     if (!fits(member->kind, values[i])) {
       row.consequence = UNREADABLE;
       row.code = ARGYLE_ERROR_PROTOCOL;
@@ -126,35 +144,47 @@ static void run_member(const object *object, const member *member) {
   }
 }
 
-static void each_type_in_each_member(void **state) {
-  (void)state;
-  for (size_t i = 0; i < COUNT(objects); i++) {
+static void run_members(const object *objects, size_t count, int api_version) {
+  for (size_t i = 0; i < count; i++) {
     for (const member *member = objects[i].members; member->name != NULL; member++) {
-      run_member(&objects[i], member);
+      run_member(&objects[i], member, api_version);
     }
   }
 }
 
+static void each_type_in_each_member(void **state) {
+  (void)state;
+  run_members(objects, COUNT(objects), 1);
+  run_members(objects_v2, COUNT(objects_v2), 2);
+}
+
 /* ---------------------------------------------------------------- Whole answers */
 
-static void each_type_for_an_answer(void **state) {
-  (void)state;
+static void run_each_type_for_an_answer(int api_version) {
   static const columns of_objects[] = {ONLY_CREATE, ONLY_GET, ONLY_UPDATE, ONLY_TOKEN_CREATE};
   for (size_t i = 0; i < COUNT(values); i++) {
     const char *body = values[i] != NULL ? values[i] : "";
     bool is_array = strcmp(body, "[]") == 0;
     bool is_object = strcmp(body, "{}") == 0;
-    fault unreadable = {.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL};
+    fault readable = {.api_version = api_version};
+    fault unreadable = {.consequence = UNREADABLE, .code = ARGYLE_ERROR_PROTOCOL, .api_version = api_version};
     for (size_t j = 0; j < COUNT(of_objects); j++) {
       unreadable.columns = of_objects[j];
       run_body("an answer of one value", 200, body, unreadable);
     }
-    /* A list may be a bare array; the caller finds out that a text has no "results". */
-    unreadable.columns = ONLY_LIST;
+    /* In version 1 a list may be a bare array; the caller finds out that a text has no "results". */
+    readable.columns = unreadable.columns = ONLY_LIST;
     unreadable.text_succeeds = is_object;
-    run_body("a list of one value", 200, body, is_array ? (fault){.columns = ONLY_LIST} : unreadable);
-    run_body("a deletion that answers", 200, body, (fault){.columns = ONLY_DELETE});
+    run_body("a list of one value", 200, body, is_array && api_version == 1 ? readable : unreadable);
+    readable.columns = ONLY_DELETE;
+    run_body("a deletion that answers", 200, body, readable);
   }
+}
+
+static void each_type_for_an_answer(void **state) {
+  (void)state;
+  run_each_type_for_an_answer(1);
+  run_each_type_for_an_answer(2);
 }
 
 static void each_type_for_a_user_of_a_list(void **state) {

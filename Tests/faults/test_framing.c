@@ -7,7 +7,7 @@
 
 #define MIB (1024 * 1024)
 #define CHUNKED OK_HEAD "Transfer-Encoding: chunked\r\n\r\n"
-#define BODY_LENGTH "68"
+#define BODY_LENGTH "87"
 #define GOOD_WITH(headers) OK_HEAD headers "Content-Length: " BODY_LENGTH "\r\n\r\n" GOOD_BODY
 
 #define IS_PROTOCOL .consequence = NOT_HTTP, .code = ARGYLE_ERROR_PROTOCOL
@@ -64,26 +64,26 @@ static const fault faults[] = {
   {.name = "a length and then a shorter one", CANNOT_BE_READ,
    TEXT(OK_HEAD "Content-Length: 500\r\nContent-Length: 5\r\n\r\n" GOOD_BODY)},
   {.name = "a length that chunks override",
-   TEXT(OK_HEAD "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n44\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+   TEXT(OK_HEAD "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n57\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
 
   /* Chunks. */
-  {.name = "correct chunks", KEPT_TEXT(CHUNKED "44\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+  {.name = "correct chunks", KEPT_TEXT(CHUNKED "57\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
   {.name = "chunks with extensions and trailers",
-   KEPT_TEXT(CHUNKED "44;a=\"b\"\r\n" GOOD_BODY "\r\n0;c\r\nX-Trace-Id: trailer\r\n\r\n")},
-  {.name = "chunks with zeros before their length", KEPT_TEXT(CHUNKED "00000044\r\n" GOOD_BODY "\r\n000\r\n\r\n")},
+   KEPT_TEXT(CHUNKED "57;a=\"b\"\r\n" GOOD_BODY "\r\n0;c\r\nX-Trace-Id: trailer\r\n\r\n")},
+  {.name = "chunks with zeros before their length", KEPT_TEXT(CHUNKED "00000057\r\n" GOOD_BODY "\r\n000\r\n\r\n")},
   {.name = "an invalid chunk length", IS_PROTOCOL, TEXT(CHUNKED "zz\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
   {.name = "no chunk length", IS_PROTOCOL, TEXT(CHUNKED "\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
-  {.name = "a negative chunk length", IS_PROTOCOL, TEXT(CHUNKED "-44\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
-  {.name = "a chunk length of 2^64", IS_PROTOCOL, TEXT(CHUNKED "10000000000000044\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+  {.name = "a negative chunk length", IS_PROTOCOL, TEXT(CHUNKED "-57\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+  {.name = "a chunk length of 2^64", IS_PROTOCOL, TEXT(CHUNKED "10000000000000057\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
   {.name = "an endless chunk length", IS_PROTOCOL,
-   TEXT(CHUNKED "000000000000000000000000000000000000000044\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
+   TEXT(CHUNKED "000000000000000000000000000000000000000057\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
   {.name = "a chunk that is too short", IS_PROTOCOL, TEXT(CHUNKED "20\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
   {.name = "a chunk that is too long", IS_PROTOCOL, TEXT(CHUNKED "46\r\n" GOOD_BODY "\r\n0\r\n\r\n")},
-  {.name = "garbage after a chunk", IS_PROTOCOL, TEXT(CHUNKED "44\r\n" GOOD_BODY "??\r\n0\r\n\r\n")},
+  {.name = "garbage after a chunk", IS_PROTOCOL, TEXT(CHUNKED "57\r\n" GOOD_BODY "??\r\n0\r\n\r\n")},
   {.name = "binary garbage for chunks", IS_PROTOCOL, BYTES(CHUNKED "\xff\x00\xfe\x01\r\n\r\n")},
   {.name = "a body without chunks", IS_PROTOCOL, TEXT(CHUNKED GOOD_BODY)},
   {.name = "an empty answer of chunks", CANNOT_BE_READ, KEPT_TEXT(CHUNKED "0\r\n\r\n")},
-  {.name = "bytes after the last chunk", KEPT_TEXT(CHUNKED "44\r\n" GOOD_BODY "\r\n0\r\n\r\nand more")},
+  {.name = "bytes after the last chunk", KEPT_TEXT(CHUNKED "57\r\n" GOOD_BODY "\r\n0\r\n\r\nand more")},
   {.name = "a transfer coding that was not requested", IS_PROTOCOL,
    TEXT(OK_HEAD "Transfer-Encoding: rot13\r\n\r\n" GOOD_BODY)},
 
@@ -180,7 +180,7 @@ static void endless_headers(void **state) {
   run_text((fault){.name = "a status line that is too long", IS_TOO_LARGE},
            repeated("HTTP/1.1 200 ", "0123456789", 30000, "\r\n\r\n" GOOD_BODY));
   run_text((fault){.name = "endless trailers", IS_TOO_LARGE, .has_status = true},
-           repeated(CHUNKED "44\r\n" GOOD_BODY "\r\n0\r\n", PADDING, 4000, "\r\n"));
+           repeated(CHUNKED "57\r\n" GOOD_BODY "\r\n0\r\n", PADDING, 4000, "\r\n"));
 }
 
 static void endless_interim_answers(void **state) {
