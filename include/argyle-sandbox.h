@@ -1,5 +1,5 @@
 /*
- * argyle-sandbox.h - an in-process server that behaves like the Argyle API, version 1.
+ * argyle-sandbox.h - an in-process server that behaves like the Argyle API, versions 1 and 2.
  *
  * It is the command argyle-sandbox as a library, for tests that need no other process. Clients use it, and change
  * it while it runs, over HTTP at the URL that argyle_sandbox_url() returns.

@@ -1,6 +1,6 @@
 import Support
 
-/// A local HTTP server that behaves like Argyle's v1 users API.
+/// A local HTTP server that behaves like Argyle's users API, versions 1 and 2.
 ///
 /// It runs from its creation until `stop()` or its release. It prints nothing, and its threads handle no signals.
 public final class SandboxServer: @unchecked Sendable {

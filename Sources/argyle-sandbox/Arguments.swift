@@ -12,7 +12,7 @@ enum Arguments {
   static var helpText: String {
     """
     Usage: argyle-sandbox [OPTION]...
-    A local server that behaves like Argyle's API for users and user tokens, version 1.
+    A local server that behaves like Argyle's API for users and user tokens, versions 1 and 2.
 
       --key-id ID        API key id to accept (default: \(SandboxOptions.defaultKeyID))
       --key-secret TEXT  API key secret to accept (default: \(SandboxOptions.defaultKeySecret))

@@ -7,7 +7,9 @@ import base64
 import pytest
 from conftest import KEY_ID, KEY_SECRET, Answer, Sandbox, Starter, basic
 
-PATHS = ["/v1/users", "/v1/users/", "/v1/users/none", "/v1/user-tokens", "/v1/nothing", "/v1"]
+PATHS = [
+    "/v1/users", "/v1/users/", "/v1/users/none", "/v1/user-tokens", "/v1/nothing", "/v1",
+    "/v2/users", "/v2/users/none", "/v2/user-tokens", "/v2/nothing", "/v2"]
 
 
 def assert_unauthorized(answer: Answer, detail: str) -> None:

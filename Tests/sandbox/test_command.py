@@ -138,7 +138,7 @@ def test_database_of_a_newer_version(start: Starter, tmp_path: Path) -> None:
     assert (result.returncode, result.stdout) == (1, b"")
     assert result.stderr.decode() == (
         f"argyle-sandbox: database '{path}': it was written by a newer version "
-        "(schema 99; this version supports schemas up to 2)\n")
+        "(schema 99; this version supports schemas up to 3)\n")
 
 
 @pytest.mark.parametrize("version", [0, 1])

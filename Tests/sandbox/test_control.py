@@ -204,6 +204,23 @@ def test_connect(own: Sandbox) -> None:
     assert (shown["employers_connected"], shown["data_providers_connected"]) == ([], [])
 
 
+def test_connect_items(own: Sandbox) -> None:
+    user = own.create()
+    in_v1 = own.send("GET", f"/v1/users/{user}").body
+    names = ["item_123456789", "item_987654321"]
+    answer = control(own, "PATCH", f"/users/{user}", {"items_connected": names})
+    # v1 has no items, and the other lists do not change.
+    assert (answer.status, answer.body) == (200, in_v1)
+    control(own, "PATCH", f"/users/{user}", {"employers_connected": ["walmart"]})
+    own.faithful = True
+    for shown in (own.send("GET", f"/v2/users/{user}").json, own.send("GET", "/v2/users").json["results"][0],
+                  own.send("PATCH", f"/v2/users/{user}", b'{"items_connected":[],"first_name":"a"}').json):
+        assert (shown["items_connected"], shown["employers_connected"]) == (names, ["walmart"])
+        assert "data_providers_connected" not in shown
+    control(own, "PATCH", f"/users/{user}", {"items_connected": []})
+    assert own.send("GET", f"/v2/users/{user}").json["items_connected"] == []
+
+
 def test_connections_cannot_be_set_through_the_api(own: Sandbox) -> None:
     user = own.create()
     own.send("PATCH", f"/v1/users/{user}", b'{"employers_connected":["walmart"]}')
@@ -295,7 +312,9 @@ def test_order_follows_the_clock(own: Sandbox) -> None:
          "'data_providers_connected' must be an array of strings"),
         ("PATCH", "/users/USER", {"employers_connected": ["x" * 70_000]},
          "'employers_connected' must not be longer than 65536 bytes"),
+        ("PATCH", "/users/USER", {"items_connected": [1]}, "'items_connected' must be an array of strings"),
         ("PATCH", "/users/USER", {"external_metadata": {}}, "unknown key 'external_metadata'"),
+        ("PATCH", "/users/USER", {"first_name": "x"}, "unknown key 'first_name'"),
         ("PUT", "/clock", {}, "'offset_seconds' is required"),
         ("PUT", "/clock", {"offset_seconds": None},
          "'offset_seconds' must be an integer from -700000000 to 1000000000"),

@@ -437,6 +437,38 @@ def test_method_and_path(faulty: Sandbox) -> None:
             assert (faulty.send(method, target, body).status == 599) == struck, (method, target)
 
 
+def test_paths_of_both_versions(faulty: Sandbox) -> None:
+    user = faulty.create()
+    body = json.dumps({"user": user}).encode()
+    requests: list[tuple[str, str, str, bytes | None]] = [
+        ("GET", f"/{version}/{path}", f"/{version}/{template}", sent)
+        for version in ("v1", "v2")
+        for path, template, sent in (("users", "users", None), (f"users/{user}", "users/{id}", None))]
+    requests += [("POST", f"/{version}/user-tokens", f"/{version}/user-tokens", body) for version in ("v1", "v2")]
+    for _, _, chosen, _ in requests:
+        faulty.send("DELETE", "/_sandbox/faults")
+        add(faulty, kind="error", status=599, path=chosen)
+        for method, target, template, sent in requests:
+            assert (faulty.send(method, target, sent).status == 599) == (template == chosen), (chosen, target)
+
+
+def test_every_kind_in_v2(faulty: Sandbox) -> None:
+    user = faulty.create()
+    target = f"/v2/users/{user}"
+    add(faulty, kind="rate_limit", retry_after=3, count=1)
+    answer = faulty.send("GET", target)
+    assert (answer.status, answer.headers["Retry-After"]) == (429, "3")
+    add(faulty, kind="close", when="after", count=1)
+    assert_closed_without_answer(faulty, "DELETE", target)
+    assert faulty.send("GET", target).status == 404
+    faulty.create()
+    add(faulty, kind="body", body="array", path="/v2/users", count=1)
+    assert isinstance(faulty.send("GET", "/v2/users").json, list)
+    add(faulty, kind="body", body="html", method="POST", count=1)
+    answer = faulty.send("POST", "/v2/users")
+    assert (answer.status, answer.headers["Content-Type"]) == (201, "text/html")
+
+
 def test_first_of_two_triggers(faulty: Sandbox) -> None:
     faulty.send("PUT", "/_sandbox/faults", json.dumps(
         [{"kind": "error", "status": 503, "count": 1}, {"kind": "rate_limit", "count": 1}]).encode())
@@ -452,7 +484,7 @@ def test_faults_precede_authentication(faulty: Sandbox) -> None:
 def test_faults_affect_only_the_api(faulty: Sandbox) -> None:
     add(faulty, kind="error", count=1)
     assert faulty.send("GET", "/openapi.json").status == 200
-    assert faulty.send("GET", "/v2/users").status == 404
+    assert faulty.send("GET", "/v3/users").status == 404
     assert faulty.send("GET", "/_sandbox").status == 200
     assert rules(faulty) == [{"kind": "error", "count": 1}]
 
@@ -505,7 +537,8 @@ WRONG: list[tuple[str, str]] = [
     ('{"kind":"error","method":"get"}',
      "'method' must be one of 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'"),
     ('{"kind":"error","path":"/v1/users/7"}',
-     "'path' must be one of '/v1/users', '/v1/users/{id}', '/v1/user-tokens'"),
+     "'path' must be one of '/v1/users', '/v1/users/{id}', '/v1/user-tokens', '/v2/users', '/v2/users/{id}', "
+     "'/v2/user-tokens'"),
     ('{"kind":"error","count":0}', "'count' must be an integer from 1 to 1000000000"),
     ('{"kind":"error","count":true}', "'count' must be an integer from 1 to 1000000000"),
     ('{"kind":"error","probability":1.1}', "'probability' must be a number from 0 to 1"),

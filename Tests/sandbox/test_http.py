@@ -36,7 +36,7 @@ def test_every_response_has_a_trace_id(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("path", [
-    "/", "/v2/users", "/users", "/V1/users", "/v1%2Fusers", "//v1/users", "/index.html", "/v1x",
+    "/", "/v3/users", "/users", "/V1/users", "/v1%2Fusers", "//v1/users", "/index.html", "/v1x",
     "/%00", "/v1%00/users", "*"])
 def test_paths_outside_the_api(sandbox: Sandbox, path: str) -> None:
     for authorization in (None, basic()):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from conftest import PATIENCE, Clock, Sandbox, Starter, basic, reserved_port, run, wait_until
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # A file of schema version 1.
 FIRST_SCHEMA = """
 PRAGMA journal_mode = WAL;
@@ -33,6 +33,12 @@ CREATE TRIGGER user_deleted AFTER DELETE ON users BEGIN
   UPDATE user_count SET users = users - 1;
 END;
 PRAGMA user_version = 1;
+"""
+# A file of schema version 2, which release 0.1.0 wrote.
+SECOND_SCHEMA = FIRST_SCHEMA + """
+ALTER TABLE users ADD COLUMN employers_connected TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE users ADD COLUMN data_providers_connected TEXT NOT NULL DEFAULT '[]';
+PRAGMA user_version = 2;
 """
 
 
@@ -280,3 +286,57 @@ def test_database_of_the_first_version(start: Starter, tmp_path: Path) -> None:
         assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
     database.close()
     assert get_all(start("--database", str(path)))[0]["id"] == newest
+
+
+def test_database_of_the_second_version(start: Starter, tmp_path: Path) -> None:
+    """Its users are kept as they are in v1, and can be read and changed in v2."""
+    path = tmp_path / "state.sqlite"
+    users = [f"018051aa-f7a9-a0db-2f38-{number:012x}" for number in range(3)]
+    with sqlite3.connect(path) as database:
+        database.executescript(SECOND_SCHEMA)
+        database.executemany(
+            "INSERT INTO users (id, created_at, external_metadata, employers_connected, data_providers_connected) "
+            "VALUES (?, 1650637600682, ?, '[\"a\"]', '[\"b\"]')",
+            [(users[0], "null"), (users[1], '{"z":1e400}'), (users[2], "2")])
+    database.close()
+    sandbox = start("--database", str(path))
+    shown = [sandbox.send("GET", f"/v1/users/{user}").body for user in users]
+    assert shown[1] == (
+        b'{"id":"018051aa-f7a9-a0db-2f38-000000000001","created_at":"2022-04-22T14:26:40.682Z",'
+        b'"employers_connected":["a"],"data_providers_connected":["b"],"external_metadata":{"z":1e400}}')
+    assert b'"external_metadata":null}' in shown[0]
+    assert sandbox.send("GET", f"/v2/users/{users[1]}").body == (
+        b'{"id":"018051aa-f7a9-a0db-2f38-000000000001","created_at":"2022-04-22T14:26:40.682000Z",'
+        b'"items_connected":[],"employers_connected":["a"],"external_metadata":{"z":1e400},"external_id":null,'
+        b'"first_name":null,"last_name":null,"email":null,"phone_number":null,"ssn":null,'
+        b'"address":{"city":null,"line1":null,"line2":null,"state":null,"country":null,"postal_code":null},'
+        b'"birth_date":{"year":null,"month":null,"day":null}}')
+    updated = sandbox.send("PATCH", f"/v2/users/{users[2]}", b'{"external_id":"x","birth_date":{"year":1990}}')
+    assert updated.status == 200
+    first = sandbox.send("GET", "/v2/users?limit=1").json
+    assert first["results"] == [updated.json]
+    sandbox.stop()
+    assert_sound(path)
+    with sqlite3.connect(path) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    database.close()
+
+    restarted = start("--database", str(path))
+    assert restarted.send("GET", "/v2/users?external_id=x").json["results"] == [updated.json]
+    assert [restarted.send("GET", f"/v1/users/{user}").body for user in users] == shown
+    link = first["next"].replace(sandbox.url, "")
+    assert [user["id"] for user in restarted.send("GET", link).json["results"]] == [users[1]]
+
+
+def test_two_sandboxes_on_one_file_share_cursors(start: Starter, tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    one, other = start("--database", str(path)), start("--database", str(path))
+    users = [one.create() for _ in range(3)]
+    link = one.send("GET", "/v2/users?limit=1").json["next"].replace(one.url, "")
+    assert [user["id"] for user in other.send("GET", link).json["results"]] == [users[1]]
+    # Neither overwrites what the other has changed.
+    one.send("PATCH", f"/v2/users/{users[0]}", b'{"first_name":"a"}')
+    other.send("PATCH", f"/v2/users/{users[0]}", b'{"last_name":"b"}')
+    other.send("PATCH", f"/v1/users/{users[0]}", b'{"external_metadata":1}')
+    shown = one.send("GET", f"/v2/users/{users[0]}").json
+    assert (shown["first_name"], shown["last_name"], shown["external_metadata"]) == ("a", "b", 1)

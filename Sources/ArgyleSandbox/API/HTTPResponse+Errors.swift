@@ -21,10 +21,8 @@ extension HTTPResponse {
   static func invalid(_ field: String, _ message: String) -> HTTPResponse {
     var json = JSONWriter()
     json.raw("{")
-    json.string(field)
-    json.raw(":[")
-    json.string(message)
-    json.raw("]}")
+    json.member(field, JSONWriter.array([message]))
+    json.raw("}")
     return HTTPResponse(status: 400, json: json)
   }
 }

@@ -1,10 +1,10 @@
 import Support
 
-/// The requested page of the list.
+/// The requested page of v1's list.
 ///
 /// Invalid query parameters are ignored.
 struct Page {
-  private static var defaultLimit: Int { 10 }
+  static var defaultLimit: Int { 10 }
   private static var maximumLimit: Int { 200 }
   /// More than any number of users, but far from overflow.
   private static var maximumOffset: Int { 1 << 53 }
@@ -14,11 +14,16 @@ struct Page {
   let newestFirst: Bool
 
   init(_ target: RequestTarget) {
-    let limit = target.parameter("limit").flatMap { decimalNumber($0, limit: Self.maximumLimit) }
-    self.limit = limit == 0 ? Self.defaultLimit : limit ?? Self.defaultLimit
+    limit = Self.limit(target) ?? Self.defaultLimit
     let offset = target.parameter("offset").flatMap { decimalNumber($0, limit: Self.maximumOffset) }
     self.offset = offset ?? 0
     newestFirst = target.parameter("ordering")?.matches("created_at") != true
+  }
+
+  /// Returns the requested size of a page, in both versions; nil if it is absent or invalid.
+  static func limit(_ target: RequestTarget) -> Int? {
+    let limit = target.parameter("limit").flatMap { decimalNumber($0, limit: maximumLimit) }
+    return limit == 0 ? nil : limit
   }
 
   /// The URL of the next page; nil for the last page.
@@ -33,12 +38,7 @@ struct Page {
 
   /// The URL of a page, with other parameters as sent and without an offset of 0.
   private func url(offset: Int, for request: HTTPRequest) -> String {
-    var url = request.origin + "/v1/users?limit=\(limit)"
-    if offset > 0 { url += "&offset=\(offset)" }
-    for parameter in request.target.parameters {
-      if parameter.name.matches("limit") || parameter.name.matches("offset") { continue }
-      url += "&" + PercentEncoding.sanitizeQuery(parameter.text)
-    }
-    return url
+    let offset = offset > 0 ? "&offset=\(offset)" : ""
+    return request.url("/v1/users?limit=\(limit)\(offset)", replacing: ["limit", "offset"])
   }
 }

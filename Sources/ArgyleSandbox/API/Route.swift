@@ -1,10 +1,10 @@
 /// What a path refers to.
 enum Route {
-  case users
-  case user(id: Bytes)
-  case userTokens
+  case users(APIVersion)
+  case user(APIVersion, id: Bytes)
+  case userTokens(APIVersion)
   /// A path within the API that does not exist.
-  case unknown
+  case unknown(APIVersion)
   /// The description of the API, which is outside the API.
   case description
   /// A path outside the API.
@@ -15,40 +15,46 @@ enum Route {
       self = .description
       return
     }
-    guard let first = segments.first, first.matches("v1") else {
+    guard let first = segments.first, let version = APIVersion(first) else {
       self = .foreign
       return
     }
     let rest = segments.dropFirst()
     if rest.count == 1, rest[1].matches("users") {
-      self = .users
+      self = .users(version)
     } else if rest.count == 2, rest[1].matches("users") {
-      self = .user(id: rest[2])
+      self = .user(version, id: rest[2])
     } else if rest.count == 1, rest[1].matches("user-tokens") {
-      self = .userTokens
+      self = .userTokens(version)
     } else {
-      self = .unknown
+      self = .unknown(version)
     }
   }
 
   /// The paths of the API's operations, as in its documentation.
-  static var templates: [String] { ["/v1/users", "/v1/users/{id}", "/v1/user-tokens"] }
+  static var templates: [String] {
+    APIVersion.all.flatMap { version in
+      ["users", "users/{id}", "user-tokens"].map { "/\(version.name)/\($0)" }
+    }
+  }
 
   /// The operation's path, as in the documentation; nil if there is no operation.
   var template: String? {
     switch self {
-    case .users: "/v1/users"
-    case .user: "/v1/users/{id}"
-    case .userTokens: "/v1/user-tokens"
+    case .users(let version): "/\(version.name)/users"
+    case .user(let version, _): "/\(version.name)/users/{id}"
+    case .userTokens(let version): "/\(version.name)/user-tokens"
     case .unknown, .description, .foreign: nil
     }
   }
 
-  /// Whether the path is within the API.
-  var isInAPI: Bool {
+  /// The API's version; nil outside the API.
+  var version: APIVersion? {
     switch self {
-    case .description, .foreign: false
-    default: true
+    case .users(let version), .user(let version, _), .userTokens(let version),
+      .unknown(let version):
+      version
+    case .description, .foreign: nil
     }
   }
 

@@ -1,16 +1,20 @@
 import Support
 
-/// `/v1/user-tokens`.
+/// `/v1/user-tokens` and `/v2/user-tokens`.
 struct UserTokensEndpoint {
+  let version: APIVersion
   let users: UserStore
   let tokens: TokenIssuer
 
   func create(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
-    let value: JSONValue
-    switch BodyMember("user", of: request) {
-    case .rejected(let response): return response
-    case .absent: return .invalid("user", "This field is required.")
-    case .present(let given): value = given
+    let body: JSONObjectText
+    do throws(InvalidRequest) {
+      body = try JSONObjectText(request, version)
+    } catch {
+      return error.response
+    }
+    guard let value = body.member("user") else {
+      return .invalid("user", "This field is required.")
     }
     switch value.kind {
     case .null: return .invalid("user", "This field may not be null.")
@@ -25,10 +29,14 @@ struct UserTokensEndpoint {
       return unknownUser(value)
     }
     var json = JSONWriter()
-    json.raw("{\"access\":")
-    json.string(try tokens.accessToken(for: id))
-    json.raw(",\"refresh\":")
-    json.string(try tokens.refreshToken(for: id))
+    json.raw("{")
+    switch version {
+    case .v1:
+      json.member("access", JSONWriter.string(try tokens.accessToken(for: id)))
+      json.member("refresh", JSONWriter.string(try tokens.refreshToken(for: id)))
+    case .v2:
+      json.member("user_token", JSONWriter.string(try tokens.userToken(for: id)))
+    }
     json.raw("}")
     return HTTPResponse(status: 201, json: json)
   }

@@ -12,7 +12,8 @@ import Support
 /// |                          | DELETE | removes all and ends current delays; 204                           |
 /// | `/_sandbox/users`        | POST   | `{"count": n, "seed": s}` adds the first n users of a seed         |
 /// |                          | DELETE | deletes all users; 204                                             |
-/// | `/_sandbox/users/{id}`   | PATCH  | `{"employers_connected": […], "data_providers_connected": […]}`    |
+/// | `/_sandbox/users/{id}`   | PATCH  | sets `employers_connected`, `data_providers_connected` and         |
+/// |                          |        | `items_connected`, arrays of strings; the user as in v1            |
 /// | `/_sandbox/clock`        | GET    | the sandbox's time                                                 |
 /// |                          | PUT    | `{"offset_seconds": n}` shifts it relative to the system clock     |
 ///
@@ -120,6 +121,7 @@ struct ControlInterface {
     guard case .patch = request.method else { return notAllowed(request, "PATCH") }
     guard let id = UUID(id), var user = try users.user(id) else { return .notFound }
     var members = try JSONMembers(request.body)
+    if let names = try names("items_connected", &members) { user.itemsConnected = names }
     if let names = try names("employers_connected", &members) { user.employersConnected = names }
     if let names = try names("data_providers_connected", &members) {
       user.dataProvidersConnected = names
@@ -127,7 +129,7 @@ struct ControlInterface {
     try members.rejectUnknown()
     try users.connect(user)
     var json = JSONWriter()
-    json.user(user)
+    json.user(user, .v1)
     return HTTPResponse(status: 200, json: json)
   }
 
@@ -195,17 +197,11 @@ struct ControlInterface {
     _ members: inout JSONMembers
   ) throws(SandboxError) -> Bytes? {
     guard let strings = try members.strings(name) else { return nil }
-    var json = JSONWriter()
-    json.raw("[")
-    for (index, string) in strings.enumerated() {
-      if index > 0 { json.raw(",") }
-      json.string(string)
-    }
-    json.raw("]")
-    guard json.text.count <= Self.namesLimit else {
+    let json = JSONWriter.array(strings)
+    guard json.count <= Self.namesLimit else {
       let name = String(cString: name.cString)
       throw .option("'\(name)' must not be longer than \(Self.namesLimit) bytes")
     }
-    return json.text
+    return json
   }
 }

@@ -1,13 +1,13 @@
 /// The API with injected faults.
 ///
-/// Faults apply before authentication, as in a proxy, and only within `/v1`.
+/// Faults apply before authentication, as in a proxy, and only within the API.
 struct FaultyAPI {
   let api: API
   let faults: FaultPlan
 
   func respond(to request: HTTPRequest) -> HTTPOutcome {
     let route = Route(request.target.segments)
-    guard route.isInAPI else { return HTTPOutcome(api.respond(to: request)) }
+    guard route.version != nil else { return HTTPOutcome(api.respond(to: request)) }
     let (milliseconds, effect) = faults.apply(to: request, route)
     var outcome: HTTPOutcome
     switch effect {

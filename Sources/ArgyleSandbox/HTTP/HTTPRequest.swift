@@ -18,14 +18,21 @@ struct HTTPRequest {
   /// Value of the `Content-Type` header.
   let contentType: Bytes?
 
+  /// Whether a browser asks for permission to send another request.
+  let isPreflight: Bool
+
   let body: Bytes
 
   /// Whether the body exceeds the server's limit; `body` is then empty.
   let bodyIsTooLarge: Bool
 
   /// Whether the body is declared as JSON.
-  var isJSON: Bool {
-    let mediaType = (contentType ?? []).prefix { $0 != UInt8(ascii: ";") && !$0.isHTTPSpace }
-    return mediaType.matchesIgnoringCase("application/json")
+  var isJSON: Bool { mediaType.matchesIgnoringCase("application/json") }
+
+  /// Whether the body is declared as a form.
+  var isForm: Bool { mediaType.matchesIgnoringCase("application/x-www-form-urlencoded") }
+
+  private var mediaType: ArraySlice<UInt8> {
+    (contentType ?? []).prefix { $0 != UInt8(ascii: ";") && !$0.isHTTPSpace }
   }
 }

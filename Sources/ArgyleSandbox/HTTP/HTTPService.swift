@@ -61,7 +61,8 @@ final class HTTPService {
   }
 
   private func carryOut(_ exchange: HTTPExchange, on connection: HTTPConnection) -> HTTPOutcome {
-    handler(
+    let requestedMethod = header("Access-Control-Request-Method", of: connection)
+    return handler(
       HTTPRequest(
         method: HTTPMethod(exchange.method),
         target: exchange.target,
@@ -70,6 +71,7 @@ final class HTTPService {
         pageOrigin: header("Origin", of: connection),
         authorization: header("Authorization", of: connection),
         contentType: header("Content-Type", of: connection),
+        isPreflight: exchange.method.utf8.matches("OPTIONS") && requestedMethod != nil,
         body: exchange.body,
         bodyIsTooLarge: exchange.bodyIsTooLarge
       )

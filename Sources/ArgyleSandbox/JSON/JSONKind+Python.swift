@@ -13,4 +13,7 @@ extension JSONKind {
     case .null: "NoneType"
     }
   }
+
+  /// The message about a value that should be an object.
+  var isNoDictionary: String { "Invalid data. Expected a dictionary, but got \(pythonName)." }
 }

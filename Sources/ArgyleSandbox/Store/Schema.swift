@@ -30,6 +30,23 @@ enum Schema {
       ALTER TABLE users ADD COLUMN employers_connected TEXT NOT NULL DEFAULT '[]';
       ALTER TABLE users ADD COLUMN data_providers_connected TEXT NOT NULL DEFAULT '[]';
       """,
+      // The fields of API v2: JSON texts, NULL if they were never set.
+      """
+      ALTER TABLE users ADD COLUMN items_connected TEXT NOT NULL DEFAULT '[]';
+      ALTER TABLE users ADD COLUMN external_id TEXT;
+      ALTER TABLE users ADD COLUMN first_name TEXT;
+      ALTER TABLE users ADD COLUMN last_name TEXT;
+      ALTER TABLE users ADD COLUMN email TEXT;
+      ALTER TABLE users ADD COLUMN phone_number TEXT;
+      ALTER TABLE users ADD COLUMN ssn TEXT;
+      ALTER TABLE users ADD COLUMN address TEXT;
+      ALTER TABLE users ADD COLUMN birth_date TEXT;
+      CREATE INDEX users_by_external_id ON users (external_id, created_at)
+        WHERE external_id IS NOT NULL;
+
+      CREATE TABLE cursor_key (key TEXT NOT NULL) STRICT;
+      INSERT INTO cursor_key VALUES (hex(randomblob(32)));
+      """,
     ]
   }
 }

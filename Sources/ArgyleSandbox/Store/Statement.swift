@@ -45,6 +45,10 @@ final class Statement {
     sqlite3_column_int64(handle, column)
   }
 
+  func isNull(_ column: Int32) -> Bool {
+    sqlite3_column_type(handle, column) == SQLITE_NULL
+  }
+
   func text(_ column: Int32) -> Bytes {
     // The length comes second: SQLite may convert the value when it returns the pointer.
     let start = sqlite3_column_text(handle, column)

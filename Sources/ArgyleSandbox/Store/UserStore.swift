@@ -1,8 +1,14 @@
 /// The users in the database.
 struct UserStore {
   private static var columns: String {
-    "id, created_at, employers_connected, data_providers_connected, external_metadata"
+    """
+    id, created_at, sequence, items_connected, employers_connected, data_providers_connected,
+    external_metadata, \(fieldColumns { name, _ in name })
+    """
   }
+
+  /// The first parameter for a field, in statements that write fields.
+  private static var firstField: Int32 { 4 }
 
   private let database: Database
   private let clock: Clock
@@ -14,21 +20,32 @@ struct UserStore {
   private let selectCount: Statement
   private let selectNewestFirst: Statement
   private let selectOldestFirst: Statement
+  private let selectOlder: Statement
+  private let selectNewer: Statement
+  private let selectOlderWithID: Statement
+  private let selectNewerWithID: Statement
 
   init(_ database: Database, clock: Clock) throws(SandboxError) {
     self.database = database
     self.clock = clock
     insertUser = try database.prepare(
       """
-      INSERT INTO users (id, created_at, external_metadata) VALUES (?1, ?2, ?3)
-      ON CONFLICT (id) DO NOTHING
+      INSERT INTO users (id, external_metadata, created_at, \(Self.fieldColumns { name, _ in name }))
+      VALUES (?1, ?2, ?3, \(Self.fieldColumns { "?\($1)" })) ON CONFLICT (id) DO NOTHING
       """
     )
     selectUser = try database.prepare("SELECT \(Self.columns) FROM users WHERE id = ?1")
-    updateUser = try database.prepare("UPDATE users SET external_metadata = ?2 WHERE id = ?1")
+    updateUser = try database.prepare(
+      """
+      UPDATE users SET external_metadata = ?2, \(Self.fieldColumns { "\($0) = ?\($1)" })
+      WHERE id = ?1
+      """
+    )
     connectUser = try database.prepare(
       """
-      UPDATE users SET employers_connected = ?2, data_providers_connected = ?3 WHERE id = ?1
+      UPDATE users
+      SET items_connected = ?2, employers_connected = ?3, data_providers_connected = ?4
+      WHERE id = ?1
       """
     )
     deleteUser = try database.prepare("DELETE FROM users WHERE id = ?1")
@@ -46,16 +63,50 @@ struct UserStore {
       ORDER BY created_at, sequence LIMIT ?1 OFFSET ?2
       """
     )
+    selectOlder = try database.prepare(Self.selection("<", "DESC"))
+    selectNewer = try database.prepare(Self.selection(">", "ASC"))
+    selectOlderWithID = try database.prepare(Self.selection("<", "DESC", "external_id = ?4 AND"))
+    selectNewerWithID = try database.prepare(Self.selection(">", "ASC", "external_id = ?4 AND"))
+  }
+
+  /// The statement for users beyond a place in the list, the nearest first.
+  private static func selection(
+    _ comparison: String,
+    _ order: String,
+    _ condition: String = ""
+  ) -> String {
+    """
+    SELECT \(columns) FROM users WHERE \(condition) (created_at, sequence) \(comparison) (?2, ?3)
+    ORDER BY created_at \(order), sequence \(order) LIMIT ?1
+    """
+  }
+
+  /// Joins what `text` returns for the columns of the fields and the numbers of their parameters.
+  private static func fieldColumns(_ text: (String, Int32) -> String) -> String {
+    var list = ""
+    for (field, number) in zip(UserField.all, firstField...) {
+      list += (list.utf8.isEmpty ? "" : ", ") + text(field.name, number)
+    }
+    return list
+  }
+
+  /// The key that signs cursors, which is created with the database.
+  func cursorKey() throws(SandboxError) -> Bytes {
+    let statement = try database.prepare("SELECT key FROM cursor_key")
+    guard try statement.step() else { throw database.failure() }
+    return statement.text(0)
   }
 
   /// Aborts and rolls back long operations, now and later; any thread may call it.
   func interrupt() { database.interrupt() }
 
-  func create(externalMetadata: Bytes) throws(SandboxError) -> User {
+  /// Creates a user; returns the id.
+  func create(_ change: UserChange) throws(SandboxError) -> UUID {
     let now = clock.now()
-    let user = User(id: .timeOrdered(now), createdAt: now, externalMetadata: externalMetadata)
+    var user = User(id: .timeOrdered(now), createdAt: now, externalMetadata: User.unsetMetadata)
+    change.apply(to: &user)
     try insert(user)
-    return user
+    return user.id
   }
 
   /// Adds the first users of a seed, always the same ones; those that already exist are skipped.
@@ -77,21 +128,28 @@ struct UserStore {
     return try selectUser.step() ? try row(of: selectUser) : nil
   }
 
-  /// Replaces a user's metadata; returns false if the user does not exist.
-  func update(_ id: UUID, externalMetadata: Bytes) throws(SandboxError) -> Bool {
-    defer { updateUser.reset() }
-    try updateUser.bind(1, id.text)
-    try updateUser.bind(2, externalMetadata)
-    _ = try updateUser.step()
-    return database.changes > 0
+  /// Changes a user; returns nil if the user does not exist.
+  func update(_ id: UUID, _ change: UserChange) throws(SandboxError) -> User? {
+    var updated: User?
+    // Another process may be changing the same user.
+    try database.transaction { () throws(SandboxError) in
+      guard var user = try self.user(id) else { return }
+      change.apply(to: &user)
+      defer { updateUser.reset() }
+      try bind(user, to: updateUser)
+      _ = try updateUser.step()
+      updated = user
+    }
+    return updated
   }
 
-  /// Stores a user's employers and data providers.
+  /// Stores a user's items, employers and data providers.
   func connect(_ user: User) throws(SandboxError) {
     defer { connectUser.reset() }
     try connectUser.bind(1, user.id.text)
-    try connectUser.bind(2, user.employersConnected)
-    try connectUser.bind(3, user.dataProvidersConnected)
+    try connectUser.bind(2, user.itemsConnected)
+    try connectUser.bind(3, user.employersConnected)
+    try connectUser.bind(4, user.dataProvidersConnected)
     _ = try connectUser.step()
   }
 
@@ -127,6 +185,34 @@ struct UserStore {
       .reversed()
   }
 
+  /// Returns the users on a page, newest first.
+  func users(_ cursor: UserCursor) throws(SandboxError) -> [User] {
+    let users = try nearest(cursor, limit: cursor.limit)
+    return cursor.isBackward ? users.reversed() : users
+  }
+
+  /// Whether there are users on a page.
+  func hasUsers(_ cursor: UserCursor) throws(SandboxError) -> Bool {
+    try !nearest(cursor, limit: 1).isEmpty
+  }
+
+  /// Returns the users on a page, beginning with the nearest to its position.
+  private func nearest(_ cursor: UserCursor, limit: Int) throws(SandboxError) -> [User] {
+    let statement =
+      switch (cursor.isBackward, cursor.externalID) {
+      case (false, nil): selectOlder
+      case (false, _): selectOlderWithID
+      case (true, nil): selectNewer
+      case (true, _): selectNewerWithID
+      }
+    defer { statement.reset() }
+    try statement.bind(1, Int64(limit))
+    try statement.bind(2, cursor.position.createdAt.milliseconds)
+    try statement.bind(3, cursor.position.sequence)
+    if let id = cursor.externalID { try statement.bind(4, id) }
+    return try rows(of: statement)
+  }
+
   private func rows(
     of statement: Statement,
     _ limit: Int,
@@ -135,6 +221,10 @@ struct UserStore {
     defer { statement.reset() }
     try statement.bind(1, Int64(limit))
     try statement.bind(2, Int64(offset))
+    return try rows(of: statement)
+  }
+
+  private func rows(of statement: Statement) throws(SandboxError) -> [User] {
     var users: [User] = []
     while try statement.step() { users.append(try row(of: statement)) }
     return users
@@ -142,22 +232,36 @@ struct UserStore {
 
   private func insert(_ user: User) throws(SandboxError) {
     defer { insertUser.reset() }
-    try insertUser.bind(1, user.id.text)
-    try insertUser.bind(2, user.createdAt.milliseconds)
-    try insertUser.bind(3, user.externalMetadata)
+    try bind(user, to: insertUser)
+    try insertUser.bind(3, user.createdAt.milliseconds)
     _ = try insertUser.step()
+  }
+
+  /// Binds the id and what clients write; fields that were never set stay NULL.
+  private func bind(_ user: User, to statement: Statement) throws(SandboxError) {
+    try statement.bind(1, user.id.text)
+    try statement.bind(2, user.externalMetadata)
+    for (value, number) in zip(user.fields, Self.firstField...) {
+      if let value { try statement.bind(number, value) }
+    }
   }
 
   private func row(of statement: Statement) throws(SandboxError) -> User {
     guard let id = UUID(statement.text(0)) else {
       throw .database("the database contains a user with an invalid id")
     }
-    return User(
+    var user = User(
       id: id,
       createdAt: Timestamp(milliseconds: statement.integer(1)),
-      employersConnected: statement.text(2),
-      dataProvidersConnected: statement.text(3),
-      externalMetadata: statement.text(4)
+      sequence: statement.integer(2),
+      itemsConnected: statement.text(3),
+      employersConnected: statement.text(4),
+      dataProvidersConnected: statement.text(5),
+      externalMetadata: statement.text(6)
     )
+    for (index, column) in zip(user.fields.indices, Int32(7)...) where !statement.isNull(column) {
+      user.fields[index] = statement.text(column)
+    }
+    return user
   }
 }

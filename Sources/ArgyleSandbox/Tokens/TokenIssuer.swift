@@ -1,54 +1,58 @@
 import CJWT
-import CPlatform
 
-/// Issues user tokens: JWTs signed with HMAC-SHA-256.
+/// Issues user tokens: signed JSON Web Tokens.
 struct TokenIssuer {
   /// Thirty days, in seconds.
   private static var lifetime: Int { 2_592_000 }
+  /// An hour, in seconds.
+  private static var lifetimeInV2: Int { 3600 }
   private static var issuer: String { "argyle-core-auth-prod" }
-  /// The account's id in every access token, which is not the API key's id.
-  private static var clientID: String { "0d9b5bf3-97fa-4757-a136-b2a03d171414" }
+  /// The account's id, which is not the API key's id.
+  static var clientID: String { "0d9b5bf3-97fa-4757-a136-b2a03d171414" }
 
-  private let key: Bytes
+  private let signer: JWTSigner
   private let clock: Clock
 
-  init(key: String, clock: Clock) {
-    self.key = Bytes(key.utf8)
+  init(_ signer: JWTSigner, clock: Clock) {
+    self.signer = signer
     self.clock = clock
   }
 
-  /// Returns a token for Argyle Link.
+  /// Returns a token for Argyle Link, in v1.
   func accessToken(for user: UUID) throws(SandboxError) -> String {
-    try token(for: user) { jwt in
+    try token(for: user, Self.lifetime) { jwt in
       jwt_add_grant(jwt, "client_id", Self.clientID) == 0
         && jwt_add_grant(jwt, "user_id", user.text) == 0
     }
   }
 
   func refreshToken(for user: UUID) throws(SandboxError) -> String {
-    try token(for: user) { _ in true }
+    try token(for: user, Self.lifetime) { _ in true }
   }
 
-  /// Returns a token with the common claims and those that `addClaims` adds; libjwt sorts them by name.
+  /// Returns a token for Argyle Link, in v2.
+  func userToken(for user: UUID) throws(SandboxError) -> String {
+    try token(for: user, Self.lifetimeInV2) { jwt in
+      jwt_add_grant(jwt, "client_id", Self.clientID) == 0
+        && jwt_add_grant(jwt, "fid", UUID.random().text) == 0
+        && jwt_add_grant(jwt, "user_id", user.text) == 0
+    }
+  }
+
+  /// Returns a token with the common claims and those that `addClaims` adds.
   private func token(
     for user: UUID,
+    _ lifetime: Int,
     adding addClaims: (OpaquePointer?) -> Bool
   ) throws(SandboxError) -> String {
-    var jwt: OpaquePointer?
-    defer { jwt_free(jwt) }
     let now = clock.now().seconds
-    guard
-      jwt_new(&jwt) == 0,
-      jwt_set_alg(jwt, JWT_ALG_HS256, key, Int32(clamping: key.count)) == 0,
-      jwt_add_grant_int(jwt, "iat", now) == 0,
-      jwt_add_grant_int(jwt, "exp", now + Self.lifetime) == 0,
-      jwt_add_grant(jwt, "iss", Self.issuer) == 0,
-      jwt_add_grant(jwt, "jti", UUID.random().text) == 0,
-      jwt_add_grant(jwt, "sub", user.text) == 0,
-      addClaims(jwt),
-      let encoded = jwt_encode_str(jwt)
-    else { throw .resources("cannot create a user token") }
-    defer { free(encoded) }
-    return String(cString: encoded)
+    return try signer.sign { jwt in
+      jwt_add_grant_int(jwt, "iat", now) == 0
+        && jwt_add_grant_int(jwt, "exp", now + lifetime) == 0
+        && jwt_add_grant(jwt, "iss", Self.issuer) == 0
+        && jwt_add_grant(jwt, "jti", UUID.random().text) == 0
+        && jwt_add_grant(jwt, "sub", user.text) == 0
+        && addClaims(jwt)
+    }
   }
 }

@@ -20,6 +20,11 @@ struct Timestamp {
     return formatted("%Y-%m-%dT%H:%M:%S.") + String(decoding: fraction, as: UTF8.self) + "Z"
   }
 
+  /// The time in ISO 8601 with six digits of a second, such as `2022-04-22T14:26:40.682000Z`.
+  var microsecondText: String {
+    String(decoding: text.utf8.dropLast(), as: UTF8.self) + "000Z"
+  }
+
   /// The time as an HTTP date, such as `Fri, 22 Apr 2022 14:26:40 GMT`.
   var httpDate: String {
     // Not by strftime, whose names depend on the host's locale.

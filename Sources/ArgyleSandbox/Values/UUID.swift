@@ -10,9 +10,13 @@ struct UUID: Equatable {
     self.low = low
   }
 
+  /// Creates a random UUID of version 4.
   static func random() -> UUID {
     var generator = SystemRandomNumberGenerator()
-    return UUID(high: generator.next(), low: generator.next())
+    return UUID(
+      high: generator.next() & ~0xF000 | 0x4000,
+      low: generator.next() & ~(0b11 << 62) | 0b10 << 62
+    )
   }
 
   /// Creates a UUID whose first 48 bits are the time, like a ULID's.

@@ -1,0 +1,4 @@
+/// A request with an invalid body, and the response to it.
+struct InvalidRequest: Error {
+  let response: HTTPResponse
+}

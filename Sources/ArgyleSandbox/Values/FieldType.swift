@@ -1,0 +1,23 @@
+/// What a field may contain, besides null.
+enum FieldType {
+  case text(maximumLength: Int = .max)
+  case email
+  case phoneNumber
+  case integer(ClosedRange<Int>)
+  case object([UserField])
+
+  /// An object of texts.
+  static func texts(_ names: [String]) -> FieldType {
+    .object(names.map { UserField(name: $0, type: .text()) })
+  }
+
+  /// The field in a response if it was never set, as JSON.
+  var unset: Bytes {
+    guard case .object(let fields) = self else { return Bytes("null".utf8) }
+    var json = JSONWriter()
+    json.raw("{")
+    for field in fields { json.member(field.name, field.type.unset) }
+    json.raw("}")
+    return json.text
+  }
+}
