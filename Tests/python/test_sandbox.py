@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
+import json
 import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 import weakref
 from collections.abc import Iterator
@@ -16,6 +19,7 @@ from typing import Any
 import pytest
 
 import argyle
+from conftest import PATIENCE
 
 
 def answers(url: str) -> bool:
@@ -214,6 +218,20 @@ def test_connected(argyle_sandbox: argyle.Sandbox) -> None:
     argyle_sandbox.set_connected(user, data_providers=("one", "two"))
     shown = client.users.get(user)
     assert (shown.employers_connected, shown.data_providers_connected) == (["employer"], ["one", "two"])
+
+
+def test_version_2(argyle_sandbox: argyle.Sandbox) -> None:
+    """It has the same users, and the control sets what only version 2 has."""
+    user = argyle_sandbox.client().users.create().id
+    argyle_sandbox.set_connected(user, items=["item_123456789"])
+    request = urllib.request.Request(f"{argyle_sandbox.url}/v2/users/{user}")
+    key = base64.b64encode(f"{argyle_sandbox.key_id}:{argyle_sandbox.key_secret}".encode()).decode()
+    request.add_header("Authorization", f"Basic {key}")
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+        assert json.load(response)["items_connected"] == ["item_123456789"]
+    argyle_sandbox.add_fault({"kind": "error", "path": "/v2/users/{id}", "count": 1})
+    with pytest.raises(urllib.error.HTTPError, match="500"):
+        urllib.request.urlopen(request, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("name", ["employers", "data_providers"])

@@ -31,7 +31,9 @@ class Fault(_Kind, total=False):
     #: Match only requests with this method.
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     #: Match only requests with this path.
-    path: Literal["/v1/users", "/v1/users/{id}", "/v1/user-tokens"]
+    path: Literal[
+        "/v1/users", "/v1/users/{id}", "/v1/user-tokens", "/v2/users", "/v2/users/{id}", "/v2/user-tokens"
+    ]
     #: The number of requests to affect; default: all.
     count: int
     #: The probability of affecting a request.
@@ -170,9 +172,10 @@ class Sandbox:
         *,
         employers: Optional[Iterable[str]] = None,
         data_providers: Optional[Iterable[str]] = None,
+        items: Optional[Iterable[str]] = None,
     ) -> None:
-        """Set a user's connected employers and data providers; None leaves them unchanged."""
-        given = {"employers": employers, "data_providers": data_providers}
+        """Set a user's connected employers, data providers and, in v2, items; None leaves them unchanged."""
+        given = {"employers": employers, "data_providers": data_providers, "items": items}
         values = {f"{name}_connected": _string_list(name, value) for name, value in given.items() if value is not None}
         self._control("PATCH", f"/users/{quote(_abi.text_argument('user_id', user_id), safe='')}", values)
 
