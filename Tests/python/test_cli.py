@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import csv
 import json
@@ -29,6 +28,7 @@ from conftest import (
     Runner,
     Server,
     environment,
+    jwt,
     metadata_lines,
     numbers,
     wait_until,
@@ -291,13 +291,6 @@ def test_a_token_is_typed_without_echo(terminal: Runner) -> None:
     assert re.search(r"sub +someone *\n", shown)
     assert re.search(r"exp +1500000000 +2017-07-14 02:40:00 UTC *\n", shown)
     assert "expired" in shown
-
-
-def jwt(claims: Any) -> str:
-    def part(value: Any) -> str:
-        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
-
-    return f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part(claims)}.c2lnbmF0dXJl"
 
 
 def test_an_expired_token_is_reported(run: Runner) -> None:

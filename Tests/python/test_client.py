@@ -181,6 +181,7 @@ def test_options(sandbox: Sandbox, tmp_path: Path) -> None:
         "application": "test/1",
         "allow_insecure_http": True,
         "base_url": sandbox.url,
+        "api_version": 1,
         "environment": None,
     }
     files = {"ca_file", "client_certificate_file", "client_key_file", "client_key_password"}

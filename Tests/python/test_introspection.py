@@ -63,6 +63,7 @@ def is_resolved(annotation: Any) -> bool:
 def test_all_are_seen() -> None:
     assert {"Client", "Client.__init__", "AsyncClient.bulk", "User.created_at", "calls.get_user"} < set(PUBLIC)
     assert {"UserPage.from_document", "Error.body", "Sandbox.set_faults", "Options"} < set(PUBLIC)
+    assert {"Address", "User.birth_date", "UserFields"} < set(PUBLIC)
     assert len(PUBLIC) > 120
 
 
@@ -99,6 +100,7 @@ def test_closed_sets() -> None:
     """An option with a closed set of values has a Literal type."""
     options = typing.get_type_hints(argyle.Options)
     assert options["environment"] == Literal["production", "sandbox"]
+    assert options["api_version"] == Literal[1, 2]
     fault = typing.get_type_hints(argyle.Fault)
     assert fault["kind"] == Literal["rate_limit", "error", "body", "delay", "close"]
     assert fault["body"] == Literal["json", "not_json", "html", "empty", "cut", "array"]
@@ -141,6 +143,8 @@ def test_closed_sets_are_checked(argyle_sandbox: argyle.Sandbox) -> None:
         ("async def main():\n    async with argyle.AsyncClient('id', 'secret') as client:\n        client.", {"users"}),
         ("argyle.Sandbox().client().users.", {"create"}),
         ("argyle.calls.", {"create_user", "list_users"}),
+        ("argyle.Client('id', 'secret').users.get('id').", {"birth_date", "external_id", "items_connected"}),
+        ("argyle.Client('id', 'secret').users.get('id').address.", {"city", "postal_code"}),
         (
             "class Mine(argyle.Client):\n    def mine(self): ...\nwith Mine('id', 'secret') as client:\n    client.",
             {"users"},
@@ -188,7 +192,10 @@ CALLS: list[argyle.Call[Any]] = [
     calls.create_user(),
     calls.get_user("id"),
     calls.update_user("id", external_metadata=[1]),
+    calls.create_user(external_id="7", address=argyle.Address(city="Springfield")),
+    calls.update_user("id", fields={"later": 1}, birth_date=None),
     calls.list_users(limit=1, offset=2, ordering="created_at"),
+    calls.list_users(cursor="c", external_id="7"),
     calls.delete_user("id"),
     calls.create_user_token("id"),
 ]

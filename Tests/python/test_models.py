@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import pickle
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -22,9 +22,41 @@ USER = {
     "external_metadata": {"group": "canary-metadata"},
     "future": {"kept": [1]},
 }
+USER_V2 = {
+    "id": "u1",
+    "created_at": "2026-11-24T06:00:00.123456Z",
+    "items_connected": ["item_123456789"],
+    "employers_connected": [],
+    "external_metadata": {},
+    "external_id": "canary-external",
+    "first_name": "canary-first",
+    "last_name": "canary-last",
+    "email": "canary@example.com",
+    "phone_number": "+1-canary",
+    "ssn": "canary-ssn",
+    "address": {
+        "city": "canary-city",
+        "line1": "canary-line",
+        "line2": None,
+        "state": "canary-state",
+        "country": "canary-country",
+        "postal_code": "canary-code",
+    },
+    "birth_date": {"year": 1985, "month": 12, "day": 10},
+    "future": {"kept": [1]},
+}
 TOKEN = {"access": "canary-access", "refresh": "canary-refresh", "future": 1}
+TOKEN_V2 = {"user_token": "canary-access", "future": 1}
 NEW = {"id": "u1", "token": "canary-token", "future": 1}
-MODELS = [argyle.User(USER), argyle.UserToken(TOKEN), argyle.NewUser(NEW)]
+NEW_V2 = {"user_token": "canary-token", "id": "u1", "future": 1}
+MODELS = [
+    argyle.User(USER),
+    argyle.User(USER_V2),
+    argyle.UserToken(TOKEN),
+    argyle.UserToken(TOKEN_V2),
+    argyle.NewUser(NEW),
+    argyle.NewUser(NEW_V2),
+]
 
 
 def test_fields() -> None:
@@ -35,6 +67,76 @@ def test_fields() -> None:
     assert user.employers_connected == ["Acme"] and user.data_providers_connected == []
     assert user.external_metadata == {"group": "canary-metadata"}
     assert user.raw is USER and user.raw["future"] == {"kept": [1]}
+
+
+def test_fields_of_version_2() -> None:
+    """They are properties, too."""
+    user = argyle.User(USER_V2)
+    assert user.items_connected == ["item_123456789"] and user.data_providers_connected is None
+    assert (user.external_id, user.first_name, user.last_name) == ("canary-external", "canary-first", "canary-last")
+    assert (user.email, user.phone_number, user.ssn) == ("canary@example.com", "+1-canary", "canary-ssn")
+    assert user.address == argyle.Address(
+        line1="canary-line",
+        city="canary-city",
+        state="canary-state",
+        country="canary-country",
+        postal_code="canary-code",
+    )
+    assert user.birth_date == date(1985, 12, 10)
+    assert user.raw["future"] == {"kept": [1]}
+    assert argyle.NewUser(NEW_V2).token == argyle.NewUser(NEW).token
+    assert argyle.UserToken(TOKEN_V2).access == argyle.UserToken(TOKEN).access
+    assert argyle.UserToken(TOKEN_V2).refresh is None
+
+
+TEXTS = ("external_id", "first_name", "last_name", "email", "phone_number", "ssn")
+PARTS = ("city", "line1", "line2", "state", "country", "postal_code")
+
+
+@pytest.mark.parametrize("wrong", [None, 1, True, [], ["a"], {}, {"city": 1}, {"year": 1985}])
+def test_fields_of_the_wrong_type(wrong: Any) -> None:
+    """They are None."""
+    user = argyle.User({"id": "1", **dict.fromkeys((*TEXTS, "address", "birth_date"), wrong)})
+    assert all(getattr(user, name) is None for name in (*TEXTS, "address", "birth_date"))
+    without = argyle.User({"id": "1"})
+    assert all(getattr(without, name) is None for name in (*TEXTS, "address", "birth_date", "items_connected"))
+    assert argyle.User({"id": "1", "items_connected": [wrong]}).items_connected is None
+
+
+def test_addresses() -> None:
+    """An address has the parts that are set, and compares by value."""
+    nothing = dict.fromkeys(PARTS)
+    assert argyle.User({"id": "1", "address": nothing}).address is None
+    address = argyle.User({"id": "1", "address": {**nothing, "city": "Springfield", "state": 7, "zip": "0"}}).address
+    assert address == argyle.Address(city="Springfield") and address != argyle.Address(city="Shelbyville")
+    assert hash(address) == hash(argyle.Address(city="Springfield"))
+    for other in (copy.copy(address), copy.deepcopy(address), pickle.loads(pickle.dumps(address))):
+        assert other == address
+    canary = argyle.Address(*["canary"] * len(PARTS))
+    assert "canary" not in repr(canary) + str(canary) + f"{canary}"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        canary.city = None  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ((1900, 1, 1), date(1900, 1, 1)),
+        ((2024, 2, 29), date(2024, 2, 29)),
+        ((None, None, None), None),
+        ((1985, None, None), None),
+        ((1985, 2, 31), None),
+        ((0, 1, 1), None),
+        ((10**30, 1, 1), None),
+        ((1985, True, 1), None),
+        ((1985, 2.0, 1), None),
+        (("1985", "2", "1"), None),
+    ],
+)
+def test_dates(parts: "tuple[Any, Any, Any]", expected: "date | None") -> None:
+    """A date is None unless it is in the calendar."""
+    raw = dict(zip(("year", "month", "day"), parts))
+    assert argyle.User({"id": "1", "birth_date": raw}).birth_date == expected
 
 
 @pytest.mark.parametrize("digits", range(7))

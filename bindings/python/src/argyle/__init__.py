@@ -18,6 +18,7 @@ from ._version import __version__
 TYPE_CHECKING = bool()  # noqa: UP018
 if TYPE_CHECKING:
     from . import calls
+    from ._fields import Address, UserFields
     from ._options import Options
     from .async_client import AsyncClient, AsyncUserPages, AsyncUsers, AsyncUserTokens
     from .calls import BulkResult, Call
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from .sandbox import Fault, Sandbox, SandboxOptions
 
 _modules = {
+    "_fields": ["Address", "UserFields"],
     "_options": ["Options"],
     "async_client": ["AsyncClient", "AsyncUserPages", "AsyncUserTokens", "AsyncUsers"],
     "calls": ["BulkResult", "Call", "calls"],
@@ -83,6 +85,7 @@ _module_of = {name: module for module, names in _modules.items() for name in nam
 
 # Spelled out for type checkers.
 __all__ = [
+    "Address",
     "ArgumentError",
     "AsyncClient",
     "AsyncUserPages",
@@ -117,6 +120,7 @@ __all__ = [
     "TLSError",
     "TimeoutError",
     "User",
+    "UserFields",
     "UserPage",
     "UserToken",
     "UserTokens",

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, Mapping, NamedTuple, Optional, TypeVar
+from typing import Any, Callable, Mapping, NamedTuple, Optional
 
 from . import _abi, errors
+from ._fields import encoded_fields
 from ._json import dumps
 from ._options import native_value
-from .models import NewUser, User, UserPage, UserToken, document
+from .models import NewUser, User, UserPage, UserToken, document, has_text
 
-Result = TypeVar("Result")
-
-
-class _Unset:
-    """The default of an argument that can also be None, which is JSON null."""
-
-    def __repr__(self) -> str:
-        return "<not given>"
-
-
-UNSET: Any = _Unset()
+# The required members of responses, by version of the API.
+_NEW_USER = {1: ("id", "token"), 2: ("id", "user_token")}
+_USER_TOKEN = {1: ("access",), 2: ("user_token",)}
 
 
 class Operation(NamedTuple):
@@ -29,25 +22,20 @@ class Operation(NamedTuple):
     number: int
     user_id: Optional[bytes]
     document: Optional[bytes]
-    #: Parses the body of a successful response; raises ProtocolError. Can be pickled, as a call can.
-    parse: Callable[[bytes], Any]
+    #: Parses, for a version of the API, the body of a successful response; raises ProtocolError. Can be pickled, as a
+    #: call can.
+    parse: Callable[[int, bytes], Any]
     #: The cursor that creates the call for a page, instead of the other arguments.
     pages: "Optional[_abi.PageCursor]" = None
 
 
-def _metadata(value: Any) -> bytes:
-    try:
-        return dumps(value)
-    except (TypeError, ValueError) as failure:
-        raise errors.ArgumentError(f"external_metadata is not JSON: {failure}") from None
-
-
-def query(limit: Optional[int], offset: Optional[int], ordering: Optional[str]) -> "dict[str, Any]":
+def query(**parameters: Any) -> "dict[str, Any]":
     """Return the parameters that were given; the C library validates them."""
-    if isinstance(ordering, str):
-        _abi.text_argument("ordering", ordering)
-    values = {"limit": limit, "offset": offset, "ordering": ordering}
-    return {name: native_value(value) for name, value in values.items() if value is not None}
+    given = {name: native_value(value) for name, value in parameters.items() if value is not None}
+    for name, value in given.items():
+        if isinstance(value, str):
+            _abi.text_argument(name, value)
+    return given
 
 
 def _query_document(query: Mapping[str, Any]) -> Optional[bytes]:
@@ -57,9 +45,11 @@ def _query_document(query: Mapping[str, Any]) -> Optional[bytes]:
         raise errors.ArgumentError(f"the query is not JSON: {failure}") from None
 
 
-def create_user(external_metadata: Any) -> Operation:
-    metadata = None if external_metadata is UNSET else _metadata(external_metadata)
-    return Operation(_abi.USER_CREATE, None, metadata, _parse_new_user)
+def create_user(fields: Optional[Mapping[str, Any]], keywords: Mapping[str, Any]) -> Operation:
+    given = encoded_fields(fields, keywords)
+    if given.keys() <= {"external_metadata"}:
+        return Operation(_abi.USER_CREATE, None, given.get("external_metadata"), _parse_new_user)
+    return Operation(_abi.USER_CREATE_WITH_FIELDS, None, _object(given), _parse_new_user)
 
 
 def get_user(user_id: str) -> Operation:
@@ -67,17 +57,26 @@ def get_user(user_id: str) -> Operation:
     return Operation(_abi.USER_GET, user, None, partial(_parse_user_of, user_id))
 
 
-def update_user(user_id: str, external_metadata: Any) -> Operation:
+def update_user(user_id: str, fields: Optional[Mapping[str, Any]], keywords: Mapping[str, Any]) -> Operation:
     user = _abi.text_argument("user_id", user_id)
-    return Operation(_abi.USER_UPDATE, user, _metadata(external_metadata), partial(_parse_user_of, user_id))
+    given = encoded_fields(fields, keywords)
+    parse = partial(_parse_user_of, user_id)
+    if given.keys() == {"external_metadata"}:
+        return Operation(_abi.USER_UPDATE, user, given["external_metadata"], parse)
+    return Operation(_abi.USER_UPDATE_WITH_FIELDS, user, _object(given), parse)
 
 
-def list_users(limit: Optional[int], offset: Optional[int], ordering: Optional[str]) -> Operation:
-    return Operation(_abi.USER_LIST, None, _query_document(query(limit, offset, ordering)), parse_page)
+def _object(members: "dict[str, bytes]") -> bytes:
+    """Return a JSON object of encoded members."""
+    return b"{" + b",".join(dumps(name) + b":" + value for name, value in members.items()) + b"}"
+
+
+def list_users(**parameters: Any) -> Operation:
+    return Operation(_abi.USER_LIST, None, _query_document(query(**parameters)), _parse_page)
 
 
 def next_page(pages: "_abi.PageCursor") -> Operation:
-    return Operation(_abi.USER_LIST, None, None, parse_page, pages)
+    return Operation(_abi.USER_LIST, None, None, _parse_page, pages)
 
 
 def delete_user(user_id: str) -> Operation:
@@ -90,22 +89,26 @@ def create_user_token(user_id: str) -> Operation:
     return Operation(_abi.USER_TOKEN_CREATE, user, None, partial(_parse_token_of, user_id))
 
 
-def _parse_new_user(body: bytes) -> NewUser:
-    return NewUser(document(body))
+def _parse_new_user(api_version: int, body: bytes) -> NewUser:
+    raw = document(body)
+    _check_version(raw, _NEW_USER, api_version)
+    return NewUser(raw)
 
 
-def _parse_nothing(body: bytes) -> None:
+def _parse_nothing(api_version: int, body: bytes) -> None:
     return None
 
 
-def _parse_user_of(user_id: str, body: bytes) -> User:
+def _parse_user_of(user_id: str, api_version: int, body: bytes) -> User:
     user = User(document(body))
     _check_user("id", user.id, user_id)
     return user
 
 
-def _parse_token_of(user_id: str, body: bytes) -> UserToken:
-    token = UserToken(document(body))
+def _parse_token_of(user_id: str, api_version: int, body: bytes) -> UserToken:
+    raw = document(body)
+    _check_version(raw, _USER_TOKEN, api_version)
+    token = UserToken(raw)
     try:
         claimed = token.claims.get("user_id")
     except errors.Error:
@@ -122,5 +125,22 @@ def _check_user(member: str, received: str, requested: str) -> None:
         raise errors.ProtocolError(f'the "{member}" in the response is another user\'s')
 
 
-def parse_page(body: bytes) -> UserPage:
-    return UserPage.from_document(document(body))
+def _check_version(raw: Any, members: "Mapping[int, tuple[str, ...]]", api_version: int) -> None:
+    """Raise ProtocolError if a response lacks a member; the message says so if it is one of the other version."""
+    missing = _missing(raw, members[api_version])
+    if missing is None:
+        return
+    other = 3 - api_version
+    hint = f": it is one of version {other} of the API" if _missing(raw, members[other]) is None else ""
+    raise errors.ProtocolError(f'the response has no string "{missing}"{hint}')
+
+
+def _missing(raw: Any, members: "tuple[str, ...]") -> Optional[str]:
+    return next((name for name in members if not has_text(raw, name)), None)
+
+
+def _parse_page(api_version: int, body: bytes) -> UserPage:
+    raw = document(body)
+    if api_version == 2 and isinstance(raw, list):
+        raise errors.ProtocolError("the response is not a JSON object")
+    return UserPage.from_document(raw)

@@ -36,6 +36,8 @@ class Options(TypedDict, total=False):
     environment: Literal["production", "sandbox"]
     #: A server URL instead of an environment; ``http`` for loopback hosts only, unless ``allow_insecure_http``.
     base_url: str
+    #: The version of Argyle's API; default 1.
+    api_version: Literal[1, 2]
     #: Timeout of one attempt, including connecting, in milliseconds; default 30000.
     timeout_ms: int
     #: Timeout for DNS, connection and TLS handshake, in milliseconds; default 10000.

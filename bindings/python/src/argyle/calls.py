@@ -10,11 +10,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Generic, Optional, SupportsIndex, TypeVar, Union, cast
+from typing import Any, Callable, Generic, Mapping, Optional, SupportsIndex, TypeVar, Union, cast
 
 from . import _operations, errors
-from ._operations import UNSET, Operation
-from ._options import Ordering
+from ._fields import UserFields
+from ._operations import Operation
+from ._options import Ordering, Unpack
 from .models import NewUser, User, UserPage, UserToken
 
 __all__ = [
@@ -63,7 +64,7 @@ class Call(Generic[Value]):
         return super().__reduce_ex__(max(int(protocol), 2))
 
     def __repr__(self) -> str:
-        """Return the name and user only: metadata and context may be personal data."""
+        """Return the name and user only: fields and context may be personal data."""
         return f"<argyle.Call {self.name}>" if self.user_id is None else f"<argyle.Call {self.name} {self.user_id!r}>"
 
 
@@ -89,9 +90,11 @@ class BulkResult(Generic[Value]):
         return cast("Value", self.value)
 
 
-def create_user(*, external_metadata: Any = UNSET, context: Any = None) -> Call[NewUser]:
+def create_user(
+    *, fields: Optional[Mapping[str, Any]] = None, context: Any = None, **keywords: Unpack[UserFields]
+) -> Call[NewUser]:
     """Create a call of ``client.users.create``."""
-    return Call("create_user", None, lambda: _operations.create_user(external_metadata), context)
+    return Call("create_user", None, lambda: _operations.create_user(fields, keywords), context)
 
 
 def get_user(user_id: str, *, context: Any = None) -> Call[User]:
@@ -99,9 +102,11 @@ def get_user(user_id: str, *, context: Any = None) -> Call[User]:
     return Call("get_user", user_id, lambda: _operations.get_user(user_id), context)
 
 
-def update_user(user_id: str, *, external_metadata: Any, context: Any = None) -> Call[User]:
+def update_user(
+    user_id: str, *, fields: Optional[Mapping[str, Any]] = None, context: Any = None, **keywords: Unpack[UserFields]
+) -> Call[User]:
     """Create a call of ``client.users.update``."""
-    return Call("update_user", user_id, lambda: _operations.update_user(user_id, external_metadata), context)
+    return Call("update_user", user_id, lambda: _operations.update_user(user_id, fields, keywords), context)
 
 
 def list_users(
@@ -109,10 +114,19 @@ def list_users(
     limit: Optional[int] = None,
     offset: Optional[int] = None,
     ordering: Optional[Ordering] = None,
+    cursor: Optional[str] = None,
+    external_id: Optional[str] = None,
     context: Any = None,
 ) -> Call[UserPage]:
     """Create a call of ``client.users.list``."""
-    return Call("list_users", None, lambda: _operations.list_users(limit, offset, ordering), context)
+    return Call(
+        "list_users",
+        None,
+        lambda: _operations.list_users(
+            limit=limit, offset=offset, ordering=ordering, cursor=cursor, external_id=external_id
+        ),
+        context,
+    )
 
 
 def delete_user(user_id: str, *, context: Any = None) -> Call[None]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Generator, Iterable, Iterator, NoReturn, Optional, TypeVar
+from typing import Any, Generator, Iterable, Iterator, Mapping, NoReturn, Optional, TypeVar
 
 from . import _abi, _operations, errors
-from ._operations import UNSET, Operation
+from ._fields import UserFields
+from ._operations import Operation
 from ._options import Changes, Options, Ordering, Unpack, copy_attributes, native_options
 from .calls import BulkResult, Call, Progress, Value
-from .models import NewUser, User, UserPage, UserToken
+from .models import NewUser, User, UserPage, UserToken, document
 
 #: Client or a subclass.
 Kind = TypeVar("Kind", bound="Client")
@@ -142,51 +143,82 @@ class Users:
         """Use :attr:`Client.users` instead."""
         self._core = client._core
 
-    def create(self, *, external_metadata: Any = UNSET) -> NewUser:
-        """Create a user, with any JSON as metadata ("Create a user").
+    def create(self, *, fields: Optional[Mapping[str, Any]] = None, **keywords: Unpack[UserFields]) -> NewUser:
+        """Create a user ("Create a user"), with the fields of :class:`argyle.UserFields` as keywords.
+
+        Fields that are not given are not sent, and None is sent as null. ``fields`` takes fields by name, even ones
+        that this library does not know; keywords take precedence.
 
         Retried only if the service cannot have created a user: see :attr:`argyle.Error.outcome_unknown`.
         """
-        return self._core.run(_operations.create_user(external_metadata))  # type: ignore[no-any-return]
+        return self._core.run(_operations.create_user(fields, keywords))  # type: ignore[no-any-return]
 
     def get(self, user_id: str) -> User:
         """Retrieve a user ("Retrieve a user and their metadata"); raises NotFoundError if there is none."""
         return self._core.run(_operations.get_user(user_id))  # type: ignore[no-any-return]
 
-    def update(self, user_id: str, *, external_metadata: Any) -> User:
-        """Replace a user's metadata with any JSON ("Update a user's metadata")."""
-        return self._core.run(_operations.update_user(user_id, external_metadata))  # type: ignore[no-any-return]
+    def update(
+        self, user_id: str, *, fields: Optional[Mapping[str, Any]] = None, **keywords: Unpack[UserFields]
+    ) -> User:
+        """Replace the given fields of a user ("Update a user"), as for :meth:`create`; None clears a field."""
+        return self._core.run(_operations.update_user(user_id, fields, keywords))  # type: ignore[no-any-return]
 
     def list(
-        self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[Ordering] = None
+        self,
+        *,
+        limit: Optional[int] = None,
+        offset: Optional[int] = None,
+        ordering: Optional[Ordering] = None,
+        cursor: Optional[str] = None,
+        external_id: Optional[str] = None,
     ) -> UserPage:
         """List one page of users ("List users").
 
-        ``limit`` is the page size, by default 10; the service returns at most 200 users. ``ordering`` is
-        ``"created_at"``, oldest first, or ``"-created_at"``, newest first, the default.
+        ``limit`` is the page size, by default 10; the service returns at most 200 users.
+
+        Version 1 of the API has ``offset``, the number of users to skip, and ``ordering``: ``"created_at"``, oldest
+        first, or ``"-created_at"``, newest first, the default. Version 2 has ``cursor``, the decoded one of
+        :attr:`UserPage.next`, and ``external_id``, to list only users with this one.
         """
-        return self._core.run(_operations.list_users(limit, offset, ordering))  # type: ignore[no-any-return]
+        operation = _operations.list_users(
+            limit=limit, offset=offset, ordering=ordering, cursor=cursor, external_id=external_id
+        )
+        return self._core.run(operation)  # type: ignore[no-any-return]
 
     def delete(self, user_id: str) -> None:
         """Delete a user ("Delete a user"); raises NotFoundError if there is none."""
         self._core.run(_operations.delete_user(user_id))
 
     def pages(
-        self, *, limit: Optional[int] = None, offset: Optional[int] = None, ordering: Optional[Ordering] = None
+        self,
+        *,
+        limit: Optional[int] = None,
+        offset: Optional[int] = None,
+        ordering: Optional[Ordering] = None,
+        external_id: Optional[str] = None,
     ) -> Iterator[UserPage]:
         """Iterate over all users page by page, in pages of 200 or ``limit`` users, or fewer if they are large.
+
+        The other parameters are those of :meth:`list`.
 
         The next page is prefetched. After an error, the next step requests the same page again, unless that page was
         received but cannot be parsed, which stays an error.
         """
-        return UserPages(self._core.require_owner(), _operations.query(limit, offset, ordering))
+        query = _operations.query(limit=limit, offset=offset, ordering=ordering, external_id=external_id)
+        return UserPages(self._core.require_owner(), query)
 
-    def iterate(self, *, offset: Optional[int] = None, ordering: Optional[Ordering] = None) -> Iterator[User]:
-        """Iterate over all users.
+    def iterate(
+        self,
+        *,
+        offset: Optional[int] = None,
+        ordering: Optional[Ordering] = None,
+        external_id: Optional[str] = None,
+    ) -> Iterator[User]:
+        """Iterate over all users; the parameters are those of :meth:`list`.
 
         Users created or deleted meanwhile can cause others to be skipped or repeated: see argyle.h on cursors.
         """
-        return _users_of(self.pages(offset=offset, ordering=ordering))
+        return _users_of(self.pages(offset=offset, ordering=ordering, external_id=external_id))
 
     def __iter__(self) -> Iterator[User]:
         """Iterate over all users, newest first."""
@@ -215,7 +247,7 @@ class UserPages(Iterator[UserPage]):
         if text is None:
             raise StopIteration
         try:
-            page = _operations.parse_page(text)
+            page = UserPage.from_document(document(text))
         except errors.ProtocolError as failure:
             raise self._cursor.unreadable(failure) from None
         self._unread = None

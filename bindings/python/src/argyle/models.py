@@ -15,6 +15,7 @@ from operator import itemgetter
 from typing import Any, Iterator, Optional, Union
 
 from . import errors
+from ._fields import Address, address_from
 from ._json import loads
 
 __all__ = ["NewUser", "User", "UserPage", "UserToken"]
@@ -28,12 +29,19 @@ def document(body: bytes) -> Any:
         raise errors.ProtocolError(f"the response cannot be parsed as JSON: {failure}") from None
 
 
-def _required_text(raw: Any, key: str) -> str:
-    """Return a required text member; raises ProtocolError if it is missing or empty."""
+def has_text(raw: Any, key: str) -> bool:
+    """Whether a response has a member that is a text, and not empty."""
     text = raw.get(key) if isinstance(raw, dict) else None
-    if not isinstance(text, str) or not text:
-        raise errors.ProtocolError(f'the response has no string "{key}"')
-    return text
+    return isinstance(text, str) and text != ""
+
+
+def _required_text(raw: Any, *keys: str) -> str:
+    """Return the first of these members that is a text; raises ProtocolError if all are missing or empty."""
+    for key in keys:
+        if has_text(raw, key):
+            return raw[key]  # type: ignore[no-any-return]
+    names = " or ".join(f'"{key}"' for key in keys)
+    raise errors.ProtocolError(f"the response has no string {names}")
 
 
 def _optional(raw: dict[str, Any], key: str, kind: type, name: str) -> Any:
@@ -42,6 +50,22 @@ def _optional(raw: dict[str, Any], key: str, kind: type, name: str) -> Any:
     if value is None or type(value) is kind:
         return value
     raise errors.ProtocolError(f'"{key}" in the response is neither {name} nor null')
+
+
+def _optional_text(value: Any) -> Optional[str]:
+    return value if isinstance(value, str) else None
+
+
+def _date(value: Any) -> Optional[date]:
+    """Parse a date of three integers; None if it is not one."""
+    parts: list[Any] = [value.get(name) for name in ("year", "month", "day")] if isinstance(value, dict) else []
+    # bool is a subclass of int.
+    if [*map(type, parts)] != [int, int, int]:
+        return None
+    try:
+        return date(*parts)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _string_list(value: Any) -> Optional[list[str]]:
@@ -155,13 +179,60 @@ class User:
 
     @property
     def data_providers_connected(self) -> Optional[list[str]]:
-        """The data providers connected by the user."""
+        """The data providers connected by the user; version 1 of the API only."""
         return _string_list(self.raw.get("data_providers_connected"))
 
     @property
     def external_metadata(self) -> Any:
         """The metadata attached to the user: an empty dict if there is none, None if the field is missing."""
         return self.raw.get("external_metadata")
+
+    # The following are in version 2 of the API only.
+
+    @property
+    def items_connected(self) -> Optional[list[str]]:
+        """The items connected by the user."""
+        return _string_list(self.raw.get("items_connected"))
+
+    @property
+    def external_id(self) -> Optional[str]:
+        """The caller's id for the user."""
+        return _optional_text(self.raw.get("external_id"))
+
+    @property
+    def first_name(self) -> Optional[str]:
+        """The first name."""
+        return _optional_text(self.raw.get("first_name"))
+
+    @property
+    def last_name(self) -> Optional[str]:
+        """The last name."""
+        return _optional_text(self.raw.get("last_name"))
+
+    @property
+    def email(self) -> Optional[str]:
+        """The email address."""
+        return _optional_text(self.raw.get("email"))
+
+    @property
+    def phone_number(self) -> Optional[str]:
+        """The phone number."""
+        return _optional_text(self.raw.get("phone_number"))
+
+    @property
+    def ssn(self) -> Optional[str]:
+        """The social security number."""
+        return _optional_text(self.raw.get("ssn"))
+
+    @property
+    def address(self) -> Optional[Address]:
+        """The address; None if none of its parts is set."""
+        return address_from(self.raw.get("address"))
+
+    @property
+    def birth_date(self) -> Optional[date]:
+        """The date of birth; None if it is not set, or not a date of the calendar."""
+        return _date(self.raw.get("birth_date"))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Support copying and pickling, by ``raw``."""
@@ -187,18 +258,17 @@ class UserToken:
 
     def __post_init__(self) -> None:
         """Check the required fields."""
-        _required_text(self.raw, "access")
+        _required_text(self.raw, "access", "user_token")
 
     @property
     def access(self) -> str:
-        """The token to pass to Argyle Link: a credential."""
-        return self.raw["access"]  # type: ignore[no-any-return]
+        """The token to pass to Argyle Link: a credential. Version 2 of the API calls it ``user_token``."""
+        return _required_text(self.raw, "access", "user_token")
 
     @property
     def refresh(self) -> Optional[str]:
-        """The token to refresh ``access`` with; None if the service sent none."""
-        refresh = self.raw.get("refresh")
-        return refresh if isinstance(refresh, str) else None
+        """The token to refresh ``access`` with; None if the service sent none, as in version 2 of the API."""
+        return _optional_text(self.raw.get("refresh"))
 
     @property
     def claims(self) -> dict[str, Any]:
@@ -235,7 +305,7 @@ class NewUser:
     def __post_init__(self) -> None:
         """Check the required fields."""
         _required_text(self.raw, "id")
-        _required_text(self.raw, "token")
+        _required_text(self.raw, "token", "user_token")
 
     @property
     def id(self) -> str:
@@ -244,8 +314,8 @@ class NewUser:
 
     @property
     def token(self) -> str:
-        """A user token to start Argyle Link with: a credential."""
-        return self.raw["token"]  # type: ignore[no-any-return]
+        """A user token to start Argyle Link with: a credential. Version 2 of the API calls it ``user_token``."""
+        return _required_text(self.raw, "token", "user_token")
 
     @property
     def claims(self) -> dict[str, Any]:

@@ -22,16 +22,27 @@ from ._owners import Owner
 from ._queues import QueuedCall, QueueOwner
 from ._sandboxes import SandboxOwner
 from ._tokens import token_claims
-from ._types import USER_CREATE, USER_DELETE, USER_GET, USER_LIST, USER_TOKEN_CREATE, USER_UPDATE
+from ._types import (
+    USER_CREATE,
+    USER_CREATE_WITH_FIELDS,
+    USER_DELETE,
+    USER_GET,
+    USER_LIST,
+    USER_TOKEN_CREATE,
+    USER_UPDATE,
+    USER_UPDATE_WITH_FIELDS,
+)
 from ._values import text_argument
 
 __all__ = [
     "USER_CREATE",
+    "USER_CREATE_WITH_FIELDS",
     "USER_DELETE",
     "USER_GET",
     "USER_LIST",
     "USER_TOKEN_CREATE",
     "USER_UPDATE",
+    "USER_UPDATE_WITH_FIELDS",
     "ClientOwner",
     "CursorOwner",
     "Library",

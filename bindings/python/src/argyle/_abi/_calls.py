@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ctypes import byref, c_void_p
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
 from .. import errors
@@ -59,7 +60,7 @@ def run(client: ClientOwner, operation: "Operation") -> Any:
             interrupt.check()
         if failed:
             raise consume_error(library, error)
-        return parse_body(library, call, operation.parse)
+        return parse_body(library, call, partial(operation.parse, client.api_version))
     finally:
         library.call_free(call)
         if interrupt is not None:

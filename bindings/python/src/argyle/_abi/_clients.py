@@ -13,10 +13,12 @@ from ._values import json_text
 class ClientOwner(Owner):
     """A client and its variants that can be interrupted or that log."""
 
-    __slots__ = ("_variants",)
+    __slots__ = ("_variants", "api_version")
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, api_version: int) -> None:
         super().__init__(library, library.client_free)
+        #: The version of the API, once the C library has accepted it.
+        self.api_version = api_version
         self._variants: "dict[tuple[Optional[Interrupt], bool], Owner]" = {}
 
     @classmethod
@@ -24,13 +26,15 @@ class ClientOwner(Owner):
         """Create a client from options in the C library's form."""
         functions = library()
         text = json_text("an option", options)
-        return cls(functions).acquire(functions.client_new_text, text, len(text))
+        client = cls(functions, options.get("api_version", 1))
+        return client.acquire(functions.client_new_text, text, len(text))
 
     def with_options(self, overrides: "dict[str, Any]") -> "ClientOwner":
         """Create a client that shares this one's connections, with some options changed."""
         library = self.library
         text = json_text("an option", overrides)
-        return ClientOwner(library).acquire(library.client_with_text, self.pointer, text, len(text))
+        client = ClientOwner(library, overrides.get("api_version", self.api_version))
+        return client.acquire(library.client_with_text, self.pointer, text, len(text))
 
     def variant(self, interrupt: Optional[Interrupt], logging: bool) -> Owner:
         """Return the variant of the client that can be interrupted or that logs, created if needed."""

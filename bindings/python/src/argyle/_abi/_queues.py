@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ctypes import c_void_p
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -25,9 +26,9 @@ class QueuedCall:
 
     __slots__ = ("_is_kept", "_parse", "_pointer", "context", "error", "failed_at", "finished", "is_awaited", "value")
 
-    def __init__(self, pointer: int, operation: "Operation", context: Any) -> None:
+    def __init__(self, pointer: int, operation: "Operation", api_version: int, context: Any) -> None:
         self._pointer: Optional[int] = pointer
-        self._parse = operation.parse
+        self._parse = partial(operation.parse, api_version)
         self._is_kept = operation.pages is not None
         #: The finished C call of a page, to be added to its cursor; None for other calls.
         self.finished: Optional[Owner] = None
@@ -81,7 +82,7 @@ class QueueOwner(Owner):
         if functions.queue_submit(self.pointer, pointer, None, error) != 0:
             functions.call_free(pointer)
             raise consume_error(functions, error)
-        call = QueuedCall(pointer, operation, context)
+        call = QueuedCall(pointer, operation, client.api_version, context)
         self._calls[pointer] = call
         return call
 

@@ -12,6 +12,8 @@ USER_UPDATE = 3
 USER_LIST = 4
 USER_DELETE = 5
 USER_TOKEN_CREATE = 6
+USER_CREATE_WITH_FIELDS = 7
+USER_UPDATE_WITH_FIELDS = 8
 
 
 # Without the context that C passes: a C function may ignore trailing arguments.

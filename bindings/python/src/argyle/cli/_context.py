@@ -12,13 +12,15 @@ import click
 
 from .. import __version__, errors
 from .._json import loads
-from .._operations import UNSET
 from ..client import Client
 from ._streams import is_output_closed
 from ._texts import json_problem, to_utf8
 
 #: Metavar of options parsed by ``document``.
 DOCUMENT = "JSON|@FILE|-"
+
+#: The value of an option that was not given: None is JSON null.
+UNSET: Any = object()
 
 #: The service's maximum page size.
 MAX_PAGE_SIZE = 200

@@ -9,6 +9,7 @@ from .. import calls, errors
 from ..bulk import Source, run_calls
 from ..client import Client
 from ..models import NewUser
+from ._context import UNSET
 from ._records import Record
 
 
@@ -28,7 +29,8 @@ def create_all(
                 yield None
                 continue
             try:
-                yield calls.create_user(external_metadata=record.metadata, context=record)
+                fields = {} if record.metadata is UNSET else {"external_metadata": record.metadata}
+                yield calls.create_user(fields=fields, context=record)
             except errors.ArgumentError as error:
                 invalid.append((record, error))
 

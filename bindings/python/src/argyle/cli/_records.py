@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Iterator, NamedTuple, Optional
 import click
 
 from .._json import loads
-from .._operations import UNSET
+from ._context import UNSET
 from ._formats import pyarrow
 from ._texts import HEAD, Lines, encoding_of, json_problem
 

@@ -11,7 +11,7 @@ import click
 from .. import errors
 from .._options import Ordering
 from ..models import User, UserPage
-from ._context import DOCUMENT, MAX_PAGE_SIZE, client, document, json_option, page_size_option
+from ._context import DOCUMENT, MAX_PAGE_SIZE, UNSET, client, document, json_option, page_size_option
 from ._failures import describe, exit_code
 from ._output import console, flush, is_human_readable, json_text, print_message, safe, write_json, write_text
 from .users_export import export_users
@@ -113,7 +113,7 @@ def create(metadata: Any, as_json: bool) -> None:
     The token in the service's response is not printed: use `argyle tokens create ID`.
     """
     with client() as service:
-        created = service.users.create(external_metadata=metadata)
+        created = service.users.create(fields={} if metadata is UNSET else {"external_metadata": metadata})
     if is_human_readable(as_json):
         write_text(created.id)
     else:

@@ -1,0 +1,503 @@
+"""Version 2 of the API, with both clients."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import traceback
+from collections.abc import Awaitable, Iterator
+from datetime import date, datetime, timezone
+from functools import partial
+from typing import Any, Callable, Optional
+
+import pytest
+
+import argyle
+from argyle import calls
+from conftest import KEY_ID, KEY_SECRET, PATIENCE, Sandbox, Service
+
+CANARY = "canary-personal-3e8b"
+ADDRESS = argyle.Address(line1="1 Main St", city="Springfield", postal_code="01234")
+
+
+def client_for(url: str, **options: Any) -> argyle.Client:
+    options = {"max_retries": 0, "api_version": 2, **options}
+    return argyle.Client(KEY_ID, KEY_SECRET, base_url=url, **options)
+
+
+@pytest.fixture
+def v1(service: Service) -> Iterator[argyle.Client]:
+    """A client of version 1 for the server."""
+    with client_for(service.url, api_version=1) as client:
+        yield client
+
+
+@pytest.fixture
+def v2(service: Service) -> Iterator[argyle.Client]:
+    """A client of version 2 for the server."""
+    with client_for(service.url) as client:
+        yield client
+
+
+Run = Callable[[Callable[[], Awaitable[Any]]], Any]
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Run a function in each kind of event loop."""
+    if request.param == "trio":
+        return pytest.importorskip("trio").run  # type: ignore[no-any-return]
+
+    async def awaited(main: Callable[[], Awaitable[Any]]) -> Any:
+        return await main()
+
+    return lambda main: asyncio.run(awaited(main))
+
+
+class Maker:
+    """Makes calls in one of several ways, and returns their values."""
+
+    def __init__(self, way: str, service: Service, api_version: int) -> None:
+        self._way = way
+        self._options: Any = {"base_url": service.url, "max_retries": 0, "api_version": api_version}
+
+    def __call__(self, name: str, *arguments: Any, **keywords: Any) -> Any:
+        """Make a call by the name of its function in ``argyle.calls``."""
+        if self._way == "bulk":
+            with argyle.Client(KEY_ID, KEY_SECRET, **self._options) as client:
+                (result,) = client.bulk([getattr(calls, name)(*arguments, **keywords)])
+                return result.result()
+        if self._way == "blocking":
+            with argyle.Client(KEY_ID, KEY_SECRET, **self._options) as client:
+                return self._method(client, name)(*arguments, **keywords)
+
+        async def main() -> Any:
+            async with argyle.AsyncClient(KEY_ID, KEY_SECRET, **self._options) as client:
+                if self._way == "asynchronous":
+                    return await self._method(client, name)(*arguments, **keywords)
+                call = getattr(calls, name)(*arguments, **keywords)
+                (result,) = [result async for result in client.bulk([call])]
+                return result.result()
+
+        return asyncio.run(asyncio.wait_for(main(), PATIENCE))
+
+    def _method(self, client: Any, name: str) -> Any:
+        return {
+            "create_user": client.users.create,
+            "get_user": client.users.get,
+            "update_user": client.users.update,
+            "list_users": client.users.list,
+            "delete_user": client.users.delete,
+            "create_user_token": client.user_tokens.create,
+        }[name]
+
+
+WAYS = pytest.mark.parametrize("way", ["blocking", "asynchronous", "bulk", "asynchronous bulk"])
+
+
+# ---------------------------------------------------------------- Operations
+
+
+@WAYS
+def test_operations(service: Service, way: str) -> None:
+    """The life of a user, in each way to make calls."""
+    make = Maker(way, service, 2)
+    created = make("create_user", external_id="7", first_name="Ada", birth_date=date(1985, 12, 10), address=ADDRESS)
+    assert isinstance(created, argyle.NewUser)
+    assert created.token == created.raw["user_token"]
+    assert created.claims["user_id"] == created.id
+    assert created.expires_at == datetime.fromtimestamp(2_000_000_000, timezone.utc)
+
+    user = make("get_user", created.id)
+    assert isinstance(user, argyle.User)
+    assert (user.id, user.external_id, user.first_name, user.last_name) == (created.id, "7", "Ada", None)
+    assert (user.birth_date, user.address) == (date(1985, 12, 10), ADDRESS)
+    assert user.items_connected == ["item_000000001"] and user.data_providers_connected is None
+    assert user.created_at is not None and user.created_at.microsecond == 678901
+
+    updated = make("update_user", created.id, first_name=None, external_metadata=[1])
+    assert (updated.first_name, updated.external_metadata, updated.external_id) == (None, [1], "7")
+
+    page = make("list_users", limit=1, external_id="7")
+    assert isinstance(page, argyle.UserPage)
+    assert ([each.id for each in page], page.count, page.next) == ([created.id], None, None)
+    assert make("list_users", external_id="8").results == []
+
+    token = make("create_user_token", created.id)
+    assert isinstance(token, argyle.UserToken)
+    assert (token.access, token.refresh) == (token.raw["user_token"], None)
+    assert token.claims["user_id"] == created.id and token.expires_at == created.expires_at
+
+    assert make("delete_user", created.id) is None
+    with pytest.raises(argyle.NotFoundError):
+        make("get_user", created.id)
+    assert {target.split("/")[1] for _, target, _ in service.requests} == {"v2"}
+
+
+#: Fields as they are given, and as they are sent.
+FIELDS: "dict[str, tuple[Any, Any]]" = {
+    "nothing": ({}, None),
+    "no fields": ({"fields": None}, None),
+    "empty fields": ({"fields": {}}, None),
+    "null metadata": ({"external_metadata": None}, {"external_metadata": None}),
+    "metadata": ({"external_metadata": {"a": [1]}}, {"external_metadata": {"a": [1]}}),
+    "texts": (
+        {"external_id": "7", "first_name": "Ada", "last_name": "L", "email": "a@example.com", "ssn": "1"},
+        {"external_id": "7", "first_name": "Ada", "last_name": "L", "email": "a@example.com", "ssn": "1"},
+    ),
+    "nulls": (
+        {"phone_number": None, "address": None, "birth_date": None},
+        {"phone_number": None, "address": None, "birth_date": None},
+    ),
+    "address": (
+        {"address": ADDRESS},
+        {"address": {"line1": "1 Main St", "city": "Springfield", "postal_code": "01234"}},
+    ),
+    "empty address": ({"address": argyle.Address()}, {"address": {}}),
+    "address as JSON": ({"address": {"city": None}}, {"address": {"city": None}}),
+    "date": ({"birth_date": date(1985, 2, 3)}, {"birth_date": {"year": 1985, "month": 2, "day": 3}}),
+    "date as JSON": ({"birth_date": {"year": 1985}}, {"birth_date": {"year": 1985}}),
+    "open banking": ({"open_banking": {"end_user": {"name": "A"}}}, {"open_banking": {"end_user": {"name": "A"}}}),
+    "other fields": ({"fields": {"later": [1], 'ä\n"': "\u2028"}}, {"later": [1], 'ä\n"': "\u2028"}),
+    "keywords before fields": ({"fields": {"later": 1, "ssn": "1"}, "ssn": None}, {"later": 1, "ssn": None}),
+    "metadata as a field": ({"fields": {"external_metadata": 1}}, {"external_metadata": 1}),
+    "typed fields": (
+        {"fields": {"address": argyle.Address(city="Springfield"), "birth_date": date(1985, 2, 3)}},
+        {"address": {"city": "Springfield"}, "birth_date": {"year": 1985, "month": 2, "day": 3}},
+    ),
+}
+
+
+@WAYS
+@pytest.mark.parametrize("name", FIELDS)
+def test_fields(service: Service, way: str, name: str) -> None:
+    """Only what is given is sent, and None as null."""
+    keywords, body = FIELDS[name]
+    make = Maker(way, service, 2)
+    user_id = make("create_user", **keywords).id
+    make("update_user", user_id, **keywords)
+    assert service.requests == [
+        ("POST", "/v2/users", body),
+        # An update has a body.
+        ("PATCH", f"/v2/users/{user_id}", {} if body is None else body),
+    ]
+
+
+def asks(client: argyle.Client) -> "list[Callable[..., Any]]":
+    """Return the functions that take fields."""
+
+    def bulk(**keywords: Any) -> Any:
+        (result,) = client.bulk([calls.create_user(**keywords)])
+        return result.result()
+
+    return [client.users.create, lambda **keywords: client.users.update("id", **keywords), bulk]
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"first_name": b"x"}, "first_name is not JSON: "),
+        ({"external_id": "7", "ssn": float("nan")}, "ssn is not JSON: "),
+        ({"birth_date": {"year": date(1985, 2, 3)}}, "birth_date is not JSON: "),
+        ({"first_name": date(1985, 2, 3)}, "first_name is not JSON: "),
+        ({"external_metadata": ADDRESS}, "external_metadata is not JSON: "),
+        ({"fields": {"later": {1: CANARY}}}, "later is not JSON: keys must be str, not int"),
+        ({"fields": {1: CANARY}}, "the names of fields must be str, not int"),
+        ({"fields": [("ssn", CANARY)]}, "fields must be a mapping"),
+        ({"fields": CANARY}, "fields must be a mapping"),
+    ],
+)
+def test_fields_that_are_not_json(service: Service, v2: argyle.Client, keywords: Any, message: str) -> None:
+    """They are rejected before anything is sent, and named."""
+    for ask in asks(v2):
+        with pytest.raises(argyle.ArgumentError, match=message) as caught:
+            ask(**keywords)
+        assert CANARY not in str(caught.value) and caught.value.__cause__ is None
+    assert service.requests == []
+
+
+def test_a_misspelt_keyword(service: Service, v2: argyle.Client) -> None:
+    """It is an error as for any function: the service would ignore it."""
+    for ask in asks(v2):
+        with pytest.raises(TypeError, match=r"'fist_name': .*fields="):
+            ask(fist_name="Ada")
+    assert service.requests == []
+
+
+def test_fields_in_version_1(service: Service, v1: argyle.Client) -> None:
+    """There is only the metadata."""
+    for keywords in ({"first_name": CANARY}, {"external_metadata": 1, "fields": {"first_name": CANARY}}):
+        for ask in asks(v1):
+            with pytest.raises(argyle.ArgumentError, match='"first_name" needs api_version 2') as caught:
+                ask(**keywords)
+            assert CANARY not in str(caught.value) and caught.value.attempts == 0
+    assert service.requests == []
+    service.answers = [(201, {"id": "u", "token": "t"})] * 2
+    assert v1.users.create(external_metadata=1).token == "t"
+    assert v1.users.create(fields={"external_metadata": 2}).token == "t"
+    assert [body for _, _, body in service.requests] == [{"external_metadata": 1}, {"external_metadata": 2}]
+
+
+# ---------------------------------------------------------------- Lists
+
+
+def seed(service: Service, count: int) -> "list[str]":
+    """Create users and return their ids, newest first; those with an odd number have the external id "odd"."""
+    with client_for(service.url) as client:
+        ids = [client.users.create(external_id="odd" if n % 2 else None).id for n in range(count)]
+    service.requests.clear()
+    return ids[::-1]
+
+
+def test_pages(service: Service, v2: argyle.Client) -> None:
+    """Iteration follows the cursors, with the page size and the filter."""
+    ids = seed(service, 11)
+    assert [user.id for user in v2.users] == ids
+    assert [len(page) for page in v2.users.pages(limit=4)] == [4, 4, 3]
+    assert [user.id for user in v2.users.iterate(external_id="odd")] == ids[1::2]
+    service.requests.clear()
+    assert [user.id for page in v2.users.pages(limit=2, external_id="odd") for user in page] == ids[1::2]
+    assert [target for _, target, _ in service.requests] == [
+        "/v2/users?limit=2&external_id=odd",
+        "/v2/users?limit=2&external_id=odd&cursor=c%2B%2F2",
+        "/v2/users?limit=2&external_id=odd&cursor=c%2B%2F4",
+    ]
+
+
+def test_asynchronous_pages(service: Service, run: Run) -> None:
+    """The same in an event loop."""
+    ids = seed(service, 11)
+
+    async def main() -> None:
+        async with argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=service.url, api_version=2) as client:
+            assert [user.id async for user in client.users] == ids
+            assert [len(page) async for page in client.users.pages(limit=4)] == [4, 4, 3]
+            assert [user.id async for user in client.users.iterate(external_id="odd")] == ids[1::2]
+            pages = client.users.pages(limit=2, external_id="odd")
+            assert [user.id async for page in pages for user in page] == ids[1::2]
+
+    run(main)
+
+
+@WAYS
+def test_a_list_continues_at_a_cursor(service: Service, way: str) -> None:
+    """It is encoded in the URL."""
+    ids = seed(service, 5)
+    page = Maker(way, service, 2)("list_users", limit=2, cursor="c+/2")
+    assert [user.id for user in page] == ids[2:4]
+    assert page.next == "https://elsewhere.example/v2/users?cursor=c%2B%2F4"
+
+
+@pytest.mark.parametrize(
+    ("api_version", "query", "message"),
+    [
+        (1, {"cursor": "c"}, "cursor needs api_version 2"),
+        (1, {"external_id": "7"}, "external_id needs api_version 2"),
+        (2, {"offset": 1}, "offset needs api_version 1"),
+        (2, {"ordering": "created_at"}, "ordering needs api_version 1"),
+        (2, {"cursor": ""}, "cursor must be"),
+        (2, {"external_id": ""}, "external_id must be"),
+        (2, {"external_id": 7}, "external_id"),
+        (2, {"external_id": "a\0b"}, "external_id must not contain a NUL"),
+        (2, {"external_id": "\ud800"}, "external_id must not contain lone surrogates"),
+        (2, {"cursor": "\ud800"}, "cursor must not contain lone surrogates"),
+    ],
+)
+def test_list_arguments(service: Service, api_version: int, query: Any, message: str) -> None:
+    """Each version has parameters of its own; a wrong one is an error before the first step."""
+    client = client_for(service.url, api_version=api_version)
+    asynchronous = argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=service.url, api_version=api_version)  # type: ignore[arg-type]
+    asks: "list[Callable[..., Any]]" = [client.users.list]
+    if "cursor" not in query:
+        for users in (client.users, asynchronous.users):
+            asks += [users.pages, users.iterate]
+    for ask in asks:
+        with pytest.raises(argyle.ArgumentError, match=message) as caught:
+            ask(**query)
+        assert caught.value.__cause__ is None
+    (result,) = client.bulk([calls.list_users(**query)])
+    assert isinstance(result.error, argyle.ArgumentError)
+    assert service.requests == []
+
+
+# ---------------------------------------------------------------- The client's version
+
+
+def test_a_client_of_each_version(service: Service, v1: argyle.Client) -> None:
+    """with_options changes the version, and keeps it otherwise."""
+    v2 = v1.with_options(api_version=2)
+    for client, path, answer in (
+        (v1, "/v1/users", {"id": "u", "token": "t"}),
+        (v2, "/v2/users", {"id": "u", "user_token": "t"}),
+        (v2.with_options(timeout_ms=1234), "/v2/users", {"id": "u", "user_token": "t"}),
+        (v2.with_options(api_version=1), "/v1/users", {"id": "u", "token": "t"}),
+        (v2.with_options(api_version=None), "/v2/users", {"id": "u", "user_token": "t"}),  # type: ignore[arg-type]
+    ):
+        service.answers = [(201, answer)] * 2
+        assert client.users.create().token == "t"
+        (result,) = client.bulk([calls.create_user()])
+        assert result.result().token == "t"
+        assert [target for _, target, _ in service.requests] == [path] * 2
+        service.requests.clear()
+
+
+@pytest.mark.parametrize("api_version", [0, 3, -1, "2", True, 2.0, [2], 2**64])
+def test_wrong_versions(v1: argyle.Client, api_version: Any) -> None:
+    """The C library rejects them."""
+    for make in (
+        lambda: client_for("http://127.0.0.1:1", api_version=api_version),
+        lambda: v1.with_options(api_version=api_version),
+        lambda: argyle.AsyncClient(KEY_ID, KEY_SECRET, api_version=api_version),
+    ):
+        with pytest.raises(argyle.ArgumentError, match="api_version"):
+            make()
+
+
+CREATED = {1: {"id": "u1", "token": "t"}, 2: {"id": "u1", "user_token": "t"}}
+TOKENS = {1: {"access": "a", "refresh": "r"}, 2: {"user_token": "t"}}
+
+
+@WAYS
+@pytest.mark.parametrize("api_version", [1, 2])
+def test_a_response_of_the_other_version(service: Service, way: str, api_version: int) -> None:
+    """It is a protocol error that says so, after which the outcome is unknown."""
+    make = Maker(way, service, api_version)
+    other = 3 - api_version
+    for name, arguments, answer in (("create_user", [], CREATED), ("create_user_token", ["u1"], TOKENS)):
+        service.answers = [(201, answer[other])]
+        with pytest.raises(argyle.ProtocolError, match=f": it is one of version {other} of the API") as caught:
+            make(name, *arguments)
+        assert caught.value.outcome_unknown and caught.value.status == 201
+        assert f"POST /v{api_version}/user" in str(caught.value)
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"id": "u1"}, {"user_token": "t"}, {"id": "u1", "user_token": ""}, {"id": "u1", "user_token": 1}, [], 1],
+)
+def test_a_response_of_neither_version(service: Service, way: str, answer: Any) -> None:
+    """It is a protocol error that names the missing member."""
+    service.answers = [(201, answer)]
+    with pytest.raises(argyle.ProtocolError, match="the response has no string") as caught:
+        Maker(way, service, 2)("create_user")
+    assert "of the API" not in str(caught.value) and caught.value.outcome_unknown
+
+
+@WAYS
+def test_a_token_of_another_user(service: Service, way: str) -> None:
+    """No call returns another user's token."""
+    service.answers = [(201, {"user_token": service.token("u2")})] * 2
+    make = Maker(way, service, 2)
+    with pytest.raises(argyle.ProtocolError, match="another user"):
+        make("create_user_token", "u1")
+    assert make("create_user_token", "U2").access
+
+
+@WAYS
+def test_a_bare_array(service: Service, way: str) -> None:
+    """Only version 1 has such pages."""
+    service.answers = [(200, [{"id": "u1"}])] * 2
+    assert len(Maker(way, service, 1)("list_users")) == 1
+    with pytest.raises(argyle.ProtocolError, match="the response is not a JSON object"):
+        Maker(way, service, 2)("list_users")
+
+
+def test_a_bare_array_in_an_iteration(service: Service, v2: argyle.Client, run: Run) -> None:
+    """The same page by page."""
+    service.answers = [(200, [{"id": "u1"}])] * 2
+    with pytest.raises(argyle.ProtocolError, match="the response is not a JSON object"):
+        next(v2.users.pages())
+
+    async def main() -> None:
+        async with argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=service.url, api_version=2) as client:
+            with pytest.raises(argyle.ProtocolError, match="the response is not a JSON object"):
+                await client.users.pages().__anext__()
+
+    run(main)
+
+
+def test_a_page_of_version_1_has_no_cursor(service: Service, v2: argyle.Client) -> None:
+    """It is not taken for the last one."""
+    service.answers = [(200, {"count": 9, "next": f"{service.url}/v1/users?offset=1", "results": [{"id": "u1"}]})]
+    pages = v2.users.pages(limit=1)
+    assert len(next(pages)) == 1
+    with pytest.raises(argyle.ProtocolError, match="cursor"):
+        next(pages)
+
+
+# ---------------------------------------------------------------- Personal data
+
+PERSONAL: Any = {
+    **dict.fromkeys(("external_id", "first_name", "last_name", "email", "phone_number", "ssn"), CANARY),
+    "address": argyle.Address(*[CANARY] * 6),
+    "birth_date": date(1985, 12, 10),
+    "external_metadata": {CANARY: CANARY},
+    "open_banking": {"end_user": {"name": CANARY}},
+}
+
+
+@pytest.fixture
+def log() -> "Any":
+    """All log records with their fields."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s %(argyle)s"))
+    logger = logging.getLogger("argyle")
+    logger.addHandler(handler)
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    yield stream
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, (400, {"email": ["Enter a valid email address."]}), (500, None), (200, 1)],
+    ids=["success", "rejected", "failed", "unreadable"],
+)
+def test_personal_data_is_not_shown(
+    service: Service, v2: argyle.Client, log: io.StringIO, answer: "Optional[tuple[int, Any]]"
+) -> None:
+    """Neither printed values, errors nor logs contain it."""
+    created = v2.users.create(**PERSONAL)
+    texts = [repr(PERSONAL["address"])]
+    for name, value in PERSONAL.items():
+        only: Any = {name: value}
+        call = calls.create_user(**only)
+        texts += [repr(call), str(call), repr(calls.update_user("id", **only))]
+        makes: "list[Callable[[], Any]]" = [
+            partial(v2.users.create, **only),
+            partial(v2.users.update, created.id, **only),
+            partial(v2.users.update, "absent", **only),
+            partial(next, v2.bulk([call])),
+            partial(v2.users.get, created.id),
+            partial(v2.users.list, external_id=CANARY),
+            partial(next, v2.users.pages(external_id=CANARY)),
+            partial(v2.user_tokens.create, created.id),
+        ]
+        for make in makes:
+            service.answers = [] if answer is None else [answer]
+            try:
+                made = make()
+                texts.append(f"{made!r} {made}")
+            except argyle.Error as error:
+                texts += [repr(error), str(error), traceback.format_exc(), repr(error.args)]
+    assert "/v2/users" in log.getvalue()
+    secrets = [CANARY, "1985-12-10", "date(1985", "year", created.token]
+    shown = [text for text in [*texts, log.getvalue()] if any(secret in text for secret in secrets)]
+    assert not shown
+
+
+# ---------------------------------------------------------------- Both versions of the sandbox
+
+
+def test_version_1_is_the_default(sandbox: Sandbox, client: argyle.Client) -> None:
+    """Without the option, nothing has changed."""
+    created = client.users.create(external_metadata={"group": "A"})
+    assert set(created.raw) == {"id", "token"}
+    explicit = client.with_options(api_version=1)
+    assert explicit.users.get(created.id) == client.users.get(created.id)
+    assert explicit.user_tokens.create(created.id).refresh is not None
