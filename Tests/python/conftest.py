@@ -495,7 +495,7 @@ def server(running: Server) -> Iterator[Server]:
 def environment(server: Optional[Server], **changes: Optional[str]) -> "dict[str, str]":
     """Return the environment of a command; None removes a variable."""
     result: "dict[str, Optional[str]]" = {**os.environ}
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "ARGYLE_ENVIRONMENT"):
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "ARGYLE_ENVIRONMENT", "ARGYLE_API_VERSION"):
         result[name] = None
     result.update(ARGYLE_KEY_ID=CLI_KEY_ID, ARGYLE_KEY_SECRET=CLI_KEY_SECRET, TERM="xterm-256color")
     if server is not None:

@@ -777,7 +777,15 @@ def test_the_environment_of_argyle(run: Runner) -> None:
 
 def test_help_lists_exit_codes_and_variables(run: Runner) -> None:
     text = run("--help").out
-    for word in ("ARGYLE_KEY_ID", "ARGYLE_KEY_SECRET", "ARGYLE_BASE_URL", "NO_COLOR", "130", "_ARGYLE_COMPLETE"):
+    for word in (
+        "ARGYLE_KEY_ID",
+        "ARGYLE_KEY_SECRET",
+        "ARGYLE_BASE_URL",
+        "ARGYLE_API_VERSION",
+        "NO_COLOR",
+        "130",
+        "_ARGYLE_COMPLETE",
+    ):
         assert word in text
     assert re.fullmatch(r"argyle \d+\.\d+\.\d+\n", run("--version").out)
 

@@ -251,12 +251,13 @@ def test_parquet_that_cannot_be_written_is_one_line(server: Server, tmp_path: Pa
 
 def test_row_groups_of_parquet_are_bounded_in_bytes(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
+    from argyle.cli._formats import selection
     from argyle.cli.users_export import _Parquet
     from argyle.models import User
 
     file = tmp_path / "users.parquet"
     with file.open("wb") as stream:
-        writer = _Parquet(stream)
+        writer = _Parquet(stream, selection(None, 1))
         for page in range(3):
             writer.write([User({"id": f"{page} {n}", "external_metadata": "ä" * 1_000_000}) for n in range(40)])
         writer.finish()

@@ -40,6 +40,31 @@ _servers = {"production": "https://api.argyle.com", "sandbox": "https://api-sand
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON even on a terminal.")
 
 
+_API_VERSION = f"{__name__}.api_version"
+
+
+def _set_api_version(context: click.Context, parameter: click.Parameter, value: str) -> None:
+    context.meta[_API_VERSION] = int(value)
+
+
+api_version_option = click.option(
+    "--api-version",
+    type=click.Choice(["1", "2"]),
+    default="1",
+    show_default=True,
+    envvar="ARGYLE_API_VERSION",
+    show_envvar=True,
+    expose_value=False,
+    callback=_set_api_version,
+    help="Version of Argyle's API.",
+)
+
+
+def api_version() -> int:
+    """Return the version of the API that the command uses."""
+    return click.get_current_context().meta[_API_VERSION]  # type: ignore[no-any-return]
+
+
 def client(writes: bool = True) -> Client:
     """Create a client from the environment; not from arguments, which every process can read.
 
@@ -56,6 +81,7 @@ def client(writes: bool = True) -> Client:
         for name, variable in (("base_url", "ARGYLE_BASE_URL"), ("environment", "ARGYLE_ENVIRONMENT"))
         if os.environ.get(variable)
     }
+    options["api_version"] = api_version()
     try:
         return Client(
             os.environ["ARGYLE_KEY_ID"],
@@ -84,7 +110,7 @@ def account() -> "dict[str, str]":
     default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     host = host[: -len(default)] if default and host.endswith(default) else host
     server = f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
-    return {"server": server, "api": "v1", "key_id": os.environ["ARGYLE_KEY_ID"]}
+    return {"server": server, "api": f"v{api_version()}", "key_id": os.environ["ARGYLE_KEY_ID"]}
 
 
 def document(context: click.Context, parameter: click.Parameter, value: Optional[str]) -> Any:

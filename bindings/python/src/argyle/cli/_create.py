@@ -9,7 +9,6 @@ from .. import calls, errors
 from ..bulk import Source, run_calls
 from ..client import Client
 from ..models import NewUser
-from ._context import UNSET
 from ._records import Record
 
 
@@ -29,8 +28,7 @@ def create_all(
                 yield None
                 continue
             try:
-                fields = {} if record.metadata is UNSET else {"external_metadata": record.metadata}
-                yield calls.create_user(fields=fields, context=record)
+                yield calls.create_user(fields=record.fields, context=record)
             except errors.ArgumentError as error:
                 invalid.append((record, error))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .. import errors
 
 _codes = (
@@ -20,4 +22,7 @@ def exit_code(error: errors.Error) -> int:
 def describe(error: errors.Error) -> str:
     """Return an error's message with the trace id, with which Argyle's support can find the request."""
     message = str(error)
+    if isinstance(error, errors.ArgumentError):
+        # The message uses the name of Python's option.
+        message = re.sub(r"\bneeds api_version\b", "needs --api-version", message)
     return message if not error.trace_id or error.trace_id in message else f"{message} (trace id {error.trace_id})"

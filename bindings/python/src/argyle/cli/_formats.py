@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import click
 
+from .._fields import UserFields
+from ..models import User
+
 FORMATS = ("jsonl", "csv", "parquet")
-COLUMNS = ("id", "created_at", "employers_connected", "data_providers_connected", "external_metadata")
+
+#: The fields that can be written, by version of the API.
+WRITABLE = {1: ("external_metadata",), 2: tuple(UserFields.__annotations__)}
+
+#: The fields whose values are text. In CSV and Parquet, the other ones are JSON.
+TEXTS = ("external_id", "first_name", "last_name", "email", "phone_number", "ssn")
+
+#: The fields that are exported only if they are chosen.
+PERSONAL = ("first_name", "last_name", "email", "phone_number", "ssn", "address", "birth_date")
+
+# The members of a user, by version of the API.
+_MEMBERS = {
+    1: ("id", "created_at", "employers_connected", "data_providers_connected", "external_metadata"),
+    2: ("id", "created_at", "items_connected", "employers_connected", "external_metadata", "external_id", *PERSONAL),
+}
 
 # Suffixes of other formats.
 _other_suffixes = re.compile(
@@ -26,6 +43,52 @@ def format_of(chosen: Optional[str], path: Optional[Path]) -> str:
             f"{path}: .{suffix} is not one of the formats {', '.join(FORMATS)}: use one of these suffixes or --format"
         )
     return chosen or (suffix if suffix in FORMATS else "jsonl")
+
+
+class Selection(NamedTuple):
+    """The members of users to print or export."""
+
+    columns: "tuple[str, ...]"
+    #: Whether JSON has all members, even those that are not among the columns.
+    is_complete: bool
+
+    def document(self, user: User) -> "dict[str, Any]":
+        """Return a user as JSON."""
+        return user.raw if self.is_complete else {name: user.raw[name] for name in self.columns if name in user.raw}
+
+
+fields_option = click.option(
+    "--fields", metavar="NAME,...|all", help="The fields of each user; default: all but personal data."
+)
+
+
+def selection(fields: Optional[str], api_version: int) -> Selection:
+    """Return what ``--fields`` selects."""
+    members = _MEMBERS[api_version]
+    if fields is None:
+        # A user of version 1 has no personal data.
+        return Selection(tuple(name for name in members if name not in PERSONAL), is_complete=api_version == 1)
+    if fields == "all":
+        return Selection(members, is_complete=True)
+    names = tuple(dict.fromkeys(name.strip() for name in fields.split(",")))
+    for name in names:
+        if name not in members:
+            raise click.UsageError(f"--fields: {name!r} is not one of {', '.join(members)}, or all")
+    return Selection(names, is_complete=False)
+
+
+def given(fields: "dict[str, Any]") -> "dict[str, Any]":
+    """Return those fields of a user that are set; for others, the service sends null or an object of nulls."""
+    result = {}
+    for name, value in fields.items():
+        if name == "external_metadata":
+            result[name] = value
+            continue
+        if isinstance(value, dict):
+            value = {part: each for part, each in value.items() if each is not None}
+        if value is not None and value != {}:
+            result[name] = value
+    return result
 
 
 def pyarrow() -> Any:

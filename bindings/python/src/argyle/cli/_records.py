@@ -14,8 +14,7 @@ from typing import Any, BinaryIO, Iterator, NamedTuple, Optional
 import click
 
 from .._json import loads
-from ._context import UNSET
-from ._formats import pyarrow
+from ._formats import TEXTS, given, pyarrow
 from ._texts import HEAD, Lines, encoding_of, json_problem
 
 
@@ -28,8 +27,8 @@ class Record(NamedTuple):
     number: int
     #: A checksum of the content, to detect changes.
     checksum: int
-    #: The metadata, or UNSET.
-    metadata: Any
+    #: The user's fields.
+    fields: "dict[str, Any]"
     #: Why the record is invalid, or None.
     problem: Optional[str]
     #: The record's share of ``Records.total``.
@@ -39,8 +38,10 @@ class Record(NamedTuple):
 class Records:
     """The records of a file, with their total size if known: in bytes, or for Parquet in rows."""
 
-    def __init__(self, file: BinaryIO, kind: str, name: str) -> None:
+    def __init__(self, file: BinaryIO, kind: str, name: str, fields: "tuple[str, ...]") -> None:
         self._file = file
+        #: The names of the fields to read; others are ignored.
+        self._fields = fields
         #: The file's name in messages.
         self.name = name
         self._kind = kind
@@ -106,17 +107,17 @@ class Records:
                 yield None
                 continue
             number += 1
-            metadata: Any = UNSET
+            fields: "dict[str, Any]" = {}
             problem = None
             try:
                 user = loads(stripped)
                 if not isinstance(user, dict):
                     problem = "this is not a JSON object"
                 else:
-                    metadata = user.get("external_metadata", UNSET)
+                    fields = given({name: user[name] for name in self._fields if name in user})
             except ValueError as failure:
                 problem = json_problem("this", failure)
-            yield Record(line, number, zlib.crc32(stripped), metadata, problem, len(text))
+            yield Record(line, number, zlib.crc32(stripped), fields, problem, len(text))
 
     def _texts(self) -> Iterator[bytes]:
         with self._reading():
@@ -157,28 +158,34 @@ class Records:
         else:
             return
         # Spreadsheets use semicolons or tabs in locales with a decimal comma.
-        match = declared or re.search(rb'([,;\t]) *"?external_metadata\b|\bexternal_metadata"? *([,;\t])', first)
+        names = "|".join(self._fields).encode()
+        match = declared or re.search(rb'([,;\t]) *"?(?:%b)\b|\b(?:%b)"? *([,;\t])' % (names, names), first)
         delimiter = b"," if match is None else match[1] or match[2]
         rows = csv.reader(texts(first, source), delimiter=delimiter.decode("latin-1"), skipinitialspace=True)
         line = 1
         try:
             header = [name.strip() for name in next(rows, [])]
-            if "external_metadata" not in header:
-                raise click.UsageError("the CSV has no column external_metadata")
-            index = header.index("external_metadata")
+            columns = [(name, header.index(name)) for name in self._columns("the CSV", header)]
             line = rows.line_num + skipped + 1
             number = 0
             for row in rows:
                 if row:
                     number += 1
-                    cell = row[index] if index < len(row) else ""
+                    cells = {name: row[index] for name, index in columns if index < len(row)}
                     size, read = read, 0
-                    yield _record_from_cell(line, number, cell, size)
+                    yield _record_from_cells(line, number, cells, size)
                 else:
                     yield None
                 line = rows.line_num + skipped + 1
         except csv.Error as failure:
             raise click.ClickException(f"{self.name}: line {line} is not CSV: {failure}") from None
+
+    def _columns(self, what: str, names: "list[str]") -> "list[str]":
+        """Return the columns to read, in a fixed order, on which checksums depend."""
+        columns = [name for name in self._fields if name in names]
+        if not columns:
+            raise click.UsageError(f"{what} has no column {' or '.join(self._fields)}")
+        return columns
 
     def _parquet(self) -> "Iterator[Optional[Record]]":
         arrow = pyarrow()
@@ -186,27 +193,34 @@ class Records:
 
         try:
             file = parquet.ParquetFile(self._file)
-            if "external_metadata" not in file.schema_arrow.names:
-                raise click.UsageError("the Parquet file has no column external_metadata")
+            columns = self._columns("the Parquet file", file.schema_arrow.names)
             self.total = file.metadata.num_rows
             row = 0
-            for batch in file.iter_batches(1000, columns=["external_metadata"]):
-                for cell in batch.column(0).to_pylist():
+            for batch in file.iter_batches(1000, columns=columns):
+                for cells in batch.to_pylist():
                     row += 1
-                    if cell is not None and not isinstance(cell, str):
-                        raise click.UsageError("the Parquet file's column external_metadata is not text with JSON")
-                    yield _record_from_cell(row, row, cell or "", 1)
+                    for name, cell in cells.items():
+                        if cell is not None and not isinstance(cell, str):
+                            what = "text" if name in TEXTS else "text with JSON"
+                            raise click.UsageError(f"the Parquet file's column {name} is not {what}")
+                    yield _record_from_cells(row, row, {name: cells[name] or "" for name in columns}, 1)
         except (arrow.ArrowException, OSError) as failure:
             raise click.ClickException(f"{self.name}: not a Parquet file, or damaged: {failure}") from None
 
 
-def _record_from_cell(line: int, number: int, text: str, size: int) -> Record:
-    """Create a record from a cell; an empty cell means no metadata."""
-    encoded = text.encode("utf-8", "surrogateescape")
-    checksum = zlib.crc32(encoded)
-    if not text:
-        return Record(line, number, checksum, UNSET, None, size)
-    try:
-        return Record(line, number, checksum, loads(encoded), None, size)
-    except ValueError as failure:
-        return Record(line, number, checksum, UNSET, json_problem("external_metadata", failure), size)
+def _record_from_cells(line: int, number: int, cells: "dict[str, str]", size: int) -> Record:
+    """Create a record from the cells of a row; an empty cell means that the field is not set."""
+    checksum = 0
+    fields = {}
+    problem = None
+    for name, text in cells.items():
+        if not text:
+            continue
+        encoded = text.encode("utf-8", "surrogateescape")
+        # Without the name of the metadata, as in journals of older releases.
+        checksum = zlib.crc32(encoded, checksum if name == "external_metadata" else zlib.crc32(name.encode(), checksum))
+        try:
+            fields[name] = encoded.decode() if name in TEXTS else loads(encoded)
+        except ValueError as failure:
+            problem = problem or json_problem(name, failure)
+    return Record(line, number, checksum, given(fields), problem, size)

@@ -93,6 +93,7 @@ Environment:
   ARGYLE_KEY_ID, ARGYLE_KEY_SECRET  the API key
   ARGYLE_BASE_URL                   the server, such as http://127.0.0.1:8080
   ARGYLE_ENVIRONMENT                or else production (default) or sandbox
+  ARGYLE_API_VERSION                the version of the API: 1 (default) or 2
   NO_COLOR                          no colours
 
 \b

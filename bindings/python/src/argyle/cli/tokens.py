@@ -12,7 +12,7 @@ import click
 from .. import errors
 from .._json import loads
 from ..models import UserToken
-from ._context import client, json_option, standard_input
+from ._context import api_version_option, client, json_option, standard_input
 from ._failures import describe, exit_code
 from ._output import console, is_human_readable, json_text, print_message, safe, write_json, write_text
 from ._texts import to_utf8
@@ -29,6 +29,7 @@ def tokens() -> None:
 @tokens.command()
 @click.argument("user_id", metavar="ID")
 @click.option("--plain", is_flag=True, help="Print only the access token, even in a pipe.")
+@api_version_option
 @json_option
 @click.pass_context
 def create(context: click.Context, user_id: str, plain: bool, as_json: bool) -> None:
@@ -118,9 +119,9 @@ def _token_from_json(text: str) -> str:
     if isinstance(found, list) and len(found) == 1:
         found = found[0]
     if isinstance(found, dict):
-        found = found.get("access", found.get("token"))
+        found = next((found[name] for name in ("access", "token", "user_token") if name in found), None)
     if not isinstance(found, str):
-        raise click.UsageError('the JSON on standard input has no text "access" or "token"')
+        raise click.UsageError('the JSON on standard input has no text "access", "token" or "user_token"')
     return found.strip()
 
 

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Optional
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Optional
 
 import click
 
 from .. import errors
+from .._fields import Address
 from .._options import Ordering
 from ..models import User, UserPage
-from ._context import DOCUMENT, MAX_PAGE_SIZE, UNSET, client, document, json_option, page_size_option
+from ._context import (
+    DOCUMENT,
+    MAX_PAGE_SIZE,
+    UNSET,
+    api_version,
+    api_version_option,
+    client,
+    document,
+    json_option,
+    page_size_option,
+)
 from ._failures import describe, exit_code
+from ._formats import fields_option, selection
 from ._output import console, flush, is_human_readable, json_text, print_message, safe, write_json, write_text
 from .users_export import export_users
 from .users_import import import_users
@@ -37,22 +51,37 @@ users.add_command(import_users)
 @click.option(
     "--ordering", type=click.Choice(["created_at", "-created_at"]), help="Oldest first, or newest first (default)."
 )
+@click.option("--external-id", metavar="TEXT", help="Only users with this external id.")
+@fields_option
 @page_size_option
+@api_version_option
 @json_option
-def list_users(limit: Optional[int], ordering: Optional[Ordering], page_size: Optional[int], as_json: bool) -> None:
-    """List users, page by page as they arrive."""
+def list_users(
+    limit: Optional[int],
+    ordering: Optional[Ordering],
+    external_id: Optional[str],
+    fields: Optional[str],
+    page_size: Optional[int],
+    as_json: bool,
+) -> None:
+    """List users, page by page as they arrive.
+
+    API version 1 has --ordering, version 2 has --external-id.
+    """
+    selected = selection(fields, api_version())
     human_readable = is_human_readable(as_json)
     screen = console() if human_readable else None
+    columns = selected.columns if fields is not None else _default_columns(screen)
     shown = 0
     count = None
     with client() as service:
-        for page in _pages(service, limit, ordering, page_size):
+        for page in _pages(service, limit, ordering, external_id, page_size):
             count = page.count
             if screen is not None:
-                _print_table(screen, page.results, with_header=shown == 0)
+                _print_table(screen, page.results, columns, with_header=shown == 0)
             else:
                 for user in page:
-                    write_json(user.raw)
+                    write_json(selected.document(user))
                 flush()
             shown += len(page)
     if screen is not None:
@@ -60,12 +89,16 @@ def list_users(limit: Optional[int], ordering: Optional[Ordering], page_size: Op
 
 
 def _pages(
-    service: Client, limit: Optional[int], ordering: Optional[Ordering], page_size: Optional[int]
+    service: Client,
+    limit: Optional[int],
+    ordering: Optional[Ordering],
+    external_id: Optional[str],
+    page_size: Optional[int],
 ) -> Iterator[UserPage]:
     """Iterate over pages up to a number of users."""
     left = limit
     size = page_size if limit is None else min(limit, page_size or MAX_PAGE_SIZE)
-    for page in service.users.pages(limit=size, ordering=ordering):
+    for page in service.users.pages(limit=size, ordering=ordering, external_id=external_id):
         if left is not None:
             page = UserPage(page.results[:left], page.count)
             left -= len(page)
@@ -74,46 +107,105 @@ def _pages(
             return
 
 
-def _print_table(screen: Console, page: Iterable[User], with_header: bool) -> None:
+_HEADINGS = {"created_at": "CREATED (UTC)", "employers_connected": "EMPLOYERS", "external_metadata": "METADATA"}
+_WIDTHS = {"id": 36, "created_at": 19}
+
+
+def _default_columns(screen: Optional[Console]) -> "tuple[str, ...]":
+    """Return the columns of a table for which none were chosen: as many as fit."""
+    if screen is None or screen.width < 100:
+        return "id", "created_at", "external_metadata"
+    third = "employers_connected" if api_version() == 1 else "external_id"
+    return "id", "created_at", third, "external_metadata"
+
+
+def _print_table(screen: Console, page: Iterable[User], columns: "tuple[str, ...]", with_header: bool) -> None:
     """Print a page; column widths depend only on the terminal, so that the columns of all pages align."""
     from rich.table import Table
 
     table = Table(box=None, show_header=with_header, expand=True, pad_edge=False, header_style="bold")
-    table.add_column("ID", no_wrap=True, width=36, style="cyan")
-    table.add_column("CREATED (UTC)", no_wrap=True, width=19)
-    is_wide = screen.width >= 100
-    if is_wide:
-        table.add_column("EMPLOYERS", no_wrap=True, ratio=1)
-    table.add_column("METADATA", no_wrap=True, ratio=2)
+    for name in columns:
+        heading = _HEADINGS.get(name, name.replace("_", " ").upper())
+        width = _WIDTHS.get(name)
+        ratio = None if width else 2 if name == "external_metadata" else 1
+        table.add_column(heading, no_wrap=True, width=width, ratio=ratio, style="cyan" if name == "id" else None)
     for user in page:
-        created = user.created_at
-        cells = [safe(user.id), f"{created:%Y-%m-%d %H:%M:%S}" if created else ""]
-        if is_wide:
-            cells.append(safe(", ".join(user.employers_connected or [])))
-        cells.append(json_text(user.external_metadata))
-        table.add_row(*cells)
+        table.add_row(*(_list_cell(user, name) for name in columns))
     screen.print(table)
+
+
+def _list_cell(user: User, name: str) -> str:
+    """Return the text of a cell, on one line."""
+    value = getattr(user, name)
+    if name == "external_metadata":
+        return json_text(value)
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, Address):
+        value = [part for part in asdict(value).values() if part]
+    return safe(", ".join(value) if isinstance(value, list) else str(value))
 
 
 @users.command()
 @click.argument("user_id", metavar="ID")
+@api_version_option
 @json_option
 def get(user_id: str, as_json: bool) -> None:
-    """Show a user."""
+    """Show a user, including personal data."""
     with client() as service:
         _show(service.users.get(user_id), as_json)
 
 
+def _object(context: click.Context, parameter: click.Parameter, value: Optional[str]) -> "dict[str, Any]":
+    """Parse an option that is a JSON object; an empty one if absent."""
+    found = document(context, parameter, value)
+    if found is UNSET:
+        return {}
+    if not isinstance(found, dict):
+        raise click.BadParameter("this is not a JSON object", context, parameter)
+    return found
+
+
+_FIELD_OPTIONS = (
+    click.option("--metadata", metavar=DOCUMENT, callback=document, help="The user's metadata, any JSON."),
+    click.option("--external-id", metavar="TEXT", help="Your own id for the user."),
+    click.option("--first-name", metavar="TEXT"),
+    click.option("--last-name", metavar="TEXT"),
+    click.option("--email", metavar="TEXT"),
+    click.option("--phone-number", metavar="TEXT"),
+    click.option("--birth-date", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD"),
+    click.option("--fields", metavar=DOCUMENT, callback=_object, help="Any fields, as a JSON object."),
+)
+
+
+def _field_options(command: "Callable[..., Any]") -> "Callable[..., Any]":
+    for option in reversed(_FIELD_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _fields(fields: "dict[str, Any]", metadata: Any, options: "dict[str, Any]") -> "dict[str, Any]":
+    """Return the given fields; options of their own take precedence over --fields."""
+    fields = {**fields, **{name: value for name, value in options.items() if value is not None}}
+    return fields if metadata is UNSET else {**fields, "external_metadata": metadata}
+
+
 @users.command()
-@click.option("--metadata", metavar=DOCUMENT, callback=document, help="The user's metadata, any JSON.")
+@_field_options
+@api_version_option
 @json_option
-def create(metadata: Any, as_json: bool) -> None:
+def create(fields: "dict[str, Any]", metadata: Any, as_json: bool, **options: Any) -> None:
     """Create a user and print the id.
+
+    API version 1 has --metadata only. Every process can read arguments: pass an SSN, an address and whatever else must
+    stay private with --fields @FILE or --fields -.
 
     The token in the service's response is not printed: use `argyle tokens create ID`.
     """
     with client() as service:
-        created = service.users.create(fields={} if metadata is UNSET else {"external_metadata": metadata})
+        created = service.users.create(fields=_fields(fields, metadata, options))
     if is_human_readable(as_json):
         write_text(created.id)
     else:
@@ -122,23 +214,25 @@ def create(metadata: Any, as_json: bool) -> None:
 
 @users.command()
 @click.argument("user_id", metavar="ID")
-@click.option(
-    "--metadata",
-    metavar=DOCUMENT,
-    callback=document,
-    required=True,
-    help="The new metadata, any JSON.",
-)
+@_field_options
+@api_version_option
 @json_option
-def update(user_id: str, metadata: Any, as_json: bool) -> None:
-    """Replace a user's metadata and show the user."""
+def update(user_id: str, fields: "dict[str, Any]", metadata: Any, as_json: bool, **options: Any) -> None:
+    """Replace fields of a user and show the user, including personal data.
+
+    The options are those of `argyle users create`. In --fields, null clears a field.
+    """
+    given = _fields(fields, metadata, options)
+    if not given:
+        raise click.UsageError("there is nothing to update: pass --metadata, --fields or another field")
     with client() as service:
-        _show(service.users.update(user_id, external_metadata=metadata), as_json)
+        _show(service.users.update(user_id, fields=given), as_json)
 
 
 @users.command()
 @click.argument("user_ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@api_version_option
 @json_option
 @click.pass_context
 def delete(context: click.Context, user_ids: "tuple[str, ...]", yes: bool, as_json: bool) -> None:

@@ -16,10 +16,10 @@ import click
 
 from .. import errors
 from ..models import NewUser
-from ._context import account, client, json_option, output_path, standard_input
+from ._context import account, api_version, api_version_option, client, json_option, output_path, standard_input
 from ._create import create_all
 from ._files import is_linked_file, open_input, open_output
-from ._formats import FORMATS, format_of
+from ._formats import FORMATS, WRITABLE, format_of
 from ._journal import BEGUN, CREATED, FAILED, UNKNOWN, Journal, find_journal
 from ._output import discard_output, flush, is_human_readable, json_text, print_message, progress, write_json
 from ._records import Record, Records
@@ -44,6 +44,7 @@ _standard_input = Path("-")
 )
 @click.option("--failures", metavar="FILE", type=output_path, help="Write each failure as a line of JSON.")
 @click.option("--retry-unknown", is_flag=True, help="Retry lines whose users may already exist.")
+@api_version_option
 @json_option
 @click.pass_context
 def import_users(
@@ -56,10 +57,12 @@ def import_users(
     retry_unknown: bool,
     as_json: bool,
 ) -> None:
-    """Create a user for each line of FILE, with the line's external_metadata.
+    """Create a user for each line of FILE, with the line's fields.
 
-    A line is a JSON object, of which only the optional member external_metadata is used. CSV and Parquet files must
-    have a column external_metadata, with JSON or empty cells. Files written by `argyle users export` can be imported.
+    A line is a JSON object. With API version 1 only its optional member external_metadata is used, with version 2 also
+    external_id, first_name, last_name, email, phone_number, ssn, address, birth_date and open_banking. CSV and Parquet
+    files have columns of these names: with text, or with JSON in external_metadata, address, birth_date and
+    open_banking; empty cells are not sent. Files written by `argyle users export` can be imported.
 
     The result of each line is written to the journal immediately. Another run skips lines whose users were created,
     retries failed ones, and reports those whose result is unknown, after a lost connection or a killed run; they are
@@ -74,7 +77,8 @@ def import_users(
             raise click.UsageError(f"{name} must be a file name, got -")
     with contextlib.ExitStack() as stack:
         file = _open(stack, path)
-        records = Records(file, format_of(chosen, path), "standard input" if path == _standard_input else str(path))
+        name = "standard input" if path == _standard_input else str(path)
+        records = Records(file, format_of(chosen, path), name, WRITABLE[api_version()])
         service = stack.enter_context(client())
         # Only a regular file's name means the same lines in another run.
         status = os.fstat(file.fileno())

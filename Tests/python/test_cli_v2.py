@@ -1,0 +1,490 @@
+"""The command line with version 2 of the API."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import argyle
+from conftest import CLI_KEY_ID, CLI_KEY_SECRET, Run, Runner, Service, jwt
+
+pytest.importorskip("click")
+pytest.importorskip("rich")
+
+CANARY = "canary-personal-51d0"
+PERSONAL = ["first_name", "last_name", "email", "phone_number", "ssn", "address", "birth_date"]
+COLUMNS = ["id", "created_at", "items_connected", "employers_connected", "external_metadata", "external_id"]
+FORMATS = ["jsonl", "csv", "parquet"]
+
+
+@pytest.fixture
+def v1(run: Runner, service: Service) -> Runner:
+    """Runs a command with version 1 for the server of version 2."""
+    return partial(run, ARGYLE_BASE_URL=service.url)
+
+
+@pytest.fixture
+def v2(run: Runner, service: Service) -> Runner:
+    """Runs a command with version 2."""
+    return partial(run, ARGYLE_BASE_URL=service.url, ARGYLE_API_VERSION="2")
+
+
+@pytest.fixture
+def terminal_v2(terminal: Runner, service: Service) -> Runner:
+    """Runs a command with version 2 on a terminal."""
+    return partial(terminal, ARGYLE_BASE_URL=service.url, ARGYLE_API_VERSION="2", NO_COLOR="1")
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[argyle.Client]:
+    with argyle.Client(CLI_KEY_ID, CLI_KEY_SECRET, base_url=service.url, api_version=2) as client:
+        yield client
+
+
+def bodies(service: Service, method: str = "POST") -> "list[Any]":
+    """Return the bodies of the requests."""
+    return [body for each, _, body in service.requests if each == method]
+
+
+# ---------------------------------------------------------------- The version
+
+
+def test_the_version_is_an_option_or_a_variable(v1: Runner, service: Service) -> None:
+    service.answers = [(404, {"detail": "Not found."})] * 6
+    for arguments, variable, path in (
+        ([], None, "/v1"),
+        ([], "", "/v1"),
+        ([], "2", "/v2"),
+        (["--api-version", "2"], None, "/v2"),
+        (["--api-version", "2"], "1", "/v2"),
+        (["--api-version", "1"], "2", "/v1"),
+    ):
+        assert v1("users", "get", "u1", *arguments, ARGYLE_API_VERSION=variable).code == 4
+        assert service.requests.pop()[1] == f"{path}/users/u1"
+
+
+@pytest.mark.parametrize("value", ["0", "3", "v2", "two"])
+def test_a_wrong_version_is_a_usage_error(v1: Runner, service: Service, value: str) -> None:
+    assert "--api-version" in v1("users", "list", "--api-version", value).err
+    result = v1("users", "list", ARGYLE_API_VERSION=value)
+    assert (result.code, service.requests) == (2, [])
+    assert "ARGYLE_API_VERSION" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["create", "--first-name", CANARY], '"first_name" needs --api-version 2'),
+        (["create", "--fields", '{"later": 1}'], '"later" needs --api-version 2'),
+        (["update", "u1", "--external-id", CANARY], '"external_id" needs --api-version 2'),
+        (["list", "--external-id", CANARY], "external_id needs --api-version 2"),
+        (["list", "--ordering", "created_at", "--api-version", "2"], "ordering needs --api-version 1"),
+    ],
+)
+def test_what_the_other_version_has_is_a_usage_error(
+    v1: Runner, service: Service, arguments: "list[str]", message: str
+) -> None:
+    result = v1("users", *arguments)
+    assert (result.code, result.out, service.requests) == (2, "", [])
+    assert message in result.err
+    assert CANARY not in result.err
+
+
+# ---------------------------------------------------------------- One user
+
+
+def test_a_user_from_creation_to_deletion(v2: Runner, service: Service) -> None:
+    created = v2("users", "create", "--external-id", "7", "--first-name", "Zoë", "--birth-date", "1985-02-03")
+    assert (created.code, created.err) == (0, "")
+    user_id = created.json()["id"]
+    assert created.json() == {"id": user_id}
+    assert bodies(service) == [
+        {"external_id": "7", "first_name": "Zoë", "birth_date": {"year": 1985, "month": 2, "day": 3}}
+    ]
+    got = v2("users", "get", user_id)
+    assert got.json() == service.users[user_id]
+    updated = v2("users", "update", user_id, "--fields", '{"first_name": null}', "--last-name", "L")
+    assert (updated.json()["first_name"], updated.json()["last_name"]) == (None, "L")
+    assert bodies(service, "PATCH") == [{"first_name": None, "last_name": "L"}]
+    assert [user["id"] for user in v2("users", "list").lines()] == [user_id]
+    assert v2("users", "delete", user_id, "--yes").lines() == [{"id": user_id, "deleted": True}]
+    assert v2("users", "get", user_id).code == 4
+
+
+def test_every_option_of_a_field(v2: Runner, service: Service, tmp_path: Path) -> None:
+    options = {"external_id": "7", "first_name": "A", "last_name": "L", "email": "a@example.com", "phone_number": "+1"}
+    arguments = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)]
+    assert v2("users", "create", *arguments, "--metadata", "[1]").code == 0
+    assert bodies(service) == [{**options, "external_metadata": [1]}]
+
+
+def test_fields_are_an_argument_a_file_or_standard_input(v2: Runner, service: Service, tmp_path: Path) -> None:
+    text = json.dumps({"ssn": CANARY, "later": [None], "external_id": "7", "external_metadata": 1})
+    (tmp_path / "fields").write_text(text)
+    for value, stdin in ((text, ""), (f"@{tmp_path / 'fields'}", ""), ("-", text)):
+        assert v2("users", "create", "--fields", value, stdin=stdin).code == 0
+        assert bodies(service)[-1] == json.loads(text)
+    # Options of their own take precedence.
+    assert v2("users", "create", "--fields", text, "--external-id", "8", "--metadata", "null").code == 0
+    assert bodies(service)[-1] == {**json.loads(text), "external_id": "8", "external_metadata": None}
+    user_id = next(iter(service.users))
+    assert v2("users", "update", user_id, "--fields", "-", stdin='{"external_metadata": 1}').code == 0
+    assert bodies(service, "PATCH") == [{"external_metadata": 1}]
+
+
+@pytest.mark.parametrize("value", ["[]", "null", '"a"', "{", "@/nowhere/at/all", ""])
+def test_fields_that_are_not_an_object_are_a_usage_error(v2: Runner, service: Service, value: str) -> None:
+    for arguments in (["create"], ["update", "u1"]):
+        result = v2("users", *arguments, "--fields", value)
+        assert (result.code, result.out, service.requests) == (2, "", [])
+        assert "--fields" in result.err
+
+
+def test_wrong_dates_are_usage_errors(v2: Runner, service: Service) -> None:
+    for value in ("1985-02-31", "03.02.1985", ""):
+        result = v2("users", "create", "--birth-date", value)
+        assert (result.code, service.requests) == (2, [])
+        assert "--birth-date" in result.err
+
+
+def test_an_update_of_nothing_is_a_usage_error(v1: Runner, v2: Runner, service: Service) -> None:
+    for command in (v1, v2):
+        assert command("users", "update", "u1").code == 2
+    assert v2("users", "update", "u1", "--fields", "{}").code == 2
+    assert service.requests == []
+
+
+def test_personal_data_is_not_in_messages(v2: Runner, service: Service) -> None:
+    service.answers = [(400, {"email": ["Enter a valid email address."]}), (500, None), (200, {})]
+    for _ in range(3):
+        result = v2("users", "create", "--email", CANARY, "--fields", json.dumps({"ssn": CANARY}))
+        assert result.code == 1
+        assert CANARY not in result.out + result.err
+
+
+# ---------------------------------------------------------------- Tokens
+
+
+def test_a_token_is_created_and_inspected(v2: Runner, service: Service, client: argyle.Client) -> None:
+    created = client.users.create()
+    result = v2("tokens", "create", created.id)
+    assert result.json() == {
+        "access": service.token(created.id),
+        "refresh": None,
+        "expires_at": "2033-05-18T03:33:20Z",
+    }
+    assert v2("tokens", "create", created.id, "--plain").out == service.token(created.id) + "\n"
+    token = jwt({"user_id": created.id})
+    for document in (created.raw, {"user_token": token}, [{"user_token": token}]):
+        assert v2("tokens", "inspect", stdin=json.dumps(document)).json()["claims"]["user_id"] == created.id
+
+
+# ---------------------------------------------------------------- Lists
+
+
+@pytest.fixture
+def users(client: argyle.Client) -> "list[str]":
+    """Create users with personal data, and return their ids, newest first."""
+    fields: Any = {**dict.fromkeys(PERSONAL[:5], CANARY), "address": argyle.Address(*[CANARY] * 6)}
+    ids = [client.users.create(external_id="odd" if n % 2 else None, **fields).id for n in range(5)]
+    return ids[::-1]
+
+
+def test_a_list_by_external_id(v2: Runner, service: Service, users: "list[str]") -> None:
+    assert [user["id"] for user in v2("users", "list").lines()] == users
+    assert [user["id"] for user in v2("users", "list", "--page-size", "2").lines()] == users
+    assert [user["id"] for user in v2("users", "list", "--external-id", "odd").lines()] == users[1::2]
+    assert service.requests[-1][1] == "/v2/users?limit=200&external_id=odd"
+    service.requests.clear()
+    assert [user["id"] for user in v2("users", "list", "--external-id", "odd", "--limit", "1").lines()] == users[1:2]
+    # The next page may have been prefetched.
+    assert service.requests[0][1] == "/v2/users?limit=1&external_id=odd"
+
+
+def lines_of(kind: str, command: Runner, tmp_path: Path, *arguments: str) -> "tuple[list[Any], str]":
+    """Return the users of an export, or of a list as JSON, and its whole text."""
+    if kind == "list":
+        result = command("users", "list", *arguments)
+        assert result.code == 0
+        return result.lines(), result.out
+    if kind == "parquet":
+        parquet = pytest.importorskip("pyarrow.parquet")
+        file = tmp_path / "users.parquet"
+        assert command("users", "export", "--output", str(file), *arguments).code == 0
+        rows = parquet.read_table(file).to_pylist()
+        return rows, str(rows)
+    result = command("users", "export", "--format", kind, *arguments)
+    assert result.code == 0
+    return list(csv.DictReader(io.StringIO(result.out, newline=""))) if kind == "csv" else result.lines(), result.out
+
+
+@pytest.mark.parametrize("kind", ["list", *FORMATS])
+def test_personal_data_only_when_asked_for(v2: Runner, users: "list[str]", tmp_path: Path, kind: str) -> None:
+    found, text = lines_of(kind, v2, tmp_path)
+    assert CANARY not in text
+    assert [list(user) for user in found] == [COLUMNS] * 5
+    assert [user["id"] for user in found] == users
+    found, text = lines_of(kind, v2, tmp_path, "--fields", "email, id,email")
+    assert [user["id"] for user in found] == users
+    assert [user["email"] for user in found] == [CANARY] * 5
+    assert [list(user) for user in found] == [["email", "id"]] * 5
+    found, text = lines_of(kind, v2, tmp_path, "--fields", "all")
+    assert [set(user) for user in found] == [{*COLUMNS, *PERSONAL}] * 5
+    assert [user["ssn"] for user in found] == [CANARY] * 5
+    assert text.count(CANARY) == 5 * 11
+
+
+@pytest.mark.parametrize("command", ["list", "export"])
+def test_an_unknown_field_is_a_usage_error(v1: Runner, v2: Runner, service: Service, command: str) -> None:
+    for runner, value in ((v2, "id,colour"), (v2, ""), (v2, "data_providers_connected"), (v1, "ssn"), (v1, "id,")):
+        result = runner("users", command, "--fields", value)
+        assert (result.code, result.out, service.requests) == (2, "", [])
+        assert "--fields" in result.err
+        assert "external_metadata" in result.err
+
+
+def test_json_has_all_fields_if_all_are_chosen(v2: Runner, service: Service, users: "list[str]") -> None:
+    service.users[users[0]]["later"] = [1]
+    for command in ("list", "export"):
+        assert v2("users", command, "--fields", "all").lines()[0] == service.users[users[0]]
+        assert "later" not in v2("users", command).lines()[0]
+
+
+def test_tables(terminal_v2: Runner, service: Service, users: "list[str]") -> None:
+    service.users[users[0]]["birth_date"] = {"year": 1985, "month": 2, "day": 3}
+    table = terminal_v2("users", "list", columns=120).out
+    assert re.search(r"ID +CREATED \(UTC\) +EXTERNAL ID +METADATA", table)
+    assert re.search(rf"{users[1]} +2026-01-02 03:04:\d\d +odd +\{{\}}", table)
+    assert "argyle: 5 users\n" in table
+    assert CANARY not in table
+    assert "EXTERNAL" not in terminal_v2("users", "list", columns=80).out
+    table = terminal_v2("users", "list", "--fields", "external_id,birth_date,items_connected,address", columns=200).out
+    assert re.search(r"EXTERNAL ID +BIRTH DATE +ITEMS CONNECTED +ADDRESS", table)
+    assert re.search(rf"1985-02-03 +item_000000001 +{CANARY}, {CANARY}", table)
+    assert users[0] not in table
+    assert CANARY in terminal_v2("users", "get", users[0]).out
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["export", "--format", "csv"], ["export"]])
+def test_names_cannot_control_the_terminal(terminal_v2: Runner, client: argyle.Client, arguments: "list[str]") -> None:
+    client.users.create(first_name="\x1b]0;title\x07[red]\x9b31m\u2028", external_id="\x1b[2J\x7f")
+    out = terminal_v2("users", *arguments, "--fields", "first_name,external_id", columns=200).out
+    # The progress of an export has escape sequences of its own.
+    assert not [part for part in ("\x1b]", "\x07", "\x9b", "\u2028", "\x1b[2J\x7f", "\x7f") if part in out]
+    assert "[red]" in out
+
+
+# ---------------------------------------------------------------- Export and import
+
+
+#: Users with every kind of value, as the service sends them.
+ODD: "list[dict[str, Any]]" = [
+    {},
+    {"external_metadata": None},
+    {"external_metadata": 'quotes "," and\nlines\r\n', "external_id": '"', "first_name": "a,b;c\td"},
+    {"external_metadata": {"ä": ["\u2028😀", 1.5]}, "last_name": "Zoë 😀\r\n2\n3", "phone_number": "+1 (555) 0100"},
+    {"ssn": "012345678", "external_id": "007", "first_name": "null", "last_name": "{}", "email": "1"},
+    {"address": {"city": "Springfield", "line1": 'a "b"'}, "birth_date": {"year": 1985, "month": 2, "day": 3}},
+    {"birth_date": {"year": 1985, "month": 2, "day": 31}},
+    {"birth_date": {"year": 1985}},
+]
+
+
+def without_ids(service: Service) -> "list[Any]":
+    """Return the users, oldest first, without what the service chooses."""
+    return [
+        {name: value for name, value in user.items() if name not in ("id", "created_at")}
+        for user in service.users.values()
+    ]
+
+
+@pytest.mark.parametrize("chosen", ["all", "default"])
+@pytest.mark.parametrize("kind", FORMATS)
+def test_exports_can_be_imported(
+    v2: Runner, service: Service, client: argyle.Client, tmp_path: Path, kind: str, chosen: str
+) -> None:
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    for fields in ODD:
+        client.users.create(fields=fields)
+    before = without_ids(service)
+    file = tmp_path / f"users.{kind}"
+    arguments = ["--fields", "all"] if chosen == "all" else []
+    exported = v2("users", "export", "--output", str(file), *arguments)
+    assert (exported.code, exported.out) == (0, "")
+    assert f"{len(ODD)} users written" in exported.err
+
+    service.users.clear()
+    service.requests.clear()
+    imported = v2("users", "import", str(file), "--in-flight", "1")
+    assert (imported.code, imported.err) == (0, f"argyle: {len(ODD)} created\n")
+    # Only what is set is sent.
+    names = [set(body or ()) for body in bodies(service)]
+    kept = {"external_metadata", "external_id", *(PERSONAL if chosen == "all" else ())}
+    assert names == [({"external_metadata"} | set(fields)) & kept for fields in ODD[::-1]]
+    after = without_ids(service)[::-1]
+    if chosen == "all":
+        assert after == before
+    else:
+        assert [(user["external_metadata"], user["external_id"]) for user in after] == [
+            (user["external_metadata"], user["external_id"]) for user in before
+        ]
+    # The second time, all are skipped.
+    assert v2("users", "import", str(file)).lines() == []
+    assert len(service.users) == len(ODD)
+
+
+def test_a_carriage_return_does_not_end_a_row(v2: Runner, service: Service, client: argyle.Client) -> None:
+    client.users.create(first_name="a\rb")
+    exported = v2("users", "export", "--format", "csv", "--fields", "all").out
+    assert v2("users", "import", "-", "--format", "csv", stdin=exported).code == 0
+    assert bodies(service)[-1] == {"first_name": "a\nb", "external_metadata": {}}
+
+
+def test_lone_surrogates_are_replaced(v2: Runner, service: Service, client: argyle.Client, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    client.users.create(first_name="a\ud800", external_metadata="\ud800")
+    for kind in ("csv", "parquet"):
+        file = tmp_path / f"users.{kind}"
+        assert v2("users", "export", "--output", str(file), "--fields", "all").code == 0
+        assert v2("users", "import", str(file)).code == 0
+        assert bodies(service)[-1] == {"first_name": "a?", "external_metadata": "\ud800"}
+
+
+def test_version_1_imports_the_metadata_only(v1: Runner, v2: Runner, service: Service, users: "list[str]") -> None:
+    exported = v2("users", "export", "--fields", "all").out
+    service.requests.clear()
+    service.answers = [(201, {"id": "u", "token": "t"})] * 5
+    assert v1("users", "import", "-", stdin=exported).code == 0
+    assert service.requests == [("POST", "/v1/users", {"external_metadata": {}})] * 5
+
+
+def test_lines_with_fields_are_imported(v2: Runner, service: Service) -> None:
+    lines: "list[dict[str, Any]]" = [
+        {"first_name": "A", "later": 1, "id": "x", "items_connected": ["y"]},
+        {"first_name": None, "address": {"city": None}, "birth_date": {}, "external_metadata": None},
+        {"address": {"city": "B", "line2": None}, "open_banking": {"end_user": {"name": "C"}}},
+        {"email": ["a"], "ssn": 7},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    assert v2("users", "import", "-", "--in-flight", "1", stdin=text).code == 0
+    assert bodies(service) == [
+        {"first_name": "A"},
+        {"external_metadata": None},
+        {"address": {"city": "B"}, "open_banking": {"end_user": {"name": "C"}}},
+        {"email": ["a"], "ssn": 7},
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_csv_needs_one_field(v2: Runner, service: Service, tmp_path: Path, delimiter: str) -> None:
+    file = tmp_path / "users.csv"
+    rows = [
+        ["number", " email ", "birth_date", "colour"],
+        ["1", "a@example.com", '{"year":1985}'],
+        ["2", "", ""],
+        ["3"],
+    ]
+    file.write_text(
+        "\n".join(delimiter.join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row) for row in rows)
+    )
+    result = v2("users", "import", str(file), "--in-flight", "1")
+    assert (result.code, [user["line"] for user in result.lines()]) == (0, [2, 3, 4])
+    assert bodies(service) == [{"email": "a@example.com", "birth_date": {"year": 1985}}, None, None]
+
+
+def test_a_csv_without_a_field_is_a_usage_error(v1: Runner, v2: Runner, service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "users.csv"
+    file.write_text("id,name\n1,2\n")
+    assert v2("users", "import", str(file)).code == 2
+    file.write_text("id,email\n1,2\n")
+    assert v1("users", "import", str(file)).code == 2
+    assert service.requests == []
+
+
+def test_cells_that_cannot_be_read_are_reported(v2: Runner, service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "users.csv"
+    file.write_bytes(b'first_name,address\nZo\xeb,\nA,{\nB,"{""city"": ""C""}"\n')
+    result = v2("users", "import", str(file))
+    assert (result.code, [user["line"] for user in result.lines()]) == (3, [4])
+    assert "line 2: first_name is not UTF-8" in result.err
+    assert "line 3: address is not JSON" in result.err
+
+
+def test_parquet_columns_must_be_text(v2: Runner, service: Service, tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "users.parquet"
+    for column, value, message in (
+        ("email", 7, "email is not text"),
+        ("address", {"city": "A"}, "address is not text with JSON"),
+    ):
+        parquet.write_table(arrow.table({column: [value]}), file)
+        result = v2("users", "import", str(file))
+        assert (result.code, service.requests) == (2, [])
+        assert message in result.err
+
+
+def imported(file: Path, text: str, command: Runner, *arguments: str) -> Run:
+    file.write_text(text)
+    return command("users", "import", str(file), *arguments)
+
+
+def test_the_journal_belongs_to_a_version(v1: Runner, v2: Runner, service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "users.jsonl"
+    text = '{"external_metadata": 1}\n'
+    assert imported(file, text, v2).code == 0
+    journal = tmp_path / "users.jsonl.done"
+    assert json.loads(journal.read_text().splitlines()[0])["api"] == "v2"
+    result = imported(file, text, v1)
+    assert (result.code, result.out) == (1, "")
+    assert "API v2" in result.err
+    assert "API v1" in result.err
+    assert len(service.users) == 1
+
+
+@pytest.mark.parametrize(
+    ("new", "is_rejected"),
+    [
+        ("email,first_name\na@example.com,A\n", False),
+        ("id,first_name,email,ssn\nx,A,a@example.com,\n", False),
+        ("email,first_name\nb@example.com,A\n", True),
+        ("email,last_name\na@example.com,A\n", True),
+        ("email,first_name,ssn\na@example.com,A,7\n", True),
+        ("email,first_name\nA,a@example.com\n", True),
+    ],
+)
+def test_changes_of_any_field_are_noticed(
+    v2: Runner, service: Service, tmp_path: Path, new: str, is_rejected: bool
+) -> None:
+    file = tmp_path / "users.csv"
+    assert imported(file, "first_name,email\nA,a@example.com\n", v2).code == 0
+    result = imported(file, new, v2)
+    assert ("line 2 has changed" in result.err, result.lines()) == (is_rejected, [])
+    assert len(service.users) == 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_checksums_of_the_metadata_alone_have_not_changed(
+    v2: Runner, service: Service, tmp_path: Path, kind: str
+) -> None:
+    """Journals of older releases have them."""
+    text = '{"a": "ü"}'
+    file = tmp_path / f"users.{kind}"
+    if kind == "csv":
+        file.write_text('external_metadata\n"{""a"": ""ü""}"\n')
+    else:
+        arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(arrow.table({"external_metadata": [text]}), file)
+    assert v2("users", "import", str(file)).code == 0
+    entry = json.loads((tmp_path / f"users.{kind}.done").read_text().splitlines()[-1])
+    assert (entry["state"], entry["checksum"]) == ("created", zlib.crc32(text.encode()))
