@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import argyle
-from conftest import ROOT
+from conftest import ROOT, Service
 
 # The default URL of a sandbox, which has a free port here instead.
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -33,6 +33,16 @@ def test_program(argyle_sandbox: argyle.Sandbox, tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
     assert re.fullmatch(r"[0-9a-f-]{36} \d{4}-.*\+00:00\nvalid until \d{4}-.*\+00:00\n", result.stdout)
     assert argyle_sandbox.state()["users"] == 0
+
+
+def test_program_of_version_2(service: Service, tmp_path: Path) -> None:
+    text = program('for user in client.users.iterate(external_id="7"):')
+    client = f"argyle.Client('id', 'secret', base_url={service.url!r}, api_version=2)"
+    result = run("-c", f"import argyle, datetime\nclient = {client}\n{text}", directory=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    (user,) = service.users.values()
+    assert result.stdout == f"{user['id']} 1985-12-10\n"
+    assert (user["external_id"], user["first_name"], user["address"]["city"]) == ("7", None, "Springfield")
 
 
 def test_tests(tmp_path: Path) -> None:
