@@ -304,8 +304,8 @@ typedef struct argyle_client argyle_client;
  *                                 an optional path, to which /v1 or /v2 is added (so it must not end with either);
  *                                 no user info, query or fragment. http is allowed for loopback hosts only,
  *                                 unless allow_insecure_http is true
- *   api_version          integer  1 (default) or 2: the version of the service's API. It decides which fields a user
- *                                 has, how lists are paged, and what is in the responses
+ *   api_version          integer  1 or 2, default 1: the version of the service's API. It decides which fields a user
+ *                                 has, how lists are paged, and what responses contain
  *   timeout_ms           integer  1 to 2147483647, default 30000: timeout of one attempt, connecting included
  *   connect_timeout_ms   integer  1 to 2147483647, default 10000: timeout for name resolution, connecting and TLS
  *   stall_timeout_ms     integer  1 to 2147483647, optional: maximum time without a byte sent or received, once an

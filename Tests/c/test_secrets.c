@@ -302,24 +302,38 @@ static const char *const echoes[] = {
     "%s\r\n\r\n",
 };
 
+/* Each field that version 2 knows, and one that it does not, with personal data. */
+#define FIELDS                                                                                                       \
+  "{\"external_id\": \"" PERSON "\", \"first_name\": \"" PERSON "\", \"last_name\": \"" PERSON "\", "                \
+  "\"email\": \"" PERSON "@example.com\", \"phone_number\": \"" PERSON "\", \"ssn\": \"" PERSON "\", "               \
+  "\"address\": {\"city\": \"" PERSON "\", \"line1\": \"" PERSON "\", \"postal_code\": \"" PERSON "\"}, "          \
+  "\"birth_date\": {\"year\": \"" PERSON "\"}, \"external_metadata\": {\"name\": \"" PERSON "\"}, "                \
+  "\"open_banking\": {\"end_user\": {\"name\": \"" PERSON "\"}}, \"unknown\": \"" PERSON "\"}"
+
 static const struct {
-  int operation;
+  int version, operation;
   const char *user_id, *document;
 } operations[] = {
-    {ARGYLE_OPERATION_USER_CREATE, NULL, "{\"name\": \"" PERSON "\"}"},
-    {ARGYLE_OPERATION_USER_GET, "u1", NULL},
-    {ARGYLE_OPERATION_USER_UPDATE, "u1", "{\"name\": \"" PERSON "\"}"},
-    {ARGYLE_OPERATION_USER_LIST, NULL, NULL},
-    {ARGYLE_OPERATION_USER_DELETE, "u1", NULL},
-    {ARGYLE_OPERATION_USER_TOKEN_CREATE, "u1", NULL},
+    {1, ARGYLE_OPERATION_USER_CREATE, NULL, "{\"name\": \"" PERSON "\"}"},
+    {1, ARGYLE_OPERATION_USER_GET, "u1", NULL},
+    {1, ARGYLE_OPERATION_USER_UPDATE, "u1", "{\"name\": \"" PERSON "\"}"},
+    {1, ARGYLE_OPERATION_USER_LIST, NULL, NULL},
+    {1, ARGYLE_OPERATION_USER_DELETE, "u1", NULL},
+    {1, ARGYLE_OPERATION_USER_TOKEN_CREATE, "u1", NULL},
+    {2, ARGYLE_OPERATION_USER_CREATE_WITH_FIELDS, NULL, FIELDS},
+    {2, ARGYLE_OPERATION_USER_GET, "u1", NULL},
+    {2, ARGYLE_OPERATION_USER_UPDATE_WITH_FIELDS, "u1", FIELDS},
+    {2, ARGYLE_OPERATION_USER_LIST, NULL, "{\"external_id\": \"" PERSON "\", \"cursor\": \"" PERSON "\"}"},
+    {2, ARGYLE_OPERATION_USER_TOKEN_CREATE, "u1", NULL},
 };
 
-/* A client with a log, which uses the hostile server as its proxy. */
-static argyle_client *client_with_journal(const hostile_server *server, journal *journal) {
+/* A client of a version of the API with a log, which uses the hostile server as its proxy. */
+static argyle_client *client_with_journal(const hostile_server *server, int version, journal *journal) {
   char proxy[128];
   snprintf(proxy, sizeof(proxy), "http://u:" PROXY_PASSWORD "@127.0.0.1:%d", hostile_server_port(server));
   json_t *options = options_for("http://api.example");
   json_object_set_new(options, "allow_insecure_http", json_true());
+  json_object_set_new(options, "api_version", json_integer(version));
   json_object_set_new(options, "proxy", json_string(proxy));
   argyle_client *plain = client_with_options(options);
   argyle_error *error = RUBBISH;
@@ -329,6 +343,21 @@ static argyle_client *client_with_journal(const hostile_server *server, journal 
   return client;
 }
 
+/* Runs an operation and reads its response; returns the error, or NULL. */
+static argyle_error *run_operation(argyle_client *const clients[2], size_t i) {
+  argyle_error *error = RUBBISH;
+  const char *document = operations[i].document;
+  argyle_call *call = argyle_call_new_text(clients[operations[i].version - 1], operations[i].operation,
+                                           operations[i].user_id, document, document != NULL ? strlen(document) : 0,
+                                           &error);
+  assert_non_null(call);
+  if (argyle_call_run(call, &error) == 0) {
+    json_decref(argyle_call_json(call, &error));
+  }
+  argyle_call_free(call);
+  return error;
+}
+
 static void no_answer_reveals_a_secret(void **state) {
   (void)state;
   journal journal = {0};
@@ -336,42 +365,74 @@ static void no_answer_reveals_a_secret(void **state) {
   for (size_t echo = 0; echo < COUNT(echoes); echo++) {
     /* A new server, because one records a limited number of requests. */
     hostile_server *server = hostile_server_start();
-    argyle_client *client = client_with_journal(server, &journal);
+    argyle_client *clients[] = {
+        client_with_journal(server, 1, &journal),
+        client_with_journal(server, 2, &journal),
+    };
     for (size_t secret = 0; secret < 4; secret++) {
       char bytes[1024];
       snprintf(bytes, sizeof(bytes), echoes[echo], secrets[secret], secrets[secret]);
       for (size_t i = 0; i < COUNT(operations); i++) {
         hostile_server_answer(server, (hostile_answer){.bytes = bytes, .then = HOSTILE_CLOSE});
-        argyle_error *error = RUBBISH;
-        const char *document = operations[i].document;
-        argyle_call *call = argyle_call_new_text(client, operations[i].operation, operations[i].user_id, document,
-                                                 document != NULL ? strlen(document) : 0, &error);
-        assert_non_null(call);
-        argyle_error_free(error);
-        error = NULL;
-        if (argyle_call_run(call, &error) == 0) {
-          json_t *value = argyle_call_json(call, &error);
-          json_decref(value);
-        }
+        argyle_error *error = run_operation(clients, i);
         if (error != NULL) {
           failures++;
           assert_error_is_clean(error, bytes);
+          assert_contains_none(argyle_error_message(error), (const char *const[]){PERSON}, 1, bytes);
         }
         argyle_error_free(error);
-        argyle_call_free(call);
         assert_journal_is_clean(&journal, bytes);
       }
     }
-    argyle_client_free(client);
+    argyle_client_free(clients[0]);
+    argyle_client_free(clients[1]);
     hostile_server_stop(server);
   }
   assert_true(failures > (int)(COUNT(echoes) * 4 * COUNT(operations) / 2));
 }
 
+/* Nor does the error about a response that cannot be read. */
+static void no_unreadable_response_is_shown(void **state) {
+  hostile_fixture *fixture = *state;
+  static const char *const responses[] = {
+      FIELDS,
+      "[" FIELDS "]",
+      "\"" PERSON "\"",
+      FIELDS "}",
+      "{\"id\": \"\", \"user_token\": 1, \"token\": 1, \"access\": {}, \"name\": \"" PERSON "\"}",
+      "{\"id\": \"" PERSON "\"}",
+      "{\"id\": [\"" PERSON "\"], \"results\": {\"ssn\": \"" PERSON "\"}}",
+      "{\"results\": [" FIELDS "]}",
+      "{\"results\": [\"" PERSON "\"]}",
+      "{\"results\": [], \"next\": {\"" PERSON "\": \"" PERSON "\"}}",
+      "{\"results\": [], \"next\": \"" PERSON " \"}",
+      "{\"results\": [], \"next\": \"?" PERSON "\"}",
+  };
+  journal journal = {0};
+  argyle_client *clients[] = {
+      client_with_journal(fixture->server, 1, &journal),
+      client_with_journal(fixture->server, 2, &journal),
+  };
+  int failures = 0;
+  for (size_t response = 0; response < COUNT(responses); response++) {
+    hostile_server_answer_json(fixture->server, 200, responses[response]);
+    for (size_t i = 0; i < COUNT(operations); i++) {
+      argyle_error *error = run_operation(clients, i);
+      failures += error != NULL;
+      assert_contains_none(argyle_error_message(error), (const char *const[]){PERSON}, 1, responses[response]);
+      argyle_error_free(error);
+      assert_journal_is_clean(&journal, responses[response]);
+    }
+  }
+  assert_true(failures > (int)(COUNT(responses) * COUNT(operations) / 2));
+  argyle_client_free(clients[0]);
+  argyle_client_free(clients[1]);
+}
+
 static void no_link_reveals_a_secret(void **state) {
   hostile_fixture *fixture = *state;
   journal journal = {0};
-  argyle_client *client = client_with_journal(fixture->server, &journal);
+  argyle_client *client = client_with_journal(fixture->server, 1, &journal);
   static const char *const links[] = {"%s", "?%s", "http://u:%s@elsewhere/?", "?a b%s", "?\\u0000%s"};
   for (size_t link = 0; link < COUNT(links); link++) {
     for (size_t secret = 0; secret < 4; secret++) {
@@ -398,7 +459,7 @@ static void no_path_shows_the_key(void **state) {
   hostile_fixture *fixture = *state;
   journal journal = {0};
   argyle_error *error = RUBBISH;
-  argyle_client *client = client_with_journal(fixture->server, &journal);
+  argyle_client *client = client_with_journal(fixture->server, 1, &journal);
   hostile_server_answer_json(fixture->server, 401, "{}");
   static const char *const ids[] = {KEY_SECRET, TOKEN};
   for (size_t i = 0; i < COUNT(ids); i++) {
@@ -458,21 +519,25 @@ static void a_short_secret_is_not_redacted_from_the_librarys_own_words(void **st
 static void successes_are_logged_without_their_bodies(void **state) {
   hostile_fixture *fixture = *state;
   journal journal = {0};
-  argyle_client *client = client_with_journal(fixture->server, &journal);
-  hostile_server_answer_json(fixture->server, 200,
-                             "{\"id\": \"u1\", \"token\": \"" TOKEN "\", \"access\": \"" TOKEN "\", \"results\": [], "
-                             "\"external_metadata\": {\"name\": \"" PERSON "\"}}");
+  argyle_client *clients[] = {
+      client_with_journal(fixture->server, 1, &journal),
+      client_with_journal(fixture->server, 2, &journal),
+  };
+  json_t *response = json_of(FIELDS);
+  json_t *others = json_pack("{s:s, s:s, s:s, s:s, s:[]}", "id", "u1", "token", TOKEN, "access", TOKEN, "user_token",
+                             TOKEN, "results");
+  assert_int_equal(json_object_update(response, others), 0);
+  char *text = json_dumps(response, 0);
+  hostile_server_answer_json(fixture->server, 200, text);
   for (size_t i = 0; i < COUNT(operations); i++) {
-    argyle_error *error = RUBBISH;
-    const char *document = operations[i].document;
-    argyle_call *call = argyle_call_new_text(client, operations[i].operation, operations[i].user_id, document,
-                                             document != NULL ? strlen(document) : 0, &error);
-    assert_non_null(call);
-    assert_int_equal(argyle_call_run(call, &error), 0);
-    argyle_call_free(call);
+    assert_null(run_operation(clients, i));
     assert_journal_is_clean(&journal, "success");
   }
-  argyle_client_free(client);
+  free(text);
+  json_decref(others);
+  json_decref(response);
+  argyle_client_free(clients[0]);
+  argyle_client_free(clients[1]);
 }
 
 /* A refused argument is not repeated in the message. */
@@ -520,7 +585,18 @@ static void no_argument_is_shown(void **state) {
     assert_null(strstr(argyle_error_message(error), PERSON));
     assert_failed(error, ARGYLE_ERROR_ARGUMENT, NULL);
   }
+  static const char *const queries[] = {
+      "{\"external_id\": [\"" PERSON "\"]}", "{\"external_id\": \"" PERSON "\", \"offset\": 1}",
+      "{\"external_id\": \"" PERSON "\", \"" PERSON "\": ?}", "{\"cursor\": \"\", \"external_id\": \"" PERSON "\"}",
+  };
   argyle_error *error = RUBBISH;
+  argyle_client *client = client_with_integer(hostile_server_url(fixture->server), "api_version", 2);
+  for (size_t i = 0; i < COUNT(queries); i++) {
+    assert_null(argyle_call_new_text(client, ARGYLE_OPERATION_USER_LIST, NULL, queries[i], strlen(queries[i]), &error));
+    assert_null(strstr(argyle_error_message(error), PERSON));
+    assert_failed(error, ARGYLE_ERROR_ARGUMENT, NULL);
+  }
+  argyle_client_free(client);
   assert_null(argyle_token_claims("eyJhbGciOiJub25lIn0.eyJjYW5hcnk.canary-signature", &error));
   assert_error_is_clean(error, "token");
   assert_null(strstr(argyle_error_message(error), "eyJjYW5hcnk"));
@@ -534,6 +610,7 @@ int main(void) {
       cmocka_unit_test(a_key_given_as_text_is_wiped),
       cmocka_unit_test(the_key_is_wiped_after_requests),
       cmocka_unit_test(no_answer_reveals_a_secret),
+      hostile_test(no_unreadable_response_is_shown),
       hostile_test(no_link_reveals_a_secret),
       hostile_test(no_path_shows_the_key),
       hostile_test(a_short_secret_is_not_redacted_from_the_librarys_own_words),
