@@ -77,14 +77,33 @@ class Sandbox:
         return f"{int(found[1]) / 1024:.0f} MiB"
 
 
-def milliseconds(action: Callable[[], object]) -> str:
-    """Measures the median and the maximum latency of an action on one connection."""
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        action()
-        times.append((time.perf_counter() - start) * 1000)
+def milliseconds(action: Callable[[], object]) -> float:
+    """Measures the latency of an action."""
+    start = time.perf_counter()
+    action()
+    return (time.perf_counter() - start) * 1000
+
+
+def summary(times: list[float]) -> str:
     return f"{statistics.median(times):.2f} ms (maximum {max(times):.2f})"
+
+
+def latency(action: Callable[[], object]) -> str:
+    """Measures the median and the maximum latency of an action on one connection."""
+    return summary([milliseconds(action) for _ in range(REPEATS)])
+
+
+def latency_by_cursor(sandbox: Sandbox) -> str:
+    """Measures the same for the pages of v2's list, each once."""
+    page: dict[str, Any] = {"next": "/v2/users?limit=200"}
+
+    def follow() -> None:
+        page.update(sandbox.send("GET", page["next"]))
+
+    times = []
+    while page["next"] is not None:
+        times.append(milliseconds(follow))
+    return summary(times)
 
 
 def requests_per_second(sandbox: Sandbox, path: str, seconds: int) -> str:
@@ -122,15 +141,16 @@ def measure(
                 path = f"/v1/users?limit={limit}&offset={offset}"
                 rows.append((
                     f"list {limit} at offset {offset}",
-                    milliseconds(lambda path=path: sandbox.send("GET", path))))  # type: ignore[misc]
+                    latency(lambda path=path: sandbox.send("GET", path))))  # type: ignore[misc]
+        rows.append(("list 200 by cursor, all pages", latency_by_cursor(sandbox)))
         user = sandbox.send("GET", f"/v1/users?limit=1&offset={users // 2}")["results"][0]["id"]
         path = f"/v1/users/{user}"
-        rows.append(("retrieve", milliseconds(lambda: sandbox.send("GET", path))))
-        rows.append(("create", milliseconds(
+        rows.append(("retrieve", latency(lambda: sandbox.send("GET", path))))
+        rows.append(("create", latency(
             lambda: sandbox.send("POST", "/v1/users", {"external_metadata": {"group": "A"}}))))
-        rows.append(("update", milliseconds(
+        rows.append(("update", latency(
             lambda: sandbox.send("PATCH", path, {"external_metadata": {"group": "B"}}))))
-        rows.append(("create a token", milliseconds(
+        rows.append(("create a token", latency(
             lambda: sandbox.send("POST", "/v1/user-tokens", {"user": user}))))
         rows.append(("retrieve, 16 connections", requests_per_second(sandbox, path, seconds)))
         rows.append(("list 10, 16 connections", requests_per_second(sandbox, "/v1/users", seconds)))

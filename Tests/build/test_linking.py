@@ -21,6 +21,8 @@ OPERATIONS = (
     "argyle_user_token_create",
     "argyle_token_claims",
     "argyle_user_delete",
+    "argyle_user_create_with_fields",
+    "argyle_user_update_with_fields",
 )
 
 
@@ -43,6 +45,8 @@ def check_example(program: Path, environment: dict[str, str]) -> None:
         assert operation in output
     assert "3 users, 1 with metadata" in output
     assert '{"group": "B", "tags": ["vip", "early"], "active": true}' in output
+    assert 'birth_date   {"year": 1990, "month": 1, "day": 13}' in output
+    assert 'birth_date   {"year": null, "month": null, "day": null}' in output
     assert "not_found" in output
     # Tokens are credentials: only their first characters are printed.
     assert "eyJ" in output

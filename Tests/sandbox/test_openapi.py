@@ -327,4 +327,5 @@ def test_libargyle_conforms_to_the_description(recorder: Recorder, tmp_path: Pat
     assert asked == {
         ("createUser", 201), ("retrieveUser", 200), ("retrieveUser", 404), ("updateUser", 200),
         ("listUsers", 200), ("createUserToken", 201), ("deleteUser", 204),
+        ("createUserV2", 201), ("listUsersV2", 200), ("updateUserV2", 200),
     }

@@ -1,6 +1,6 @@
 /*
  * All operations of libargyle in one program: creates, retrieves, updates, lists, iterates over and deletes users,
- * creates a user token and reads its claims.
+ * creates a user token and reads its claims. Then does with API v2 what v1 cannot.
  *
  *   cc users.c $(pkg-config --cflags --libs argyle) -o users
  *
@@ -16,7 +16,7 @@
 #include <time.h>
 
 /* Number of users to create. */
-#define USERS 3
+#define USERS 4
 
 /* Prints why a step failed, and frees the error. */
 static int failed(const char *step, argyle_error *error) {
@@ -190,6 +190,72 @@ static int expect_absent(argyle_client *client, const char *id) {
   return 0;
 }
 
+/* Returns a client of API v2 that shares the connections, or NULL. */
+static argyle_client *create_client_of_version_2(argyle_client *client) {
+  argyle_error *error;
+  json_t *changes = json_pack("{s:i}", "api_version", 2);
+  argyle_client *changed = argyle_client_with(client, changes, &error);
+
+  json_decref(changes);
+  if (changed == NULL) failed("creating a client of version 2", error);
+  return changed;
+}
+
+static int create_with_fields(argyle_client *client, json_t **user) {
+  argyle_error *error;
+  json_t *fields = json_pack("{s:s, s:s, s:{s:i, s:i, s:i}}", "external_id", "example-1", "first_name", "Ada",
+                             "birth_date", "year", 1990, "month", 1, "day", 13);
+
+  *user = argyle_user_create_with_fields(client, fields, &error);
+  json_decref(fields);
+  if (*user == NULL) return failed("creating a user with fields", error);
+  show("id", *user, "id");
+  show_credential("user_token", *user, "user_token");
+  return 0;
+}
+
+static int find(argyle_client *client, const char *external_id) {
+  argyle_error *error;
+  json_t *query = json_pack("{s:s}", "external_id", external_id);
+  json_t *page = argyle_user_list(client, query, &error);
+  const json_t *user;
+  size_t index;
+
+  json_decref(query);
+  if (page == NULL) return failed("finding users", error);
+  json_array_foreach(json_object_get(page, "results"), index, user) {
+    show("user", user, "id");
+    show("first_name", user, "first_name");
+    show("birth_date", user, "birth_date");
+  }
+  json_decref(page);
+  return 0;
+}
+
+static int update_fields(argyle_client *client, const char *id) {
+  argyle_error *error;
+  json_t *fields = json_pack("{s:s, s:n}", "first_name", "Augusta", "birth_date");
+  json_t *user = argyle_user_update_with_fields(client, id, fields, &error);
+
+  json_decref(fields);
+  if (user == NULL) return failed("updating fields", error);
+  show("first_name", user, "first_name");
+  show("birth_date", user, "birth_date");
+  json_decref(user);
+  return 0;
+}
+
+static int run_version_2(argyle_client *client, json_t **user) {
+  heading("With API v2, create a user with fields: argyle_user_create_with_fields");
+  if (create_with_fields(client, user) != 0) return -1;
+
+  heading("Find users by external id");
+  if (find(client, "example-1") != 0) return -1;
+
+  heading("Replace one field and clear another: argyle_user_update_with_fields");
+  return update_fields(client, id_of(*user));
+}
+
 /* Deletes the remaining users, even after a failure. */
 static int clean_up(argyle_client *client, json_t *users[USERS]) {
   int i, result = 0;
@@ -204,6 +270,7 @@ static int clean_up(argyle_client *client, json_t *users[USERS]) {
 
 static int run(argyle_client *client, json_t *users[USERS]) {
   json_t *metadata = json_pack("{s:s}", "group", "A");
+  argyle_client *changed;
   int result;
 
   heading("Create a user with metadata: argyle_user_create");
@@ -234,6 +301,12 @@ static int run(argyle_client *client, json_t *users[USERS]) {
   result = expect_absent(client, id_of(users[0]));
   json_decref(users[0]);
   users[0] = NULL;
+  if (result != 0) return -1;
+
+  changed = create_client_of_version_2(client);
+  if (changed == NULL) return -1;
+  result = run_version_2(changed, &users[3]);
+  argyle_client_free(changed);
   return result;
 }
 
@@ -249,7 +322,7 @@ static int fill_standard_descriptors(void) {
 }
 
 int main(void) {
-  json_t *users[USERS] = {NULL, NULL, NULL};
+  json_t *users[USERS] = {NULL};
   argyle_client *client;
   int result;
 
