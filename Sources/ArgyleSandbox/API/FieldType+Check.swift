@@ -78,7 +78,7 @@ extension FieldType {
     json.raw("{")
     let (values, errors) = JSONObjectText(Bytes(value.text)).check(fields)
     if let errors { return .invalid(errors.text) }
-    for (field, value) in zip(fields, values) { json.member(field.name, value ?? field.type.unset) }
+    for (field, value) in zip(fields, values) { json.member(field.name, value ?? field.unset) }
     json.raw("}")
     return .valid(json.text)
   }

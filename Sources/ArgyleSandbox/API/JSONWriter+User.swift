@@ -22,7 +22,7 @@ extension JSONWriter {
       raw(",\"external_metadata\":")
       raw(user.externalMetadata)
       for (field, value) in zip(UserField.all, user.fields) {
-        member(field.name, value ?? field.type.unset)
+        member(field.name, value ?? field.unset)
       }
     }
     raw("}")

@@ -1,5 +1,5 @@
 /// What a field may contain, besides null.
-enum FieldType {
+enum FieldType: Sendable {
   case text(maximumLength: Int = .max)
   case email
   case phoneNumber
@@ -16,7 +16,7 @@ enum FieldType {
     guard case .object(let fields) = self else { return Bytes("null".utf8) }
     var json = JSONWriter()
     json.raw("{")
-    for field in fields { json.member(field.name, field.type.unset) }
+    for field in fields { json.member(field.name, field.unset) }
     json.raw("}")
     return json.text
   }
