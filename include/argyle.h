@@ -694,11 +694,11 @@ json_t *argyle_token_claims(const char *token, argyle_error **error);
  * Only one thread at a time may use it. While one page is read, the next is already requested, without a thread; its
  * bytes are read whenever the cursor is used. Memory use is that of two pages, whatever the number of users.
  *
- * The service counts pages by offset. As long as users are only created and "ordering" is "created_at", every user who
- * exists from start to end is returned exactly once: new users come at the end. With the newest first, a user created
- * meanwhile shifts the others, and one of them is returned twice, at the start of the next page. If a user that was
- * already returned is deleted meanwhile, the cursor skips another one. If that matters, list all users again and
- * compare ids.
+ * Version 1 of the API counts pages by offset. As long as users are only created and "ordering" is "created_at", every
+ * user who exists from start to end is returned exactly once: new users come at the end. With the newest first, a user
+ * created meanwhile shifts the others, and one of them is returned twice, at the start of the next page. If a user that
+ * was already returned is deleted meanwhile, the cursor skips another one. If that matters, list all users again and
+ * compare ids. Version 2 pages by a cursor of its own, with which users created or deleted meanwhile shift nothing.
  */
 typedef struct argyle_user_cursor argyle_user_cursor;
 
@@ -709,7 +709,7 @@ typedef struct argyle_user_cursor argyle_user_cursor;
  * only its "cursor", and a link may be a bare cursor), always with the client's own base URL.
  *
  * @param client  The client. Not NULL. It may be freed before the cursor.
- * @param query   As for argyle_user_list(); the cursor starts at the offset. NULL: all users, newest first.
+ * @param query   As for argyle_user_list(); the cursor starts at its offset or cursor. NULL: all users, newest first.
  * @param error   Where to put the error; may be NULL.
  * @return a cursor to be freed with argyle_user_cursor_free(), or NULL on failure.
  *

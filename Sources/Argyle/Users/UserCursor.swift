@@ -3,10 +3,11 @@ import Transport
 
 /// A cursor over all users that fetches page after page, in constant memory ("List users").
 ///
-/// The next page is fetched while the current one is read. The service counts pages by offset: a user deleted meanwhile
-/// can make the cursor skip another, and a user created meanwhile can make it return another twice, unless the ordering
-/// is ``UserQuery/Ordering/oldestFirst``. If a page exceeds ``ClientOptions/maxResponseBytes``, the cursor continues
-/// with smaller pages. Only one thread at a time may use a cursor.
+/// The next page is fetched while the current one is read. Version 1 of the API counts pages by offset: a user deleted
+/// meanwhile can make the cursor skip another, and a user created meanwhile can make it return another twice, unless
+/// the ordering is ``UserQuery/Ordering/oldestFirst``. In version 2 they shift nothing. If a page exceeds
+/// ``ClientOptions/maxResponseBytes``, the cursor continues with smaller pages. Only one thread at a time may use a
+/// cursor.
 public final class UserCursor {
   /// Number of users returned between two reads of the next page.
   private static let usersPerPoll = 16

@@ -263,7 +263,7 @@ class AsyncUsers:
     ) -> AsyncGenerator[User, None]:
         """Iterate over all users; the parameters are those of :meth:`list`.
 
-        Users created or deleted meanwhile can cause others to be skipped or repeated: see argyle.h on cursors.
+        In version 1, users created or deleted meanwhile can make it skip or repeat others: see argyle.h on cursors.
         """
         return _users_of(self.pages(offset=offset, ordering=ordering, external_id=external_id))
 
