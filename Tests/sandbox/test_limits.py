@@ -415,8 +415,9 @@ def test_largest_list_in_little_memory(start: Starter, tmp_path: Path) -> None:
         user = sandbox.send("POST", "/v1/users", sized(size)).json["id"]
         assert sandbox.send("PATCH", f"/_sandbox/users/{user}", names).status == 200
     resource.prlimit(sandbox.process.pid, resource.RLIMIT_AS, (1 << 30, 1 << 30))
-    for query in ("", "&ordering=created_at", "&offset=1"):
-        answer = sandbox.send("GET", f"/v1/users?limit=200{query}", connection=sandbox.connect())
+    for target in ("/v1/users?limit=200", "/v1/users?limit=200&ordering=created_at", "/v1/users?limit=200&offset=1",
+                   "/v2/users?limit=200"):
+        answer = sandbox.send("GET", target, connection=sandbox.connect())
         assert answer.status == 200
         assert len(answer.body) > 199 * (size + 64_000)
     assert sandbox.send("GET", "/v1/users?limit=1").json["count"] == 200

@@ -160,9 +160,21 @@ def test_many_members(sandbox: Sandbox) -> None:
 
 
 def test_largest_bodies(sandbox: Sandbox) -> None:
-    frame = len(b'{"first_name":""}')
-    answer = sandbox.send("POST", "/v2/users", b'{"first_name":"' + b"x" * (LIMIT - frame) + b'"}')
-    assert len(sandbox.send("GET", f"/v2/users/{answer.json['id']}").json["first_name"]) == LIMIT - frame
+    frame = len(b'{"external_metadata":""}')
+    answer = sandbox.send("POST", "/v2/users", b'{"external_metadata":"' + b"x" * (LIMIT - frame) + b'"}')
+    assert len(sandbox.send("GET", f"/v2/users/{answer.json['id']}").json["external_metadata"]) == LIMIT - frame
     assert sandbox.send("DELETE", f"/v2/users/{answer.json['id']}").status == 204
-    answer = sandbox.send("POST", "/v2/users", b'{"first_name":"' + b"x" * (LIMIT - frame + 1) + b'"}')
+    answer = sandbox.send("POST", "/v2/users", b'{"external_metadata":"' + b"x" * (LIMIT - frame + 1) + b'"}')
+    assert (answer.status, answer.json) == (413, {"detail": "Request body is too large."})
+
+
+@pytest.mark.parametrize("byte, size", [(b"x", 1), (b'"', 2), (b"\x01", 6), (b"\xff", 3)])
+def test_largest_forms(sandbox: Sandbox, byte: bytes, size: int) -> None:
+    """The limit is that of the JSON that a form stands for, in which some bytes take more space."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    count = (LIMIT - len(b'{"external_metadata":""}')) // size
+    answer = sandbox.send("POST", "/v2/users", b"external_metadata=" + byte * count, form)
+    shown = sandbox.send("GET", f"/v2/users/{answer.json['id']}").json["external_metadata"]
+    assert shown == byte.decode(errors="replace") * count
+    answer = sandbox.send("POST", "/v2/users", b"external_metadata=" + byte * (count + 1), form)
     assert (answer.status, answer.json) == (413, {"detail": "Request body is too large."})

@@ -1,7 +1,7 @@
 import Support
 
 extension FieldType {
-  /// Checks a value by the rules of Django REST framework, and with its messages.
+  /// Checks a value with the messages of Django REST framework, but does not trim texts, which may be empty.
   func check(_ value: JSONValue) -> FieldCheck {
     if value.kind == .null { return .valid(unset) }
     return switch self {

@@ -1,6 +1,8 @@
 extension HTTPResponse {
   static var notFound: HTTPResponse { .error(404, detail: "Not found.") }
 
+  static var bodyTooLarge: HTTPResponse { .error(413, detail: "Request body is too large.") }
+
   static func error(_ status: UInt32, detail: String) -> HTTPResponse {
     var json = JSONWriter()
     json.raw("{\"detail\":")

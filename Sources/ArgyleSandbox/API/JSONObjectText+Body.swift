@@ -9,7 +9,7 @@ extension JSONObjectText {
     if request.body.isEmpty {
       self.init(Bytes("{}".utf8))
     } else if version == .v2, request.isForm {
-      self.init(form: request.body)
+      try self.init(form: request.body)
     } else {
       try self.init(json: request)
     }
@@ -38,7 +38,7 @@ extension JSONObjectText {
     }
   }
 
-  private init(form: Bytes) {
+  private init(form: Bytes) throws(InvalidRequest) {
     var json = JSONWriter()
     json.raw("{")
     for part in form.split(separator: UInt8(ascii: "&")) {
@@ -47,6 +47,10 @@ extension JSONObjectText {
       json.member(name, JSONWriter.string(parameter.value))
     }
     json.raw("}")
+    // Escapes and replaced bytes are longer than what they stand for.
+    guard json.text.count <= HTTPExchange.bodyLimit else {
+      throw InvalidRequest(response: .bodyTooLarge)
+    }
     self.init(json.text)
   }
 }

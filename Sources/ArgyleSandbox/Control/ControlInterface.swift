@@ -158,7 +158,7 @@ struct ControlInterface {
     if let page = request.pageOrigin, !isLoopbackOrigin(page) {
       return .error(403, detail: "Origin must be 127.0.0.1, localhost or [::1].")
     }
-    if request.bodyIsTooLarge { return .error(413, detail: "Request body is too large.") }
+    if request.bodyIsTooLarge { return .bodyTooLarge }
     if request.body.isEmpty || request.isJSON { return nil }
     return .error(415, detail: "Content-Type must be application/json.")
   }

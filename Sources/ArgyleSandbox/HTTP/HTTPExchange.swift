@@ -1,7 +1,7 @@
 /// A request, from its headers to the end of its response.
 final class HTTPExchange {
   /// Maximum body size, which bounds a user's metadata and so the largest list.
-  private static var bodyLimit: Int { 1 << 20 }
+  static var bodyLimit: Int { 1 << 20 }
 
   /// How much of a larger body is read and discarded, so that the client gets to read the response.
   private static var discardLimit: Int { 64 << 20 }

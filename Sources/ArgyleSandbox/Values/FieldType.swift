@@ -1,6 +1,7 @@
 /// What a field may contain, besides null.
 enum FieldType: Sendable {
-  case text(maximumLength: Int = .max)
+  /// The default is Django's usual length; without a bound, a list of users could take any amount of memory.
+  case text(maximumLength: Int = 255)
   case email
   case phoneNumber
   case integer(ClosedRange<Int>)
