@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +327,27 @@ def test_database_of_the_second_version(start: Starter, tmp_path: Path) -> None:
     assert [restarted.send("GET", f"/v1/users/{user}").body for user in users] == shown
     link = first["next"].replace(sandbox.url, "")
     assert [user["id"] for user in restarted.send("GET", link).json["results"]] == [users[1]]
+
+
+def test_a_list_is_of_one_moment(start: Starter, tmp_path: Path) -> None:
+    """An empty page has no next one, even if a user comes from another process while it is written."""
+    path = tmp_path / "state.sqlite"
+    one, other = start("--database", str(path)), start("--database", str(path))
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            user = other.send("POST", "/v2/users", b'{"external_id":"z"}').json["id"]
+            other.send("DELETE", f"/v2/users/{user}")
+
+    writer = threading.Thread(target=come_and_go)
+    writer.start()
+    try:
+        links = {one.send("GET", "/v2/users?external_id=z").json["next"] for _ in range(3000)}
+    finally:
+        stop.set()
+        writer.join()
+    assert links == {None}
 
 
 def test_two_sandboxes_on_one_file_share_cursors(start: Starter, tmp_path: Path) -> None:

@@ -49,9 +49,12 @@ struct UsersEndpoint {
   }
 
   func list(_ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
-    switch version {
-    case .v1: try listByOffset(request)
-    case .v2: try listByCursor(request)
+    // Another process may be changing the users between two reads.
+    try users.snapshot { () throws(SandboxError) in
+      switch version {
+      case .v1: try listByOffset(request)
+      case .v2: try listByCursor(request)
+      }
     }
   }
 

@@ -187,30 +187,47 @@ struct UserStore {
 
   /// Returns the users on a page, newest first.
   func users(_ cursor: UserCursor) throws(SandboxError) -> [User] {
-    let users = try nearest(cursor, limit: cursor.limit)
+    let statement = selection(of: cursor)
+    defer { statement.reset() }
+    try bind(cursor, limit: cursor.limit, to: statement)
+    let users = try rows(of: statement)
     return cursor.isBackward ? users.reversed() : users
   }
 
   /// Whether there are users on a page.
   func hasUsers(_ cursor: UserCursor) throws(SandboxError) -> Bool {
-    try !nearest(cursor, limit: 1).isEmpty
+    let statement = selection(of: cursor)
+    defer { statement.reset() }
+    try bind(cursor, limit: 1, to: statement)
+    return try statement.step()
   }
 
-  /// Returns the users on a page, beginning with the nearest to its position.
-  private func nearest(_ cursor: UserCursor, limit: Int) throws(SandboxError) -> [User] {
-    let statement =
-      switch (cursor.isBackward, cursor.externalID) {
-      case (false, nil): selectOlder
-      case (false, _): selectOlderWithID
-      case (true, nil): selectNewer
-      case (true, _): selectNewerWithID
-      }
-    defer { statement.reset() }
+  /// Runs `body` with the users of one moment, whatever other processes do.
+  func snapshot<Value>(
+    _ body: () throws(SandboxError) -> Value
+  ) throws(SandboxError) -> Value {
+    try database.snapshot(body)
+  }
+
+  /// The statement for the users on a page, beginning with the nearest to its position.
+  private func selection(of cursor: UserCursor) -> Statement {
+    switch (cursor.isBackward, cursor.externalID) {
+    case (false, nil): selectOlder
+    case (false, _): selectOlderWithID
+    case (true, nil): selectNewer
+    case (true, _): selectNewerWithID
+    }
+  }
+
+  private func bind(
+    _ cursor: UserCursor,
+    limit: Int,
+    to statement: Statement
+  ) throws(SandboxError) {
     try statement.bind(1, Int64(limit))
     try statement.bind(2, cursor.position.createdAt.milliseconds)
     try statement.bind(3, cursor.position.sequence)
     if let id = cursor.externalID { try statement.bind(4, id) }
-    return try rows(of: statement)
   }
 
   private func rows(
