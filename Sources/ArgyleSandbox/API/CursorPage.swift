@@ -17,7 +17,10 @@ struct CursorPage {
       cursor = given
     }
     if let limit = Page.limit(target) { cursor.limit = limit }
-    if let id = target.parameter("external_id") { cursor.externalID = JSONWriter.string(id) }
+    // An empty filter is none, as in django-filter.
+    if let id = target.parameter("external_id"), !id.isEmpty {
+      cursor.externalID = JSONWriter.string(id)
+    }
     self.cursor = cursor
   }
 }
