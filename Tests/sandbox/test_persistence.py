@@ -113,9 +113,10 @@ def test_broken_database_is_a_server_error(start: Starter, tmp_path: Path) -> No
     database.close()
     # A server error is not part of the described API.
     sandbox.faithful = False
-    for method, path in (("POST", "/v1/users"), ("DELETE", "/_sandbox")):
+    for method, path in (("POST", "/v1/users"), ("POST", "/v2/users"), ("GET", "/v2/users"), ("DELETE", "/_sandbox")):
         answer = sandbox.send(method, path)
         assert answer.status == 500
+        assert (answer.headers["X-Client-Id"] is not None) == path.startswith("/v2")
         # It says what is wrong, but not in which file.
         assert answer.json["detail"].startswith("A server error occurred: no such table: ")
         assert b"sqlite" not in answer.body

@@ -23,28 +23,22 @@ final class API {
 
   func respond(to request: HTTPRequest) -> HTTPResponse {
     let route = Route(request.target.segments)
-    var response: HTTPResponse
-    do {
-      response = try respond(to: request, route)
-    } catch {
-      response = .error(500, detail: "A server error occurred: \(error.message).")
-    }
+    var response = respond(to: request, route)
     if route.version == .v2 { response = response.addingHeadersOfV2(route) }
     return response.adding("X-Trace-Id", UUID.random().text)
   }
 
-  private func respond(
-    to request: HTTPRequest,
-    _ route: Route
-  ) throws(SandboxError) -> HTTPResponse {
+  private func respond(to request: HTTPRequest, _ route: Route) -> HTTPResponse {
     if case .description = route { return OpenAPIEndpoint.respond(to: request) }
     guard let version = route.version else { return .notFound }
     if version == .v2, request.isPreflight, route.template != nil { return .preflight(route) }
     if let rejection = rejection(of: request) { return rejection }
-    let response =
-      request.bodyIsTooLarge
-      ? .error(413, detail: "Request body is too large.")
-      : try carryOut(request, route, version)
+    let response: HTTPResponse
+    do throws(SandboxError) {
+      response = try request.bodyIsTooLarge ? .bodyTooLarge : carryOut(request, route, version)
+    } catch {
+      response = .error(500, detail: "A server error occurred: \(error.message).")
+    }
     return version == .v2 ? response.adding("X-Client-Id", TokenIssuer.clientID) : response
   }
 

@@ -13,6 +13,7 @@ struct FaultyAPI {
     switch effect {
     case .error(let error):
       outcome = error.outcome()
+      if route.version == .v2 { outcome.response = outcome.response?.addingHeadersOfV2(route) }
       outcome.response = outcome.response?.adding("X-Trace-Id", UUID.random().text)
     case .body(let body): outcome = body.applied(to: api.respond(to: request))
     case .close(let carriedOut):
