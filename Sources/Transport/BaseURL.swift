@@ -7,6 +7,9 @@ package struct BaseURL: Sendable {
   /// Scheme, host, port and path, without a trailing slash.
   package let text: String
 
+  /// The path, without a trailing slash.
+  package let path: String
+
   /// Host and port, for error messages.
   package let authority: String
 
@@ -45,7 +48,7 @@ package struct BaseURL: Sendable {
     }
 
     authority = try parts[CURLUPART_PORT].map { "\(host):\($0)" } ?? host
-    let path = BaseURL.withoutTrailingSlashes(try parts[CURLUPART_PATH] ?? "")
+    path = BaseURL.withoutTrailingSlashes(try parts[CURLUPART_PATH] ?? "")
     text = "\(scheme)://\(authority)\(path)"
   }
 

@@ -84,6 +84,20 @@ struct UserFieldsTests {
     #expect(user.address == nil && user.birthDate == nil)
   }
 
+  /// The other version's member is one like any other.
+  @Test func tokensAreThoseOfTheVersion() throws {
+    let created = try document(#"{"id": "u", "token": "1", "user_token": "2"}"#)
+    #expect(NewUser(created, .v1).token == "1")
+    #expect(NewUser(created, .v2).token == "2")
+    let token = try document(#"{"access": "1", "user_token": "2"}"#)
+    #expect(UserToken(token, .v1).access == "1")
+    #expect(UserToken(token, .v2).access == "2")
+  }
+
+  private func document(_ text: String) throws -> JSONReference {
+    try JSONReference(parsing: Array(text.utf8))
+  }
+
   @Test func noDescriptionShowsAField() throws {
     let secret = "S3CRET"
     let address = Address(line1: secret, city: secret)

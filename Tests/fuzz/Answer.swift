@@ -112,7 +112,7 @@ private func checkResult(
   do {
     let answer = try result.get()
     expect((200..<300).contains(response.head.status), "a success has a 2xx status")
-    checkModel(try answer.document(of: operation), operation.kind)
+    checkModel(try answer.document(of: operation), operation.kind, answer.context.version)
     if operation.kind == .listUsers { checkOutline(response.body) }
   } catch {
     check(message: error.message)
@@ -125,10 +125,14 @@ private func checkResult(
   }
 }
 
-private func checkModel(_ document: JSONReference, _ kind: Operation.Kind) {
+private func checkModel(
+  _ document: JSONReference,
+  _ kind: Operation.Kind,
+  _ version: APIVersion
+) {
   switch kind {
   case .createUser, .createUserWithFields:
-    let user = NewUser(document)
+    let user = NewUser(document, version)
     expect(!user.id.isEmpty && !user.token.isEmpty, "a new user has an id and a token")
     checkRoundTrip(document)
   case .getUser, .updateUser, .updateUserWithFields:
@@ -143,7 +147,7 @@ private func checkModel(_ document: JSONReference, _ kind: Operation.Kind) {
     // Not the page: for a bare array it is one level deeper than the response.
     checkRoundTrip(results)
   case .createUserToken:
-    let token = UserToken(document)
+    let token = UserToken(document, version)
     expect(!token.access.isEmpty, "a token is not empty")
     _ = try? token.claims().expiresAt
     checkRoundTrip(document)

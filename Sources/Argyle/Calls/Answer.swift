@@ -29,7 +29,7 @@ package struct Answer: Sendable {
 
   /// The body as JSON, with the members that this library relies on checked.
   func document(of operation: Operation) throws(ArgyleError) -> JSONReference {
-    switch operation.endpoint(context.version).answer {
+    switch Endpoint(operation.kind, context.version).answer {
     case .anything: return try document()
     case .page: return try UserPageDocument(self).document
     case .object(let members, let subject):
@@ -70,19 +70,18 @@ package struct Answer: Sendable {
     let document = try document()
     guard document.isObject else { throw protocolError("the response is not a JSON object") }
     for key in keys where !document.hasText(key) {
-      let reason = "the response has no string \"\(String(cString: key.cString))\""
-      throw protocolError(reason + otherVersion(of: document, operation))
+      var reason = "the response has no string \"\(String(cString: key.cString))\""
+      if isOfOtherVersion(document, operation) { reason += context.version.other.isResponse }
+      throw protocolError(reason)
     }
     return document
   }
 
-  /// Names the other version of the API if the response has what that version promises.
-  private func otherVersion(of document: JSONReference, _ operation: Operation) -> String {
-    let version = context.version.other
-    guard case .object(let keys, _) = operation.endpoint(version).answer,
-      keys.allSatisfy({ document.hasText($0) })
-    else { return "" }
-    return ": it is one of version \(version.rawValue) of the API"
+  /// Whether a response has what the other version of the API promises.
+  private func isOfOtherVersion(_ document: JSONReference, _ operation: Operation) -> Bool {
+    guard case .object(let keys, _) = Endpoint(operation.kind, context.version.other).answer
+    else { return false }
+    return keys.allSatisfy { document.hasText($0) }
   }
 }
 

@@ -119,7 +119,7 @@ extension Call {
   /// Returns the checked response as a jansson value; nil after a delete.
   package func document() throws(ArgyleError) -> JSONReference? {
     let answer = try answer()
-    if case .anything = operation.endpoint(requestContext.version).answer { return nil }
+    if case .anything = Endpoint(kind, requestContext.version).answer { return nil }
     return try answer.document(of: operation)
   }
 

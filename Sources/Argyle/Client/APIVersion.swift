@@ -7,4 +7,9 @@ public enum APIVersion: Int, Sendable {
 
   /// The other version.
   var other: APIVersion { self == .v1 ? .v2 : .v1 }
+
+  /// The end of an error about a response of this version to a client of the other one.
+  var isResponse: String {
+    ": it is a response of API version " + (self == .v1 ? "1" : "2")
+  }
 }

@@ -56,12 +56,11 @@ struct ClientSettings: Sendable {
       options.environment.baseURL,
       allowInsecureHTTP: options.allowInsecureHTTP
     )
-    let ending = Array(url.text.utf8.suffix(3))
-    guard !ending.elementsEqual("/v1".utf8) else {
-      throw .invalid("base_url", "must not end with /v1, which is added to it")
-    }
-    guard !ending.elementsEqual("/v2".utf8) else {
-      throw .invalid("base_url", "must not end with /v2, which is added to it")
+    for version in [APIVersion.v1, .v2] {
+      let path = String(cString: version.path.cString)
+      guard !url.path.utf8.suffix(path.utf8.count).elementsEqual(path.utf8) else {
+        throw .invalid("base_url", "must not end with \(path), which is added to it")
+      }
     }
     return url
   }

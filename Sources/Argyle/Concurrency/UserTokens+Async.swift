@@ -9,7 +9,8 @@
     /// - Throws: ``ArgyleError``: ``ArgyleError/Code/invalidRequest`` if there is no such user.
     public func create(_ userID: String) async throws(ArgyleError) -> UserToken {
       let operation = Operation.createUserToken(try UserID(userID))
-      return UserToken(try await client.perform(operation).document(of: operation))
+      let document = try await client.perform(operation).document(of: operation)
+      return UserToken(document, client.apiVersion)
     }
   }
 #endif

@@ -23,7 +23,8 @@
 
     private func create(_ user: UserDocument?) async throws(ArgyleError) -> NewUser {
       let operation = Operation.createUser(user)
-      return NewUser(try await client.perform(operation).document(of: operation))
+      let document = try await client.perform(operation).document(of: operation)
+      return NewUser(document, client.apiVersion)
     }
 
     /// Retrieves a user ("Retrieve a user and their metadata": `GET /users/{id}`) without blocking.

@@ -5,7 +5,7 @@ struct Endpoint {
   /// The request's body.
   enum Body {
     case none
-    /// What the caller gave of the user, or no body.
+    /// The user's metadata or fields, if the caller gave them.
     case user
     case userID
   }
@@ -31,7 +31,7 @@ struct Endpoint {
   }
 
   let method: Request.Method
-  /// The path, optionally ending with "{id}" for the user's id.
+  /// The path after that of the version, optionally ending with "{id}" for the user's id.
   let path: StaticString
   let body: Body
   let answer: Answer

@@ -60,21 +60,13 @@ extension Operation {
 // MARK: - Request
 
 extension Operation {
-  /// The operation's endpoint in a version of the API.
-  func endpoint(_ version: APIVersion) -> Endpoint {
-    switch version {
-    case .v1: .v1(kind)
-    case .v2: .v2(kind)
-    }
-  }
-
-  /// Builds the request; throws if the version has not what is asked for.
+  /// Builds the request; throws if the version lacks a field.
   func request(_ version: APIVersion) throws(ArgyleError) -> Request {
     try user?.check(version)
-    let endpoint = endpoint(version)
+    let endpoint = Endpoint(kind, version)
     return Request(
       endpoint.method,
-      path(endpoint.path),
+      String(cString: version.path.cString) + path(endpoint.path),
       query: query,
       body: try document(endpoint.body)
     )

@@ -11,9 +11,9 @@ public struct UserToken: Sendable, Equatable {
   /// The whole object as received.
   public let raw: JSON
 
-  init(_ document: JSONReference) {
+  init(_ document: JSONReference, _ version: APIVersion) {
     raw = JSON(document)
-    access = raw["access"]?.stringValue ?? raw["user_token"]?.stringValue ?? ""
+    access = raw[String(cString: version.tokenMember.cString)]?.stringValue ?? ""
     refresh = raw["refresh"]?.stringValue
   }
 

@@ -10,6 +10,6 @@ public struct UserTokens: Sendable {
   /// - Returns: the tokens, which are credentials to keep secret.
   /// - Throws: ``ArgyleError``: ``ArgyleError/Code/invalidRequest`` if there is no such user.
   public func create(_ userID: String) throws(ArgyleError) -> UserToken {
-    UserToken(try client.createUserToken(UserID(userID)))
+    UserToken(try client.createUserToken(UserID(userID)), client.apiVersion)
   }
 }

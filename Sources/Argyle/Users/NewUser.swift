@@ -11,10 +11,10 @@ public struct NewUser: Sendable, Equatable {
   /// The whole object as received.
   public let raw: JSON
 
-  init(_ document: JSONReference) {
+  init(_ document: JSONReference, _ version: APIVersion) {
     raw = JSON(document)
     id = raw["id"]?.stringValue ?? ""
-    token = raw["token"]?.stringValue ?? raw["user_token"]?.stringValue ?? ""
+    token = raw[String(cString: version.createdTokenMember.cString)]?.stringValue ?? ""
   }
 }
 

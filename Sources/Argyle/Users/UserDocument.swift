@@ -15,7 +15,7 @@ package struct UserDocument: Sendable {
   /// JSON text.
   package let text: [UInt8]
   /// The name of the first member that only version 2 of the API has; nil if there is none.
-  private let newField: String?
+  private let fieldOfVersion2: String?
 
   /// Encodes a jansson value; the error names the broken rule.
   package init(_ value: UnsafePointer<json_t>, _ form: Form) throws(ArgyleError) {
@@ -26,7 +26,11 @@ package struct UserDocument: Sendable {
     guard let text = JSONReference.text(of: value) else {
       throw form.error("must be a JSON value that jansson can encode")
     }
-    self.init(form, text, newField: form == .fields ? UserDocument.newField(of: value) : nil)
+    self.init(
+      form,
+      text,
+      fieldOfVersion2: form == .fields ? UserDocument.fieldOfVersion2(of: value) : nil
+    )
   }
 
   /// Encodes a Swift value; the error names the broken rule.
@@ -53,20 +57,20 @@ package struct UserDocument: Sendable {
       throw form.error("must be one JSON value: \(error.message(in: text))")
     }
     guard form == .metadata || found.kind == .object else { throw form.notAnObject }
-    self.init(form, text, newField: form == .fields ? found.otherName : nil)
+    self.init(form, text, fieldOfVersion2: form == .fields ? found.otherName : nil)
   }
 
-  private init(_ form: Form, _ text: [UInt8], newField: String?) {
+  private init(_ form: Form, _ text: [UInt8], fieldOfVersion2: String?) {
     self.form = form
     self.text =
       form == .fields ? text : Array("{\"external_metadata\":".utf8) + text + [UInt8(ascii: "}")]
-    self.newField = newField
+    self.fieldOfVersion2 = fieldOfVersion2
   }
 
   /// Throws if a version of the API lacks one of the fields.
   func check(_ version: APIVersion) throws(ArgyleError) {
-    guard version == .v1, let newField else { return }
-    let name = newField.printable
+    guard version == .v1, let fieldOfVersion2 else { return }
+    let name = fieldOfVersion2.printable
     throw form.error("must hold external_metadata only: \"\(name)\" needs api_version 2")
   }
 }
@@ -117,7 +121,7 @@ extension UserDocument {
     }
   }
 
-  private static func newField(of object: UnsafePointer<json_t>) -> String? {
+  private static func fieldOfVersion2(of object: UnsafePointer<json_t>) -> String? {
     var iterator = argyle_json_object_first(object)
     while let position = iterator {
       let name = argyle_json_object_iter_key(position).map { String(cString: $0) } ?? ""

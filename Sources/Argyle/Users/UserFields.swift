@@ -17,7 +17,7 @@ public struct UserFields: Sendable {
   ///   - address: the address.
   ///   - birthDate: the date of birth.
   ///   - externalMetadata: any JSON value with at most 2044 levels of nesting.
-  ///   - openBanking: what open banking needs to know of the user; the service never returns it.
+  ///   - openBanking: data about the user for open banking; the service never returns it.
   public init(
     externalID: Field<String> = .omitted,
     firstName: Field<String> = .omitted,

@@ -13,7 +13,7 @@ public struct Users: Sendable {
   /// - Returns: the user's id and a token, which is a credential to keep secret.
   /// - Throws: ``ArgyleError``.
   public func create(externalMetadata: JSON? = nil) throws(ArgyleError) -> NewUser {
-    NewUser(try client.createUser(UserDocument(metadata: externalMetadata)))
+    NewUser(try client.createUser(UserDocument(metadata: externalMetadata)), client.apiVersion)
   }
 
   /// Creates a user with fields ("Create a user": `POST /users`).
@@ -24,7 +24,7 @@ public struct Users: Sendable {
   /// - Returns: the user's id and a token, which is a credential to keep secret.
   /// - Throws: ``ArgyleError``.
   public func create(_ fields: UserFields) throws(ArgyleError) -> NewUser {
-    NewUser(try client.createUser(fields.document()))
+    NewUser(try client.createUser(fields.document()), client.apiVersion)
   }
 
   /// Retrieves a user ("Retrieve a user and their metadata": `GET /users/{id}`).
