@@ -183,7 +183,8 @@ const char *argyle_error_code_name(int code);
  * Returns a sentence that describes the failure for people; its wording may change between versions.
  *
  * It contains neither the API key's secret nor user tokens. It may contain the user's id, the host and, truncated to
- * 200 characters, what the service said about the failure.
+ * 200 characters, what the service said about the failure, in which strings of at least 4 bytes that were sent as
+ * metadata or fields are redacted.
  *
  * @param error  The error, or NULL.
  * @return one line of UTF-8, borrowed from the error; "" for NULL.

@@ -32,17 +32,21 @@ package struct Request: Sendable {
   package let query: String
   /// The JSON document to send; nil for an empty body.
   package let body: [UInt8]?
+  /// Whether the body is about a person, so that nothing of it may be shown.
+  package let isBodyPersonal: Bool
 
   package init(
     _ method: Method,
     _ path: String,
     query: String = "",
-    body: [UInt8]? = nil
+    body: [UInt8]? = nil,
+    isBodyPersonal: Bool = false
   ) {
     self.method = method
     self.path = path
     self.query = query
     self.body = body
+    self.isBodyPersonal = isBodyPersonal
   }
 
   /// Whether the request changes anything on the service.

@@ -116,7 +116,7 @@ class Library:
         return functions
 
 
-CLIENT = Library("argyle", "ArgyleABI", frozenset({"libjansson", "libcurl"}), 432 * 1024)
+CLIENT = Library("argyle", "ArgyleABI", frozenset({"libjansson", "libcurl"}), 440 * 1024)
 SANDBOX = Library(
     "argyle-sandbox",
     "ArgyleSandboxABI",

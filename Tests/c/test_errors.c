@@ -136,6 +136,13 @@ static void the_message_contains_the_detail_of_the_service(void **state) {
   assert_failed(error, ARGYLE_ERROR_NOT_FOUND, "Not found.");
 }
 
+static void the_message_names_a_field_within_a_field(void **state) {
+  argyle_error *error = error_of_get(*state, 400, "", "{\"birth_date\": {\"month\": [\"Too large.\"]}, \"x\": [\"y\"]}");
+  assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, "status 400: birth_date.month: Too large.");
+  error = error_of_get(*state, 400, "", "{\"open_banking\": {\"end_user\": {\"zip\": [\"Wrong.\"]}}}");
+  assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, "status 400: open_banking.end_user.zip: Wrong.");
+}
+
 static void the_message_stays_one_line_whatever_the_service_says(void **state) {
   argyle_error *error = error_of_get(*state, 400, "", "{\"detail\": \"one\\r\\ntwo\\u0007\\u0000three\\u007f\"}");
   assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, "one");
@@ -369,6 +376,7 @@ static void a_body_with_a_nul_is_kept_whole(void **state) {
 static void an_error_body_of_another_form_is_no_obstacle(void **state) {
   static const char *const bodies[] = {
     "null", "[]", "{}", "12", "{\"detail\": 5}", "{\"detail\": null}", "{\"user\": []}", "{\"user\": [[1]]}",
+    "{\"user\": {}}", "{\"user\": {\"x\": {\"y\": []}}}",
     "{\"detail\": {\"detail\": \"deep\"}}", "\"\\ud800\"", "{\"\\u0000\": 1}", "[1e400]", "{", "\xff",
   };
   for (size_t i = 0; i < COUNT(bodies); i++) {
@@ -416,6 +424,7 @@ int main(void) {
     hostile_test(every_function_reports_the_status),
     hostile_test(the_error_pointer_is_optional_in_every_function),
     hostile_test(the_message_contains_the_detail_of_the_service),
+    hostile_test(the_message_names_a_field_within_a_field),
     hostile_test(the_message_stays_one_line_whatever_the_service_says),
     hostile_test(the_message_does_not_repeat_a_secret_that_the_service_repeats),
     hostile_test(the_message_does_not_repeat_a_key_that_the_service_repeats),

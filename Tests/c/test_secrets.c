@@ -429,6 +429,62 @@ static void no_unreadable_response_is_shown(void **state) {
   argyle_client_free(clients[1]);
 }
 
+/* Even if the service repeats what was sent; only the id of a user may be repeated. */
+static void no_value_that_was_sent_is_repeated(void **state) {
+  hostile_fixture *fixture = *state;
+  static const char *const responses[] = {
+      "{\"detail\": \"" PERSON " is wrong\"}",
+      "{\"email\": [\"'" PERSON "@example.com' and " PERSON " are wrong\"]}",
+      "{\"address\": {\"city\": [\"" PERSON "\"]}}",
+  };
+  journal journal = {0};
+  argyle_client *clients[] = {
+      client_with_journal(fixture->server, 1, &journal),
+      client_with_journal(fixture->server, 2, &journal),
+  };
+  for (size_t response = 0; response < COUNT(responses); response++) {
+    hostile_server_answer_json(fixture->server, 400, responses[response]);
+    for (size_t i = 0; i < COUNT(operations); i++) {
+      argyle_error *error = run_operation(clients, i);
+      const char *message = argyle_error_message(error);
+      int has_body = operations[i].document != NULL && operations[i].operation != ARGYLE_OPERATION_USER_LIST;
+      assert_int_equal(strstr(message, PERSON) == NULL, has_body);
+      assert_int_equal(strstr(message, "[redacted]") != NULL, has_body);
+      if (response == 1) {
+        assert_non_null(strstr(message, has_body ? "email: '[redacted]" : "email: '" PERSON));
+        assert_non_null(strstr(message, "are wrong"));
+      }
+      argyle_error_free(error);
+      for (int record = 0; record < journal.records; record++) {
+        free(journal.texts[record]);
+      }
+      journal.records = 0;
+    }
+  }
+  /* Short texts are not looked for: they occur in any message. */
+  argyle_error *error = RUBBISH;
+  json_t *fields = json_of("{\"first_name\": \"is\", \"last_name\": \"\", \"ssn\": \"wro\", \"x\": [{\"y\": \"long\"}]}");
+  hostile_server_answer_json(fixture->server, 400, "{\"detail\": \"this is wrong, so long\"}");
+  assert_null(argyle_user_create_with_fields(clients[1], fields, &error));
+  assert_failed(error, ARGYLE_ERROR_INVALID_REQUEST, "status 400: this is wrong, so [redacted]");
+  json_decref(fields);
+  /* A body that jansson cannot read may contain anything. */
+  static const char unreadable[] = "{\"ssn\": \"" PERSON "\", \"x\": 1e999}";
+  hostile_server_answer_json(fixture->server, 400, "{\"detail\": \"" PERSON "\"}");
+  argyle_call *call = argyle_call_new_text(clients[1], ARGYLE_OPERATION_USER_CREATE_WITH_FIELDS, NULL, unreadable,
+                                           strlen(unreadable), &error);
+  assert_int_equal(argyle_call_run(call, &error), -1);
+  assert_non_null(strstr(argyle_error_message(error), "status 400"));
+  assert_null(strstr(argyle_error_message(error), PERSON));
+  argyle_error_free(error);
+  argyle_call_free(call);
+  argyle_client_free(clients[0]);
+  argyle_client_free(clients[1]);
+  for (int record = 0; record < journal.records; record++) {
+    free(journal.texts[record]);
+  }
+}
+
 static void no_link_reveals_a_secret(void **state) {
   hostile_fixture *fixture = *state;
   journal journal = {0};
@@ -611,6 +667,7 @@ int main(void) {
       cmocka_unit_test(the_key_is_wiped_after_requests),
       cmocka_unit_test(no_answer_reveals_a_secret),
       hostile_test(no_unreadable_response_is_shown),
+      hostile_test(no_value_that_was_sent_is_repeated),
       hostile_test(no_link_reveals_a_secret),
       hostile_test(no_path_shows_the_key),
       hostile_test(a_short_secret_is_not_redacted_from_the_librarys_own_words),

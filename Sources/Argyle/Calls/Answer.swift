@@ -123,13 +123,17 @@ extension Answer {
     )
   }
 
-  /// Extracts the service's message: `{"detail": "<text>"}` or `{"<field>": ["<text>", …]}`.
+  /// Extracts the service's message: `{"detail": "<text>"}` or `{"<field>": ["<text>", …]}`, in objects of fields too.
   private func detail(in document: JSONReference?) -> String? {
-    guard let document else { return nil }
-    if let detail = document.member("detail")?.text { return detail }
-    guard let (field, texts) = document.firstMember, let text = texts.item(0)?.text else {
-      return nil
+    guard var value = document else { return nil }
+    if let detail = value.member("detail")?.text { return context.redactingBody(detail) }
+    var field = ""
+    while let (name, member) = value.firstMember {
+      field += field.isEmpty ? name : "." + name
+      value = member
     }
+    guard !field.isEmpty, let text = value.item(0)?.text.flatMap({ context.redactingBody($0) })
+    else { return nil }
     return "\(field): \(text)"
   }
 }

@@ -6,6 +6,9 @@ package final class CallContext: Sendable {
   /// Minimum length, in bytes, of a secret that cannot occur in other text by chance.
   private static let longSecret = 8
 
+  /// Minimum length, in bytes, of a text of the body that is redacted.
+  private static let shortestPersonalText = 4
+
   let request: Request
   /// The version of the API that the request is for.
   let version: APIVersion
@@ -60,6 +63,16 @@ package final class CallContext: Sendable {
   /// Makes foreign text fit for one line of a log, with secrets and tokens redacted.
   func quotable(_ text: String) -> String {
     secrets.reduce(text) { $0.redacting($1) }.redactingTokens.printable
+  }
+
+  /// Redacts the request's personal data in a message of the service; nil if that is impossible, or takes too long.
+  func redactingBody(_ message: String) -> String? {
+    guard request.isBodyPersonal, let body = request.body else { return message }
+    guard let document = try? JSONReference(parsing: body) else { return nil }
+    // Shorter texts may occur in the message by chance.
+    let texts = document.texts.filter { $0.utf8.count >= CallContext.shortestPersonalText }
+    guard texts.count * message.utf8.count <= 10_000_000 else { return nil }
+    return message.redacting(texts)
   }
 
   /// The response's trace id, fit for a message.

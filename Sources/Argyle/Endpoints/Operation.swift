@@ -68,7 +68,8 @@ extension Operation {
       endpoint.method,
       String(cString: version.path.cString) + path(endpoint.path),
       query: query,
-      body: try document(endpoint.body)
+      body: try document(endpoint.body),
+      isBodyPersonal: endpoint.body == .user
     )
   }
 

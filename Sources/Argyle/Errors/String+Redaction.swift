@@ -27,6 +27,27 @@ extension String {
     secret.withUTF8 { redacting($0) }
   }
 
+  /// The text with every occurrence of other texts redacted, which may overlap.
+  func redacting(_ others: [String]) -> String {
+    let text = Array(utf8)
+    var isHidden = [Bool](repeating: false, count: text.count)
+    for other in others {
+      let hidden = Array(other.utf8)
+      for start in text.indices where text[start...].starts(with: hidden) {
+        for index in start..<(start + hidden.count) { isHidden[index] = true }
+      }
+    }
+    var result: [UInt8] = []
+    for index in text.indices {
+      if !isHidden[index] {
+        result.append(text[index])
+      } else if index == 0 || !isHidden[index - 1] {
+        result += "[redacted]".utf8
+      }
+    }
+    return String(decoding: result, as: UTF8.self)
+  }
+
   private func redacting(_ hidden: UnsafeBufferPointer<UInt8>) -> String {
     let text = Array(utf8)
     guard !hidden.isEmpty else { return self }

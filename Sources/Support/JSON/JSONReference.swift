@@ -134,6 +134,27 @@ extension JSONReference {
     }
   }
 
+  /// All strings in the value at any depth, except keys.
+  package var texts: [String] {
+    withValue { root in
+      var texts: [String] = []
+      // Not recursive, because recursion would overflow the stack of some threads.
+      var left = [root]
+      while let value = left.popLast() {
+        if let text = JSONReference(retaining: value).text { texts.append(text) }
+        for index in 0..<argyle_json_array_size(value) {
+          if let item = argyle_json_array_get(value, index) { left.append(item) }
+        }
+        var iterator = argyle_json_object_first(value)
+        while let position = iterator {
+          if let item = argyle_json_object_iter_value(position) { left.append(item) }
+          iterator = argyle_json_object_next(value, position)
+        }
+      }
+      return texts
+    }
+  }
+
   /// Number of items in an array.
   package var count: Int { withValue { argyle_json_array_size($0) } }
 
