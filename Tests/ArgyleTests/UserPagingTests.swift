@@ -1,3 +1,4 @@
+import CJansson
 import Testing
 import Transport
 
@@ -83,15 +84,29 @@ struct UserPagingTests {
   }
 
   @Test(arguments: [
-    #""https://host/v2/users?limit=2&offset=2""#, #""https://host/v2/users""#, #""/v2/users""#,
-    #""?cursor=""#, #""""#, #""?acursor=c""#, #""?cursor=a b""#, #""?cursor=\u00e4""#, "\"#c\"",
+    (#""https://host/v1/users?limit=2&offset=2""#, ": it is a response of API version 1"),
+    (#""https://host/v2/users""#, ""), (#""/v2/users""#, ""), (#""?cursor=""#, ""), (#""""#, ""),
+    (#""?acursor=c""#, ""), (#""?cursor=a b""#, ""), (#""?cursor=\u00e4""#, ""),
+    (##""#c""##, ""), (##""c#d""##, ""), (##""?#cursor=c""##, ""),
+    ("\"?cursor=\(String(repeating: "c", count: 8193))\"", ""),
   ])
-  func version2RefusesALinkWithoutACursor(link: String) throws {
+  func version2RefusesALinkWithoutACursor(link: String, ending: String) throws {
     #expect(
       try next(after: [page(link)], UserQuery(), .v2).hasSuffix(
-        #""next" in the response has no cursor"#
+        #""next" in the response is not a link with a cursor"# + ending
       )
     )
+  }
+
+  @Test func version2TakesTheLongestCursor() throws {
+    let cursor = String(repeating: "c", count: 8192)
+    let link = "\"https://host/v2/users?external_id=x&cursor=\(cursor)\""
+    #expect(try next(after: [page(link)], UserQuery(), .v2) == "limit=200&cursor=\(cursor)")
+  }
+
+  @Test func version2HasNoCount() throws {
+    let answer = answer(#"{"results": [], "next": null, "count": "1"}"#, .v2)
+    #expect(try UserPageDocument(answer).document.member("count")?.type == JSON_NULL)
   }
 
   @Test func version2EndsAtNull() throws {
@@ -102,7 +117,11 @@ struct UserPagingTests {
     let answer = answer(#"[{"id": "a"}]"#, .v2)
     var paging = UserPaging(UserQuery(), .v2)
     let error = #expect(throws: ArgyleError.self) { try paging.add(textOf: answer) }
-    #expect(error?.message.hasSuffix("the response is not a JSON object") == true)
+    #expect(
+      error?.message.hasSuffix(
+        "the response is not a JSON object: it is a response of API version 1"
+      ) == true
+    )
     let documentError = #expect(throws: ArgyleError.self) { try UserPageDocument(answer) }
     #expect(documentError?.message == error?.message)
   }

@@ -306,6 +306,15 @@ static void the_base_url_has_no_version(void **state) {
   }
 }
 
+static void a_host_may_be_named_like_a_version(void **state) {
+  (void)state;
+  static const char *const urls[] = {"https://v1", "https://v2/", "https://v2:8443", "https://host/v22", "https://host/xv2"};
+  for (size_t i = 0; i < COUNT(urls); i++) {
+    json_t *options = options_for(urls[i]);
+    argyle_client_free(client_with_options(options));
+  }
+}
+
 /* ---------------------------------------------------------------- Responses */
 
 static void documents_are_handed_over_as_sent(void **state) {
@@ -328,10 +337,10 @@ static void a_response_of_version_1_is_told_apart(void **state) {
   assert_null(argyle_user_create(fixture->client, NULL, &error));
   assert_int_equal(argyle_error_outcome_is_unknown(error), 1);
   assert_error(error, ARGYLE_ERROR_PROTOCOL, "user_token");
-  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "version 1 of the API");
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "it is a response of API version 1");
   hostile_server_answer_json(fixture->server, 201, "{\"access\": \"a\", \"refresh\": \"r\"}");
   assert_null(argyle_user_token_create(fixture->client, "u1", &error));
-  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "version 1 of the API");
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "it is a response of API version 1");
 }
 
 static void a_response_of_version_2_is_told_apart(void **state) {
@@ -340,10 +349,10 @@ static void a_response_of_version_2_is_told_apart(void **state) {
   hostile_server_answer_json(fixture->server, 201, CREATED_V2);
   assert_null(argyle_user_create(fixture->client, NULL, &error));
   assert_int_equal(argyle_error_outcome_is_unknown(error), 1);
-  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "version 2 of the API");
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "it is a response of API version 2");
   hostile_server_answer_json(fixture->server, 201, "{\"user_token\": \"t\"}");
   assert_null(argyle_user_token_create(fixture->client, "u1", &error));
-  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "version 2 of the API");
+  assert_failed(error, ARGYLE_ERROR_PROTOCOL, "it is a response of API version 2");
 }
 
 static void a_creation_without_id_or_token_cannot_be_read(void **state) {
@@ -453,8 +462,44 @@ static void a_link_without_a_cursor_is_no_silent_end(void **state) {
     argyle_error *error = RUBBISH;
     answer_page(fixture, "u1", links[i]);
     assert_int_equal(walk(fixture, "{}", &error), 1);
-    assert_failed(error, ARGYLE_ERROR_PROTOCOL, "has no cursor");
+    assert_non_null(strstr(argyle_error_message(error), "\"next\" in the response is not a link with a cursor"));
+    assert_int_equal(strstr(argyle_error_message(error), "it is a response of API version 1") != NULL, i == 0);
+    assert_failed(error, ARGYLE_ERROR_PROTOCOL, NULL);
   }
+}
+
+/* Version 1 would ignore the filter, and version 2 the offset. */
+static void a_cursor_is_run_with_its_own_version(void **state) {
+  hostile_fixture *fixture = *state;
+  argyle_client *second = client_of_version(fixture, 2);
+  argyle_client *clients[] = {fixture->client, second};
+  static const char *const queries[] = {"{\"offset\": 1}", "{\"external_id\": \"e\"}"};
+  static const char *const messages[] = {
+    "client must use the cursor's api_version, 1", "client must use the cursor's api_version, 2",
+  };
+  for (int i = 0; i < 2; i++) {
+    argyle_error *error = RUBBISH;
+    argyle_user_cursor *cursor = argyle_user_cursor_new_text(clients[i], queries[i], strlen(queries[i]), &error);
+    assert_null(argyle_user_cursor_next_call(cursor, clients[1 - i], &error));
+    assert_failed(error, ARGYLE_ERROR_ARGUMENT, messages[i]);
+    argyle_call *call = argyle_user_cursor_next_call(cursor, clients[i], &error);
+    assert_non_null(call);
+    argyle_call_free(call);
+    argyle_user_cursor_free(cursor);
+  }
+  /* A call of another client for the same query is not the cursor's either. */
+  argyle_error *error = RUBBISH;
+  argyle_user_cursor *cursor = argyle_user_cursor_new(second, NULL, &error);
+  argyle_user_cursor *other = argyle_user_cursor_new(fixture->client, NULL, &error);
+  argyle_call *call = argyle_user_cursor_next_call(other, fixture->client, &error);
+  answer_page(fixture, "u1", NULL);
+  assert_int_equal(argyle_call_run(call, &error), 0);
+  assert_int_equal(argyle_user_cursor_add_page(cursor, call, &error), -1);
+  assert_failed(error, ARGYLE_ERROR_ARGUMENT, "call must be for the next page of the cursor");
+  argyle_call_free(call);
+  argyle_user_cursor_free(cursor);
+  argyle_user_cursor_free(other);
+  argyle_client_free(second);
 }
 
 static void a_cursor_can_begin_anywhere(void **state) {
@@ -505,6 +550,7 @@ int main(void) {
     hostile_test(each_version_has_its_parameters),
     hostile_test(the_version_is_1_or_2),
     cmocka_unit_test(the_base_url_has_no_version),
+    cmocka_unit_test(a_host_may_be_named_like_a_version),
     v2_test(documents_are_handed_over_as_sent),
     v2_test(a_response_of_version_1_is_told_apart),
     hostile_test(a_response_of_version_2_is_told_apart),
@@ -514,6 +560,7 @@ int main(void) {
     v2_test(a_field_is_not_shown_in_an_error),
     v2_test(a_walk_follows_the_cursor),
     v2_test(a_link_without_a_cursor_is_no_silent_end),
+    hostile_test(a_cursor_is_run_with_its_own_version),
     v2_test(a_cursor_can_begin_anywhere),
     hostile_test(both_versions_share_connections),
   };

@@ -139,6 +139,12 @@ extension UserCursor {
   /// It creates the same call again until a page is added.
   package func nextCall(_ client: Client) throws(ArgyleError) -> Call? {
     try choose(.calls)
+    guard client.apiVersion == self.client.apiVersion else {
+      throw ArgyleError(
+        .argument,
+        "client must use the cursor's api_version, \(self.client.apiVersion.rawValue)"
+      )
+    }
     switch paging.nextStep {
     case .end: return nil
     case .failure(let error): throw error
@@ -149,6 +155,7 @@ extension UserCursor {
   /// Adds the page of a finished call; returns false if it was too large and a smaller one is to be requested.
   package func addPage(_ call: Call) throws(ArgyleError) -> Bool {
     guard case .page(let query) = paging.nextStep, call.kind == .listUsers,
+      call.requestContext.version == client.apiVersion,
       call.request.query.utf8.elementsEqual(query.utf8)
     else {
       throw ArgyleError(.argument, "call must be for the next page of the cursor")

@@ -18,7 +18,9 @@ package struct UserPageDocument {
     isBareArray = version == .v1 && received.type == JSON_ARRAY
     document = isBareArray ? try UserPageDocument.envelope(around: received) : received
     guard document.isObject else {
-      throw answer.protocolError(UserPageDocument.wrongType(version))
+      throw answer.protocolError(
+        UserPageDocument.wrongType(version, isArray: received.type == JSON_ARRAY)
+      )
     }
     guard let results = document.member("results"), results.type == JSON_ARRAY else {
       throw answer.protocolError("the response has no array \"results\"")
@@ -29,14 +31,17 @@ package struct UserPageDocument {
     }
     try normalize("next", JSON_STRING, "a string", answer)
     try normalize("previous", JSON_STRING, "a string", answer)
-    try normalize("count", JSON_INTEGER, "an integer", answer)
+    switch version {
+    case .v1: try normalize("count", JSON_INTEGER, "an integer", answer)
+    case .v2: try UserPageDocument.set("count", of: document, to: argyle_json_null())
+    }
   }
 
   /// What is wrong with a response that is no page.
-  static func wrongType(_ version: APIVersion) -> String {
+  static func wrongType(_ version: APIVersion, isArray: Bool) -> String {
     switch version {
     case .v1: "the response is neither a JSON object nor an array of users"
-    case .v2: "the response is not a JSON object"
+    case .v2: "the response is not a JSON object" + (isArray ? APIVersion.v1.isResponse : "")
     }
   }
 

@@ -106,8 +106,10 @@ extension UserPaging {
       try advance(past: count, beginningWith: firstID, answer)
     case .withoutResults:
       throw answer.protocolError("the response has no array \"results\"")
-    case .array, .other:
-      throw answer.protocolError(UserPageDocument.wrongType(version))
+    case .array:
+      throw answer.protocolError(UserPageDocument.wrongType(version, isArray: true))
+    case .other:
+      throw answer.protocolError(UserPageDocument.wrongType(version, isArray: false))
     }
   }
 
@@ -143,7 +145,11 @@ extension UserPaging {
       return
     }
     guard let cursor = UserPaging.cursor(in: link) else {
-      nextStep = .failure(answer.protocolError("\"next\" in the response has no cursor"))
+      var reason = "\"next\" in the response is not a link with a cursor"
+      if UserPaging.parameter("offset", of: Array(link.utf8)) != nil {
+        reason += APIVersion.v1.isResponse
+      }
+      nextStep = .failure(answer.protocolError(reason))
       return
     }
     query.cursor = nil
@@ -153,19 +159,22 @@ extension UserPaging {
   /// Returns the cursor of a link, or a bare cursor, percent-encoded; nil if there is none.
   private static func cursor(in link: String) -> String? {
     let text = Array(link.utf8)
-    guard text.count <= 8192, text.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
-    let withoutFragment = text[..<(text.firstIndex(of: UInt8(ascii: "#")) ?? text.endIndex)]
-    guard let mark = withoutFragment.firstIndex(of: UInt8(ascii: "?")) else {
-      let isLink = text.first == UInt8(ascii: "/") || text.contains(UInt8(ascii: ":"))
-      guard !isLink, !withoutFragment.isEmpty else { return nil }
-      // A percent sign is no character of base64: it begins an escape.
-      return PercentEncoding.encode(withoutFragment, keeping: "%")
-    }
-    let parameters = withoutFragment[(mark + 1)...].split(separator: UInt8(ascii: "&"))
-    let name = "cursor=".utf8
-    guard let last = parameters.last(where: { $0.starts(with: name) }), last.count > name.count
+    let isBare = text.first != UInt8(ascii: "/") && !text.contains { ":?#".utf8.contains($0) }
+    guard let cursor = isBare ? text[...] : parameter("cursor", of: text),
+      1...8192 ~= cursor.count, cursor.allSatisfy({ (0x21...0x7E).contains($0) })
     else { return nil }
-    return String(decoding: last.dropFirst(name.count), as: UTF8.self)
+    // A percent sign is no character of base64: it begins an escape.
+    return isBare
+      ? PercentEncoding.encode(cursor, keeping: "%") : String(decoding: cursor, as: UTF8.self)
+  }
+
+  /// Returns the last parameter of a link with this name; nil if there is none.
+  private static func parameter(_ name: String, of link: [UInt8]) -> ArraySlice<UInt8>? {
+    let withoutFragment = link.prefix { $0 != UInt8(ascii: "#") }
+    let query = withoutFragment.drop { $0 != UInt8(ascii: "?") }.dropFirst()
+    let start = Array("\(name)=".utf8)
+    let last = query.split(separator: UInt8(ascii: "&")).last { $0.starts(with: start) }
+    return last?.dropFirst(start.count)
   }
 
   /// After a bare array, advances the offset by the users received, until a page is empty.
