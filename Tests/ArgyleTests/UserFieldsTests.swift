@@ -105,7 +105,21 @@ struct UserFieldsTests {
     let field = Field.value(secret)
     let fields = UserFields(ssn: field, address: .value(address), birthDate: .value(date))
     let user = try user(#"{"id": "u", "ssn": "S3CRET", "address": {"city": "S3CRET"}}"#)
-    for value in [address, date, field, fields, user] as [Any] {
+    let query = UserQuery(limit: 2, cursor: secret, externalID: secret)
+    let page = UserPage(
+      try document(
+        #"{"results": [{"id": "u", "ssn": "S3CRET"}], "next": "?cursor=c&external_id=S3CRET"}"#
+      )
+    )
+    #expect("\(query) \(page)" == "UserQuery UserPage(1 users)")
+    let client = try Client(keyID: "id", keySecret: "secret", baseURL: "http://127.0.0.1:1")
+      .with { $0.apiVersion = .v2 }
+    let walks: [Any] = [
+      client.users.all(query), client.users.all(query).makeIterator(),
+      client.users.stream(query), client.users.stream(query).makeAsyncIterator(),
+      try client.users.cursor(query),
+    ]
+    for value in [address, date, field, fields, user, query, page] + walks as [Any] {
       var dumped = ""
       dump(value, to: &dumped)
       for text in [String(describing: value), String(reflecting: value), dumped] {

@@ -234,3 +234,17 @@ extension UserCursor {
     try client.runner.checkProcess()
   }
 }
+
+// MARK: - Description
+
+extension UserCursor: CustomStringConvertible {
+  /// Only the type's name.
+  public var description: String { "UserCursor" }
+}
+
+#if !hasFeature(Embedded)
+  extension UserCursor: CustomReflectable {
+    /// Empty: the queries and the users of its pages are personal data.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+  }
+#endif

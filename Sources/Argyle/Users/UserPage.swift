@@ -22,3 +22,19 @@ public struct UserPage: Sendable, Equatable {
     count = document.member("count")?.integer
   }
 }
+
+// MARK: - Description
+
+extension UserPage: CustomStringConvertible {
+  /// Only the number of users.
+  public var description: String { "UserPage(\(results.count) users)" }
+}
+
+#if !hasFeature(Embedded)
+  extension UserPage: CustomReflectable {
+    /// Without the links, which contain the query.
+    public var customMirror: Mirror {
+      Mirror(self, children: ["results": results, "count": count as Any])
+    }
+  }
+#endif

@@ -203,3 +203,14 @@ extension UserPaging {
       : .page(query: query)
   }
 }
+
+// MARK: - Description
+
+#if !hasFeature(Embedded)
+  extension UserPaging: CustomStringConvertible, CustomReflectable {
+    var description: String { "UserPaging" }
+
+    /// Empty, so that no dump of an iterator shows a query.
+    var customMirror: Mirror { Mirror(self, children: []) }
+  }
+#endif

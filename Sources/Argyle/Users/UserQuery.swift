@@ -115,3 +115,24 @@ extension UserQuery {
     return text
   }
 }
+
+// MARK: - Description
+
+extension UserQuery: CustomStringConvertible {
+  /// Only the type's name: an external id may be personal data.
+  public var description: String { "UserQuery" }
+}
+
+#if !hasFeature(Embedded)
+  extension UserQuery: CustomReflectable {
+    /// Without the external id, and the cursor, which may contain it.
+    public var customMirror: Mirror {
+      Mirror(
+        self,
+        children: [
+          "limit": limit as Any, "offset": offset as Any, "ordering": ordering as Any,
+        ]
+      )
+    }
+  }
+#endif
