@@ -31,9 +31,7 @@ class Fault(_Kind, total=False):
     #: Match only requests with this method.
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     #: Match only requests with this path.
-    path: Literal[
-        "/v1/users", "/v1/users/{id}", "/v1/user-tokens", "/v2/users", "/v2/users/{id}", "/v2/user-tokens"
-    ]
+    path: Literal["/v1/users", "/v1/users/{id}", "/v1/user-tokens", "/v2/users", "/v2/users/{id}", "/v2/user-tokens"]
     #: The number of requests to affect; default: all.
     count: int
     #: The probability of affecting a request.
