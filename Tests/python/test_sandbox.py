@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import gc
-import json
 import ssl
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 import weakref
 from collections.abc import Iterator
@@ -19,7 +16,6 @@ from typing import Any
 import pytest
 
 import argyle
-from conftest import PATIENCE
 
 
 def answers(url: str) -> bool:
@@ -223,26 +219,31 @@ def test_connected(argyle_sandbox: argyle.Sandbox) -> None:
 def test_version_2(argyle_sandbox: argyle.Sandbox) -> None:
     """It has the same users, and the control sets what only version 2 has."""
     user = argyle_sandbox.client().users.create().id
+    client = argyle_sandbox.client(api_version=2, max_retries=0)
     argyle_sandbox.set_connected(user, items=["item_123456789"])
-    request = urllib.request.Request(f"{argyle_sandbox.url}/v2/users/{user}")
-    key = base64.b64encode(f"{argyle_sandbox.key_id}:{argyle_sandbox.key_secret}".encode()).decode()
-    request.add_header("Authorization", f"Basic {key}")
-    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
-        assert json.load(response)["items_connected"] == ["item_123456789"]
+    assert client.users.get(user).items_connected == ["item_123456789"]
+    argyle_sandbox.set_connected(user, employers=["employer"])
+    assert client.users.get(user).items_connected == ["item_123456789"]
+    argyle_sandbox.set_connected(user, items=[])
+    assert client.users.get(user).items_connected == []
     argyle_sandbox.add_fault({"kind": "error", "path": "/v2/users/{id}", "count": 1})
-    with pytest.raises(urllib.error.HTTPError, match="500"):
-        urllib.request.urlopen(request, timeout=PATIENCE)
+    assert client.users.list().results[0].id == argyle_sandbox.client().users.get(user).id == user
+    with pytest.raises(argyle.ServerError, match="500"):
+        client.users.get(user)
+    assert client.users.get(user).employers_connected == ["employer"]
 
 
-@pytest.mark.parametrize("name", ["employers", "data_providers"])
+@pytest.mark.parametrize("name", ["employers", "data_providers", "items"])
 def test_a_string_is_not_a_list_of_strings(argyle_sandbox: argyle.Sandbox, name: str) -> None:
-    client = argyle_sandbox.client()
+    client = argyle_sandbox.client(api_version=2 if name == "items" else 1)
     user = client.users.create().id
+    before = client.users.get(user)
     values: list[Any] = ["acme", b"acme", 1, [1], [None]]
     for value in values:
         with pytest.raises(argyle.ArgumentError, match=f"^{name} must be an iterable of str, "):
             argyle_sandbox.set_connected(user, **{name: value})
-    assert client.users.get(user).employers_connected == client.users.get(user).data_providers_connected == []
+    assert client.users.get(user) == before
+    assert getattr(before, f"{name}_connected") == []
     argyle_sandbox.set_connected(user, **{name: (text for text in ("Жду", "b"))})
     assert getattr(client.users.get(user), f"{name}_connected") == ["Жду", "b"]
 
