@@ -17,15 +17,15 @@ import threading
 import time
 import urllib.error
 import urllib.request
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from fcntl import ioctl
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from termios import TIOCSCTTY, TIOCSWINSZ
 from typing import Any, Callable, Optional, Union
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -301,7 +301,7 @@ def no_object_outlives_its_test(_alive: Alive, request: pytest.FixtureRequest) -
     assert not left or not request.node.stash.get(passed, False)
 
 
-# ---------------------------------------------------------------- Version 2 of the API
+# ---------------------------------------------------------------- Recorded requests
 
 
 def jwt(claims: Any) -> str:
@@ -314,14 +314,12 @@ def jwt(claims: Any) -> str:
 
 
 class Service:
-    """A server with version 2 of the API, as far as the tests need it."""
+    """A server in front of a sandbox; it records requests, and can answer them itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, sandbox_url: str) -> None:
         #: The method, the target and the body of each request.
         self.requests: "list[tuple[str, str, Any]]" = []
-        #: The users, oldest first.
-        self.users: "dict[str, dict[str, Any]]" = {}
-        #: Responses to the next requests, which are not carried out: status and JSON.
+        #: Responses to the next requests, which do not reach the sandbox: status and JSON.
         self.answers: "list[tuple[int, Any]]" = []
         self._lock = threading.Lock()
         service = self
@@ -331,12 +329,20 @@ class Service:
 
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, document = service._respond(self.command, self.path, body)
-                text = b"" if document is None else json.dumps(document).encode()
+                status, text = service._own_answer(self.command, self.path, body) or self.forward(body)
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text)
+
+            def forward(self, body: bytes) -> "tuple[int, bytes]":
+                # Without Host, so that links lead to the sandbox: a client must take only the cursor from them.
+                kept = ("Authorization", "Content-Type")
+                headers = {name: value for name, value in self.headers.items() if name in kept}
+                with contextlib.closing(HTTPConnection(urlsplit(sandbox_url).netloc, timeout=PATIENCE)) as connection:
+                    connection.request(self.command, self.path, body or None, headers)
+                    response = connection.getresponse()
+                    return response.status, response.read()
 
             def do_GET(self) -> None:
                 self.answer()
@@ -360,74 +366,27 @@ class Service:
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Stop the server."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
 
-    def _respond(self, method: str, target: str, body: bytes) -> "tuple[int, Any]":
-        """Carry out a request, and return the status and the JSON of the response."""
-        given = json.loads(body) if body else {}
+    def _own_answer(self, method: str, target: str, body: bytes) -> "Optional[tuple[int, bytes]]":
+        """Record a request, and return the next of the own responses, if any."""
         with self._lock:
-            self.requests.append((method, target, given if body else None))
-            if self.answers:
-                return self.answers.pop(0)
-            url = urlsplit(target)
-            if (method, url.path) == ("POST", "/v2/users"):
-                user = self._new_user(given)
-                return 201, {"user_token": self.token(user["id"]), "id": user["id"]}
-            if (method, url.path) == ("POST", "/v2/user-tokens"):
-                return 201, {"user_token": self.token(given["user"])}
-            if (method, url.path) == ("GET", "/v2/users"):
-                return 200, self._page({name: values[-1] for name, values in parse_qs(url.query).items()})
-            user_id = url.path.rpartition("/")[2]
-            if url.path != f"/v2/users/{user_id}" or user_id not in self.users:
-                return 404, {"detail": "Not found."}
-            if method == "DELETE":
-                del self.users[user_id]
-                return 204, None
-            self.users[user_id].update(given)
-            return 200, self.users[user_id]
-
-    def _new_user(self, given: "dict[str, Any]") -> "dict[str, Any]":
-        user: "dict[str, Any]" = {
-            "id": str(uuid.uuid4()),
-            "created_at": f"2026-01-02T03:04:{len(self.users) % 60:02}.678901Z",
-            "items_connected": ["item_000000001"],
-            "employers_connected": [],
-            "external_metadata": {},
-            **dict.fromkeys(("external_id", "first_name", "last_name", "email", "phone_number", "ssn")),
-            "address": dict.fromkeys(("city", "line1", "line2", "state", "country", "postal_code")),
-            "birth_date": dict.fromkeys(("year", "month", "day")),
-        }
-        for name, value in given.items():
-            if name in user:
-                user[name] = {**user[name], **(value or {})} if name in ("address", "birth_date") else value
-        self.users[user["id"]] = user
-        return user
-
-    def token(self, user_id: str) -> str:
-        return jwt({"exp": 2_000_000_000, "sub": user_id, "user_id": user_id})
-
-    def _page(self, query: "dict[str, str]") -> Any:
-        """Return a page, newest first; a cursor needs to be encoded in a URL."""
-        start = int(query.get("cursor", "c+/0").removeprefix("c+/"))
-        end = start + int(query.get("limit", "10"))
-        users = [user for user in self.users.values() if query.get("external_id") in (None, user["external_id"])][::-1]
-        # A client follows the cursor alone, on its own host.
-        link = f"https://elsewhere.example/v2/users?cursor={quote(f'c+/{end}', safe='')}"
-        return {"next": link if end < len(users) else None, "previous": None, "results": users[start:end]}
+            self.requests.append((method, target, json.loads(body) if body else None))
+            if not self.answers:
+                return None
+            status, document = self.answers.pop(0)
+        return status, b"" if document is None else json.dumps(document).encode()
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
-    """A server with version 2 of the API, without users."""
-    service = Service()
-    try:
+def service(sandbox: Sandbox) -> Iterator[Service]:
+    """A server in front of a sandbox without users and faults."""
+    with contextlib.closing(Service(sandbox.url)) as service:
         yield service
-    finally:
-        service.stop()
 
 
 # ---------------------------------------------------------------- The command line

@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Iterator
 from datetime import date, datetime, timezone
 from functools import partial
 from typing import Any, Callable, Optional
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
 import argyle
 from argyle import calls
-from conftest import KEY_ID, KEY_SECRET, PATIENCE, Sandbox, Service
+from conftest import KEY_ID, KEY_SECRET, PATIENCE, Sandbox, Service, jwt
 
 CANARY = "canary-personal-3e8b"
 ADDRESS = argyle.Address(line1="1 Main St", city="Springfield", postal_code="01234")
@@ -28,14 +29,14 @@ def client_for(url: str, **options: Any) -> argyle.Client:
 
 @pytest.fixture
 def v1(service: Service) -> Iterator[argyle.Client]:
-    """A client of version 1 for the server."""
+    """A client of version 1."""
     with client_for(service.url, api_version=1) as client:
         yield client
 
 
 @pytest.fixture
 def v2(service: Service) -> Iterator[argyle.Client]:
-    """A client of version 2 for the server."""
+    """A client of version 2."""
     with client_for(service.url) as client:
         yield client
 
@@ -58,9 +59,9 @@ def run(request: pytest.FixtureRequest) -> Run:
 class Maker:
     """Makes calls in one of several ways, and returns their values."""
 
-    def __init__(self, way: str, service: Service, api_version: int) -> None:
+    def __init__(self, way: str, url: str, api_version: int) -> None:
         self._way = way
-        self._options: Any = {"base_url": service.url, "max_retries": 0, "api_version": api_version}
+        self._options: Any = {"base_url": url, "max_retries": 0, "api_version": api_version}
 
     def __call__(self, name: str, *arguments: Any, **keywords: Any) -> Any:
         """Make a call by the name of its function in ``argyle.calls``."""
@@ -100,38 +101,45 @@ WAYS = pytest.mark.parametrize("way", ["blocking", "asynchronous", "bulk", "asyn
 
 
 @WAYS
-def test_operations(service: Service, way: str) -> None:
+def test_operations(service: Service, sandbox: Sandbox, way: str) -> None:
     """The life of a user, in each way to make calls."""
-    make = Maker(way, service, 2)
+    make = Maker(way, service.url, 2)
     created = make("create_user", external_id="7", first_name="Ada", birth_date=date(1985, 12, 10), address=ADDRESS)
     assert isinstance(created, argyle.NewUser)
     assert created.token == created.raw["user_token"]
     assert created.claims["user_id"] == created.id
-    assert created.expires_at == datetime.fromtimestamp(2_000_000_000, timezone.utc)
+    assert created.expires_at == datetime.fromtimestamp(created.claims["exp"], timezone.utc)
 
+    sandbox.control("PATCH", f"/users/{created.id}", {"items_connected": ["item_000000001"]})
     user = make("get_user", created.id)
     assert isinstance(user, argyle.User)
     assert (user.id, user.external_id, user.first_name, user.last_name) == (created.id, "7", "Ada", None)
     assert (user.birth_date, user.address) == (date(1985, 12, 10), ADDRESS)
     assert user.items_connected == ["item_000000001"] and user.data_providers_connected is None
-    assert user.created_at is not None and user.created_at.microsecond == 678901
+    assert f"{user.created_at:%Y-%m-%dT%H:%M:%S.%fZ}" == user.raw["created_at"]
 
     updated = make("update_user", created.id, first_name=None, external_metadata=[1])
     assert (updated.first_name, updated.external_metadata, updated.external_id) == (None, [1], "7")
+    assert updated.raw == {**user.raw, "first_name": None, "external_metadata": [1]}
+    assert make("get_user", created.id) == updated
 
     page = make("list_users", limit=1, external_id="7")
     assert isinstance(page, argyle.UserPage)
-    assert ([each.id for each in page], page.count, page.next) == ([created.id], None, None)
+    assert (page.results, page.count, page.next) == ([updated], None, None)
     assert make("list_users", external_id="8").results == []
 
     token = make("create_user_token", created.id)
     assert isinstance(token, argyle.UserToken)
     assert (token.access, token.refresh) == (token.raw["user_token"], None)
-    assert token.claims["user_id"] == created.id and token.expires_at == created.expires_at
+    assert token.claims["user_id"] == created.id
+    assert token.expires_at == datetime.fromtimestamp(token.claims["exp"], timezone.utc)
 
     assert make("delete_user", created.id) is None
-    with pytest.raises(argyle.NotFoundError):
-        make("get_user", created.id)
+    for name in ("get_user", "update_user", "delete_user"):
+        with pytest.raises(argyle.NotFoundError):
+            make(name, created.id)
+    with pytest.raises(argyle.InvalidRequestError, match="does not exist"):
+        make("create_user_token", created.id)
     assert {target.split("/")[1] for _, target, _ in service.requests} == {"v2"}
 
 
@@ -169,19 +177,43 @@ FIELDS: "dict[str, tuple[Any, Any]]" = {
 }
 
 
+#: The fields of a user for whom nothing is set.
+UNSET: "dict[str, Any]" = {
+    "external_metadata": {},
+    **dict.fromkeys(("external_id", "first_name", "last_name", "email", "phone_number", "ssn")),
+    "address": dict.fromkeys(("city", "line1", "line2", "state", "country", "postal_code")),
+    "birth_date": dict.fromkeys(("year", "month", "day")),
+}
+
+
+def stored(body: "Optional[dict[str, Any]]") -> "dict[str, Any]":
+    """Return the fields of a user for whom those in a body are set: null is unset, and other names are ignored."""
+    fields = {**UNSET}
+    for name, value in (body or {}).items():
+        if name in fields and value is not None:
+            fields[name] = {**fields[name], **value} if name in ("address", "birth_date") else value
+    return fields
+
+
 @WAYS
 @pytest.mark.parametrize("name", FIELDS)
 def test_fields(service: Service, way: str, name: str) -> None:
-    """Only what is given is sent, and None as null."""
+    """Only what is given is sent, and None as null; what was sent is returned."""
     keywords, body = FIELDS[name]
-    make = Maker(way, service, 2)
-    user_id = make("create_user", **keywords).id
-    make("update_user", user_id, **keywords)
+    make = Maker(way, service.url, 2)
+    created = make("create_user", **keywords).id
+    other = make("create_user", first_name="other").id
+    updated = make("update_user", other, **keywords)
     assert service.requests == [
         ("POST", "/v2/users", body),
+        ("POST", "/v2/users", {"first_name": "other"}),
         # An update has a body.
-        ("PATCH", f"/v2/users/{user_id}", {} if body is None else body),
+        ("PATCH", f"/v2/users/{other}", {} if body is None else body),
     ]
+    listed = make("list_users").results
+    assert listed == [updated, make("get_user", created)]
+    expected = [{**stored(body), "first_name": (body or {}).get("first_name", "other")}, stored(body)]
+    assert [{name: user.raw[name] for name in UNSET} for user in listed] == expected
 
 
 def asks(client: argyle.Client) -> "list[Callable[..., Any]]":
@@ -233,9 +265,8 @@ def test_fields_in_version_1(service: Service, v1: argyle.Client) -> None:
                 ask(**keywords)
             assert CANARY not in str(caught.value) and caught.value.attempts == 0
     assert service.requests == []
-    service.answers = [(201, {"id": "u", "token": "t"})] * 2
-    assert v1.users.create(external_metadata=1).token == "t"
-    assert v1.users.create(fields={"external_metadata": 2}).token == "t"
+    for created in (v1.users.create(external_metadata=1), v1.users.create(fields={"external_metadata": 2})):
+        assert created.token == created.raw["token"]
     assert [body for _, _, body in service.requests] == [{"external_metadata": 1}, {"external_metadata": 2}]
 
 
@@ -250,19 +281,28 @@ def seed(service: Service, count: int) -> "list[str]":
     return ids[::-1]
 
 
-def test_pages(service: Service, v2: argyle.Client) -> None:
-    """Iteration follows the cursors, with the page size and the filter."""
+def cursor_of(page: argyle.UserPage) -> str:
+    """Return the cursor for the next page."""
+    assert page.next is not None
+    return parse_qs(urlsplit(page.next).query)["cursor"][0]
+
+
+def test_pages(service: Service, sandbox: Sandbox, v2: argyle.Client) -> None:
+    """Iteration follows the cursors, with the page size and the filter, and never leaves the host."""
     ids = seed(service, 11)
     assert [user.id for user in v2.users] == ids
     assert [len(page) for page in v2.users.pages(limit=4)] == [4, 4, 3]
     assert [user.id for user in v2.users.iterate(external_id="odd")] == ids[1::2]
     service.requests.clear()
-    assert [user.id for page in v2.users.pages(limit=2, external_id="odd") for user in page] == ids[1::2]
+    pages = list(v2.users.pages(limit=2, external_id="odd"))
+    assert [[user.id for user in page] for page in pages] == [ids[1:4:2], ids[5:8:2], ids[9::2]]
     assert [target for _, target, _ in service.requests] == [
         "/v2/users?limit=2&external_id=odd",
-        "/v2/users?limit=2&external_id=odd&cursor=c%2B%2F2",
-        "/v2/users?limit=2&external_id=odd&cursor=c%2B%2F4",
+        *(f"/v2/users?limit=2&external_id=odd&cursor={quote(cursor_of(page), safe='')}" for page in pages[:-1]),
     ]
+    assert all("%" in target for _, target, _ in service.requests[1:])
+    assert [page.next and page.next.partition("?")[0] for page in pages] == [f"{sandbox.url}/v2/users"] * 2 + [None]
+    assert [len(page) for page in v2.users.pages(limit=1, external_id="odd")] == [1] * 5
 
 
 def test_asynchronous_pages(service: Service, run: Run) -> None:
@@ -274,19 +314,59 @@ def test_asynchronous_pages(service: Service, run: Run) -> None:
             assert [user.id async for user in client.users] == ids
             assert [len(page) async for page in client.users.pages(limit=4)] == [4, 4, 3]
             assert [user.id async for user in client.users.iterate(external_id="odd")] == ids[1::2]
-            pages = client.users.pages(limit=2, external_id="odd")
-            assert [user.id async for page in pages for user in page] == ids[1::2]
+            pages = [page async for page in client.users.pages(limit=2, external_id="odd")]
+            assert [[user.id for user in page] for page in pages] == [ids[1:4:2], ids[5:8:2], ids[9::2]]
+            assert [len(page) async for page in client.users.pages(limit=1, external_id="odd")] == [1] * 5
 
     run(main)
+    # The client follows no link to another host.
+    assert len(service.requests) == 1 + 3 + 1 + 3 + 5
 
 
 @WAYS
-def test_a_list_continues_at_a_cursor(service: Service, way: str) -> None:
+def test_a_list_continues_at_a_cursor(service: Service, sandbox: Sandbox, way: str) -> None:
     """It is encoded in the URL."""
     ids = seed(service, 5)
-    page = Maker(way, service, 2)("list_users", limit=2, cursor="c+/2")
-    assert [user.id for user in page] == ids[2:4]
-    assert page.next == "https://elsewhere.example/v2/users?cursor=c%2B%2F4"
+    make = Maker(way, service.url, 2)
+    first = make("list_users", limit=2)
+    cursor = cursor_of(first)
+    page = make("list_users", limit=2, cursor=cursor)
+    assert [[user.id for user in each] for each in (first, page)] == [ids[:2], ids[2:4]]
+    assert service.requests[-1][1] == f"/v2/users?limit=2&cursor={quote(cursor, safe='')}" != "/v2/users?limit=2"
+    assert page.next.startswith(f"{sandbox.url}/v2/users?cursor={quote(cursor_of(page), safe='')}")
+    last = make("list_users", cursor=cursor_of(page))
+    assert ([user.id for user in last], last.next) == (ids[4:], None)
+    with pytest.raises(argyle.NotFoundError, match="Invalid cursor"):
+        make("list_users", cursor=quote(cursor, safe=""))
+
+
+@WAYS
+def test_users_deleted_under_a_cursor(service: Service, way: str) -> None:
+    """No other user is missing or repeated."""
+    ids = seed(service, 7)
+    make = Maker(way, service.url, 2)
+    page = make("list_users", limit=2)
+    # The last of this page, the first of the next, and a new one before both.
+    for user_id in ids[1:3]:
+        make("delete_user", user_id)
+    make("create_user")
+    page = make("list_users", limit=2, cursor=cursor_of(page))
+    assert [user.id for user in page] == ids[3:5]
+    for user_id in ids[3:5]:
+        make("delete_user", user_id)
+    assert [user.id for user in make("list_users", cursor=cursor_of(page))] == ids[5:]
+
+
+def test_users_deleted_during_an_iteration(service: Service, v2: argyle.Client) -> None:
+    """Each is listed once although those before are gone."""
+    ids = seed(service, 11)
+    found = []
+    for page in v2.users.pages(limit=1, external_id="odd"):
+        for user in page:
+            found.append(user.id)
+            v2.users.delete(user.id)
+    assert found == ids[1::2]
+    assert [user.id for user in v2.users] == ids[::2]
 
 
 @pytest.mark.parametrize(
@@ -327,17 +407,16 @@ def test_list_arguments(service: Service, api_version: int, query: Any, message:
 def test_a_client_of_each_version(service: Service, v1: argyle.Client) -> None:
     """with_options changes the version, and keeps it otherwise."""
     v2 = v1.with_options(api_version=2)
-    for client, path, answer in (
-        (v1, "/v1/users", {"id": "u", "token": "t"}),
-        (v2, "/v2/users", {"id": "u", "user_token": "t"}),
-        (v2.with_options(timeout_ms=1234), "/v2/users", {"id": "u", "user_token": "t"}),
-        (v2.with_options(api_version=1), "/v1/users", {"id": "u", "token": "t"}),
-        (v2.with_options(api_version=None), "/v2/users", {"id": "u", "user_token": "t"}),  # type: ignore[arg-type]
+    for client, path, member in (
+        (v1, "/v1/users", "token"),
+        (v2, "/v2/users", "user_token"),
+        (v2.with_options(timeout_ms=12345), "/v2/users", "user_token"),
+        (v2.with_options(api_version=1), "/v1/users", "token"),
+        (v2.with_options(api_version=None), "/v2/users", "user_token"),  # type: ignore[arg-type]
     ):
-        service.answers = [(201, answer)] * 2
-        assert client.users.create().token == "t"
         (result,) = client.bulk([calls.create_user()])
-        assert result.result().token == "t"
+        for created in (client.users.create(), result.result()):
+            assert created.token == created.raw[member]
         assert [target for _, target, _ in service.requests] == [path] * 2
         service.requests.clear()
 
@@ -362,7 +441,7 @@ TOKENS = {1: {"access": "a", "refresh": "r"}, 2: {"user_token": "t"}}
 @pytest.mark.parametrize("api_version", [1, 2])
 def test_a_response_of_the_other_version(service: Service, way: str, api_version: int) -> None:
     """It is a protocol error that says so, after which the outcome is unknown."""
-    make = Maker(way, service, api_version)
+    make = Maker(way, service.url, api_version)
     other = 3 - api_version
     for name, arguments, answer in (("create_user", [], CREATED), ("create_user_token", ["u1"], TOKENS)):
         service.answers = [(201, answer[other])]
@@ -381,15 +460,15 @@ def test_a_response_of_neither_version(service: Service, way: str, answer: Any) 
     """It is a protocol error that names the missing member."""
     service.answers = [(201, answer)]
     with pytest.raises(argyle.ProtocolError, match="the response has no string") as caught:
-        Maker(way, service, 2)("create_user")
+        Maker(way, service.url, 2)("create_user")
     assert "of the API" not in str(caught.value) and caught.value.outcome_unknown
 
 
 @WAYS
 def test_a_token_of_another_user(service: Service, way: str) -> None:
     """No call returns another user's token."""
-    service.answers = [(201, {"user_token": service.token("u2")})] * 2
-    make = Maker(way, service, 2)
+    service.answers = [(201, {"user_token": jwt({"user_id": "u2"})})] * 2
+    make = Maker(way, service.url, 2)
     with pytest.raises(argyle.ProtocolError, match="another user"):
         make("create_user_token", "u1")
     assert make("create_user_token", "U2").access
@@ -399,9 +478,9 @@ def test_a_token_of_another_user(service: Service, way: str) -> None:
 def test_a_bare_array(service: Service, way: str) -> None:
     """Only version 1 has such pages."""
     service.answers = [(200, [{"id": "u1"}])] * 2
-    assert len(Maker(way, service, 1)("list_users")) == 1
+    assert len(Maker(way, service.url, 1)("list_users")) == 1
     with pytest.raises(argyle.ProtocolError, match="the response is not a JSON object"):
-        Maker(way, service, 2)("list_users")
+        Maker(way, service.url, 2)("list_users")
 
 
 def test_a_bare_array_in_an_iteration(service: Service, v2: argyle.Client, run: Run) -> None:
@@ -429,8 +508,11 @@ def test_a_page_of_version_1_has_no_cursor(service: Service, v2: argyle.Client) 
 
 # ---------------------------------------------------------------- Personal data
 
+PHONE_NUMBER = "+12125550142"
 PERSONAL: Any = {
-    **dict.fromkeys(("external_id", "first_name", "last_name", "email", "phone_number", "ssn"), CANARY),
+    **dict.fromkeys(("external_id", "first_name", "last_name", "ssn"), CANARY),
+    "email": f"{CANARY}@example.com",
+    "phone_number": PHONE_NUMBER,
     "address": argyle.Address(*[CANARY] * 6),
     "birth_date": date(1985, 12, 10),
     "external_metadata": {CANARY: CANARY},
@@ -486,12 +568,86 @@ def test_personal_data_is_not_shown(
             except argyle.Error as error:
                 texts += [repr(error), str(error), traceback.format_exc(), repr(error.args)]
     assert "/v2/users" in log.getvalue()
-    secrets = [CANARY, "1985-12-10", "date(1985", "year", created.token]
+    secrets = [CANARY, PHONE_NUMBER, "1985-12-10", "date(1985", "year", created.token]
     shown = [text for text in [*texts, log.getvalue()] if any(secret in text for secret in secrets)]
     assert not shown
 
 
+#: A value that the service rejects, and its message.
+WRONG_FIELDS: "dict[str, tuple[Any, str]]" = {
+    "email": (CANARY, "Enter a valid email address."),
+    "phone_number": (CANARY, "Enter a valid phone number."),
+    "external_id": (f"{CANARY:x<101}", "Ensure this field has no more than 100 characters."),
+    "first_name": ([CANARY], "Not a valid string."),
+}
+
+
+@WAYS
+@pytest.mark.parametrize("name", WRONG_FIELDS)
+def test_a_field_that_the_service_rejects(service: Service, log: io.StringIO, way: str, name: str) -> None:
+    """The error names the field, and does not contain the value."""
+    value, message = WRONG_FIELDS[name]
+    keywords = {"last_name": CANARY, name: value}
+    make = Maker(way, service.url, 2)
+    created = make("create_user", first_name="Ada")
+    before = make("get_user", created.id)
+    for call, arguments in (("create_user", []), ("update_user", [created.id])):
+        with pytest.raises(argyle.InvalidRequestError, match=f"status 400: {name}: {message}") as caught:
+            make(call, *arguments, **keywords)
+        error = caught.value
+        assert (error.code, error.status, error.attempts) == ("invalid_request", 400, 1)
+        assert not error.outcome_unknown and not error.is_retryable
+        assert error.body == {name: [message]}
+        texts = [str(error), repr(error), repr(error.args), *traceback.format_exception_only(type(error), error)]
+        assert CANARY not in "".join(texts)
+    assert CANARY not in log.getvalue()
+    assert make("list_users").results == [before]
+
+
 # ---------------------------------------------------------------- Both versions of the sandbox
+
+
+def test_users_of_both_versions(argyle_sandbox: argyle.Sandbox) -> None:
+    """They are the same, and each version shows and changes what it has."""
+    v1 = argyle_sandbox.client()
+    v2 = v1.with_options(api_version=2)
+    old = v1.users.create(external_metadata={"group": "A"}).id
+    new = v2.users.create(external_id="7", first_name="Ada", address=ADDRESS, external_metadata={"group": "B"}).id
+    for client in (v1, v2):
+        assert [(user.id, user.external_metadata) for user in client.users] == [
+            (new, {"group": "B"}),
+            (old, {"group": "A"}),
+        ]
+        assert [client.user_tokens.create(user_id).claims["user_id"] for user_id in (old, new)] == [old, new]
+        assert [client.users.get(user_id).created_at for user_id in (old, new)] == [
+            v1.users.get(user_id).created_at for user_id in (old, new)
+        ]
+
+    # What the other version does not have is kept.
+    assert v2.users.update(old, external_id="8", birth_date=date(1985, 12, 10)).external_metadata == {"group": "A"}
+    assert v1.users.update(new, external_metadata=[1]).first_name is None
+    assert "first_name" not in v1.users.get(new).raw
+    changed = v2.users.get(new)
+    assert (changed.external_metadata, changed.external_id, changed.first_name, changed.address) == (
+        [1],
+        "7",
+        "Ada",
+        ADDRESS,
+    )
+    assert [user.id for user in v2.users.iterate(external_id="8")] == [old]
+
+    argyle_sandbox.set_connected(old, employers=["acme"], data_providers=["adp"], items=["item_1", "item_2"])
+    for client, data_providers, items in ((v1, ["adp"], None), (v2, None, ["item_1", "item_2"])):
+        user = client.users.get(old)
+        assert user.employers_connected == ["acme"]
+        assert (user.data_providers_connected, user.items_connected) == (data_providers, items)
+
+    v1.users.delete(new)
+    v2.users.delete(old)
+    for client, user_id in ((v1, old), (v2, new)):
+        with pytest.raises(argyle.NotFoundError):
+            client.users.get(user_id)
+    assert argyle_sandbox.state()["users"] == 0
 
 
 def test_version_1_is_the_default(sandbox: Sandbox, client: argyle.Client) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import argyle
-from conftest import ROOT, Service
+from conftest import ROOT
 
 # The default URL of a sandbox, which has a free port here instead.
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -35,14 +36,18 @@ def test_program(argyle_sandbox: argyle.Sandbox, tmp_path: Path) -> None:
     assert argyle_sandbox.state()["users"] == 0
 
 
-def test_program_of_version_2(service: Service, tmp_path: Path) -> None:
+def test_program_of_version_2(argyle_sandbox: argyle.Sandbox, tmp_path: Path) -> None:
     text = program('for user in client.users.iterate(external_id="7"):')
-    client = f"argyle.Client('id', 'secret', base_url={service.url!r}, api_version=2)"
+    arguments = f"{argyle_sandbox.key_id!r}, {argyle_sandbox.key_secret!r}, base_url={argyle_sandbox.url!r}"
+    client = f"argyle.Client({arguments}, api_version=2)"
+    other = argyle_sandbox.client(api_version=2).users.create(external_id="8")
     result = run("-c", f"import argyle, datetime\nclient = {client}\n{text}", directory=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
-    (user,) = service.users.values()
-    assert result.stdout == f"{user['id']} 1985-12-10\n"
-    assert (user["external_id"], user["first_name"], user["address"]["city"]) == ("7", None, "Springfield")
+    user, *others = argyle_sandbox.client(api_version=2).users
+    assert result.stdout == f"{user.id} 1985-12-10\n"
+    assert (user.external_id, user.first_name, user.birth_date) == ("7", None, date(1985, 12, 10))
+    assert user.address == argyle.Address(line1="1 Main St", city="Springfield")
+    assert [each.id for each in others] == [other.id]
 
 
 def test_tests(tmp_path: Path) -> None:
