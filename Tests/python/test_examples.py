@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from typing import Literal
 
 import pytest
 
 import argyle
 from conftest import ROOT
 
+CANARY = "canary-personal-77b2"
 USERS = ROOT / "bindings" / "python" / "examples" / "users.py"
 
 
@@ -34,15 +37,46 @@ def test_users(argyle_sandbox: argyle.Sandbox) -> None:
     result = run_against(argyle_sandbox)
     assert (result.returncode, result.stderr) == (0, "")
     assert "3 users, 1 with metadata" in result.stdout
+    assert re.search(
+        r"""api_version=2\)
+  id           (\S{36}), and a token until .*\+00:00
+
+Find it .*
+  user         \1
+  name         Ada Byron, born on 1985-12-10
+
+Replace .*
+  name         Ada Lovelace, born on None
+
+Delete it.*
+  deleted      \1
+""",
+        result.stdout,
+    )
     assert "eyJ" not in result.stdout
     assert argyle_sandbox.state()["users"] == 0
 
 
-def test_users_are_deleted_despite_a_failure(argyle_sandbox: argyle.Sandbox) -> None:
-    argyle_sandbox.set_faults([{"kind": "error", "status": 501, "path": "/v1/user-tokens"}])
+def test_users_shows_only_its_own(argyle_sandbox: argyle.Sandbox) -> None:
+    """Others' personal data is not printed."""
+    other = argyle_sandbox.client(api_version=2).users.create(external_id="example", first_name=CANARY)
+    result = run_against(argyle_sandbox)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "4 users, 1 with metadata" in result.stdout
+    assert CANARY not in result.stdout
+    assert [user.id for user in argyle_sandbox.client().users] == [other.id]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/v1/user-tokens"), ("PATCH", "/v2/users/{id}")], ids=["version 1", "version 2"]
+)
+def test_users_are_deleted_despite_a_failure(
+    argyle_sandbox: argyle.Sandbox, method: Literal["POST", "PATCH"], path: Literal["/v1/user-tokens", "/v2/users/{id}"]
+) -> None:
+    argyle_sandbox.set_faults([{"kind": "error", "status": 501, "method": method, "path": path}])
     result = run_against(argyle_sandbox)
     assert result.returncode == 1
-    assert result.stderr.startswith("users.py: POST /v1/user-tokens at ")
+    assert result.stderr.startswith(f"users.py: {method} {path.replace('{id}', '')}")
     assert result.stderr.count("\n") == 1
     assert argyle_sandbox.state()["users"] == 0
 

@@ -1,4 +1,4 @@
-"""Demonstrates all operations on users and user tokens.
+"""Demonstrates all operations on users and user tokens, with both versions of the API.
 
 Reads the API key from ARGYLE_KEY_ID and ARGYLE_KEY_SECRET, and the server from ARGYLE_BASE_URL, by default Argyle's
 sandbox environment. Deletes the users that it creates.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import date
 
 import argyle
 
@@ -74,6 +75,32 @@ def show_operations(client: argyle.Client, ids: list[str]) -> None:
         raise RuntimeError("the deleted user still exists")
 
 
+def show_version_2(client: argyle.Client, ids: list[str]) -> None:
+    """Run the operations with the fields that version 2 of the API adds; ``ids`` as in ``show_operations``."""
+    heading("Create a user with version 2 of the API: client.with_options(api_version=2)")
+    client = client.with_options(api_version=2)
+    # The service does not require external ids to be unique: this one is.
+    external_id = f"example-{ids[0]}"
+    created = client.users.create(
+        external_id=external_id, first_name="Ada", last_name="Byron", birth_date=date(1985, 12, 10)
+    )
+    ids.append(created.id)
+    print(f"  id           {created.id}, and a token until {created.expires_at}")
+
+    heading("Find it by its external id: client.users.iterate")
+    for user in client.users.iterate(external_id=external_id):
+        print(f"  user         {user.id}")
+        print(f"  name         {user.first_name} {user.last_name}, born on {user.birth_date}")
+
+    heading("Replace the last name, and clear the date of birth: client.users.update")
+    user = client.users.update(created.id, last_name="Lovelace", birth_date=None)
+    print(f"  name         {user.first_name} {user.last_name}, born on {user.birth_date}")
+
+    heading("Delete it: client.users.delete")
+    client.users.delete(ids.pop())
+    print(f"  deleted      {created.id}")
+
+
 def main() -> None:
     """Run the example, and delete the created users even after a failure."""
     print(f"argyle {argyle.__version__}")
@@ -82,6 +109,7 @@ def main() -> None:
         with make_client() as client:
             try:
                 show_operations(client, ids)
+                show_version_2(client, ids)
             finally:
                 heading("Clean up")
                 for user_id in ids:
