@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -35,12 +37,8 @@ CREATE TRIGGER user_deleted AFTER DELETE ON users BEGIN
 END;
 PRAGMA user_version = 1;
 """
-# A file of schema version 2, which release 0.1.0 wrote.
-SECOND_SCHEMA = FIRST_SCHEMA + """
-ALTER TABLE users ADD COLUMN employers_connected TEXT NOT NULL DEFAULT '[]';
-ALTER TABLE users ADD COLUMN data_providers_connected TEXT NOT NULL DEFAULT '[]';
-PRAGMA user_version = 2;
-"""
+# Files that releases wrote, each with what the release answered to GET /v1/users?limit=200. They are never changed.
+RELEASES = Path(__file__).with_name("releases")
 
 
 def get_all(sandbox: Sandbox) -> list[dict[str, Any]]:
@@ -290,33 +288,30 @@ def test_database_of_the_first_version(start: Starter, tmp_path: Path) -> None:
     assert get_all(start("--database", str(path)))[0]["id"] == newest
 
 
-def test_database_of_the_second_version(start: Starter, tmp_path: Path) -> None:
-    """Its users are kept as they are in v1, and can be read and changed in v2."""
+def test_database_of_release_0_1_0(start: Starter, tmp_path: Path) -> None:
+    """Its users are kept as they are in v1, and can be read and changed in v2.
+
+    They have metadata, null as metadata, or none; some have connections, and some the same time. The order of their
+    times is not that of their creation, and one was deleted.
+    """
     path = tmp_path / "state.sqlite"
-    users = [f"018051aa-f7a9-a0db-2f38-{number:012x}" for number in range(3)]
-    with sqlite3.connect(path) as database:
-        database.executescript(SECOND_SCHEMA)
-        database.executemany(
-            "INSERT INTO users (id, created_at, external_metadata, employers_connected, data_providers_connected) "
-            "VALUES (?, 1650637600682, ?, '[\"a\"]', '[\"b\"]')",
-            [(users[0], "null"), (users[1], '{"z":1e400}'), (users[2], "2")])
-    database.close()
+    shutil.copyfile(RELEASES / "0.1.0.sqlite", path)
+    recorded = (RELEASES / "0.1.0.json").read_bytes()
     sandbox = start("--database", str(path))
-    shown = [sandbox.send("GET", f"/v1/users/{user}").body for user in users]
-    assert shown[1] == (
-        b'{"id":"018051aa-f7a9-a0db-2f38-000000000001","created_at":"2022-04-22T14:26:40.682Z",'
-        b'"employers_connected":["a"],"data_providers_connected":["b"],"external_metadata":{"z":1e400}}')
-    assert b'"external_metadata":null}' in shown[0]
-    assert sandbox.send("GET", f"/v2/users/{users[1]}").body == (
-        b'{"id":"018051aa-f7a9-a0db-2f38-000000000001","created_at":"2022-04-22T14:26:40.682000Z",'
-        b'"items_connected":[],"employers_connected":["a"],"external_metadata":{"z":1e400},"external_id":null,'
-        b'"first_name":null,"last_name":null,"email":null,"phone_number":null,"ssn":null,'
-        b'"address":{"city":null,"line1":null,"line2":null,"state":null,"country":null,"postal_code":null},'
-        b'"birth_date":{"year":null,"month":null,"day":null}}')
-    updated = sandbox.send("PATCH", f"/v2/users/{users[2]}", b'{"external_id":"x","birth_date":{"year":1990}}')
+    assert sandbox.send("GET", "/v1/users?limit=200").body == recorded
+    users = [user["id"] for user in json.loads(recorded)["results"]]
+    in_v1 = [sandbox.send("GET", f"/v1/users/{user}").body for user in users]
+    assert recorded == b'{"count":12,"next":null,"previous":null,"results":[' + b",".join(in_v1) + b"]}"
+    in_v2 = [sandbox.send("GET", f"/v2/users/{user}").body for user in users]
+    assert in_v2 == [as_in_v2(text) for text in in_v1]
+    assert sandbox.send("GET", "/v2/users?limit=200").body == (
+        b'{"next":null,"previous":null,"results":[' + b",".join(in_v2) + b"]}")
+
+    updated = sandbox.send("PATCH", f"/v2/users/{users[0]}", b'{"external_id":"x","birth_date":{"year":1990}}')
     assert updated.status == 200
     first = sandbox.send("GET", "/v2/users?limit=1").json
     assert first["results"] == [updated.json]
+    newest = sandbox.send("POST", "/v2/users", b'{"external_id":"x"}').json["id"]
     sandbox.stop()
     assert_sound(path)
     with sqlite3.connect(path) as database:
@@ -324,10 +319,23 @@ def test_database_of_the_second_version(start: Starter, tmp_path: Path) -> None:
     database.close()
 
     restarted = start("--database", str(path))
-    assert restarted.send("GET", "/v2/users?external_id=x").json["results"] == [updated.json]
-    assert [restarted.send("GET", f"/v1/users/{user}").body for user in users] == shown
+    found = restarted.send("GET", "/v2/users?external_id=x").json["results"]
+    assert [user["id"] for user in found] == [newest, users[0]] and found[1] == updated.json
+    assert [restarted.send("GET", f"/v1/users/{user}").body for user in users] == in_v1
     link = first["next"].replace(sandbox.url, "")
-    assert [user["id"] for user in restarted.send("GET", link).json["results"]] == [users[1]]
+    assert restarted.send("GET", f"{link}&limit=200").body.endswith(b'"results":[' + b",".join(in_v2[1:]) + b"]}")
+
+
+def as_in_v2(user: bytes) -> bytes:
+    """Returns a user of v1 in the form of v2, without a value for any field of v2."""
+    shape = rb'(.*)Z","employers_connected":(.*),"data_providers_connected":.*,"external_metadata":(.*)\}'
+    parts = re.fullmatch(shape, user)
+    assert parts is not None
+    return (
+        parts[1] + b'000Z","items_connected":[],"employers_connected":' + parts[2] + b',"external_metadata":' + parts[3]
+        + b',"external_id":null,"first_name":null,"last_name":null,"email":null,"phone_number":null,"ssn":null,'
+          b'"address":{"city":null,"line1":null,"line2":null,"state":null,"country":null,"postal_code":null},'
+          b'"birth_date":{"year":null,"month":null,"day":null}}')
 
 
 def test_a_list_is_of_one_moment(start: Starter, tmp_path: Path) -> None:
