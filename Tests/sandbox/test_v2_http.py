@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from conftest import KEY_ID, Sandbox, Starter, basic
+from conftest import KEY_ID, Answer, Sandbox, Starter, basic
 from test_http import LIMIT, TOKENS, USER, USERS
 from test_json import BAD
 from test_user_tokens import claims
@@ -138,17 +140,32 @@ def test_json_that_is_not_an_object(sandbox: Sandbox, body: bytes, message: str)
         assert (answer.status, answer.json) == (400, {"non_field_errors": [message]})
 
 
-@pytest.mark.parametrize("opening, closing", [(b"[", b"]"), (b'{"city":', b"}")])
-@pytest.mark.parametrize("key", [b"external_metadata", b"address", b"email", b"other"])
-def test_depth(sandbox: Sandbox, key: bytes, opening: bytes, closing: bytes) -> None:
-    for levels, rejection in ((4095, "{"), (4096, '{"detail":"JSON parse error - Nested too deeply: ')):
-        body = b'{"' + key + b'":' + opening * levels + b"1" + closing * levels + b"}"
-        answer = sandbox.send("POST", "/v2/users", body)
-        if answer.status == 201:
-            assert levels == 4095 and key in (b"external_metadata", b"other")
-            sandbox.send("DELETE", f"/v2/users/{answer.json['id']}")
-        else:
-            assert answer.status == 400 and answer.body.startswith(rejection.encode())
+LIST_IN_ADDRESS = {"address": {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}}
+OBJECT_IN_CITY = {"address": {"city": ["Not a valid string."]}}
+NO_EMAIL = {"email": ["Not a valid string."]}
+
+
+@pytest.mark.parametrize("key, opening, closing, errors", [
+    ("external_metadata", "[", "]", None), ("external_metadata", '{"city":', "}", None),
+    ("other", "[", "]", None), ("other", '{"city":', "}", None),
+    ("address", "[", "]", LIST_IN_ADDRESS), ("address", '{"city":', "}", OBJECT_IN_CITY),
+    ("email", "[", "]", NO_EMAIL), ("email", '{"city":', "}", NO_EMAIL)])
+def test_depth(sandbox: Sandbox, key: str, opening: str, closing: str, errors: Any) -> None:
+    """Up to 4,096 levels, the body's own included, a value is only judged by its field."""
+    def send(levels: int) -> Answer:
+        body = f'{{"{key}":' + opening * levels + "1" + closing * levels + "}"
+        return sandbox.send("POST", "/v2/users", body.encode())
+
+    answer = send(4095)
+    if errors is None:
+        assert answer.status == 201
+        assert sandbox.send("DELETE", f"/v2/users/{answer.json['id']}").status == 204
+    else:
+        assert (answer.status, answer.json) == (400, errors)
+    answer = send(4096)
+    column = len(f'{{"{key}":') + 4095 * len(opening) + 1
+    assert (answer.status, answer.json) == (400, {
+        "detail": f"JSON parse error - Nested too deeply: line 1 column {column} (char {column - 1})"})
 
 
 def test_many_members(sandbox: Sandbox) -> None:
