@@ -406,11 +406,19 @@ def test_personal_data_is_not_logged(start: Starter, tmp_path: Any) -> None:
     sandbox.send("PATCH", f"/v2/users/{user}", encode({"email": "canary"}))
     assert get_by_id(sandbox, "order 17").status == 200
     sandbox.stop()
-    lines = log.read_text()
-    assert len(lines.splitlines()) == 3
-    # None of them can be part of a hexadecimal id.
-    for word in ("Zo", "Brien", "example", "2125555555", "Main", "order", "canary"):
-        assert word not in lines
+    text = log.read_text()
+    # None of them can be part of a hexadecimal id or of a time.
+    for word in ("Zo", "Brien", "example", "2125555555", "000-00-0000", "New York", "Main", "birth", "1990-01-31",
+                 "order", "canary"):
+        assert word not in text
+    # Others can, but only ids, times and durations are left for them.
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [(line["method"], line["path"], line["status"]) for line in lines] == [
+        ("POST", "/v2/users", 201), ("PATCH", f"/v2/users/{user}", 400), ("GET", "/v2/users", 200)]
+    for line in lines:
+        assert list(line) == ["time", "method", "path", "status", "duration_us", "trace_id"]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", line["time"]) and UUID.fullmatch(line["trace_id"])
+        assert isinstance(line["duration_us"], int)
 
 
 def get_by_id(sandbox: Sandbox, external_id: str) -> Answer:
