@@ -160,6 +160,33 @@ def test_response_check_finds_violations(
     assert (found == []) == right, found
 
 
+V2 = {
+    **JSON, "X_Client_Id": TRACE, "Access_Control_Allow_Origin": "*", "Allow": "GET", "Vary": "Accept-Encoding,Origin",
+}
+V2_OPERATIONS = [
+    (method, path) for path, item in description.DOCUMENT["paths"].items() if path.startswith("/v2/")
+    for method in ("get", "post", "patch", "delete") if method in item]
+
+
+@pytest.mark.parametrize("method, path", V2_OPERATIONS)
+def test_response_check_finds_missing_headers_of_v2(method: str, path: str) -> None:
+    target = path.replace("{id}", TRACE)
+    responses = description.DOCUMENT["paths"][path][method]["responses"]
+    for status in map(int, responses):
+        fields = {**V2, "WWW_Authenticate": 'Basic realm="api"'} if status == 401 else dict(V2)
+
+        def missing(fields: dict[str, str]) -> list[str]:
+            found = description.check_answer(method.upper(), target, status, headers(**fields), b"{}")
+            return [problem for problem in found if problem.startswith("the header ")]
+
+        assert missing(fields) == []
+        for name in fields.keys() - {"Content_Type"}:
+            others = {other: value for other, value in fields.items() if other != name}
+            # Errors before authentication do not name the client.
+            optional = name == "X_Client_Id" and status in (401, 429)
+            assert missing(others) == ([] if optional else [f"the header {name.replace('_', '-')} is missing"]), status
+
+
 AUTHORIZED = {"Authorization": basic(), "Content_Type": "application/json"}
 
 
