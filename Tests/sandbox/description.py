@@ -143,10 +143,15 @@ def check_request(
             yield "the body is missing"
     elif expected is None:
         yield "a body is not described"
-    elif headers.get("Content-Type", "").split(";")[0] not in expected["content"]:
-        yield f"the content type {headers.get('Content-Type')} is not described"
     else:
-        yield from check_json(expected["content"]["application/json"]["schema"], body)
+        content_type = headers.get("Content-Type", "").split(";")[0]
+        if content_type not in expected["content"]:
+            yield f"the content type {headers.get('Content-Type')} is not described"
+        elif content_type == "application/x-www-form-urlencoded":
+            form = dict(parse_qsl(body.decode(), keep_blank_values=True))
+            yield from violations(expected["content"][content_type]["schema"], form)
+        else:
+            yield from check_json(expected["content"][content_type]["schema"], body)
 
 
 def check_json(schema: Any, body: bytes) -> Iterator[str]:

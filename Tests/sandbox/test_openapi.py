@@ -188,6 +188,7 @@ def test_response_check_finds_missing_headers_of_v2(method: str, path: str) -> N
 
 
 AUTHORIZED = {"Authorization": basic(), "Content_Type": "application/json"}
+FORM = {"Authorization": basic(), "Content_Type": "application/x-www-form-urlencoded; charset=utf-8"}
 
 
 @pytest.mark.parametrize(
@@ -217,6 +218,19 @@ AUTHORIZED = {"Authorization": basic(), "Content_Type": "application/json"}
         ("POST", "/v2/users", AUTHORIZED, b'{"birth_date":{"month":"13"}}', False),
         ("POST", "/v2/users", AUTHORIZED, b'{"first_name":"\\u0000"}', False),
         ("POST", "/v2/users", AUTHORIZED, b'{"address":{"city":[]}}', False),
+        ("POST", "/v2/users", FORM, b"first_name=Zo%C3%AB+B&email=a%40b.co&external_metadata=%7B&x=1", True),
+        ("PATCH", f"/v2/users/{TRACE}", FORM, b"external_id=&ssn", True),
+        ("PATCH", f"/v2/users/{TRACE}", FORM, b"external_id=" + b"x" * 101, False),
+        ("POST", "/v2/users", FORM, b"email=", False),
+        ("POST", "/v2/users", FORM, b"email=x", False),
+        ("POST", "/v2/users", FORM, b"last_name=%00", False),
+        ("POST", "/v2/users", FORM, b"address=x", False),
+        ("POST", "/v2/users", FORM, b"birth_date=", False),
+        ("POST", "/v2/users", FORM, b"open_banking=1", False),
+        ("POST", "/v2/user-tokens", FORM, b"user=" + TRACE.encode(), True),
+        ("POST", "/v2/user-tokens", FORM, b"user=1", False),
+        ("POST", "/v2/user-tokens", FORM, json.dumps({"user": TRACE}).encode(), False),
+        ("POST", "/v1/user-tokens", FORM, b"user=" + TRACE.encode(), False),
     ],
 )
 def test_request_check_finds_violations(
