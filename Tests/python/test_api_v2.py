@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import io
 import logging
+import pickle
 import traceback
 from collections.abc import Awaitable, Iterator
 from datetime import date, datetime, timezone
@@ -135,9 +137,9 @@ def test_operations(service: Service, sandbox: Sandbox, way: str) -> None:
     assert token.expires_at == datetime.fromtimestamp(token.claims["exp"], timezone.utc)
 
     assert make("delete_user", created.id) is None
-    for name in ("get_user", "update_user", "delete_user"):
+    for name, fields in (("get_user", {}), ("update_user", {"first_name": "A"}), ("delete_user", {})):
         with pytest.raises(argyle.NotFoundError):
-            make(name, created.id)
+            make(name, created.id, **fields)
     with pytest.raises(argyle.InvalidRequestError, match="does not exist"):
         make("create_user_token", created.id)
     assert {target.split("/")[1] for _, target, _ in service.requests} == {"v2"}
@@ -445,7 +447,7 @@ def test_a_response_of_the_other_version(service: Service, way: str, api_version
     other = 3 - api_version
     for name, arguments, answer in (("create_user", [], CREATED), ("create_user_token", ["u1"], TOKENS)):
         service.answers = [(201, answer[other])]
-        with pytest.raises(argyle.ProtocolError, match=f": it is one of version {other} of the API") as caught:
+        with pytest.raises(argyle.ProtocolError, match=f": it is a response of API version {other}") as caught:
             make(name, *arguments)
         assert caught.value.outcome_unknown and caught.value.status == 201
         assert f"POST /v{api_version}/user" in str(caught.value)
@@ -657,3 +659,66 @@ def test_version_1_is_the_default(sandbox: Sandbox, client: argyle.Client) -> No
     explicit = client.with_options(api_version=1)
     assert explicit.users.get(created.id) == client.users.get(created.id)
     assert explicit.user_tokens.create(created.id).refresh is not None
+
+
+# ---------------------------------------------------------------- Responses with the members of both versions
+
+BOTH_CREATED = {"user_token": "of version 2", "token": "of version 1", "id": "u1"}
+BOTH_TOKENS = {"user_token": "of version 2", "access": "of version 1"}
+
+
+def copies(value: Any) -> "list[Any]":
+    """Return copies of each kind."""
+    protocols = range(pickle.HIGHEST_PROTOCOL + 1)
+    return [copy.copy(value), copy.deepcopy(value), *(pickle.loads(pickle.dumps(value, each)) for each in protocols)]
+
+
+@WAYS
+@pytest.mark.parametrize("api_version", [1, 2])
+def test_the_version_of_the_client_chooses_the_member(service: Service, way: str, api_version: int) -> None:
+    """The other version's member is not used, not even by a copy."""
+    service.answers = [(201, BOTH_CREATED), (201, BOTH_TOKENS)]
+    make = Maker(way, service.url, api_version)
+    created, token = make("create_user"), make("create_user_token", "u1")
+    for each in (created, *copies(created)):
+        assert (each, each.token, each.raw) == (created, f"of version {api_version}", BOTH_CREATED)
+        assert hash(each) == hash(created)
+    for each in (token, *copies(token)):
+        assert (each, each.access, each.raw) == (token, f"of version {api_version}", BOTH_TOKENS)
+        assert hash(each) == hash(token)
+
+
+def test_values_with_other_tokens_are_not_equal(service: Service, v1: argyle.Client, v2: argyle.Client) -> None:
+    """Although the responses are."""
+    service.answers = [(201, BOTH_CREATED)] * 2 + [(201, BOTH_TOKENS)] * 2
+    assert v1.users.create() != v2.users.create()
+    assert v1.user_tokens.create("u1") != v2.user_tokens.create("u1")
+
+
+def test_values_made_by_hand() -> None:
+    """They take a response of either version; version 1 comes first."""
+    assert argyle.NewUser(BOTH_CREATED).token == argyle.UserToken(BOTH_TOKENS).access == "of version 1"
+    for each in copies(argyle.NewUser(CREATED[2])):
+        assert each == argyle.NewUser(CREATED[2]) and each.token == "t"
+    # A token that is not a text is none.
+    assert argyle.UserToken({"access": None, "user_token": "t"}).access == "t"
+    other: Any = argyle.UserToken(CREATED[2])
+    assert other != argyle.NewUser(CREATED[2])
+
+
+def test_a_pickled_call_belongs_to_no_version(service: Service, v1: argyle.Client, v2: argyle.Client) -> None:
+    """The client that makes it chooses."""
+    call = pickle.loads(pickle.dumps(calls.create_user()))
+    service.answers = [(201, BOTH_CREATED)] * 2
+    assert [next(client.bulk([call])).result().token for client in (v1, v2)] == ["of version 1", "of version 2"]
+
+
+@WAYS
+@pytest.mark.parametrize("answer", [{}, {"results": None}, {"results": {}}, {"users": [1]}, 1, "text", []])
+def test_lists_that_are_none(service: Service, way: str, answer: Any) -> None:
+    """Version 2 has no arrays of users to be confused with."""
+    service.answers = [(200, answer)]
+    with pytest.raises(argyle.ProtocolError) as caught:
+        Maker(way, service.url, 2)("list_users")
+    expected = 'no array "results"' if isinstance(answer, dict) else "not a JSON object"
+    assert expected in str(caught.value) and "array of users" not in str(caught.value)

@@ -9,11 +9,7 @@ from . import _abi, errors
 from ._fields import encoded_fields
 from ._json import dumps
 from ._options import native_value
-from .models import NewUser, User, UserPage, UserToken, document, has_text
-
-# The required members of responses, by version of the API.
-_NEW_USER = {1: ("id", "token"), 2: ("id", "user_token")}
-_USER_TOKEN = {1: ("access",), 2: ("user_token",)}
+from .models import NewUser, User, UserPage, UserToken, document
 
 
 class Operation(NamedTuple):
@@ -22,11 +18,16 @@ class Operation(NamedTuple):
     number: int
     user_id: Optional[bytes]
     document: Optional[bytes]
-    #: Parses, for a version of the API, the body of a successful response; raises ProtocolError. Can be pickled, as a
-    #: call can.
-    parse: Callable[[int, bytes], Any]
+    #: Parses the body of a successful response; raises ProtocolError. Can be pickled, as a call can.
+    parse: Callable[..., Any]
+    #: Whether ``parse`` takes the version of the API, before the body.
+    is_versioned: bool = False
     #: The cursor that creates the call for a page, instead of the other arguments.
     pages: "Optional[_abi.PageCursor]" = None
+
+    def parser(self, api_version: int) -> Callable[[bytes], Any]:
+        """Return the function that parses the body for a version of the API."""
+        return partial(self.parse, api_version) if self.is_versioned else self.parse
 
 
 def query(**parameters: Any) -> "dict[str, Any]":
@@ -48,8 +49,8 @@ def _query_document(query: Mapping[str, Any]) -> Optional[bytes]:
 def create_user(fields: Optional[Mapping[str, Any]], keywords: Mapping[str, Any]) -> Operation:
     given = encoded_fields(fields, keywords)
     if given.keys() <= {"external_metadata"}:
-        return Operation(_abi.USER_CREATE, None, given.get("external_metadata"), _parse_new_user)
-    return Operation(_abi.USER_CREATE_WITH_FIELDS, None, _object(given), _parse_new_user)
+        return Operation(_abi.USER_CREATE, None, given.get("external_metadata"), _parse_new_user, True)
+    return Operation(_abi.USER_CREATE_WITH_FIELDS, None, _object(given), _parse_new_user, True)
 
 
 def get_user(user_id: str) -> Operation:
@@ -72,11 +73,11 @@ def _object(members: "dict[str, bytes]") -> bytes:
 
 
 def list_users(**parameters: Any) -> Operation:
-    return Operation(_abi.USER_LIST, None, _query_document(query(**parameters)), _parse_page)
+    return Operation(_abi.USER_LIST, None, _query_document(query(**parameters)), parse_page, True)
 
 
 def next_page(pages: "_abi.PageCursor") -> Operation:
-    return Operation(_abi.USER_LIST, None, None, _parse_page, pages)
+    return Operation(_abi.USER_LIST, None, None, parse_page, True, pages)
 
 
 def delete_user(user_id: str) -> Operation:
@@ -86,29 +87,25 @@ def delete_user(user_id: str) -> Operation:
 
 def create_user_token(user_id: str) -> Operation:
     user = _abi.text_argument("user_id", user_id)
-    return Operation(_abi.USER_TOKEN_CREATE, user, None, partial(_parse_token_of, user_id))
+    return Operation(_abi.USER_TOKEN_CREATE, user, None, partial(_parse_token_of, user_id), True)
 
 
 def _parse_new_user(api_version: int, body: bytes) -> NewUser:
-    raw = document(body)
-    _check_version(raw, _NEW_USER, api_version)
-    return NewUser(raw)
+    return NewUser._of(api_version, document(body))
 
 
-def _parse_nothing(api_version: int, body: bytes) -> None:
+def _parse_nothing(body: bytes) -> None:
     return None
 
 
-def _parse_user_of(user_id: str, api_version: int, body: bytes) -> User:
+def _parse_user_of(user_id: str, body: bytes) -> User:
     user = User(document(body))
     _check_user("id", user.id, user_id)
     return user
 
 
 def _parse_token_of(user_id: str, api_version: int, body: bytes) -> UserToken:
-    raw = document(body)
-    _check_version(raw, _USER_TOKEN, api_version)
-    token = UserToken(raw)
+    token = UserToken._of(api_version, document(body))
     try:
         claimed = token.claims.get("user_id")
     except errors.Error:
@@ -125,22 +122,10 @@ def _check_user(member: str, received: str, requested: str) -> None:
         raise errors.ProtocolError(f'the "{member}" in the response is another user\'s')
 
 
-def _check_version(raw: Any, members: "Mapping[int, tuple[str, ...]]", api_version: int) -> None:
-    """Raise ProtocolError if a response lacks a member; the message says so if it is one of the other version."""
-    missing = _missing(raw, members[api_version])
-    if missing is None:
-        return
-    other = 3 - api_version
-    hint = f": it is one of version {other} of the API" if _missing(raw, members[other]) is None else ""
-    raise errors.ProtocolError(f'the response has no string "{missing}"{hint}')
-
-
-def _missing(raw: Any, members: "tuple[str, ...]") -> Optional[str]:
-    return next((name for name in members if not has_text(raw, name)), None)
-
-
-def _parse_page(api_version: int, body: bytes) -> UserPage:
+def parse_page(api_version: int, body: bytes) -> UserPage:
     raw = document(body)
-    if api_version == 2 and isinstance(raw, list):
+    if api_version == 2 and not isinstance(raw, dict):
         raise errors.ProtocolError("the response is not a JSON object")
+    if api_version == 2 and not isinstance(raw.get("results"), list):
+        raise errors.ProtocolError('the response has no array "results"')
     return UserPage.from_document(raw)

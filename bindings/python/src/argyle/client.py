@@ -10,7 +10,7 @@ from ._fields import UserFields
 from ._operations import Operation
 from ._options import Changes, Options, Ordering, Unpack, copy_attributes, native_options
 from .calls import BulkResult, Call, Progress, Value
-from .models import NewUser, User, UserPage, UserToken, document
+from .models import NewUser, User, UserPage, UserToken
 
 #: Client or a subclass.
 Kind = TypeVar("Kind", bound="Client")
@@ -236,6 +236,7 @@ class UserPages(Iterator[UserPage]):
     def __init__(self, owner: _abi.ClientOwner, query: dict[str, Any]) -> None:
         """Use :meth:`Users.pages` instead."""
         self._cursor = _abi.CursorOwner.new(owner, query)
+        self._api_version = owner.api_version
         #: A page that was received but not parsed, which is not skipped.
         self._unread: Optional[bytes] = None
 
@@ -247,7 +248,7 @@ class UserPages(Iterator[UserPage]):
         if text is None:
             raise StopIteration
         try:
-            page = UserPage.from_document(document(text))
+            page = _operations.parse_page(self._api_version, text)
         except errors.ProtocolError as failure:
             raise self._cursor.unreadable(failure) from None
         self._unread = None

@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from itertools import repeat
 from operator import itemgetter
-from typing import Any, Iterator, Optional, Union
+from typing import TYPE_CHECKING, Any, ClassVar, Iterable, Iterator, Optional, TypeVar, Union
 
 from . import errors
 from ._fields import Address, address_from
 from ._json import loads
 
 __all__ = ["NewUser", "User", "UserPage", "UserToken"]
+
+#: NewUser, UserToken or a subclass.
+Kind = TypeVar("Kind", bound="_Credential")
 
 
 def document(body: bytes) -> Any:
@@ -29,19 +32,17 @@ def document(body: bytes) -> Any:
         raise errors.ProtocolError(f"the response cannot be parsed as JSON: {failure}") from None
 
 
-def has_text(raw: Any, key: str) -> bool:
-    """Whether a response has a member that is a text, and not empty."""
-    text = raw.get(key) if isinstance(raw, dict) else None
-    return isinstance(text, str) and text != ""
+def _missing(raw: Any, names: Iterable[str]) -> Optional[str]:
+    """Return the first of these members that is not a non-empty string; None if all are."""
+    members = raw if isinstance(raw, dict) else {}
+    return next((name for name in names if not isinstance(members.get(name), str) or not members[name]), None)
 
 
-def _required_text(raw: Any, *keys: str) -> str:
-    """Return the first of these members that is a text; raises ProtocolError if all are missing or empty."""
-    for key in keys:
-        if has_text(raw, key):
-            return raw[key]  # type: ignore[no-any-return]
-    names = " or ".join(f'"{key}"' for key in keys)
-    raise errors.ProtocolError(f"the response has no string {names}")
+def _check_members(raw: Any, names: Iterable[str]) -> None:
+    """Raise ProtocolError unless all these members are non-empty strings."""
+    missing = _missing(raw, names)
+    if missing is not None:
+        raise errors.ProtocolError(f'the response has no string "{missing}"')
 
 
 def _optional(raw: dict[str, Any], key: str, kind: type, name: str) -> Any:
@@ -160,7 +161,7 @@ class User:
 
     def __post_init__(self) -> None:
         """Check the required fields."""
-        _required_text(self.raw, "id")
+        _check_members(self.raw, ["id"])
 
     @property
     def id(self) -> str:
@@ -247,8 +248,61 @@ class User:
         return f"User(id={self.id!r})"
 
 
-@dataclass(frozen=True, repr=False)
-class UserToken:
+class _Credential:
+    """A response with a user token, whose member depends on the version of the API."""
+
+    __slots__ = ("_version",)
+
+    #: The required members by version of the API; the last one is the token.
+    _members: ClassVar[dict[int, tuple[str, ...]]]
+    _version: int
+    raw: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        """Check the required fields, which may be those of either version."""
+        self._use(next((each for each, names in self._members.items() if _missing(self.raw, names) is None), 1))
+
+    def _use(self, version: int) -> None:
+        """Use the members of a version of the API."""
+        _check_members(self.raw, self._members[version])
+        object.__setattr__(self, "_version", version)
+
+    @classmethod
+    def _of(cls: type[Kind], version: int, raw: Any) -> Kind:
+        """Create a value from the response of a version of the API."""
+        missing, other = (_missing(raw, cls._members[each]) for each in (version, 3 - version))
+        if missing is not None and other is None:
+            raise errors.ProtocolError(
+                f'the response has no string "{missing}": it is a response of API version {3 - version}'
+            )
+        value = object.__new__(cls)
+        object.__setattr__(value, "raw", raw)
+        value._use(version)
+        return value
+
+    @property
+    def _token(self) -> str:
+        return self.raw[self._members[self._version][-1]]  # type: ignore[no-any-return]
+
+    if not TYPE_CHECKING:
+        # Hidden from type checkers, which would no longer report comparisons with values of other types.
+        def __eq__(self, other: object) -> bool:
+            """Compare the responses, and the versions by which they are read."""
+            if type(other) is not type(self):
+                return NotImplemented
+            return (self._version, self.raw) == (other._version, other.raw)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Support copying and pickling."""
+        return _restore, (type(self), self._version, self.raw)
+
+
+def _restore(kind: type[Kind], version: int, raw: Any) -> Kind:
+    return kind._of(version, raw)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class UserToken(_Credential):
     """A user token: a short-lived credential to start Argyle Link for one user ("The user token object")."""
 
     __slots__ = ("raw",)
@@ -256,14 +310,12 @@ class UserToken:
     #: The complete object as received.
     raw: dict[str, Any]
 
-    def __post_init__(self) -> None:
-        """Check the required fields."""
-        _required_text(self.raw, "access", "user_token")
+    _members: ClassVar[dict[int, tuple[str, ...]]] = {1: ("access",), 2: ("user_token",)}
 
     @property
     def access(self) -> str:
         """The token to pass to Argyle Link: a credential. Version 2 of the API calls it ``user_token``."""
-        return _required_text(self.raw, "access", "user_token")
+        return self._token
 
     @property
     def refresh(self) -> Optional[str]:
@@ -280,10 +332,6 @@ class UserToken:
         """When ``access`` expires, in UTC; None if that is unknown."""
         return _expiry(self)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Support copying and pickling, by ``raw``."""
-        return type(self), (self.raw,)
-
     def __hash__(self) -> int:
         """Hash by token."""
         return hash(self.access)
@@ -293,8 +341,8 @@ class UserToken:
         return "UserToken()"
 
 
-@dataclass(frozen=True, repr=False)
-class NewUser:
+@dataclass(frozen=True, repr=False, eq=False)
+class NewUser(_Credential):
     """A newly created user with a first token ("Create a user")."""
 
     __slots__ = ("raw",)
@@ -302,10 +350,7 @@ class NewUser:
     #: The complete object as received.
     raw: dict[str, Any]
 
-    def __post_init__(self) -> None:
-        """Check the required fields."""
-        _required_text(self.raw, "id")
-        _required_text(self.raw, "token", "user_token")
+    _members: ClassVar[dict[int, tuple[str, ...]]] = {1: ("id", "token"), 2: ("id", "user_token")}
 
     @property
     def id(self) -> str:
@@ -315,7 +360,7 @@ class NewUser:
     @property
     def token(self) -> str:
         """A user token to start Argyle Link with: a credential. Version 2 of the API calls it ``user_token``."""
-        return _required_text(self.raw, "token", "user_token")
+        return self._token
 
     @property
     def claims(self) -> dict[str, Any]:
@@ -326,10 +371,6 @@ class NewUser:
     def expires_at(self) -> Optional[datetime]:
         """When ``token`` expires, in UTC; None if that is unknown."""
         return _expiry(self)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Support copying and pickling, by ``raw``."""
-        return type(self), (self.raw,)
 
     def __hash__(self) -> int:
         """Hash by id."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ctypes import byref, c_void_p
-from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
 from .. import errors
@@ -19,15 +18,17 @@ if TYPE_CHECKING:
 
 
 def new_call(client: Owner, operation: "Operation") -> int:
-    number, user_id, document, _, pages = operation
-    if pages is not None:
-        call = pages.new_call(client)
+    if operation.pages is not None:
+        call = operation.pages.new_call(client)
         if call is None:
             raise errors.ArgumentError("there are no more pages")
         return call
     error = c_void_p()
+    document = operation.document
     size = 0 if document is None else len(document)
-    call = client.library.call_new_text(client.pointer, number, user_id, document, size, byref(error))
+    call = client.library.call_new_text(
+        client.pointer, operation.number, operation.user_id, document, size, byref(error)
+    )
     if not call:
         raise consume_error(client.library, error)
     return call  # type: ignore[no-any-return]
@@ -60,7 +61,7 @@ def run(client: ClientOwner, operation: "Operation") -> Any:
             interrupt.check()
         if failed:
             raise consume_error(library, error)
-        return parse_body(library, call, partial(operation.parse, client.api_version))
+        return parse_body(library, call, operation.parser(client.api_version))
     finally:
         library.call_free(call)
         if interrupt is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ctypes import c_void_p
-from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -28,7 +27,7 @@ class QueuedCall:
 
     def __init__(self, pointer: int, operation: "Operation", api_version: int, context: Any) -> None:
         self._pointer: Optional[int] = pointer
-        self._parse = partial(operation.parse, api_version)
+        self._parse = operation.parser(api_version)
         self._is_kept = operation.pages is not None
         #: The finished C call of a page, to be added to its cursor; None for other calls.
         self.finished: Optional[Owner] = None
