@@ -205,7 +205,8 @@ def test_fields(service: Service, way: str, name: str) -> None:
     make = Maker(way, service.url, 2)
     created = make("create_user", **keywords).id
     other = make("create_user", first_name="other").id
-    updated = make("update_user", other, **keywords)
+    # An update needs fields, even empty ones.
+    updated = make("update_user", other, **{**keywords, "fields": keywords.get("fields") or {}})
     assert service.requests == [
         ("POST", "/v2/users", body),
         ("POST", "/v2/users", {"first_name": "other"}),
@@ -722,3 +723,52 @@ def test_lists_that_are_none(service: Service, way: str, answer: Any) -> None:
         Maker(way, service.url, 2)("list_users")
     expected = 'no array "results"' if isinstance(answer, dict) else "not a JSON object"
     assert expected in str(caught.value) and "array of users" not in str(caught.value)
+
+
+# ---------------------------------------------------------------- Arguments
+
+
+@pytest.mark.parametrize("keywords", [{}, {"fields": None}])
+def test_an_update_of_nothing(service: Service, v1: argyle.Client, v2: argyle.Client, keywords: Any) -> None:
+    """It is an error as for a missing argument."""
+
+    async def main(api_version: Any) -> None:
+        options: Any = {"base_url": service.url, "api_version": api_version}
+        async with argyle.AsyncClient(KEY_ID, KEY_SECRET, **options) as client:
+            await client.users.update("u1", **keywords)
+
+    asks: "list[Callable[..., Any]]" = [
+        partial(v1.users.update, "u1"),
+        partial(v2.users.update, "u1"),
+        partial(calls.update_user, "u1"),
+        lambda **_: asyncio.run(main(1)),
+        lambda **_: asyncio.run(main(2)),
+    ]
+    for ask in asks:
+        with pytest.raises(TypeError, match=r"missing .*external_metadata"):
+            ask(**keywords)
+    assert service.requests == []
+
+
+def test_an_update_with_empty_fields(service: Service, v2: argyle.Client) -> None:
+    """They were given."""
+    service.answers = [(200, {"id": "u1"})]
+    v2.users.update("u1", fields={})
+    assert service.requests == [("PATCH", "/v2/users/u1", {})]
+
+
+@pytest.mark.parametrize("fields", [{"\ud83d\ude00": 1, "😀": 2}, {"a": {"\ud83d\ude00": 1, "😀": 2}}])
+def test_names_that_are_the_same_in_json(service: Service, v2: argyle.Client, fields: Any) -> None:
+    """No member is sent twice."""
+    for ask in asks(v2):
+        with pytest.raises(argyle.ArgumentError, match="two keys are the same in JSON"):
+            ask(fields=fields)
+    assert service.requests == []
+    with pytest.raises(argyle.ArgumentError, match="two keys are the same in JSON"):
+        v2.users.create(external_metadata={"\ud83d\ude00": 1, "😀": 2})
+
+
+def test_an_unknown_keyword_in_version_1(v1: argyle.Client) -> None:
+    """The message does not only suggest what version 1 lacks."""
+    with pytest.raises(TypeError, match=r"'metadata': version 1 .* external_metadata; .*version 2, .*fields="):
+        v1.users.create(metadata=1)  # type: ignore[call-arg]

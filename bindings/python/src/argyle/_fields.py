@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, Mapping, Optional, TypedDict
 
 from . import errors
-from ._json import dumps
+from ._json import check_distinct, dumps
 
 __all__ = ["Address", "UserFields", "address_from", "encoded_fields"]
 
@@ -43,7 +43,7 @@ class UserFields(TypedDict, total=False):
     birth_date: Optional[date]
     #: Any JSON.
     external_metadata: Any
-    #: What open banking needs to know of the user; the service never returns it.
+    #: Details for open banking, which the service never returns.
     open_banking: Optional[dict[str, Any]]
 
 
@@ -59,10 +59,18 @@ def encoded_fields(fields: Optional[Mapping[str, Any]], keywords: Mapping[str, A
     """Encode each of the given fields as JSON; ``keywords`` take precedence."""
     unknown = keywords.keys() - UserFields.__annotations__.keys()
     if unknown:
-        raise TypeError(f"unexpected keyword argument {min(unknown)!r}: pass fields of other names as fields={{...}}")
+        raise TypeError(
+            f"unexpected keyword argument {min(unknown)!r}: version 1 of the API has only external_metadata; with"
+            " version 2, pass fields of other names as fields={...}"
+        )
     if fields is not None and not isinstance(fields, Mapping):
         raise errors.ArgumentError("fields must be a mapping of names to values")
-    return {name: _encoded(name, value) for name, value in {**(fields or {}), **keywords}.items()}
+    encoded = {name: _encoded(name, value) for name, value in {**(fields or {}), **keywords}.items()}
+    try:
+        check_distinct(encoded)
+    except ValueError as failure:
+        raise errors.ArgumentError(f"fields are not JSON: {failure}") from None
+    return encoded
 
 
 def _encoded(name: Any, value: Any) -> bytes:

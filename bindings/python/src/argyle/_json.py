@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Iterable, NoReturn, Union
+from typing import Any, Collection, Iterable, NoReturn, Union
 
 try:
     import orjson
@@ -68,6 +68,12 @@ def _decoded_key(key: str) -> str:
     return key.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
+def check_distinct(keys: "Collection[str]") -> None:
+    """Raise ValueError if two keys are equal once encoded."""
+    if not "".join(keys).isascii() and len({*map(_decoded_key, keys)}) < len(keys):
+        raise ValueError("two keys are the same in JSON")
+
+
 def _check_keys(value: Any) -> None:
     """Reject non-str keys, which the standard library would convert, and keys that are equal once encoded."""
     pending = [value]
@@ -80,8 +86,7 @@ def _check_keys(value: Any) -> None:
             for key in container:
                 if not isinstance(key, str):
                     raise TypeError(f"keys must be str, not {type(key).__name__}")
-            if not "".join(container).isascii() and len({*map(_decoded_key, container)}) < len(container):
-                raise ValueError("two keys are the same in JSON")
+            check_distinct(container)
             items: Iterable[Any] = container.values()
         elif isinstance(container, (list, tuple)):
             items = container

@@ -60,6 +60,8 @@ def get_user(user_id: str) -> Operation:
 
 def update_user(user_id: str, fields: Optional[Mapping[str, Any]], keywords: Mapping[str, Any]) -> Operation:
     user = _abi.text_argument("user_id", user_id)
+    if fields is None and not keywords:
+        raise TypeError("missing a field to update: 'external_metadata', or in version 2 of the API any other")
     given = encoded_fields(fields, keywords)
     parse = partial(_parse_user_of, user_id)
     if given.keys() == {"external_metadata"}:

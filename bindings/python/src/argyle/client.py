@@ -160,7 +160,10 @@ class Users:
     def update(
         self, user_id: str, *, fields: Optional[Mapping[str, Any]] = None, **keywords: Unpack[UserFields]
     ) -> User:
-        """Replace the given fields of a user ("Update a user"), as for :meth:`create`; None clears a field."""
+        """Replace the given fields of a user ("Update a user"), as for :meth:`create`; None clears a field.
+
+        Raises TypeError if no field is given; ``fields={}`` sends an update without any.
+        """
         return self._core.run(_operations.update_user(user_id, fields, keywords))  # type: ignore[no-any-return]
 
     def list(
