@@ -772,3 +772,65 @@ def test_an_unknown_keyword_in_version_1(v1: argyle.Client) -> None:
     """The message does not only suggest what version 1 lacks."""
     with pytest.raises(TypeError, match=r"'metadata': version 1 .* external_metadata; .*version 2, .*fields="):
         v1.users.create(metadata=1)  # type: ignore[call-arg]
+
+
+# ---------------------------------------------------------------- Cursors
+
+
+def test_iteration_starts_at_a_cursor(service: Service, v2: argyle.Client, run: Run) -> None:
+    """With the next cursor of a page, and a list too."""
+    ids = seed(service, 5)
+    page = v2.users.list(limit=2)
+    cursor = page.next_cursor
+    assert cursor is not None
+    assert [user.id for user in v2.users.list(limit=2, cursor=cursor)] == ids[2:4]
+    assert [len(each) for each in v2.users.pages(limit=2, cursor=cursor)] == [2, 1]
+    assert [user.id for user in v2.users.iterate(cursor=cursor)] == ids[2:]
+
+    async def main() -> None:
+        async with argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=service.url, api_version=2) as client:
+            assert [len(each) async for each in client.users.pages(limit=2, cursor=cursor)] == [2, 1]
+            assert [user.id async for user in client.users.iterate(cursor=cursor)] == ids[2:]
+
+    run(main)
+    assert v2.users.list(limit=5).next_cursor is None
+
+
+def test_wrong_cursors_of_an_iteration(service: Service, v1: argyle.Client, v2: argyle.Client) -> None:
+    """They are errors before the first step, as those of a list."""
+    asynchronous = argyle.AsyncClient(KEY_ID, KEY_SECRET, base_url=service.url, api_version=2)
+    for client, cursor, message in (
+        (v1, "c", "cursor needs api_version 2"),
+        (v2, "", "cursor must be"),
+        (v2, "\ud800", "cursor must not contain lone surrogates"),
+        (asynchronous, "", "cursor must be"),
+    ):
+        for ask in (client.users.pages, client.users.iterate):
+            with pytest.raises(argyle.ArgumentError, match=message):
+                ask(cursor=cursor)
+    assert service.requests == []
+
+
+@pytest.mark.parametrize(
+    ("link", "cursor"),
+    [
+        (None, None),
+        ("", None),
+        ("https://api.argyle.com/v2/users?cursor=cD0yMDI2%2B%2F%3D%3D&limit=2", "cD0yMDI2+/=="),
+        ("https://api.argyle.com/v2/users?limit=2&cursor=a%20b+c#cursor=d", "a b c"),
+        ("/v2/users?cursor=a&cursor=b", "b"),
+        ("?cursor=a", "a"),
+        ("https://api.argyle.com/v1/users?limit=2&offset=2", None),
+        ("https://api.argyle.com/v2/users?cursor=", None),
+        ("https://api.argyle.com/v2/users?cursor", None),
+        ("https://api.argyle.com/v2/users?precursor=a", None),
+        ("https://api.argyle.com/v2/users", None),
+        ("/v2/users", None),
+        ("cD0yMDI2+/==", "cD0yMDI2+/=="),
+        ("a%2Bb", "a+b"),
+    ],
+)
+def test_next_cursors(link: "Optional[str]", cursor: "Optional[str]") -> None:
+    """A cursor is decoded, as a list takes it; a link may be a bare cursor."""
+    assert argyle.UserPage.from_document({"results": [], "next": link}).next_cursor == cursor
+    assert argyle.UserPage([], next=link).next_cursor == cursor

@@ -228,8 +228,8 @@ class AsyncUsers:
         ``limit`` is the page size, by default 10; the service returns at most 200 users.
 
         Version 1 of the API has ``offset``, the number of users to skip, and ``ordering``: ``"created_at"``, oldest
-        first, or ``"-created_at"``, newest first, the default. Version 2 has ``cursor``, the decoded one of
-        :attr:`UserPage.next`, and ``external_id``, to list only users with this one.
+        first, or ``"-created_at"``, newest first, the default. Version 2 has ``cursor``, the
+        :attr:`UserPage.next_cursor` of the page before, and ``external_id``, to list only users with this one.
         """
         operation = _operations.list_users(
             limit=limit, offset=offset, ordering=ordering, cursor=cursor, external_id=external_id
@@ -246,6 +246,7 @@ class AsyncUsers:
         limit: Optional[int] = None,
         offset: Optional[int] = None,
         ordering: Optional[Ordering] = None,
+        cursor: Optional[str] = None,
         external_id: Optional[str] = None,
     ) -> AsyncUserPages:
         """Iterate over all users page by page, in pages of 200 or ``limit`` users, or fewer if they are large.
@@ -254,7 +255,7 @@ class AsyncUsers:
 
         The next page is prefetched. After an error, the next step requests the same page again.
         """
-        query = _operations.query(limit=limit, offset=offset, ordering=ordering, external_id=external_id)
+        query = _operations.query(limit=limit, offset=offset, ordering=ordering, cursor=cursor, external_id=external_id)
         return AsyncUserPages(self._core, query)
 
     def iterate(
@@ -262,13 +263,14 @@ class AsyncUsers:
         *,
         offset: Optional[int] = None,
         ordering: Optional[Ordering] = None,
+        cursor: Optional[str] = None,
         external_id: Optional[str] = None,
     ) -> AsyncGenerator[User, None]:
         """Iterate over all users; the parameters are those of :meth:`list`.
 
         In version 1, users created or deleted meanwhile can make it skip or repeat others: see argyle.h on cursors.
         """
-        return _users_of(self.pages(offset=offset, ordering=ordering, external_id=external_id))
+        return _users_of(self.pages(offset=offset, ordering=ordering, cursor=cursor, external_id=external_id))
 
     def __aiter__(self) -> AsyncIterator[User]:
         """Iterate over all users, newest first."""

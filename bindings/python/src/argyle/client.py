@@ -180,8 +180,8 @@ class Users:
         ``limit`` is the page size, by default 10; the service returns at most 200 users.
 
         Version 1 of the API has ``offset``, the number of users to skip, and ``ordering``: ``"created_at"``, oldest
-        first, or ``"-created_at"``, newest first, the default. Version 2 has ``cursor``, the decoded one of
-        :attr:`UserPage.next`, and ``external_id``, to list only users with this one.
+        first, or ``"-created_at"``, newest first, the default. Version 2 has ``cursor``, the
+        :attr:`UserPage.next_cursor` of the page before, and ``external_id``, to list only users with this one.
         """
         operation = _operations.list_users(
             limit=limit, offset=offset, ordering=ordering, cursor=cursor, external_id=external_id
@@ -198,6 +198,7 @@ class Users:
         limit: Optional[int] = None,
         offset: Optional[int] = None,
         ordering: Optional[Ordering] = None,
+        cursor: Optional[str] = None,
         external_id: Optional[str] = None,
     ) -> Iterator[UserPage]:
         """Iterate over all users page by page, in pages of 200 or ``limit`` users, or fewer if they are large.
@@ -207,7 +208,7 @@ class Users:
         The next page is prefetched. After an error, the next step requests the same page again, unless that page was
         received but cannot be parsed, which stays an error.
         """
-        query = _operations.query(limit=limit, offset=offset, ordering=ordering, external_id=external_id)
+        query = _operations.query(limit=limit, offset=offset, ordering=ordering, cursor=cursor, external_id=external_id)
         return UserPages(self._core.require_owner(), query)
 
     def iterate(
@@ -215,13 +216,14 @@ class Users:
         *,
         offset: Optional[int] = None,
         ordering: Optional[Ordering] = None,
+        cursor: Optional[str] = None,
         external_id: Optional[str] = None,
     ) -> Iterator[User]:
         """Iterate over all users; the parameters are those of :meth:`list`.
 
         In version 1, users created or deleted meanwhile can make it skip or repeat others: see argyle.h on cursors.
         """
-        return _users_of(self.pages(offset=offset, ordering=ordering, external_id=external_id))
+        return _users_of(self.pages(offset=offset, ordering=ordering, cursor=cursor, external_id=external_id))
 
     def __iter__(self) -> Iterator[User]:
         """Iterate over all users, newest first."""

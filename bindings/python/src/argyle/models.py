@@ -396,6 +396,21 @@ class UserPage:
     #: The page as received: an object with "results", or a bare array of users.
     raw: Any = field(default=None, compare=False)
 
+    @property
+    def next_cursor(self) -> Optional[str]:
+        """The ``cursor`` with which a list continues after this page; None if ``next`` has none, as in version 1.
+
+        It is decoded. A ``next`` that is a bare cursor rather than a link is the cursor itself.
+        """
+        from urllib.parse import parse_qs, unquote
+
+        address, mark, query = (self.next or "").partition("#")[0].partition("?")
+        if mark:
+            return parse_qs(query).get("cursor", [None])[-1]
+        # Rather than a link, it may be a bare cursor.
+        is_link = address.startswith("/") or ":" in address
+        return None if is_link else unquote(address) or None
+
     @classmethod
     def from_document(cls, raw: Any) -> UserPage:
         """Create a page from parsed JSON: an object with "results", or a bare array of users."""
