@@ -9,13 +9,14 @@ import itertools
 import os
 import re
 import zlib
+from datetime import date
 from typing import Any, BinaryIO, Iterator, NamedTuple, Optional
 
 import click
 
 from .._json import loads
 from ._formats import TEXTS, given, pyarrow
-from ._texts import HEAD, Lines, encoding_of, json_problem
+from ._texts import HEAD, Lines, encoding_of, json_problem, parse_date
 
 
 class Record(NamedTuple):
@@ -171,7 +172,7 @@ class Records:
             for row in rows:
                 if row:
                     number += 1
-                    cells = {name: row[index] for name, index in columns if index < len(row)}
+                    cells = {name: row[index] for name, index in columns if index < len(row) and row[index]}
                     size, read = read, 0
                     yield _record_from_cells(line, number, cells, size)
                 else:
@@ -197,30 +198,52 @@ class Records:
             self.total = file.metadata.num_rows
             row = 0
             for batch in file.iter_batches(1000, columns=columns):
-                for cells in batch.to_pylist():
+                # The first of several columns with the same name.
+                indices = [batch.schema.names.index(name) for name in columns]
+                for values in zip(*(batch.column(index).to_pylist() for index in indices)):
                     row += 1
+                    cells = {name: value for name, value in zip(columns, values) if value is not None}
                     for name, cell in cells.items():
-                        if cell is not None and not isinstance(cell, str):
+                        if not isinstance(cell, str):
                             what = "text" if name in TEXTS else "text with JSON"
                             raise click.UsageError(f"the Parquet file's column {name} is not {what}")
-                    yield _record_from_cells(row, row, {name: cells[name] or "" for name in columns}, 1)
+                    yield _record_from_cells(row, row, cells, 1)
         except (arrow.ArrowException, OSError) as failure:
             raise click.ClickException(f"{self.name}: not a Parquet file, or damaged: {failure}") from None
 
 
+class _DateError(ValueError):
+    """A cell is not a date. The reason why it is not JSON would not help."""
+
+
+def _birth_date(text: str) -> Any:
+    """Parse a date, which may be JSON."""
+    found: Any = parse_date(text.strip())
+    with contextlib.suppress(ValueError):
+        found = found or loads(text)
+    if not isinstance(found, (date, dict)):
+        raise _DateError("birth_date must be YYYY-MM-DD or a JSON object")
+    return found
+
+
 def _record_from_cells(line: int, number: int, cells: "dict[str, str]", size: int) -> Record:
-    """Create a record from the cells of a row; an empty cell means that the field is not set."""
+    """Create a record from the cells of a row that are set; an empty cell of JSON is not."""
     checksum = 0
-    fields = {}
+    fields: "dict[str, Any]" = {}
     problem = None
     for name, text in cells.items():
-        if not text:
+        if not text and name not in TEXTS:
             continue
         encoded = text.encode("utf-8", "surrogateescape")
         # Without the name of the metadata, as in journals of older releases.
         checksum = zlib.crc32(encoded, checksum if name == "external_metadata" else zlib.crc32(name.encode(), checksum))
         try:
-            fields[name] = encoded.decode() if name in TEXTS else loads(encoded)
+            if name == "birth_date":
+                fields[name] = _birth_date(text)
+            else:
+                fields[name] = encoded.decode() if name in TEXTS else loads(encoded)
+        except _DateError as failure:
+            problem = problem or str(failure)
         except ValueError as failure:
             problem = problem or json_problem(name, failure)
     return Record(line, number, checksum, given(fields), problem, size)

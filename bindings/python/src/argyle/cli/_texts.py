@@ -5,8 +5,10 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import re
 import select
 from collections import deque
+from datetime import date
 from functools import cached_property
 from typing import BinaryIO, Deque, Iterator, Optional
 
@@ -108,6 +110,17 @@ def encoding_of(data: bytes) -> str:
     if what is not None:
         raise ValueError(f"this is {what}, not text")
     return json.detect_encoding(data)
+
+
+def parse_date(text: str) -> Optional[date]:
+    """Parse a date of the form YYYY-MM-DD; returns None if it is not one."""
+    # Newer Pythons accept other forms, too.
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def json_problem(what: str, failure: ValueError) -> str:

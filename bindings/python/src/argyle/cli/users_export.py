@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO, Optional, Protocol
@@ -61,7 +60,8 @@ def export_users(
 
     With API version 2, users are written in the service's order. The fields first_name, last_name, email, phone_number,
     ssn, address and birth_date are written only if --fields has their names or is "all"; with "all", jsonl contains the
-    users as the service sends them. In csv and parquet, address and birth_date are JSON.
+    users as the service sends them. In csv and parquet, address and birth_date are JSON; csv does not
+    distinguish an empty text from null.
 
     `argyle users import` reads all formats. FILE is created or replaced once the export is complete; devices
     and pipes are written as users arrive. If users are deleted meanwhile, the export can miss others.
@@ -106,20 +106,21 @@ class _CSV(Writer):
     def __init__(self, file: BinaryIO, selected: Selection) -> None:
         self._file = file
         self._columns = selected.columns
-        # Names and the like must not control a terminal.
+        # Texts that users choose, which version 1 lacks, must not control a terminal.
         self._escape = safe if file.isatty() else str
         self._text = io.StringIO()
         self._rows = csv.writer(self._text, lineterminator="\n")
+        self._quoted_rows = csv.writer(self._text, lineterminator="\n", quoting=csv.QUOTE_ALL)
         self._rows.writerow(self._columns)
 
     def write(self, users: "list[User]") -> None:
         for user in users:
-            self._rows.writerow([self._cell(user, column) for column in self._columns])
+            row = {column: _cell(user.raw, column) or "" for column in self._columns}
+            texts = {column: self._escape(row[column]) for column in self._columns if column in TEXTS}
+            # Without quotes, a reader may drop blanks around a text, and ends the row at a carriage return.
+            is_quoted = any(text != text.strip() or "\r" in text for text in texts.values())
+            (self._quoted_rows if is_quoted else self._rows).writerow({**row, **texts}.values())
         self.finish()
-
-    def _cell(self, user: User, column: str) -> str:
-        # Only newer versions of the csv module quote a lone carriage return.
-        return self._escape(re.sub("\r(?!\n)", "\n", _cell(user.raw, column) or ""))
 
     def finish(self) -> None:
         self._file.write(self._text.getvalue().encode("utf-8", "surrogatepass"))
@@ -132,10 +133,10 @@ def _cell(user: "dict[str, Any]", column: str) -> Optional[str]:
     if column not in user or (column in WRITABLE[2] and not given({column: user[column]})):
         return None
     value = user[column]
-    if column in ("id", "created_at", *TEXTS) and isinstance(value, str):
+    if column in TEXTS and isinstance(value, str):
         # UTF-8 cannot encode lone surrogates.
         return value.encode("utf-8", "replace").decode()
-    return json_text(value)
+    return value if column in ("id", "created_at") and isinstance(value, str) else json_text(value)
 
 
 class _Sink(io.RawIOBase):

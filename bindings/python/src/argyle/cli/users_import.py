@@ -62,7 +62,8 @@ def import_users(
     A line is a JSON object. With API version 1 only its optional member external_metadata is used, with version 2 also
     external_id, first_name, last_name, email, phone_number, ssn, address, birth_date and open_banking. CSV and Parquet
     files have columns of these names: with text, or with JSON in external_metadata, address, birth_date and
-    open_banking; empty cells are not sent. Files written by `argyle users export` can be imported.
+    open_banking; birth_date may also be YYYY-MM-DD. Empty cells are not sent, except for empty text in Parquet. Files
+    written by `argyle users export` can be imported.
 
     The result of each line is written to the journal immediately. Another run skips lines whose users were created,
     retries failed ones, and reports those whose result is unknown, after a lost connection or a killed run; they are
