@@ -121,10 +121,11 @@ def test_a_user_from_creation_to_deletion(v2: Runner, v1: Runner, service: Servi
     assert bodies(service) == [
         {"external_id": "7", "first_name": "Zoë", "birth_date": {"year": 1985, "month": 2, "day": 3}}
     ]
-    got = v2("users", "get", user_id)
+    got = v2("users", "get", user_id, "--fields", "all")
     assert got.json() == client.users.get(user_id).raw
     assert {name: got.json()[name] for name in bodies(service)[0]} == bodies(service)[0]
-    updated = v2("users", "update", user_id, "--fields", '{"first_name": null}', "--last-name", "L")
+    assert v2("users", "update", user_id, "--fields", '{"first_name": null}', "--last-name", "L").code == 0
+    updated = v2("users", "get", user_id, "--fields", "all")
     assert (updated.json()["first_name"], updated.json()["last_name"]) == (None, "L")
     assert updated.json() == {**got.json(), "first_name": None, "last_name": "L"} == client.users.get(user_id).raw
     assert bodies(service, "PATCH") == [{"first_name": None, "last_name": "L"}]
@@ -342,7 +343,7 @@ def test_tables(terminal_v2: Runner, server: Server, client: argyle.Client, user
     assert re.search(r"EXTERNAL ID +BIRTH DATE +ITEMS CONNECTED +ADDRESS", table)
     assert re.search(rf"1985-02-03 +item_000000001 +{CANARY}, {CANARY}", table)
     assert users[0] not in table
-    assert CANARY in terminal_v2("users", "get", users[0]).out
+    assert CANARY in terminal_v2("users", "get", users[0], "--fields", "all").out
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["export", "--format", "csv"], ["export"]])
@@ -681,3 +682,69 @@ def test_a_cell_that_is_no_date_is_not_quoted(v2: Runner, service: Service, tmp_
     assert (result.code, service.requests) == (3, [])
     assert "line 2: birth_date must be YYYY-MM-DD or a JSON object\n" in result.err
     assert value not in result.err.replace("YYYY-MM-DD", "") or value in "{"
+
+
+# ---------------------------------------------------------------- Personal data in messages and results
+
+
+@pytest.mark.parametrize("value", ["10.12.1985", "1985-2-3", "19851210", "1985-02-31", CANARY])
+def test_a_wrong_date_is_not_quoted(v2: Runner, service: Service, value: str) -> None:
+    result = v2("users", "create", "--birth-date", value)
+    assert (result.code, service.requests) == (2, [])
+    assert "'--birth-date': must be YYYY-MM-DD" in result.err
+    assert value not in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["create", "--first-name", "Ada", CANARY],
+        ["create", "--metadata", "{}", CANARY, CANARY],
+        ["update", "u1", "--last-name", "Ada", CANARY],
+        ["get", "u1", CANARY],
+        ["list", "--external-id", "Ada", CANARY],
+    ],
+)
+def test_stray_arguments_are_not_quoted(v1: Runner, v2: Runner, service: Service, arguments: "list[str]") -> None:
+    for command in (v1, v2):
+        result = command("users", *arguments)
+        assert (result.code, result.out, service.requests) == (2, "", [])
+        assert "unexpected extra argument" in result.err
+        assert CANARY not in result.err
+
+
+@pytest.mark.parametrize("command", ["list", "get"])
+def test_an_unknown_field_is_not_quoted(v2: Runner, service: Service, command: str) -> None:
+    """It may be a value, meant for an update."""
+    result = v2("users", command, *(["u1"] if command == "get" else []), "--fields", f'{{"ssn": "{CANARY}"}}')
+    assert (result.code, service.requests) == (2, [])
+    assert "--fields" in result.err and "external_metadata" in result.err
+    assert CANARY not in result.err
+
+
+def test_one_user_has_personal_data_only_when_asked_for(
+    v2: Runner, terminal_v2: Runner, client: argyle.Client, users: "list[str]"
+) -> None:
+    raw = client.users.get(users[0]).raw
+    got = v2("users", "get", users[0])
+    assert (list(got.json()), got.err) == (COLUMNS, "")
+    assert v2("users", "get", users[0], "--fields", "all").json() == raw
+    some = v2("users", "get", users[0], "--fields", "first_name, id").json()
+    assert list(some.items()) == [("first_name", CANARY), ("id", users[0])]
+    updated = v2("users", "update", users[0], "--fields", '{"last_name": "Lovelace"}')
+    assert list(updated.json()) == COLUMNS
+    assert client.users.get(users[0]).last_name == "Lovelace"
+    for arguments in (["get"], ["update", "--last-name", "Lovelace"]):
+        shown = terminal_v2("users", arguments[0], users[0], *arguments[1:]).out
+        assert users[0] in shown and "external_id" in shown
+        assert CANARY not in shown and "Lovelace" not in shown
+    shown = terminal_v2("users", "get", users[0], "--fields", "ssn").out
+    assert CANARY in shown and users[0] not in shown
+
+
+def test_one_user_of_version_1_is_complete(v1: Runner, service: Service) -> None:
+    user = {"id": "u1", "external_metadata": {}, "later": 1}
+    service.answers = [(200, user)] * 4
+    assert v1("users", "get", "u1").json() == v1("users", "update", "u1", "--metadata", "1").json() == user
+    assert v1("users", "get", "u1", "--fields", "id").json() == {"id": "u1"}
+    assert v1("users", "get", "u1", "--fields", "all").json() == user

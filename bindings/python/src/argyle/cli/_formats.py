@@ -58,7 +58,7 @@ class Selection(NamedTuple):
 
 
 fields_option = click.option(
-    "--fields", metavar="NAME,...|all", help="The fields of each user; default: all but personal data."
+    "--fields", metavar="NAME,...|all", help="The fields to return; default: all but personal data."
 )
 
 
@@ -71,9 +71,9 @@ def selection(fields: Optional[str], api_version: int) -> Selection:
     if fields == "all":
         return Selection(members, is_complete=True)
     names = tuple(dict.fromkeys(name.strip() for name in fields.split(",")))
-    for name in names:
-        if name not in members:
-            raise click.UsageError(f"--fields: {name!r} is not one of {', '.join(members)}, or all")
+    if not set(names) <= set(members):
+        # Without the names: by mistake, they may be personal data, such as the JSON of an update.
+        raise click.UsageError(f"--fields must be all or names from {', '.join(members)}, separated by commas")
     return Selection(names, is_complete=False)
 
 

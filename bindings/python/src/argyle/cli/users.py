@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Optional
 
 import click
@@ -28,6 +28,7 @@ from ._context import (
 from ._failures import describe, exit_code
 from ._formats import fields_option, selection
 from ._output import console, flush, is_human_readable, json_text, print_message, safe, write_json, write_text
+from ._texts import parse_date
 from .users_export import export_users
 from .users_import import import_users
 
@@ -37,11 +38,26 @@ if TYPE_CHECKING:
     from ..client import Client
 
 
+class _Command(click.Command):
+    """A command whose message about extra arguments does not quote them: they may be part of a name or an address."""
+
+    def parse_args(self, ctx: click.Context, args: "list[str]") -> "list[str]":
+        """Parse the arguments."""
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            ctx.fail(
+                f"got {len(rest)} unexpected extra argument{'s' * (len(rest) > 1)}: quote values that contain blanks"
+            )
+        return rest
+
+
 @click.group()
 def users() -> None:
     """Manage users: list, get, create, update, delete, export, import."""
 
 
+users.command_class = _Command
 users.add_command(export_users)
 users.add_command(import_users)
 
@@ -134,6 +150,18 @@ def _print_table(screen: Console, page: Iterable[User], columns: "tuple[str, ...
     screen.print(table)
 
 
+def _print_fields(screen: Console, fields: "dict[str, str]") -> None:
+    """Print a line for each field; long values are wrapped."""
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in fields.items():
+        table.add_row(safe(name), value)
+    screen.print(table)
+
+
 def _list_cell(user: User, name: str) -> str:
     """Return the text of a cell, on one line."""
     value = getattr(user, name)
@@ -150,12 +178,14 @@ def _list_cell(user: User, name: str) -> str:
 
 @users.command()
 @click.argument("user_id", metavar="ID")
+@fields_option
 @api_version_option
 @json_option
-def get(user_id: str, as_json: bool) -> None:
-    """Show a user, including personal data."""
+def get(user_id: str, fields: Optional[str], as_json: bool) -> None:
+    """Show a user, with personal data only if --fields names it or is "all"."""
+    selected = selection(fields, api_version())
     with client() as service:
-        _show(service.users.get(user_id), as_json)
+        _show(selected.document(service.users.get(user_id)), as_json)
 
 
 def _object(context: click.Context, parameter: click.Parameter, value: Optional[str]) -> "dict[str, Any]":
@@ -168,6 +198,14 @@ def _object(context: click.Context, parameter: click.Parameter, value: Optional[
     return found
 
 
+def _date(context: click.Context, parameter: click.Parameter, value: Optional[str]) -> Optional[date]:
+    """Parse an option that is a date; the message does not quote it, because it is personal data."""
+    found = None if value is None else parse_date(value)
+    if value is not None and found is None:
+        raise click.BadParameter("must be YYYY-MM-DD", context, parameter)
+    return found
+
+
 _FIELD_OPTIONS = (
     click.option("--metadata", metavar=DOCUMENT, callback=document, help="The user's metadata, any JSON."),
     click.option("--external-id", metavar="TEXT", help="Your own id for the user."),
@@ -175,7 +213,7 @@ _FIELD_OPTIONS = (
     click.option("--last-name", metavar="TEXT"),
     click.option("--email", metavar="TEXT"),
     click.option("--phone-number", metavar="TEXT"),
-    click.option("--birth-date", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD"),
+    click.option("--birth-date", metavar="YYYY-MM-DD", callback=_date),
     click.option("--fields", metavar=DOCUMENT, callback=_object, help="Any fields, as a JSON object."),
 )
 
@@ -187,7 +225,7 @@ def _field_options(command: "Callable[..., Any]") -> "Callable[..., Any]":
 
 
 def _fields(fields: "dict[str, Any]", metadata: Any, options: "dict[str, Any]") -> "dict[str, Any]":
-    """Return the given fields; options of their own take precedence over --fields."""
+    """Return the given fields; options for single fields take precedence over --fields."""
     fields = {**fields, **{name: value for name, value in options.items() if value is not None}}
     return fields if metadata is UNSET else {**fields, "external_metadata": metadata}
 
@@ -199,8 +237,8 @@ def _fields(fields: "dict[str, Any]", metadata: Any, options: "dict[str, Any]") 
 def create(fields: "dict[str, Any]", metadata: Any, as_json: bool, **options: Any) -> None:
     """Create a user and print the id.
 
-    API version 1 has --metadata only. Every process can read arguments: pass an SSN, an address and whatever else must
-    stay private with --fields @FILE or --fields -.
+    API version 1 has --metadata only. Every process can read arguments: pass an SSN, an address and anything else that
+    must stay private with --fields @FILE or --fields -.
 
     The token in the service's response is not printed: use `argyle tokens create ID`.
     """
@@ -218,7 +256,7 @@ def create(fields: "dict[str, Any]", metadata: Any, as_json: bool, **options: An
 @api_version_option
 @json_option
 def update(user_id: str, fields: "dict[str, Any]", metadata: Any, as_json: bool, **options: Any) -> None:
-    """Replace fields of a user and show the user, including personal data.
+    """Replace fields of a user and show the user without personal data.
 
     The options are those of `argyle users create`. In --fields, null clears a field.
     """
@@ -226,7 +264,7 @@ def update(user_id: str, fields: "dict[str, Any]", metadata: Any, as_json: bool,
     if not given:
         raise click.UsageError("there is nothing to update: pass --metadata, --fields or another field")
     with client() as service:
-        _show(service.users.update(user_id, fields=given), as_json)
+        _show(selection(None, api_version()).document(service.users.update(user_id, fields=given)), as_json)
 
 
 @users.command()
@@ -269,19 +307,12 @@ def _confirm(user_ids: "tuple[str, ...]") -> None:
         raise click.ClickException("nothing was deleted")
 
 
-def _show(user: User, as_json: bool) -> None:
-    """Show a user with all fields."""
-    if not is_human_readable(as_json):
-        write_json(user.raw)
-        return
-    from rich.table import Table
-
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in user.raw.items():
-        table.add_row(safe(name), _cell(value))
-    console().print(table)
+def _show(user: "dict[str, Any]", as_json: bool) -> None:
+    """Show these fields of a user."""
+    if is_human_readable(as_json):
+        _print_fields(console(), {name: _cell(value) for name, value in user.items()})
+    else:
+        write_json(user)
 
 
 def _cell(value: Any) -> str:
