@@ -748,3 +748,60 @@ def test_one_user_of_version_1_is_complete(v1: Runner, service: Service) -> None
     assert v1("users", "get", "u1").json() == v1("users", "update", "u1", "--metadata", "1").json() == user
     assert v1("users", "get", "u1", "--fields", "id").json() == {"id": "u1"}
     assert v1("users", "get", "u1", "--fields", "all").json() == user
+
+
+# ---------------------------------------------------------------- Tables that do not fit
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+@pytest.mark.parametrize("fields", [None, "all", "external_id,created_at,id", "first_name,items_connected,email,id"])
+def test_no_id_is_cut(terminal_v2: Runner, users: "list[str]", columns: int, fields: "str | None") -> None:
+    arguments = [] if fields is None else ["--fields", fields]
+    out = terminal_v2("users", "list", *arguments, columns=columns).out
+    assert all(len(line) <= columns for line in out.splitlines())
+    if columns == 40:
+        # Beside names of fields there is less room than an id needs: it is wrapped.
+        out = re.sub(r" *\n +", "", out)
+    assert re.findall(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", out) == users
+
+
+@pytest.mark.parametrize(("columns", "is_table"), [(60, False), (80, False), (200, True)])
+def test_users_are_shown_as_a_table_if_it_fits(
+    terminal_v2: Runner, service: Service, columns: int, is_table: bool
+) -> None:
+    names = ["id", "created_at", "external_id", "first_name", "last_name", "phone_number"]
+    user = {"created_at": "2026-01-02T03:04:05Z", "external_id": "7", "first_name": "Ada\x1b", "last_name": "q" * 90}
+    service.answers = [page_of(user, {"phone_number": "+1"})]
+    out = terminal_v2("users", "list", "--fields", ",".join(names), columns=columns).out
+    assert "\x1b]" not in out and "Ada\x1b" not in out
+    lines = [line.rstrip() for line in out.splitlines()]
+    if is_table:
+        assert re.fullmatch(r"ID +CREATED \(UTC\) +EXTERNAL ID +FIRST NAME +LAST NAME +PHONE NUMBER", lines[0])
+        assert len(lines) == 4
+        return
+    # A line for each field, with an empty line between users; values are wrapped rather than cut.
+    assert [line.split(" ")[0] for line in lines if line[:1] not in ("", " ")] == [*names, *names, "argyle:"]
+    assert lines[:4] == [
+        "id            u0",
+        "created_at    2026-01-02 03:04:05",
+        "external_id   7",
+        "first_name    Ada\\u001b",
+    ]
+    assert out.count("q") == 90
+    assert lines.count("") == 1
+    assert lines[-2:] == ["phone_number  +1", "argyle: 2 users"]
+
+
+def test_a_long_id_is_wrapped_in_a_table(terminal_v2: Runner, service: Service) -> None:
+    user_id = "0123456789" * 5
+    service.answers = [page_of({"id": user_id})]
+    out = terminal_v2("users", "list", columns=120).out
+    assert [line.split()[0] for line in out.splitlines()] == ["ID", user_id[:36], user_id[36:], "argyle:"]
+
+
+def test_tables_of_version_1_have_not_changed(terminal: Runner, service: Service) -> None:
+    """However narrow."""
+    for columns in (40, 60, 80):
+        service.answers = [(200, {"count": 1, "next": None, "results": [{"id": "u1", "external_metadata": {}}]})]
+        out = terminal("users", "list", columns=columns, ARGYLE_BASE_URL=service.url, NO_COLOR="1").out
+        assert re.match(r"ID +CREATED.*\nu1 ", out)

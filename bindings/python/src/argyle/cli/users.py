@@ -88,13 +88,17 @@ def list_users(
     human_readable = is_human_readable(as_json)
     screen = console() if human_readable else None
     columns = selected.columns if fields is not None else _default_columns(screen)
+    # The few default columns of version 1 are always a table.
+    is_table = screen is not None and ((fields is None and api_version() == 1) or _fits(columns, screen.width))
     shown = 0
     count = None
     with client() as service:
         for page in _pages(service, limit, ordering, external_id, page_size):
             count = page.count
-            if screen is not None:
+            if screen is not None and is_table:
                 _print_table(screen, page.results, columns, with_header=shown == 0)
+            elif screen is not None:
+                _print_users(screen, page.results, columns, is_first=shown == 0)
             else:
                 for user in page:
                     write_json(selected.document(user))
@@ -125,6 +129,18 @@ def _pages(
 
 _HEADINGS = {"created_at": "CREATED (UTC)", "employers_connected": "EMPLOYERS", "external_metadata": "METADATA"}
 _WIDTHS = {"id": 36, "created_at": 19}
+# The least width of other columns, and the space between columns.
+_MIN_WIDTH, _GAP = 12, 2
+
+
+def _heading(name: str) -> str:
+    return _HEADINGS.get(name, name.replace("_", " ").upper())
+
+
+def _fits(columns: "tuple[str, ...]", width: int) -> bool:
+    """Whether the columns have enough room in a table."""
+    widths = [_WIDTHS.get(name) or max(_MIN_WIDTH, len(_heading(name))) for name in columns]
+    return sum(widths) + _GAP * (len(widths) - 1) <= width
 
 
 def _default_columns(screen: Optional[Console]) -> "tuple[str, ...]":
@@ -141,13 +157,30 @@ def _print_table(screen: Console, page: Iterable[User], columns: "tuple[str, ...
 
     table = Table(box=None, show_header=with_header, expand=True, pad_edge=False, header_style="bold")
     for name in columns:
-        heading = _HEADINGS.get(name, name.replace("_", " ").upper())
         width = _WIDTHS.get(name)
         ratio = None if width else 2 if name == "external_metadata" else 1
-        table.add_column(heading, no_wrap=True, width=width, ratio=ratio, style="cyan" if name == "id" else None)
+        # With version 2, a long id is wrapped rather than cut.
+        is_cut = name != "id" or api_version() == 1
+        table.add_column(
+            _heading(name),
+            no_wrap=is_cut,
+            overflow="ellipsis" if is_cut else "fold",
+            width=width,
+            ratio=ratio,
+            style="cyan" if name == "id" else None,
+        )
     for user in page:
         table.add_row(*(_list_cell(user, name) for name in columns))
     screen.print(table)
+
+
+def _print_users(screen: Console, page: Iterable[User], columns: "tuple[str, ...]", is_first: bool) -> None:
+    """Print a page with a line for each field, and an empty line between users."""
+    for user in page:
+        if not is_first:
+            screen.print()
+        is_first = False
+        _print_fields(screen, {name: _list_cell(user, name) for name in columns})
 
 
 def _print_fields(screen: Console, fields: "dict[str, str]") -> None:
