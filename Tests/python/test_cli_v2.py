@@ -85,20 +85,20 @@ def test_the_version_is_an_option_or_a_variable(v1: Runner, service: Service) ->
 
 @pytest.mark.parametrize("value", ["0", "3", "v2", "two"])
 def test_a_wrong_version_is_a_usage_error(v1: Runner, service: Service, value: str) -> None:
-    assert "--api-version" in v1("users", "list", "--api-version", value).err
+    assert "Invalid value for --api-version: must be 1 or 2" in v1("users", "list", "--api-version", value).err
     result = v1("users", "list", ARGYLE_API_VERSION=value)
     assert (result.code, service.requests) == (2, [])
-    assert "ARGYLE_API_VERSION" in result.err
+    assert "Invalid value for ARGYLE_API_VERSION: must be 1 or 2" in result.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["create", "--first-name", CANARY], '"first_name" needs --api-version 2'),
+        (["create", "--first-name", CANARY], "--first-name needs --api-version 2"),
         (["create", "--fields", '{"later": 1}'], '"later" needs --api-version 2'),
-        (["update", "u1", "--external-id", CANARY], '"external_id" needs --api-version 2'),
-        (["list", "--external-id", CANARY], "external_id needs --api-version 2"),
-        (["list", "--ordering", "created_at", "--api-version", "2"], "ordering needs --api-version 1"),
+        (["update", "u1", "--external-id", CANARY], "--external-id needs --api-version 2"),
+        (["list", "--external-id", CANARY], "--external-id needs --api-version 2"),
+        (["list", "--ordering", "created_at", "--api-version", "2"], "--ordering needs --api-version 1"),
     ],
 )
 def test_what_the_other_version_has_is_a_usage_error(
@@ -805,3 +805,33 @@ def test_tables_of_version_1_have_not_changed(terminal: Runner, service: Service
         service.answers = [(200, {"count": 1, "next": None, "results": [{"id": "u1", "external_metadata": {}}]})]
         out = terminal("users", "list", columns=columns, ARGYLE_BASE_URL=service.url, NO_COLOR="1").out
         assert re.match(r"ID +CREATED.*\nu1 ", out)
+
+
+# ---------------------------------------------------------------- Usage
+
+
+def test_an_update_of_nothing_names_the_option(v1: Runner, v2: Runner, service: Service) -> None:
+    result = v1("users", "update", "u1")
+    assert result.err == "argyle: Missing option '--metadata'. (see argyle users update --help)\n"
+    assert v1("users", "update", "u1", "--fields", "{}").err == result.err
+    assert "there is nothing to update" in v2("users", "update", "u1").err
+    assert service.requests == []
+
+
+def test_an_option_of_the_other_version_is_all_that_is_named(v1: Runner, service: Service) -> None:
+    result = v1("users", "update", "u1", "--birth-date", "1985-12-10", "--metadata", "1")
+    assert (result.code, result.out, service.requests) == (2, "", [])
+    assert result.err == "argyle: --birth-date needs --api-version 2 (see argyle users update --help)\n"
+
+
+def test_standard_input_is_read_once(v2: Runner, service: Service) -> None:
+    for arguments in (["create"], ["update", "u1"]):
+        result = v2("users", *arguments, "--fields", "-", "--metadata", "-", stdin="{}")
+        assert (result.code, result.out, service.requests) == (2, "", [])
+        assert "only one option can read standard input" in result.err
+
+
+def test_the_help_says_where_options_go(run: Runner) -> None:
+    assert "argyle users list --api-version 2" in run("--help").out
+    assert run("--api-version", "2", "users", "list").code == 2
+    assert "personal data" in run("users", "get", "--help").out

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Optional
 
 import click
+from click.core import ParameterSource
 
 from .. import __version__, errors
 from .._json import loads
@@ -40,16 +41,23 @@ _servers = {"production": "https://api.argyle.com", "sandbox": "https://api-sand
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON even on a terminal.")
 
 
+# Keys of what is kept in click's context.
 _API_VERSION = f"{__name__}.api_version"
+_STANDARD_INPUT = f"{__name__}.standard_input"
 
 
 def _set_api_version(context: click.Context, parameter: click.Parameter, value: str) -> None:
+    if value not in ("1", "2"):
+        # Not click's own check: older versions of click do not name the variable.
+        is_variable = context.get_parameter_source("api_version") is ParameterSource.ENVIRONMENT
+        hint = "ARGYLE_API_VERSION" if is_variable else "--api-version"
+        raise click.BadParameter("must be 1 or 2", context, parameter, param_hint=hint)
     context.meta[_API_VERSION] = int(value)
 
 
 api_version_option = click.option(
     "--api-version",
-    type=click.Choice(["1", "2"]),
+    metavar="[1|2]",
     default="1",
     show_default=True,
     envvar="ARGYLE_API_VERSION",
@@ -63,6 +71,13 @@ api_version_option = click.option(
 def api_version() -> int:
     """Return the version of the API that the command uses."""
     return click.get_current_context().meta[_API_VERSION]  # type: ignore[no-any-return]
+
+
+def require_api_version(version: int, **options: Any) -> None:
+    """Reject options that only a version of the API has, if the command uses the other one."""
+    for name, value in options.items():
+        if value is not None and api_version() != version:
+            raise click.UsageError(f"--{name.replace('_', '-')} needs --api-version {version}")
 
 
 def client(writes: bool = True) -> Client:
@@ -121,6 +136,8 @@ def document(context: click.Context, parameter: click.Parameter, value: Optional
         raise click.BadParameter("a file name is required after @", context, parameter)
     try:
         if value == "-":
+            if context.meta.setdefault(_STANDARD_INPUT, parameter) is not parameter:
+                raise click.BadParameter("only one option can read standard input", context, parameter)
             text = standard_input().read()
         elif value.startswith("@"):
             text = Path(value[1:]).read_bytes()

@@ -117,6 +117,8 @@ def argyle() -> None:
 
     Data goes to standard output: as tables on a terminal, as JSON with --json or in a pipe. Progress and messages go
     to standard error.
+
+    Options follow the command: argyle users list --api-version 2 --json
     """
 
 

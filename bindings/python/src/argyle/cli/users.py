@@ -24,6 +24,7 @@ from ._context import (
     document,
     json_option,
     page_size_option,
+    require_api_version,
 )
 from ._failures import describe, exit_code
 from ._formats import fields_option, selection
@@ -84,6 +85,8 @@ def list_users(
 
     API version 1 has --ordering, version 2 has --external-id.
     """
+    require_api_version(1, ordering=ordering)
+    require_api_version(2, external_id=external_id)
     selected = selection(fields, api_version())
     human_readable = is_human_readable(as_json)
     screen = console() if human_readable else None
@@ -259,6 +262,7 @@ def _field_options(command: "Callable[..., Any]") -> "Callable[..., Any]":
 
 def _fields(fields: "dict[str, Any]", metadata: Any, options: "dict[str, Any]") -> "dict[str, Any]":
     """Return the given fields; options for single fields take precedence over --fields."""
+    require_api_version(2, **options)
     fields = {**fields, **{name: value for name, value in options.items() if value is not None}}
     return fields if metadata is UNSET else {**fields, "external_metadata": metadata}
 
@@ -288,12 +292,18 @@ def create(fields: "dict[str, Any]", metadata: Any, as_json: bool, **options: An
 @_field_options
 @api_version_option
 @json_option
-def update(user_id: str, fields: "dict[str, Any]", metadata: Any, as_json: bool, **options: Any) -> None:
+@click.pass_context
+def update(
+    context: click.Context, /, user_id: str, fields: "dict[str, Any]", metadata: Any, as_json: bool, **options: Any
+) -> None:
     """Replace fields of a user and show the user without personal data.
 
     The options are those of `argyle users create`. In --fields, null clears a field.
     """
     given = _fields(fields, metadata, options)
+    if not given and api_version() == 1:
+        (parameter,) = (each for each in context.command.params if each.name == "metadata")
+        raise click.MissingParameter(ctx=context, param=parameter)
     if not given:
         raise click.UsageError("there is nothing to update: pass --metadata, --fields or another field")
     with client() as service:
