@@ -181,7 +181,7 @@ class Users:
 
         Version 1 of the API has ``offset``, the number of users to skip, and ``ordering``: ``"created_at"``, oldest
         first, or ``"-created_at"``, newest first, the default. Version 2 has ``cursor``, the
-        :attr:`UserPage.next_cursor` of the page before, and ``external_id``, to list only users with this one.
+        :attr:`UserPage.next_cursor` of the page before, and ``external_id``, to list only users with that id.
         """
         operation = _operations.list_users(
             limit=limit, offset=offset, ordering=ordering, cursor=cursor, external_id=external_id

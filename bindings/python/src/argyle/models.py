@@ -232,7 +232,7 @@ class User:
 
     @property
     def birth_date(self) -> Optional[date]:
-        """The date of birth; None if it is not set, or not a date of the calendar."""
+        """The date of birth; None if it is not set or not a valid date."""
         return _date(self.raw.get("birth_date"))
 
     def __reduce__(self) -> tuple[Any, ...]:
