@@ -723,6 +723,16 @@ def test_lists_that_are_none(service: Service, way: str, answer: Any) -> None:
         Maker(way, service.url, 2)("list_users")
     expected = 'no array "results"' if isinstance(answer, dict) else "not a JSON object"
     assert expected in str(caught.value) and "array of users" not in str(caught.value)
+    assert ("it is a response of API version 1" in str(caught.value)) == isinstance(answer, list)
+
+
+@WAYS
+def test_a_page_has_no_count(service: Service, way: str) -> None:
+    """Whatever the service sends under this name."""
+    answer = {"results": [{"id": "u1"}], "count": "1"}
+    service.answers = [(200, answer)]
+    page = Maker(way, service.url, 2)("list_users")
+    assert (page.count, page.raw, [user.id for user in page]) == (None, answer, ["u1"])
 
 
 # ---------------------------------------------------------------- Arguments

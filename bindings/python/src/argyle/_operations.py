@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Callable, Mapping, NamedTuple, Optional
 
@@ -126,8 +127,11 @@ def _check_user(member: str, received: str, requested: str) -> None:
 
 def parse_page(api_version: int, body: bytes) -> UserPage:
     raw = document(body)
-    if api_version == 2 and not isinstance(raw, dict):
-        raise errors.ProtocolError("the response is not a JSON object")
-    if api_version == 2 and not isinstance(raw.get("results"), list):
+    if api_version == 1:
+        return UserPage.from_document(raw)
+    if not isinstance(raw, dict):
+        hint = ": it is a response of API version 1" if isinstance(raw, list) else ""
+        raise errors.ProtocolError(f"the response is not a JSON object{hint}")
+    if not isinstance(raw.get("results"), list):
         raise errors.ProtocolError('the response has no array "results"')
-    return UserPage.from_document(raw)
+    return replace(UserPage.from_document({**raw, "count": None}), raw=raw)
