@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import copy
 import ctypes
 import gc
+import io
 import json
+import logging
 import os
+import pickle
 import pty
 import select
 import struct
@@ -380,6 +384,27 @@ class Service:
                 return None
             status, document = self.answers.pop(0)
         return status, b"" if document is None else json.dumps(document).encode()
+
+
+def copies(value: Any) -> "list[Any]":
+    """Return copies of each kind."""
+    protocols = range(pickle.HIGHEST_PROTOCOL + 1)
+    return [copy.copy(value), copy.deepcopy(value), *(pickle.loads(pickle.dumps(value, each)) for each in protocols)]
+
+
+@pytest.fixture
+def log() -> "Any":
+    """All log records with their fields."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s %(argyle)s"))
+    logger = logging.getLogger("argyle")
+    logger.addHandler(handler)
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    yield stream
+    logger.removeHandler(handler)
+    logger.setLevel(level)
 
 
 @pytest.fixture

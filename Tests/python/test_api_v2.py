@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import io
-import logging
 import pickle
 import traceback
 from collections.abc import Awaitable, Iterator
@@ -18,7 +16,7 @@ import pytest
 
 import argyle
 from argyle import calls
-from conftest import KEY_ID, KEY_SECRET, PATIENCE, Sandbox, Service, jwt
+from conftest import KEY_ID, KEY_SECRET, PATIENCE, Sandbox, Service, copies, jwt
 
 CANARY = "canary-personal-3e8b"
 ADDRESS = argyle.Address(line1="1 Main St", city="Springfield", postal_code="01234")
@@ -523,21 +521,6 @@ PERSONAL: Any = {
 }
 
 
-@pytest.fixture
-def log() -> "Any":
-    """All log records with their fields."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s %(argyle)s"))
-    logger = logging.getLogger("argyle")
-    logger.addHandler(handler)
-    level = logger.level
-    logger.setLevel(logging.DEBUG)
-    yield stream
-    logger.removeHandler(handler)
-    logger.setLevel(level)
-
-
 @pytest.mark.parametrize(
     "answer",
     [None, (400, {"email": ["Enter a valid email address."]}), (500, None), (200, 1)],
@@ -666,12 +649,6 @@ def test_version_1_is_the_default(sandbox: Sandbox, client: argyle.Client) -> No
 
 BOTH_CREATED = {"user_token": "of version 2", "token": "of version 1", "id": "u1"}
 BOTH_TOKENS = {"user_token": "of version 2", "access": "of version 1"}
-
-
-def copies(value: Any) -> "list[Any]":
-    """Return copies of each kind."""
-    protocols = range(pickle.HIGHEST_PROTOCOL + 1)
-    return [copy.copy(value), copy.deepcopy(value), *(pickle.loads(pickle.dumps(value, each)) for each in protocols)]
 
 
 @WAYS

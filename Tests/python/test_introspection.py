@@ -19,7 +19,7 @@ import pytest
 
 import argyle
 from argyle import calls, errors
-from conftest import KEY_ID, KEY_SECRET
+from conftest import KEY_ID, KEY_SECRET, copies
 
 # ---------------------------------------------------------------- Types at run time
 
@@ -168,12 +168,6 @@ def failure(name: str) -> argyle.Error:
     error.status, error.trace_id, error.body_bytes, error.attempts = 400, "trace", b'{"a": 1}', 3
     error.retry_after, error.is_retryable, error.outcome_unknown = 1.5, True, True
     return error
-
-
-def copies(value: Any) -> list[Any]:
-    """Return copies of each kind."""
-    protocols = range(pickle.HIGHEST_PROTOCOL + 1)
-    return [copy.copy(value), copy.deepcopy(value), *(pickle.loads(pickle.dumps(value, one)) for one in protocols)]
 
 
 @pytest.mark.parametrize("name", errors.__all__)

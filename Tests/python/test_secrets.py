@@ -20,21 +20,6 @@ PASSWORD = "canary-password-81c3"
 METADATA = "canary-metadata-77aa"
 
 
-@pytest.fixture
-def log() -> "Any":
-    """All log records with their fields."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s %(argyle)s"))
-    logger = logging.getLogger("argyle")
-    logger.addHandler(handler)
-    level = logger.level
-    logger.setLevel(logging.DEBUG)
-    yield stream
-    logger.removeHandler(handler)
-    logger.setLevel(level)
-
-
 def text_of(call: Callable[[], Any]) -> str:
     """Return all printed forms of a call's value or error."""
     try:
