@@ -299,7 +299,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> "Iterator[None]":
 def no_object_outlives_its_test(_alive: Alive, request: pytest.FixtureRequest) -> Iterator[None]:
     """No C object outlives the test that created it, unless the test failed: its traceback refers to its objects."""
     yield
-    gc.collect()
+    if _alive.left():
+        # In cycles, perhaps. Not after each test, because it takes longer than most of them.
+        gc.collect()
     left = _alive.left()
     _alive.begin()
     assert not left or not request.node.stash.get(passed, False)
