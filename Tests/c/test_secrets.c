@@ -372,7 +372,8 @@ static void no_answer_reveals_a_secret(void **state) {
     for (size_t secret = 0; secret < 4; secret++) {
       char bytes[1024];
       snprintf(bytes, sizeof(bytes), echoes[echo], secrets[secret], secrets[secret]);
-      for (size_t i = 0; i < COUNT(operations); i++) {
+      /* Each operation with each echo, and with every other secret: all take long under valgrind. */
+      for (size_t i = (echo + secret) % 2; i < COUNT(operations); i += 2) {
         hostile_server_answer(server, (hostile_answer){.bytes = bytes, .then = HOSTILE_CLOSE});
         argyle_error *error = run_operation(clients, i);
         if (error != NULL) {
@@ -388,7 +389,7 @@ static void no_answer_reveals_a_secret(void **state) {
     argyle_client_free(clients[1]);
     hostile_server_stop(server);
   }
-  assert_true(failures > (int)(COUNT(echoes) * 4 * COUNT(operations) / 2));
+  assert_true(failures > (int)(COUNT(echoes) * 4 * COUNT(operations) / 4));
 }
 
 /* Nor does the error about a response that cannot be read. */
