@@ -209,6 +209,22 @@ def test_install_builds_only(checkout: Path, environment: dict[str, str]) -> Non
     assert run(command, environment).returncode == 1
 
 
+def test_every_harness_needs_install(checkout: Path, environment: dict[str, str]) -> None:
+    """Its programs may start the installed sandbox, even if its libraries are built first."""
+    functions = ("build_ordinary", "build_sanitized", "build_sanitized_sandbox", "lay_out_library")
+    with (checkout / "bindings" / "common.sh").open("a") as common:
+        common.writelines(f"{name}() {{ :; }}\n" for name in functions)
+    for folder in ("c", "faults"):
+        (checkout / "Tests" / folder).mkdir()
+        (checkout / "Tests" / folder / "test_sample.c").touch()
+    write_stub(checkout / "bindings", "install", "exit 3")
+    suites = ("ordinary", "thread", "shipped", "faults", "valgrind")
+    result = run([checkout / "Tests" / "run", "install", *suites], environment)
+    for suite in suites:
+        assert f"    {suite}: not run because install failed\n" in result.stdout
+    assert result.stdout.endswith("\n\n0 passed, 1 failed\n")
+
+
 def test_stress(checkout: Path, environment: dict[str, str]) -> None:
     (checkout / "Tests" / "fuzz" / "flaky").touch()
     result = run([checkout / "Tests" / "run", "--stress", "3", "fuzzing"], environment)
