@@ -13,7 +13,7 @@ public struct UserToken: Sendable, Equatable {
 
   init(_ document: JSONReference, _ version: APIVersion) {
     raw = JSON(document)
-    access = raw[String(cString: version.tokenMember.cString)]?.stringValue ?? ""
+    access = document.member(version.tokenMember)?.text ?? ""
     refresh = raw["refresh"]?.stringValue
   }
 

@@ -14,7 +14,7 @@ public struct NewUser: Sendable, Equatable {
   init(_ document: JSONReference, _ version: APIVersion) {
     raw = JSON(document)
     id = raw["id"]?.stringValue ?? ""
-    token = raw[String(cString: version.createdTokenMember.cString)]?.stringValue ?? ""
+    token = document.member(version.createdTokenMember)?.text ?? ""
   }
 }
 

@@ -26,11 +26,9 @@ package struct UserDocument: Sendable {
     guard let text = JSONReference.text(of: value) else {
       throw form.error("must be a JSON value that jansson can encode")
     }
-    self.init(
-      form,
-      text,
-      fieldOfVersion2: form == .fields ? UserDocument.fieldOfVersion2(of: value) : nil
-    )
+    let members = form == .fields ? ObjectMember.all(of: value) : nil
+    let other = members?.first { !$0.isNamed("external_metadata") }
+    self.init(form, text, fieldOfVersion2: other?.name)
   }
 
   /// Encodes a Swift value; the error names the broken rule.
@@ -119,16 +117,6 @@ extension UserDocument {
     guard String(validating: bytes, as: UTF8.self) != nil else {
       throw form.error("must have keys in UTF-8")
     }
-  }
-
-  private static func fieldOfVersion2(of object: UnsafePointer<json_t>) -> String? {
-    var iterator = argyle_json_object_first(object)
-    while let position = iterator {
-      let name = argyle_json_object_iter_key(position).map { String(cString: $0) } ?? ""
-      if !name.utf8.elementsEqual("external_metadata".utf8) { return name }
-      iterator = argyle_json_object_next(object, position)
-    }
-    return nil
   }
 }
 

@@ -97,9 +97,10 @@ extension UserPaging {
   mutating func add(_ outline: PageOutline, _ answer: Answer) throws(ArgyleError) {
     switch outline {
     case .envelope(let next, let isEmpty):
-      switch version {
-      case .v1: follow(next, answer)
-      case .v2: followCursor(next, answer)
+      switch (next, version) {
+      case (nil, _): nextStep = .end
+      case (let link?, .v1): follow(link, answer)
+      case (let link?, .v2): followCursor(link, answer)
       }
       checkProgress(isEmpty, answer)
     case .array(let count, let firstID) where version == .v1:
@@ -122,13 +123,8 @@ extension UserPaging {
   }
 
   /// Follows the link to the next page, using only its query, so that the key is sent to no other server.
-  private mutating func follow(_ link: String?, _ answer: Answer) {
-    guard let link else {
-      nextStep = .end
-      return
-    }
-    let withoutFragment = link.utf8.prefix { $0 != UInt8(ascii: "#") }
-    let query = withoutFragment.drop { $0 != UInt8(ascii: "?") }.dropFirst()
+  private mutating func follow(_ link: String, _ answer: Answer) {
+    let query = UserPaging.query(of: Array(link.utf8))
     let isValid = query.allSatisfy { (0x21...0x7E).contains($0) }
     guard !query.isEmpty, query.count <= 8192, isValid else {
       let reason = "\"next\" in the response is not a link with a query"
@@ -139,11 +135,7 @@ extension UserPaging {
   }
 
   /// Continues at a cursor with the page size and the filter of the first query.
-  private mutating func followCursor(_ link: String?, _ answer: Answer) {
-    guard let link else {
-      nextStep = .end
-      return
-    }
+  private mutating func followCursor(_ link: String, _ answer: Answer) {
     guard let cursor = UserPaging.cursor(in: link) else {
       var reason = "\"next\" in the response is not a link with a cursor"
       if UserPaging.parameter("offset", of: Array(link.utf8)) != nil {
@@ -170,11 +162,15 @@ extension UserPaging {
 
   /// Returns the last parameter of a link with this name; nil if there is none.
   private static func parameter(_ name: String, of link: [UInt8]) -> ArraySlice<UInt8>? {
-    let withoutFragment = link.prefix { $0 != UInt8(ascii: "#") }
-    let query = withoutFragment.drop { $0 != UInt8(ascii: "?") }.dropFirst()
     let start = Array("\(name)=".utf8)
-    let last = query.split(separator: UInt8(ascii: "&")).last { $0.starts(with: start) }
-    return last?.dropFirst(start.count)
+    let parameters = query(of: link).split(separator: UInt8(ascii: "&"))
+    return parameters.last { $0.starts(with: start) }?.dropFirst(start.count)
+  }
+
+  /// Returns a link's query; empty if there is none.
+  private static func query(of link: [UInt8]) -> ArraySlice<UInt8> {
+    let withoutFragment = link.prefix { $0 != UInt8(ascii: "#") }
+    return withoutFragment.drop { $0 != UInt8(ascii: "?") }.dropFirst()
   }
 
   /// After a bare array, advances the offset by the users received, until a page is empty.

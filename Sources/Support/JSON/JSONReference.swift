@@ -145,11 +145,7 @@ extension JSONReference {
         for index in 0..<argyle_json_array_size(value) {
           if let item = argyle_json_array_get(value, index) { left.append(item) }
         }
-        var iterator = argyle_json_object_first(value)
-        while let position = iterator {
-          if let item = argyle_json_object_iter_value(position) { left.append(item) }
-          iterator = argyle_json_object_next(value, position)
-        }
+        left += (ObjectMember.all(of: value) ?? []).map { $0.value }
       }
       return texts
     }

@@ -4,7 +4,7 @@ import CJansson
 package struct ObjectMember {
   private let key: UnsafePointer<CChar>
   private let keyCount: Int
-  private let value: UnsafeMutablePointer<json_t>
+  let value: UnsafeMutablePointer<json_t>
 
   /// Returns the members of an object in order; nil if the value is not an object.
   package static func all(of object: UnsafePointer<json_t>) -> [ObjectMember]? {
