@@ -9,7 +9,7 @@ extension UserChange {
     externalMetadata = metadata.map { Bytes($0.text) }
     if version == .v1 { return }
     if metadata?.kind == .null { externalMetadata = User.unsetMetadata }
-    let (values, errors) = body.check(UserField.all + [UserField.openBanking])
+    let (values, errors) = body.check(UserField.writable)
     if let errors { throw InvalidRequest(response: HTTPResponse(status: 400, json: errors)) }
     fields = values.dropLast()
   }

@@ -27,19 +27,20 @@ struct UsersEndpoint {
   }
 
   func retrieve(_ id: Bytes) throws(SandboxError) -> HTTPResponse {
-    guard let user = try find(id) else { return .notFound }
+    guard let id = UUID(id), let user = try users.user(id) else { return .notFound }
     return response(user)
   }
 
   func update(_ id: Bytes, _ request: HTTPRequest) throws(SandboxError) -> HTTPResponse {
-    guard let user = try find(id) else { return .notFound }
+    guard let id = UUID(id) else { return .notFound }
     let change: UserChange
     do throws(InvalidRequest) {
       change = try UserChange(request, version)
     } catch {
-      return error.response
+      // An unknown user comes first.
+      return try users.user(id) == nil ? .notFound : error.response
     }
-    guard let updated = try users.update(user.id, change) else { return .notFound }
+    guard let updated = try users.update(id, change) else { return .notFound }
     return response(updated)
   }
 
@@ -102,11 +103,6 @@ struct UsersEndpoint {
     guard try users.hasUsers(cursor) else { return nil }
     let text = PercentEncoding.encode(try cursors.text(of: cursor).utf8)
     return request.url("/v2/users?cursor=\(text)", replacing: ["cursor"])
-  }
-
-  private func find(_ id: Bytes) throws(SandboxError) -> User? {
-    guard let id = UUID(id) else { return nil }
-    return try users.user(id)
   }
 
   private func response(_ user: User) -> HTTPResponse {

@@ -37,12 +37,10 @@ struct UserField: Sendable {
   /// The values of `all` for a user who has none.
   static let unset = [Bytes?](repeating: nil, count: all.count)
 
-  /// A field that is checked but not stored, because no response contains it.
-  static var openBanking: UserField {
+  /// The fields that a request may have: also one that is not stored, because no response contains it.
+  static let writable: [UserField] = {
     let person = FieldType.texts(["name", "address", "city", "state", "zip", "phone"])
-    return UserField(
-      name: "open_banking",
-      type: .object([UserField(name: "end_user", type: person)])
-    )
-  }
+    let openBanking = FieldType.object([UserField(name: "end_user", type: person)])
+    return all + [UserField(name: "open_banking", type: openBanking)]
+  }()
 }
