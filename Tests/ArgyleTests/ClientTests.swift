@@ -8,11 +8,7 @@ struct ClientTests {
   private let client: Client
 
   init() throws {
-    var options = SandboxOptions()
-    options.keyID = "id"
-    options.keySecret = "canary"
-    sandbox = try SandboxServer(options)
-    client = try Client(keyID: "id", keySecret: "canary", baseURL: sandbox.url).patient
+    (sandbox, client) = try SandboxServer.withClient()
   }
 
   @Test func userLifecycle() throws {

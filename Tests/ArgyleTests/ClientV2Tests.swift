@@ -9,11 +9,7 @@ struct ClientV2Tests {
   private let client: Client
 
   init() throws {
-    var options = SandboxOptions()
-    options.keyID = "id"
-    options.keySecret = "canary"
-    sandbox = try SandboxServer(options)
-    first = try Client(keyID: "id", keySecret: "canary", baseURL: sandbox.url).patient
+    (sandbox, first) = try SandboxServer.withClient()
     client = try first.with { $0.apiVersion = .v2 }
   }
 

@@ -8,17 +8,7 @@ struct ConcurrencyTests {
   private let client: Client
 
   init() throws {
-    (sandbox, client) = try Self.start()
-  }
-
-  /// Starts a sandbox with these faults, and creates a client for it.
-  private static func start(faults: [String] = []) throws -> (SandboxServer, Client) {
-    var options = SandboxOptions()
-    options.keyID = "id"
-    options.keySecret = "canary"
-    options.faults = faults
-    let sandbox = try SandboxServer(options)
-    return (sandbox, try Client(keyID: "id", keySecret: "canary", baseURL: sandbox.url).patient)
+    (sandbox, client) = try SandboxServer.withClient()
   }
 
   @Test func userLifecycle() async throws {
@@ -98,7 +88,7 @@ struct ConcurrencyTests {
 
   /// Returns an iterator over two users, one a page; the second page is refused once with this `Retry-After`.
   private func iterate(retryAfter: Int) async throws -> (SandboxServer, UserStream.AsyncIterator) {
-    let (sandbox, client) = try Self.start(
+    let (sandbox, client) = try SandboxServer.withClient(
       faults: [
         // Uses up the first request without harm.
         #"{"kind": "body", "body": "array", "method": "GET", "count": 1}"#,
@@ -138,7 +128,7 @@ struct ConcurrencyTests {
   }
 
   @Test(.timeLimit(.minutes(10))) func cancellingTaskCancelsCall() async throws {
-    let (sandbox, client) = try Self.start(
+    let (sandbox, client) = try SandboxServer.withClient(
       faults: [#"{"kind": "delay", "milliseconds": 600000, "method": "POST"}"#]
     )
     let task = Task { try await client.users.create() }
@@ -165,7 +155,7 @@ struct ConcurrencyTests {
 
   @Test func cancellingManyTasksLeavesOthersRunning() async throws {
     // The sandbox does not respond to the calls that will be cancelled.
-    let (sandbox, client) = try Self.start(
+    let (sandbox, client) = try SandboxServer.withClient(
       faults: [#"{"kind": "delay", "milliseconds": 600000, "path": "/v1/user-tokens"}"#]
     )
     let doomed = (0..<50).map { _ in Task { try await client.userTokens.create("nobody") } }

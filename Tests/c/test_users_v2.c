@@ -2,14 +2,8 @@
 #include "cursor.h"
 #include "sandbox.h"
 
-/* A client of version 2 for the sandbox, with the connections of its own client. */
 static argyle_client *client_v2(const sandbox *sandbox) {
-  argyle_error *error = RUBBISH;
-  json_t *changes = json_pack("{s:i}", "api_version", 2);
-  argyle_client *client = argyle_client_with(sandbox->client, changes, &error);
-  assert_null(error);
-  json_decref(changes);
-  return client;
+  return client_with_integer(sandbox->url, "api_version", 2);
 }
 
 /* Creates a user with fields; the caller frees the id. */

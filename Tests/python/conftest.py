@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import copy
@@ -28,13 +29,16 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from termios import TIOCSCTTY, TIOCSWINSZ
-from typing import Any, Callable, Optional, Union
+from typing import Any, Awaitable, Callable, Optional, Union
 from urllib.parse import urlsplit
 
 import pytest
 
 import argyle
 from argyle import _abi
+
+#: Runs an asynchronous function.
+RunAsync = Callable[[Callable[[], Awaitable[Any]]], Any]
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY_ID = "test-key"
@@ -407,6 +411,18 @@ def log() -> "Any":
     yield stream
     logger.removeHandler(handler)
     logger.setLevel(level)
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def run_async(request: pytest.FixtureRequest) -> RunAsync:
+    """Run a function in each kind of event loop."""
+    if request.param == "trio":
+        return pytest.importorskip("trio").run  # type: ignore[no-any-return]
+
+    async def awaited(main: Callable[[], Awaitable[Any]]) -> Any:
+        return await main()
+
+    return lambda main: asyncio.run(awaited(main))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 import io
 import pickle
 import traceback
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, timezone
 from functools import partial
 from typing import Any, Callable, Optional
@@ -16,7 +16,7 @@ import pytest
 
 import argyle
 from argyle import calls
-from conftest import KEY_ID, KEY_SECRET, PATIENCE, Sandbox, Service, copies, jwt
+from conftest import KEY_ID, KEY_SECRET, PATIENCE, RunAsync, Sandbox, Service, copies, jwt
 
 CANARY = "canary-personal-3e8b"
 ADDRESS = argyle.Address(line1="1 Main St", city="Springfield", postal_code="01234")
@@ -39,21 +39,6 @@ def v2(service: Service) -> Iterator[argyle.Client]:
     """A client of version 2."""
     with client_for(service.url) as client:
         yield client
-
-
-Run = Callable[[Callable[[], Awaitable[Any]]], Any]
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Run a function in each kind of event loop."""
-    if request.param == "trio":
-        return pytest.importorskip("trio").run  # type: ignore[no-any-return]
-
-    async def awaited(main: Callable[[], Awaitable[Any]]) -> Any:
-        return await main()
-
-    return lambda main: asyncio.run(awaited(main))
 
 
 class Maker:
@@ -306,7 +291,7 @@ def test_pages(service: Service, sandbox: Sandbox, v2: argyle.Client) -> None:
     assert [len(page) for page in v2.users.pages(limit=1, external_id="odd")] == [1] * 5
 
 
-def test_asynchronous_pages(service: Service, run: Run) -> None:
+def test_asynchronous_pages(service: Service, run_async: RunAsync) -> None:
     """The same in an event loop."""
     ids = seed(service, 11)
 
@@ -319,7 +304,7 @@ def test_asynchronous_pages(service: Service, run: Run) -> None:
             assert [[user.id for user in page] for page in pages] == [ids[1:4:2], ids[5:8:2], ids[9::2]]
             assert [len(page) async for page in client.users.pages(limit=1, external_id="odd")] == [1] * 5
 
-    run(main)
+    run_async(main)
     # The client follows no link to another host.
     assert len(service.requests) == 1 + 3 + 1 + 3 + 5
 
@@ -484,7 +469,7 @@ def test_a_bare_array(service: Service, way: str) -> None:
         Maker(way, service.url, 2)("list_users")
 
 
-def test_a_bare_array_in_an_iteration(service: Service, v2: argyle.Client, run: Run) -> None:
+def test_a_bare_array_in_an_iteration(service: Service, v2: argyle.Client, run_async: RunAsync) -> None:
     """The same page by page."""
     service.answers = [(200, [{"id": "u1"}])] * 2
     with pytest.raises(argyle.ProtocolError, match="the response is not a JSON object"):
@@ -495,7 +480,7 @@ def test_a_bare_array_in_an_iteration(service: Service, v2: argyle.Client, run: 
             with pytest.raises(argyle.ProtocolError, match="the response is not a JSON object"):
                 await client.users.pages().__anext__()
 
-    run(main)
+    run_async(main)
 
 
 def test_a_page_of_version_1_has_no_cursor(service: Service, v2: argyle.Client) -> None:
@@ -764,7 +749,7 @@ def test_an_unknown_keyword_in_version_1(v1: argyle.Client) -> None:
 # ---------------------------------------------------------------- Cursors
 
 
-def test_iteration_starts_at_a_cursor(service: Service, v2: argyle.Client, run: Run) -> None:
+def test_iteration_starts_at_a_cursor(service: Service, v2: argyle.Client, run_async: RunAsync) -> None:
     """With the next cursor of a page, and a list too."""
     ids = seed(service, 5)
     page = v2.users.list(limit=2)
@@ -779,7 +764,7 @@ def test_iteration_starts_at_a_cursor(service: Service, v2: argyle.Client, run: 
             assert [len(each) async for each in client.users.pages(limit=2, cursor=cursor)] == [2, 1]
             assert [user.id async for user in client.users.iterate(cursor=cursor)] == ids[2:]
 
-    run(main)
+    run_async(main)
     assert v2.users.list(limit=5).next_cursor is None
 
 

@@ -24,23 +24,9 @@ import pytest
 import argyle
 from argyle import _abi
 from argyle.async_client import _may_retry
-from conftest import FOREVER_MS, KEY_ID, KEY_SECRET, PATIENCE, Faults
+from conftest import FOREVER_MS, KEY_ID, KEY_SECRET, PATIENCE, Faults, RunAsync
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-Run = Callable[[Callable[[], Awaitable[Any]]], Any]
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Run a function in each kind of event loop."""
-    if request.param == "trio":
-        return pytest.importorskip("trio").run  # type: ignore[no-any-return]
-
-    async def awaited(main: Callable[[], Awaitable[Any]]) -> Any:
-        return await main()
-
-    return lambda main: asyncio.run(awaited(main))
 
 
 def new_client(url: str, **options: Any) -> argyle.AsyncClient:
@@ -65,7 +51,7 @@ async def until_faults_are_used_up(faults: Faults) -> None:
 # ---------------------------------------------------------------- Operations
 
 
-def test_operations(sandbox_url: str, run: Run) -> None:
+def test_operations(sandbox_url: str, run_async: RunAsync) -> None:
     """Every operation behaves like the blocking one."""
 
     async def main() -> None:
@@ -85,10 +71,10 @@ def test_operations(sandbox_url: str, run: Run) -> None:
                 await client.users.get(created.id)
             assert caught.value.status == 404
 
-    run(main)
+    run_async(main)
 
 
-def test_errors(sandbox_url: str, run: Run, faults: Faults) -> None:
+def test_errors(sandbox_url: str, run_async: RunAsync, faults: Faults) -> None:
     """An invalid call raises when awaited, and the client stays usable."""
 
     async def main() -> None:
@@ -109,7 +95,7 @@ def test_errors(sandbox_url: str, run: Run, faults: Faults) -> None:
                 await client.with_options(key_secret="wrong").users.list()
             await client.users.list()
 
-    run(main)
+    run_async(main)
 
 
 def test_options(sandbox_url: str) -> None:
@@ -246,7 +232,7 @@ def test_trio_cancel_scope(sandbox_url: str, faults: Faults) -> None:
     trio.run(main)
 
 
-def test_anyio(sandbox_url: str, run: Run) -> None:
+def test_anyio(sandbox_url: str, run_async: RunAsync) -> None:
     """anyio's task groups work with either event loop."""
     anyio = pytest.importorskip("anyio")
 
@@ -255,7 +241,7 @@ def test_anyio(sandbox_url: str, run: Run) -> None:
             group.start_soon(client.users.list)
             await client.users.list()
 
-    run(main)
+    run_async(main)
 
 
 def test_closing_ends_calls(sandbox_url: str, faults: Faults) -> None:
@@ -308,7 +294,7 @@ def test_closing_with_trio(sandbox_url: str, faults: Faults) -> None:
     trio.run(main)
 
 
-def test_client_is_released(sandbox_url: str, run: Run) -> None:
+def test_client_is_released(sandbox_url: str, run_async: RunAsync) -> None:
     """A client that was not closed is released while its event loop is running."""
 
     async def main() -> None:
@@ -321,7 +307,7 @@ def test_client_is_released(sandbox_url: str, run: Run) -> None:
         gc.collect()
         assert sum(isinstance(thing, _abi.Owner) for thing in gc.get_objects()) <= before + 2
 
-    run(main)
+    run_async(main)
 
 
 def test_call_that_is_not_awaited(sandbox_url: str) -> None:
@@ -479,7 +465,7 @@ def created(sandbox_url: str) -> Iterator[list[str]]:
         yield [client.users.create().id for _ in range(23)][::-1]
 
 
-def test_iteration(sandbox_url: str, run: Run, created: list[str], faults: Faults) -> None:
+def test_iteration(sandbox_url: str, run_async: RunAsync, created: list[str], faults: Faults) -> None:
     """Iteration yields all users in order, by users and by pages, with both forms of a page."""
 
     async def main() -> None:
@@ -495,7 +481,7 @@ def test_iteration(sandbox_url: str, run: Run, created: list[str], faults: Fault
             pages = [page async for page in client.users.pages(limit=10)]
             assert [len(page) for page in pages] == [10, 10, 3, 0]
 
-    run(main)
+    run_async(main)
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"offset": -1}, {"ordering": "id"}, {"offset": object()}])
@@ -532,7 +518,7 @@ def test_pages_are_prefetched(sandbox_url: str, created: list[str], faults: Faul
 
 
 def test_pages_are_not_requested_again_too_early(
-    sandbox_url: str, run: Run, created: list[str], faults: Faults
+    sandbox_url: str, run_async: RunAsync, created: list[str], faults: Faults
 ) -> None:
     """A prefetched page that was rejected is requested again after Retry-After; before, the error is raised."""
 
@@ -550,8 +536,8 @@ def test_pages_are_not_requested_again_too_early(
             # After the error, requesting it again is the program's decision, as with the blocking client.
             return [user.id for user in await pages.__anext__()]
 
-    assert run(lambda: main(600)) == created[20:]
-    assert run(lambda: main(0)) == created[20:]
+    assert run_async(lambda: main(600)) == created[20:]
+    assert run_async(lambda: main(0)) == created[20:]
 
 
 @pytest.mark.parametrize(
@@ -565,7 +551,7 @@ def test_when_a_page_may_be_requested_again(retry_after: Optional[float], second
     assert _may_retry(failure, seconds) == allowed
 
 
-def test_leaving_an_iterator(sandbox_url: str, run: Run, created: list[str]) -> None:
+def test_leaving_an_iterator(sandbox_url: str, run_async: RunAsync, created: list[str]) -> None:
     """An iterator that is left early, closed or dropped leaves no call in flight."""
 
     async def main() -> None:
@@ -582,7 +568,7 @@ def test_leaving_an_iterator(sandbox_url: str, run: Run, created: list[str]) -> 
             with pytest.raises(StopAsyncIteration):
                 await pages.__anext__()
 
-    run(main)
+    run_async(main)
 
 
 def test_dropping_an_iterator(sandbox_url: str, created: list[str], faults: Faults) -> None:
@@ -779,7 +765,7 @@ def test_of_two_links_the_last_is_followed(serve: Callable[[Pages], str], again:
 
 
 @pytest.mark.parametrize("is_shared", [False, True])
-def test_closing_inside_a_log_handler(sandbox_url: str, faults: Faults, run: Run, is_shared: bool) -> None:
+def test_closing_inside_a_log_handler(sandbox_url: str, faults: Faults, run_async: RunAsync, is_shared: bool) -> None:
     """A client closed by a log handler cancels its calls once the queue is no longer being driven."""
     # One is answered and logged. The others are in flight then, however slow the machine is.
     faults.add("delay", milliseconds=FOREVER_MS, count=19)
@@ -818,7 +804,7 @@ def test_closing_inside_a_log_handler(sandbox_url: str, faults: Faults, run: Run
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     try:
-        run(main)
+        run_async(main)
     finally:
         logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET)

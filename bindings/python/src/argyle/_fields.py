@@ -51,7 +51,7 @@ def address_from(value: Any) -> Optional[Address]:
     """Convert an address from JSON; None if none of its parts is set."""
     if not isinstance(value, dict):
         return None
-    parts = {name: value[name] for name in asdict(Address()) if isinstance(value.get(name), str)}
+    parts = {name: value[name] for name in Address.__annotations__ if isinstance(value.get(name), str)}
     return Address(**parts) if parts else None
 
 
